@@ -1,0 +1,1 @@
+# Everything a developer types. `make run` and `make test` need nothing but Rust and Debian.

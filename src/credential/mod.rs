@@ -1,0 +1,5 @@
+//! Passwords and what is made of them.
+
+mod secret;
+
+pub use secret::Secret;

@@ -1,0 +1,1 @@
+//! The POP3 protocol (RFC 1939, 2449, 2595, 5034; [MS-STANXPOP3]).

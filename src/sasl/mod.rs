@@ -1,0 +1,154 @@
+//! SASL (RFC 4422): what a mechanism is, and the table of those we have.
+//!
+//! A mechanism *asks*, it never looks anything up: it sees the client's octets and the driver's
+//! [`Answer`]s, and has no socket, no store and no clock of its own (what it needs of these is in
+//! [`Context`]). Four outcomes stay apart: success, wrong credentials, a malformed exchange, and
+//! our own failure, which is never reported as a bad password.
+
+pub mod plain;
+
+use crate::credential::Secret;
+use crate::store::{MailboxId, UserId};
+
+/// Who wants to log in, as the client wrote it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// Authentication identity: whose password or proof it is.
+    pub authcid: String,
+    /// Authorization identity: whose mailbox is wanted, if another one (RFC 4422 section 2).
+    pub authzid: Option<String>,
+}
+
+/// What a mechanism can ask of the driver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Query {
+    /// Check a clear-text password: the first of `candidates` that is right counts.
+    Password {
+        /// Who.
+        who: Identity,
+        /// Readings of what the client sent; more than one only for PASS with extra separators.
+        candidates: Vec<Secret>,
+    },
+    /// Fetch a verifier. For an unknown user a false one that is the same every time.
+    Verifier {
+        /// Whose.
+        authcid: String,
+        /// Which.
+        scheme: crate::store::Scheme,
+    },
+    /// The mechanism has proved `who.authcid`; may it open that mailbox?
+    Authorize {
+        /// Who.
+        who: Identity,
+    },
+}
+
+/// A verifier in the form its mechanism computes with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verifier {
+    /// RFC 5802 section 3.
+    Scram {
+        /// The user's salt.
+        salt: Vec<u8>,
+        /// Rounds of PBKDF2.
+        iterations: u32,
+        /// H(ClientKey).
+        stored_key: Secret,
+        /// HMAC(SaltedPassword, "Server Key").
+        server_key: Secret,
+    },
+    /// NTOWFv1 of [MS-NLMP] 3.3.1.
+    NtHash(Secret),
+}
+
+/// What the driver answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Logged in.
+    Accepted(Login),
+    /// The verifier that was asked for (true or false: only the proof tells).
+    Verifier(Verifier),
+    /// Wrong password, no such user, not allowed: nobody may learn which.
+    Refused,
+    /// We could not find out; try again later.
+    Unavailable,
+}
+
+/// Proof that somebody may open a mailbox. Made in one place: `authenticator`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Login {
+    /// Who logged in.
+    pub user: UserId,
+    /// Their name as stored.
+    pub name: String,
+    /// Whose mailbox was opened.
+    pub mailbox: MailboxId,
+    /// That mailbox's name as stored.
+    pub principal: String,
+}
+
+/// What an exchange can end in, or go on with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Send these octets as a challenge and wait for the client.
+    Challenge(Vec<u8>),
+    /// Get an answer, then call [`Mechanism::answer`].
+    Ask(Query),
+    /// Logged in.
+    Done(Login),
+    /// Not logged in.
+    Failed(Failure),
+}
+
+/// Why an exchange failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// Wrong credentials: counts as a failed login.
+    Credentials,
+    /// What the client sent is no message of this mechanism; the text says what was wrong.
+    Malformed(&'static str),
+    /// Our own failure.
+    Unavailable,
+}
+
+/// One exchange of one mechanism.
+pub trait Mechanism: Send {
+    /// Takes the client's next message, decoded. The initial response is the first one.
+    fn step(&mut self, message: &[u8]) -> Outcome;
+    /// Takes the answer to what [`Outcome::Ask`] asked for.
+    fn answer(&mut self, answer: Answer) -> Outcome;
+}
+
+/// What a mechanism may know of the connection.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// `tls-server-end-point` of RFC 5929 section 4: the hash of our certificate, under TLS only.
+    pub end_point: Option<Vec<u8>>,
+}
+
+/// Whether the secret itself crosses the wire, which decides what `LoginType` allows in clear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exposure {
+    /// A password or bearer token is sent.
+    Clear,
+    /// Only proofs are sent.
+    Proof,
+}
+
+/// One row of [`MECHANISMS`].
+pub struct Row {
+    /// As registered with IANA, in capitals.
+    pub name: &'static str,
+    /// What crosses the wire.
+    pub exposure: Exposure,
+    /// Starts an exchange.
+    pub start: fn(&Context) -> Box<dyn Mechanism>,
+}
+
+/// Every mechanism we have, in the order CAPA and a bare AUTH list them.
+pub const MECHANISMS: &[Row] = &[Row { name: "PLAIN", exposure: Exposure::Clear, start: plain::start }];
+
+/// The row of this mechanism; names compare without case (RFC 5034 section 4).
+pub fn find(name: &[u8]) -> Option<&'static Row> {
+    MECHANISMS.iter().find(|row| row.name.as_bytes().eq_ignore_ascii_case(name))
+}

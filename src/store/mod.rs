@@ -1,0 +1,318 @@
+//! The store's narrow interface, in the words of the protocol.
+//!
+//! What lives here: the three traits an engine implements and the values they exchange. What must
+//! not be known here: SQL, sockets, POP3 replies.
+//!
+//! * [`Mail`]: maildrops as a session and a delivery see them.
+//! * [`Accounts`]: who may log in, and where mail for an address goes.
+//! * [`Upkeep`]: the small batches of the maintenance thread.
+//!
+//! # Promises every engine keeps (the contract suite in `tests/store_contract.rs` checks them)
+//!
+//! * Nothing is locked and no transaction is open between two calls: a snapshot is a list.
+//! * A call that changes mail returns after the change is durable, all of it or none of it.
+//! * Unique-ids are given out in the writing transaction, grow, and are never given again.
+//! * The octets and the unique-id of a message never change.
+
+pub mod memory;
+pub mod sqlite;
+
+use crate::credential::Secret;
+use std::fmt;
+use std::sync::Arc;
+
+/// The store's own name of a mailbox; never given to another one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct MailboxId(pub i64);
+
+/// The store's own name of a user; never given to another one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct UserId(pub i64);
+
+/// A message's decimal unique-id within its mailbox ([MS-STANXPOP3] C0007).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Uid(pub u64);
+
+/// The store's own name of one message of one mailbox; never shown to a client.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct MessageId {
+    /// The mailbox that holds it.
+    pub mailbox: MailboxId,
+    /// Its decimal unique-id.
+    pub uid: Uid,
+    /// Where its octets are; an engine's own number.
+    pub body: i64,
+}
+
+/// One message of a [`ScanListing`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Decimal unique-id.
+    pub uid: Uid,
+    /// Where its octets are; an engine's own number.
+    pub body: i64,
+    /// Octets as sent by RETR: CRLF lines, before dot-stuffing, without the final dot.
+    pub octets: u32,
+    /// Some line starts with a dot, so that it must be stuffed on the way out.
+    pub dotted: bool,
+    /// RETR has sent it whole in an earlier session.
+    pub read: bool,
+}
+
+/// Storage size of a message of `octets`: whole database pages of 4,096 ([MS-STANXPOP3] 2.1.4).
+pub fn storage_size(octets: u64) -> u64 {
+    octets.div_ceil(4096).max(1) * 4096
+}
+
+/// The messages of a maildrop at one moment, oldest unique-id first ([MS-STANXPOP3] C0004).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ScanListing {
+    entries: Vec<Entry>,
+    /// Unique-ids that imported messages came with, by position, ascending.
+    legacy: Vec<(u32, Box<str>)>,
+}
+
+impl ScanListing {
+    /// Appends a message; `unique_id` is the one it was imported with, if any.
+    pub fn push(&mut self, entry: Entry, unique_id: Option<&str>) {
+        if let Some(id) = unique_id {
+            self.legacy.push((self.entries.len() as u32, id.into()));
+        }
+        self.entries.push(entry);
+    }
+
+    /// Room for `n` more messages.
+    pub fn reserve(&mut self, n: usize) {
+        self.entries.reserve_exact(n);
+    }
+
+    /// The messages, oldest unique-id first.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The unique-id that the message at `index` was imported with, if it was.
+    pub fn legacy_id(&self, index: usize) -> Option<&str> {
+        let at = self.legacy.binary_search_by_key(&index, |(i, _)| *i as usize).ok()?;
+        self.legacy.get(at).map(|(_, id)| &**id)
+    }
+}
+
+/// What a store can answer instead of doing what it was asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoreError {
+    /// The mailbox does not exist (any more).
+    NoSuchMailbox,
+    /// The message does not exist any more.
+    NoSuchMessage,
+    /// The mailbox would exceed its `ProhibitSendReceiveQuota`.
+    OverQuota,
+    /// The message is larger than `MaxReceiveSize` octets.
+    TooBig,
+    /// Somebody else holds the database's write lock: try again later.
+    Busy(String),
+    /// The disk is full or failed.
+    Io(String),
+    /// A name or value was refused by the schema; the text names it.
+    Refused(String),
+    /// Anything else; the text is for the log.
+    Internal(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchMailbox => f.write_str("no such mailbox"),
+            Self::NoSuchMessage => f.write_str("no such message"),
+            Self::OverQuota => f.write_str("mailbox is over its quota"),
+            Self::TooBig => f.write_str("message is larger than MaxReceiveSize"),
+            Self::Busy(text) | Self::Io(text) | Self::Refused(text) | Self::Internal(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// What an engine answers.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Maildrops, as sessions and deliveries see them.
+pub trait Mail: Send + Sync {
+    /// The snapshot that a session keeps until its end.
+    fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>>;
+
+    /// Replaces the content of `piece` by piece number `number` (from 0) of a message, without an
+    /// open transaction afterwards. An empty piece is the end.
+    ///
+    /// # Errors
+    /// Piece 0 is [`StoreError::NoSuchMessage`] once the message was deleted; later pieces of a
+    /// transfer already begun stay readable for at least an hour.
+    fn read(&self, message: MessageId, number: u32, piece: &mut Vec<u8>) -> Result<()>;
+
+    /// Notes that RETR has sent these whole. Never waits for the disk: written in a later batch.
+    fn mark_retrieved(&self, message: MessageId);
+
+    /// UPDATE (RFC 1939 section 6): deletes these messages of one mailbox, all or none, durably.
+    /// Messages that are gone already are no error.
+    fn commit(&self, mailbox: MailboxId, messages: &[Uid]) -> Result<()>;
+
+    /// Starts taking in one message.
+    fn upload(&self) -> Result<Box<dyn Upload + '_>>;
+}
+
+/// What is known of a message beside its octets.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Envelope {
+    /// The reverse path (RFC 5321 section 3.3); empty for the null sender.
+    pub sender: String,
+    /// When it was received, seconds since 1970 UTC; now if absent. Retention never counts from it.
+    pub received_at: Option<i64>,
+}
+
+/// One message on its way in. Dropped without [`Upload::deliver`], nothing of it stays.
+pub trait Upload {
+    /// Takes more octets: CRLF lines, unstuffed (see `dot::Normaliser`).
+    fn push(&mut self, octets: &[u8]) -> Result<()>;
+
+    /// Stores one copy in each mailbox; one answer each, in order, after all of it is durable.
+    /// A refused copy does not touch the others.
+    fn deliver(self: Box<Self>, to: &[MailboxId], envelope: &Envelope) -> Result<Vec<Result<Uid>>>;
+}
+
+/// What the door needs to know of a user.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Never given to another user.
+    pub user: UserId,
+    /// As stored, so that every spelling of a login counts as the same user.
+    pub name: String,
+    /// `users.password` as stored: plain text or a hash. May be absent.
+    pub password: Option<Secret>,
+    /// `users.pop_enabled`.
+    pub pop_enabled: bool,
+    /// `users.ntlm`.
+    pub ntlm: bool,
+    /// The mailbox of the same name.
+    pub mailbox: Option<MailboxId>,
+    /// `mailboxes.site` of that mailbox.
+    pub site: Option<String>,
+}
+
+/// A mailbox that a delegate asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Principal {
+    /// Its id.
+    pub mailbox: MailboxId,
+    /// Its name as stored.
+    pub name: String,
+    /// `mailboxes.site`.
+    pub site: Option<String>,
+    /// Its user may use POP3 (`users.pop_enabled`; a mailbox without a user may).
+    pub pop_enabled: bool,
+    /// `delegates` has a row for the delegate that was asked about.
+    pub delegated: bool,
+}
+
+/// A verifier that stands beside `users.password`, made for one mechanism.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Scheme {
+    /// `salt,iterations,StoredKey,ServerKey` of RFC 5802 with SHA-256 (RFC 7677).
+    ScramSha256,
+    /// The sealed NT hash ([MS-NLMP] 3.3.1); kept only while `users.ntlm` is 1.
+    NtHash,
+}
+
+/// A plain-text password that waits to be replaced by its verifiers.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// Whose it is.
+    pub user: UserId,
+    /// The name, for salted verifiers and the log.
+    pub name: String,
+    /// What was written.
+    pub password: Secret,
+    /// `users.ntlm`.
+    pub ntlm: bool,
+}
+
+/// Who may log in, and where mail for an address goes.
+pub trait Accounts: Send + Sync {
+    /// The user of the first of these names that exists. Names compare as in interface.md §2.
+    fn account(&self, names: &[String]) -> Result<Option<Account>>;
+
+    /// The mailbox behind the first of these names (mailbox, alias or address) that leads to one.
+    fn principal(&self, delegate: UserId, names: &[String]) -> Result<Option<Principal>>;
+
+    /// The mailboxes that the first known of these names leads to: mailbox names, then aliases.
+    fn recipients(&self, names: &[String]) -> Result<Vec<MailboxId>>;
+
+    /// A stored verifier of a user, as [`Accounts::set_password`] was given it.
+    fn verifier(&self, user: UserId, scheme: Scheme) -> Result<Option<Secret>>;
+
+    /// Stores a verifier beside the password, if `users.password` still is `password`.
+    fn add_verifier(&self, user: UserId, password: &Secret, scheme: Scheme, verifier: &Secret) -> Result<bool>;
+
+    /// Replaces `users.password` and all verifiers, durably and without residue in the file; only
+    /// if it still is `expected`, where given. Says whether it was replaced.
+    fn set_password(
+        &self,
+        user: UserId,
+        expected: Option<&Secret>,
+        hash: &Secret,
+        verifiers: &[(Scheme, Secret)],
+    ) -> Result<bool>;
+
+    /// Makes a user and the mailbox of the same name.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] for a bad or taken name.
+    fn create_user(&self, name: &str) -> Result<UserId>;
+}
+
+/// The shortest time that a message is kept, for CAPA's EXPIRE (RFC 2449 section 6.7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Expire {
+    /// Nothing is deleted by age.
+    #[default]
+    Never,
+    /// The least number of days, the same for everybody.
+    Days(u32),
+    /// The least number of days that holds for somebody.
+    DaysUser(u32),
+}
+
+/// The small batches of the maintenance thread.
+pub trait Upkeep: Send + Sync {
+    /// A number that differs after anybody else changed the database (a shell, another process).
+    fn change_mark(&self) -> Result<i64>;
+
+    /// All rows of `settings`, name and value.
+    fn settings(&self) -> Result<Vec<(String, String)>>;
+
+    /// What CAPA may promise before login.
+    fn shortest_retention(&self) -> Result<Expire>;
+
+    /// What CAPA may promise the owner of this mailbox.
+    fn retention(&self, mailbox: MailboxId) -> Result<Expire>;
+
+    /// Plain-text passwords that wait for their verifiers, at most `limit`.
+    fn pending(&self, limit: usize) -> Result<Vec<Pending>>;
+
+    /// Erases verifiers that no user wants any more (`users.ntlm` went back to 0).
+    fn drop_unwanted_verifiers(&self) -> Result<usize>;
+
+    /// Writes the read marks that wait.
+    fn flush_marks(&self) -> Result<()>;
+
+    /// Removes what replaced values left behind in the file and its log; `false`: a reader was in
+    /// the way, ask again later.
+    fn scrub(&self) -> Result<bool>;
+
+    /// Frees at most `limit` pieces of messages that nobody can want any more at `now` (seconds
+    /// since 1970 UTC); says how many, so that 0 is the end.
+    fn purge(&self, now: i64, limit: usize) -> Result<usize>;
+}
+
+/// Everything an engine is.
+pub trait Store: Mail + Accounts + Upkeep {}
+impl<T: Mail + Accounts + Upkeep> Store for T {}
