@@ -1,0 +1,161 @@
+//! The AUTHORIZATION state (RFC 1939 section 4, RFC 5034): who is there?
+//!
+//! Holds what a login needs and no maildrop. After STLS it is made anew, so that nothing sent in
+//! clear survives (RFC 2595 section 4).
+
+use super::Step;
+use super::command::Command;
+use super::policy::Policy;
+use super::reply::{Reply, shown};
+use crate::address;
+use crate::credential::Secret;
+use crate::sasl::{self, Answer, Exposure, Failure, Identity, Mechanism, Outcome, Query};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// The failed login that closes the connection ([MS-STANXPOP3] C0005).
+const LAST_FAILURE: u32 = 5;
+
+/// What was learned of the client so far.
+#[derive(Default)]
+pub struct Authorization {
+    /// USER was accepted and PASS may follow.
+    user: Option<Identity>,
+    /// AUTH runs: the next line is not a command.
+    exchange: Option<Box<dyn Mechanism>>,
+    /// Wrong credentials on this connection.
+    failures: u32,
+}
+
+impl Authorization {
+    /// The next line belongs to a SASL exchange.
+    pub fn in_exchange(&self) -> bool {
+        self.exchange.is_some()
+    }
+
+    /// What STLS leaves: the failures, lest it be a way around them.
+    pub fn secured(&self) -> Self {
+        Self { failures: self.failures, ..Self::default() }
+    }
+
+    /// Obeys a command of this state.
+    pub fn command(&mut self, policy: &Policy<'_>, command: &Command<'_>) -> Step {
+        // PASS only directly after USER (RFC 1939 section 7); asking for capabilities is no step.
+        let user = if matches!(command, Command::Capa) { None } else { self.user.take() };
+        match command {
+            Command::Capa => Step::Reply(policy.capabilities(None)),
+            Command::Quit => Step::Close(Reply::SIGNING_OFF),
+            Command::User(name) => self.user(policy, name),
+            Command::Pass(rest) => match user {
+                Some(who) => pass(who, rest),
+                None => Step::Reply(Reply::WRONG_STATE),
+            },
+            Command::Auth(None) => Step::Reply(policy.mechanism_list()),
+            Command::Auth(Some((name, initial))) => self.auth(policy, name, *initial),
+            Command::Stls if policy.offers_stls() => Step::StartTls(Reply::BEGIN_TLS),
+            _ => Step::Reply(Reply::WRONG_STATE),
+        }
+    }
+
+    /// Something came that is no command: PASS may not follow any more.
+    pub fn forget_user(&mut self) {
+        self.user = None;
+    }
+
+    /// Refused by policy and TLS state only, never by name ([MS-STANXPOP3] V0008 to V0010).
+    fn user(&mut self, policy: &Policy<'_>, name: &[u8]) -> Step {
+        if !policy.allows(Exposure::Clear) {
+            return Step::Reply(Reply::WRONG_STATE);
+        }
+        self.user = Some(address::parse_user(&String::from_utf8_lossy(name)));
+        Step::Reply(Reply::OK)
+    }
+
+    fn auth(&mut self, policy: &Policy<'_>, name: &[u8], initial: Option<&[u8]>) -> Step {
+        let Some(row) = sasl::find(name) else {
+            return Step::Reply(Reply::protocol_error(format_args!("No authentication mechanism {}", shown(name))));
+        };
+        if !policy.mechanisms().any(|offered| offered.name == row.name) {
+            return Step::Reply(Reply::WRONG_STATE);
+        }
+        self.exchange = Some((row.start)(policy.context));
+        match initial {
+            None => Step::Reply(Reply::Challenge(Vec::new())),
+            Some(b"=") => self.message(b""),
+            Some(text) => self.encoded(text),
+        }
+    }
+
+    /// A line of a SASL exchange (RFC 5034 section 4).
+    pub fn continuation(&mut self, line: &[u8]) -> Step {
+        if line == b"*" {
+            return self.end(Reply::CANCELLED);
+        }
+        self.encoded(line)
+    }
+
+    /// The exchange ends here, and the client may start another one.
+    pub fn end(&mut self, reply: Reply) -> Step {
+        self.exchange = None;
+        Step::Reply(reply)
+    }
+
+    fn encoded(&mut self, text: &[u8]) -> Step {
+        match STANDARD.decode(text) {
+            Ok(octets) => self.message(Secret::new(octets).expose()),
+            Err(_) => self.end(Reply::protocol_error("Invalid base64")),
+        }
+    }
+
+    fn message(&mut self, octets: &[u8]) -> Step {
+        match self.exchange.as_mut().map(|mechanism| mechanism.step(octets)) {
+            Some(outcome) => self.outcome(outcome),
+            None => Step::Reply(Reply::WRONG_STATE),
+        }
+    }
+
+    /// The answer to the [`Step::Ask`] before.
+    pub fn answer(&mut self, answer: Answer) -> Step {
+        let outcome = match self.exchange.as_mut() {
+            Some(mechanism) => mechanism.answer(answer),
+            None => Outcome::from(answer),
+        };
+        self.outcome(outcome)
+    }
+
+    fn outcome(&mut self, outcome: Outcome) -> Step {
+        match outcome {
+            Outcome::Challenge(octets) => Step::Reply(Reply::Challenge(octets)),
+            Outcome::Ask(query) => Step::Ask(query),
+            Outcome::Done(login) => {
+                self.exchange = None;
+                Step::Open(login)
+            }
+            Outcome::Failed(Failure::Credentials) => self.failed(),
+            Outcome::Failed(Failure::Malformed(what)) => self.end(Reply::protocol_error(what)),
+            Outcome::Failed(Failure::Unavailable) => self.end(Reply::UNAVAILABLE),
+        }
+    }
+
+    /// Only wrong credentials count (interface.md section 4).
+    fn failed(&mut self) -> Step {
+        self.exchange = None;
+        self.failures += 1;
+        if self.failures >= LAST_FAILURE { Step::Close(Reply::LOGON_FAILURE) } else { Step::Reply(Reply::LOGON_FAILURE) }
+    }
+}
+
+/// [MS-STANXPOP3] V0011 (the rest is the password) and 2.1.1 (separators come in runs) disagree on
+/// further leading separators: first they separate, then they are part of the password.
+fn pass(who: Identity, rest: &[u8]) -> Step {
+    let separators = rest.iter().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
+    let stripped = &rest[separators..];
+    let mut candidates: Vec<Secret> = Vec::new();
+    if !stripped.is_empty() {
+        candidates.push(Secret::from(stripped));
+    }
+    if stripped.len() != rest.len() {
+        candidates.push(Secret::from(rest));
+    }
+    Step::Ask(Query::Password { who, candidates })
+}

@@ -1,0 +1,205 @@
+//! Replies: the only place that writes `+OK` and `-ERR`.
+//!
+//! Every single-line response is at most 512 octets with its CRLF (RFC 2449 section 4,
+//! [MS-STANXPOP3] C0001); a SASL challenge may be longer (RFC 5034 section 4). The texts that
+//! clients of Exchange have learned to match stand here and nowhere else.
+
+use crate::store::StoreError;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::borrow::Cow;
+
+/// Longest single-line response, octets, with its CRLF.
+pub const LONGEST: usize = 512;
+
+/// Response codes (RFC 2449 section 8, RFC 3206).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Code {
+    /// A problem with the credentials (RFC 3206 section 4).
+    Auth,
+    /// A fault of ours that will pass (RFC 3206 section 5).
+    SysTemp,
+    /// A fault of ours that will stay (RFC 3206 section 5).
+    SysPerm,
+}
+
+impl Code {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Auth => "[AUTH] ",
+            Self::SysTemp => "[SYS/TEMP] ",
+            Self::SysPerm => "[SYS/PERM] ",
+        }
+    }
+}
+
+/// One response.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// `+OK` and text, if any.
+    Ok(Cow<'static, str>),
+    /// `-ERR`, a response code, if any, and text.
+    Err(Option<Code>, Cow<'static, str>),
+    /// `+OK` and lines, ended by a dot.
+    Lines(Vec<Cow<'static, str>>),
+    /// `+ ` and base64 (RFC 5034 section 4).
+    Challenge(Vec<u8>),
+}
+
+impl Reply {
+    /// A bare `+OK`.
+    pub const OK: Self = Self::Ok(Cow::Borrowed(""));
+    /// The command exists, but not here and now.
+    pub const WRONG_STATE: Self = Self::err("Command is not valid in this state.");
+    /// PASS and AUTH that were right.
+    pub const LOGGED_ON: Self = Self::Ok(Cow::Borrowed("User successfully logged on."));
+    /// PASS and AUTH that were not, whatever the reason.
+    pub const LOGON_FAILURE: Self =
+        Self::Err(Some(Code::Auth), Cow::Borrowed("Logon failure: unknown user name or bad password."));
+    /// We could not find out.
+    pub const UNAVAILABLE: Self =
+        Self::Err(Some(Code::SysTemp), Cow::Borrowed("Server Unavailable. Try again in a minute."));
+    /// RFC 2595 section 4.
+    pub const BEGIN_TLS: Self = Self::Ok(Cow::Borrowed("Begin TLS negotiation."));
+    /// The client sent `*` (RFC 5034 section 4).
+    pub const CANCELLED: Self = Self::err("The AUTH protocol exchange was canceled by the client.");
+    /// QUIT.
+    pub const SIGNING_OFF: Self = Self::Ok(Cow::Borrowed("Pillarbox POP3 server signing off."));
+    /// No message of this number.
+    pub const OUT_OF_RANGE: Self = Self::err("The specified message is out of range.");
+    /// DELE has marked it (RFC 1939 section 5).
+    pub const MARKED: Self = Self::err("The specified message is marked as deleted.");
+    /// UPDATE failed; nothing was removed (RFC 1939 section 6).
+    pub const NOT_REMOVED: Self =
+        Self::Err(Some(Code::SysTemp), Cow::Borrowed("The marked messages were not removed. Try again later."));
+    /// The process ends.
+    pub const SHUTTING_DOWN: Self = Self::err("Connection is closed. The server is shutting down.");
+
+    const fn err(text: &'static str) -> Self {
+        Self::Err(None, Cow::Borrowed(text))
+    }
+
+    /// `-ERR Protocol error.` and what was wrong.
+    pub fn protocol_error(what: impl std::fmt::Display) -> Self {
+        Self::Err(None, format!("Protocol error. {what}.").into())
+    }
+
+    /// The notice before an autologout ([MS-STANXPOP3] V0003).
+    pub fn autologout(seconds: u64) -> Self {
+        Self::Err(None, format!("Connection is closed. Nothing was received for {seconds} seconds.").into())
+    }
+
+    /// Too many connections of a kind; `setting` bounds them.
+    pub fn too_many(of: &str, setting: &str, limit: usize) -> Self {
+        let text = format!("Connection is closed. Too many connections {of}: {setting} is {limit}.");
+        Self::Err(Some(Code::SysTemp), text.into())
+    }
+
+    /// RETR or TOP of a message whose octets cannot be had ([MS-STANXPOP3] C0004).
+    pub fn unreadable(error: &StoreError) -> Self {
+        match error {
+            StoreError::NoSuchMessage | StoreError::NoSuchMailbox => {
+                Self::err("The specified message was removed from the mailbox.")
+            }
+            _ => Self::UNAVAILABLE,
+        }
+    }
+
+    /// Appends the response, at most [`LONGEST`] octets a line.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Ok(text) => line(out, "+OK", "", text),
+            Self::Err(code, text) => line(out, "-ERR", code.map_or("", Code::text), text),
+            Self::Lines(lines) => {
+                out.extend_from_slice(b"+OK\r\n");
+                for text in lines {
+                    clipped(out, text, LONGEST - 2);
+                }
+                out.extend_from_slice(b".\r\n");
+            }
+            Self::Challenge(octets) => {
+                out.extend_from_slice(b"+ ");
+                out.extend_from_slice(STANDARD.encode(octets).as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+}
+
+fn line(out: &mut Vec<u8>, indicator: &str, code: &str, text: &str) {
+    out.extend_from_slice(indicator.as_bytes());
+    if !code.is_empty() || !text.is_empty() {
+        out.push(b' ');
+    }
+    out.extend_from_slice(code.as_bytes());
+    clipped(out, text, LONGEST - 2 - indicator.len() - 1 - code.len());
+}
+
+/// Text of at most `room` octets, cut between characters, and CRLF.
+fn clipped(out: &mut Vec<u8>, text: &str, room: usize) {
+    let end = (0..=room.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    out.extend_from_slice(&text.as_bytes()[..end]);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What can be shown of what a client sent: printable ASCII, at most 32 octets.
+pub fn shown(octets: &[u8]) -> String {
+    let shown = |octet: &u8| if octet.is_ascii_graphic() { char::from(*octet) } else { '?' };
+    octets.iter().take(32).map(shown).collect()
+}
+
+/// Appends a decimal number: a listing of 100,000 messages has 200,000 of them.
+pub fn number(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(reply: &Reply) -> String {
+        let mut out = Vec::new();
+        reply.write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn texts_that_clients_match() {
+        assert_eq!(written(&Reply::OK), "+OK\r\n");
+        assert_eq!(
+            written(&Reply::LOGON_FAILURE),
+            "-ERR [AUTH] Logon failure: unknown user name or bad password.\r\n"
+        );
+        assert_eq!(written(&Reply::Challenge(Vec::new())), "+ \r\n");
+    }
+
+    #[test]
+    fn no_line_is_longer_than_512_octets() {
+        let long = "\u{e9}".repeat(600);
+        for reply in [Reply::Ok(long.clone().into()), Reply::Err(Some(Code::SysPerm), long.clone().into())] {
+            let text = written(&reply);
+            assert!(text.len() <= LONGEST && text.len() > LONGEST - 3, "{}", text.len());
+        }
+        let lines = written(&Reply::Lines(vec![long.into()]));
+        assert!(lines.split_inclusive('\n').all(|line| line.len() <= LONGEST));
+    }
+
+    #[test]
+    fn numbers() {
+        for value in [0, 7, 10, 99, 100, 4096, u64::MAX] {
+            let mut out = Vec::new();
+            number(&mut out, value);
+            assert_eq!(out, value.to_string().into_bytes());
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A session: which of the states it is in, and what may be said in it.
+//!
+//! Everything that moves a session from one state to another stands in this file.
+
+use super::Step;
+use super::authorization::Authorization;
+use super::command::{self, Refusal, State};
+use super::policy::Policy;
+use super::reply::{Reply, shown};
+use super::transaction::{Opened, Transaction, Transfer};
+use crate::sasl::Answer;
+use crate::store::StoreError;
+
+/// Longest line of a SASL exchange, octets (interface.md section 4).
+pub const LONGEST_SASL_LINE: usize = 65_536;
+
+/// What the next line is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expects {
+    /// A command, bounded by `MaxCommandSize`.
+    Command,
+    /// A line of a SASL exchange, bounded by [`LONGEST_SASL_LINE`] (RFC 5034 section 4).
+    Continuation,
+}
+
+/// The state of RFC 1939 section 3. UPDATE is a [`Step::Commit`] and no state of ours.
+pub enum Session {
+    /// Before login.
+    Authorization(Authorization),
+    /// After it.
+    Transaction(Transaction),
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::Authorization(Authorization::default())
+    }
+}
+
+impl Session {
+    /// The greeting: no `<`, which clients take for APOP ([MS-STANXPOP3] V0012).
+    pub fn greeting(policy: &Policy<'_>) -> Reply {
+        Reply::Ok(policy.settings.banner.clone().into())
+    }
+
+    /// What the next line is.
+    pub fn expects(&self) -> Expects {
+        match self {
+            Self::Authorization(state) if state.in_exchange() => Expects::Continuation,
+            _ => Expects::Command,
+        }
+    }
+
+    /// Somebody has logged in.
+    pub fn is_transaction(&self) -> bool {
+        matches!(self, Self::Transaction(_))
+    }
+
+    /// Takes a line without its line end.
+    pub fn line(&mut self, policy: &Policy<'_>, line: &[u8]) -> Step {
+        match self {
+            Self::Authorization(state) if state.in_exchange() => state.continuation(line),
+            Self::Authorization(state) => match command::parse(line, State::Authorization) {
+                Ok(command) => state.command(policy, &command),
+                Err(refusal) => {
+                    state.forget_user();
+                    Step::Reply(refused(refusal))
+                }
+            },
+            Self::Transaction(state) => match command::parse(line, State::Transaction) {
+                Ok(command) => state.command(policy, &command),
+                Err(refusal) => Step::Reply(refused(refusal)),
+            },
+        }
+    }
+
+    /// A line was longer than `limit` octets and is gone ([MS-STANXPOP3] E0006).
+    pub fn too_long(&mut self, limit: usize) -> Step {
+        let reply = Reply::protocol_error(format_args!("Line is longer than {limit} octets"));
+        match self {
+            Self::Authorization(state) => {
+                state.forget_user();
+                state.end(reply)
+            }
+            Self::Transaction(_) => Step::Reply(reply),
+        }
+    }
+
+    /// The answer to [`Step::Ask`].
+    pub fn answer(&mut self, answer: Answer) -> Step {
+        match self {
+            Self::Authorization(state) => state.answer(answer),
+            Self::Transaction(_) => Step::Reply(Reply::WRONG_STATE),
+        }
+    }
+
+    /// [`Step::Open`] was done.
+    pub fn opened(&mut self, opened: Result<Opened, StoreError>) -> Step {
+        match opened {
+            Ok(maildrop) => {
+                *self = Self::Transaction(Transaction::new(maildrop));
+                Step::Reply(Reply::LOGGED_ON)
+            }
+            // Gone between the login and now: the same as if it had never been.
+            Err(StoreError::NoSuchMailbox) => Step::Reply(Reply::LOGON_FAILURE),
+            Err(_) => Step::Reply(Reply::UNAVAILABLE),
+        }
+    }
+
+    /// [`Step::Commit`] was done: `+OK` follows the commit, and the session ends either way (RFC
+    /// 1939 section 6).
+    pub fn committed(&mut self, committed: Result<(), StoreError>) -> Step {
+        Step::Close(match committed {
+            Ok(()) => Reply::SIGNING_OFF,
+            Err(_) => Reply::NOT_REMOVED,
+        })
+    }
+
+    /// [`Step::StartTls`] was done: nothing that was sent in clear is remembered.
+    pub fn secured(&mut self) {
+        if let Self::Authorization(state) = self {
+            *state = state.secured();
+        }
+    }
+
+    /// See [`Transaction::listing`].
+    pub fn listing(&self, what: Transfer, from: usize, enough: usize, out: &mut Vec<u8>) -> Option<usize> {
+        match self {
+            Self::Transaction(state) => state.listing(what, from, enough, out),
+            Self::Authorization(_) => None,
+        }
+    }
+}
+
+fn refused(refusal: Refusal<'_>) -> Reply {
+    match refusal {
+        Refusal::Unknown(b"") => Reply::protocol_error("There is no command in this line"),
+        Refusal::Unknown(keyword) => Reply::protocol_error(format_args!("There is no command {}", shown(keyword))),
+        Refusal::WrongState => Reply::WRONG_STATE,
+        Refusal::Arguments(usage) => Reply::protocol_error(format_args!("Usage: {usage}")),
+    }
+}

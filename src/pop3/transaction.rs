@@ -1,0 +1,212 @@
+//! The TRANSACTION state (RFC 1939 section 5): a snapshot and the marks on it.
+//!
+//! Holds the scan listing of one session and no credentials. Numbers never shift: what other
+//! sessions, deliveries and the reaper do shows in the next session ([MS-STANXPOP3] C0004).
+
+use super::Step;
+use super::command::{Command, MessageNumber};
+use super::policy::Policy;
+use super::reply::{Reply, number};
+use crate::store::{Entry, Expire, MailboxId, MessageId, ScanListing, Uid, storage_size};
+use std::sync::Arc;
+
+/// A maildrop as the driver opened it.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Which.
+    pub mailbox: MailboxId,
+    /// Its messages at login.
+    pub listing: Arc<ScanListing>,
+    /// `MessageRetrievalSortOrder` is `Descending`.
+    pub descending: bool,
+    /// `EnableExactRFC822Size` is 1.
+    pub exact: bool,
+    /// What its owner is promised.
+    pub expire: Expire,
+}
+
+/// What follows a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transfer {
+    /// A message, or with `top` its header and that many lines of its body.
+    Message {
+        /// Which.
+        id: MessageId,
+        /// Its length, octets.
+        octets: u32,
+        /// It has lines to stuff.
+        dotted: bool,
+        /// TOP's second argument.
+        top: Option<u64>,
+        /// It still counts as unread.
+        unread: bool,
+    },
+    /// The scan listing (LIST).
+    Sizes,
+    /// The unique-id listing (UIDL).
+    UniqueIds,
+}
+
+/// One session's maildrop.
+pub struct Transaction {
+    maildrop: Opened,
+    /// One bit per message, by position; empty as long as nothing is marked.
+    marked: Vec<u64>,
+    /// Messages not marked as deleted, and their sizes.
+    left: u64,
+    octets: u64,
+}
+
+impl Transaction {
+    /// A session begins.
+    pub fn new(maildrop: Opened) -> Self {
+        let mut new = Self { maildrop, marked: Vec::new(), left: 0, octets: 0 };
+        new.reset();
+        new
+    }
+
+    /// Obeys a command of this state.
+    pub fn command(&mut self, policy: &Policy<'_>, command: &Command<'_>) -> Step {
+        match *command {
+            Command::Capa => Step::Reply(policy.capabilities(Some(self.maildrop.expire))),
+            Command::Noop => Step::Reply(Reply::OK),
+            Command::Stat => Step::Reply(self.totals()),
+            Command::List(None) => Step::Send(self.totals(), Transfer::Sizes),
+            Command::Uidl(None) => Step::Send(Reply::OK, Transfer::UniqueIds),
+            Command::Rset => {
+                self.reset();
+                Step::Reply(Reply::OK)
+            }
+            Command::Quit => match self.marked() {
+                marked if marked.is_empty() => Step::Close(Reply::SIGNING_OFF),
+                marked => Step::Commit(marked),
+            },
+            Command::List(Some(number)) => self.about(number, |me, at, out| me.size_line(at, out)),
+            Command::Uidl(Some(number)) => self.about(number, |me, at, out| me.unique_id_line(at, out)),
+            Command::Dele(number) => self.delete(number),
+            Command::Retr(number) => self.retrieve(number, None),
+            Command::Top(number, lines) => self.retrieve(number, Some(lines)),
+            _ => Step::Reply(Reply::WRONG_STATE),
+        }
+    }
+
+    /// The one check of a message number: in range and not marked (RFC 1939 section 5). Answers
+    /// its position in the session's order.
+    fn position(&self, number: MessageNumber) -> Result<usize, Reply> {
+        let at = number.0.checked_sub(1).and_then(|at| usize::try_from(at).ok());
+        match at.filter(|at| *at < self.count()) {
+            None => Err(Reply::OUT_OF_RANGE),
+            Some(at) if self.is_marked(at) => Err(Reply::MARKED),
+            Some(at) => Ok(at),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.maildrop.listing.entries().len()
+    }
+
+    fn index(&self, at: usize) -> usize {
+        if self.maildrop.descending { self.count() - 1 - at } else { at }
+    }
+
+    fn entry(&self, at: usize) -> &Entry {
+        &self.maildrop.listing.entries()[self.index(at)]
+    }
+
+    fn size(&self, entry: &Entry) -> u64 {
+        let octets = u64::from(entry.octets);
+        if self.maildrop.exact { octets } else { storage_size(octets) }
+    }
+
+    fn is_marked(&self, at: usize) -> bool {
+        self.marked.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+
+    fn reset(&mut self) {
+        self.marked = Vec::new();
+        self.left = self.count() as u64;
+        self.octets = self.maildrop.listing.entries().iter().map(|entry| self.size(entry)).sum();
+    }
+
+    /// `+OK n m`, nothing after it ([MS-STANXPOP3] V0004).
+    fn totals(&self) -> Reply {
+        Reply::Ok(format!("{} {}", self.left, self.octets).into())
+    }
+
+    fn about(&self, number: MessageNumber, line: impl Fn(&Self, usize, &mut Vec<u8>)) -> Step {
+        Step::Reply(match self.position(number) {
+            Err(refusal) => refusal,
+            Ok(at) => {
+                let mut text = Vec::new();
+                line(self, at, &mut text);
+                Reply::Ok(String::from_utf8_lossy(&text).trim_end().to_owned().into())
+            }
+        })
+    }
+
+    fn delete(&mut self, number: MessageNumber) -> Step {
+        Step::Reply(match self.position(number) {
+            Err(refusal) => refusal,
+            Ok(at) => {
+                self.marked.resize(self.count().div_ceil(64), 0);
+                self.marked[at / 64] |= 1 << (at % 64);
+                self.left -= 1;
+                self.octets -= self.size(self.entry(at));
+                Reply::OK
+            }
+        })
+    }
+
+    fn marked(&self) -> Vec<Uid> {
+        (0..self.count()).filter(|at| self.is_marked(*at)).map(|at| self.entry(at).uid).collect()
+    }
+
+    fn retrieve(&self, number: MessageNumber, top: Option<u64>) -> Step {
+        let at = match self.position(number) {
+            Err(refusal) => return Step::Reply(refusal),
+            Ok(at) => at,
+        };
+        let entry = self.entry(at);
+        let id = MessageId { mailbox: self.maildrop.mailbox, uid: entry.uid, body: entry.body };
+        let (octets, dotted, unread) = (entry.octets, entry.dotted, !entry.read);
+        Step::Send(Reply::OK, Transfer::Message { id, octets, dotted, top, unread })
+    }
+
+    /// `number size`, nothing after it ([MS-STANXPOP3] V0005).
+    fn size_line(&self, at: usize, out: &mut Vec<u8>) {
+        number(out, at as u64 + 1);
+        out.push(b' ');
+        number(out, self.size(self.entry(at)));
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// `number unique-id` (RFC 1939 section 7): decimal, or the one it was imported with
+    /// ([MS-STANXPOP3] C0007, C0009).
+    fn unique_id_line(&self, at: usize, out: &mut Vec<u8>) {
+        number(out, at as u64 + 1);
+        out.push(b' ');
+        match self.maildrop.listing.legacy_id(self.index(at)) {
+            Some(id) => out.extend_from_slice(id.as_bytes()),
+            None => number(out, self.entry(at).uid.0),
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Appends lines of a listing from position `from` on until `out` holds `enough` octets, with
+    /// the final dot after the last. Answers where to go on.
+    pub fn listing(&self, what: Transfer, from: usize, enough: usize, out: &mut Vec<u8>) -> Option<usize> {
+        for at in from..self.count() {
+            if out.len() >= enough {
+                return Some(at);
+            }
+            match what {
+                _ if self.is_marked(at) => {}
+                Transfer::Sizes => self.size_line(at, out),
+                Transfer::UniqueIds => self.unique_id_line(at, out),
+                Transfer::Message { .. } => {}
+            }
+        }
+        out.extend_from_slice(b".\r\n");
+        None
+    }
+}
