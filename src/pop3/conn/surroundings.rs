@@ -1,0 +1,70 @@
+//! What a connection's policy follows from: settings, TLS, the client's address.
+
+use crate::pop3::policy::Policy;
+use crate::sasl::Context;
+use crate::site::{Live, Site};
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The outside of one connection.
+pub(super) struct Surroundings {
+    /// The settings, as of the last command.
+    pub(super) live: Arc<Live>,
+    /// The client's address.
+    pub(super) peer: IpAddr,
+    id: u64,
+    tls: bool,
+    trusted: bool,
+    context: Context,
+}
+
+impl Surroundings {
+    pub(super) fn new(site: &Site, peer: IpAddr, id: u64) -> Self {
+        let live = site.live();
+        let trusted = trusts(&live, peer);
+        Self { live, peer, id, tls: false, trusted, context: Context::default() }
+    }
+
+    /// Takes over settings that have changed.
+    pub(super) fn refresh(&mut self, site: &Site) {
+        let live = site.live();
+        if !Arc::ptr_eq(&live, &self.live) {
+            self.trusted = trusts(&live, self.peer);
+            self.live = live;
+        }
+    }
+
+    /// The connection is under TLS from now on.
+    pub(super) fn secured(&mut self, site: &Site) {
+        self.tls = true;
+        self.context.end_point = site.tls.end_point();
+    }
+
+    /// How long a client may take before it has logged in.
+    pub(super) fn before_login(&self) -> Duration {
+        self.live.settings.pre_authenticated_connection_timeout
+    }
+
+    pub(super) fn policy(&self) -> Policy<'_> {
+        Policy {
+            settings: &self.live.settings,
+            tls: self.tls,
+            trusted: self.trusted,
+            stls: true,
+            expire: self.live.expire,
+            context: &self.context,
+        }
+    }
+}
+
+impl fmt::Display for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pop3 connection {} from {}", self.id, self.peer)
+    }
+}
+
+fn trusts(live: &Live, peer: IpAddr) -> bool {
+    live.settings.trusted_networks.iter().any(|network| network.contains(peer))
+}
