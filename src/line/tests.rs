@@ -1,0 +1,1 @@
+//! The reader and the buffer against a scripted transport.

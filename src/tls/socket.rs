@@ -1,0 +1,237 @@
+//! A socket whose reads and writes have deadlines, for as few system calls as can be.
+//!
+//! The kernel's own timeouts do the waiting (`SO_RCVTIMEO`, `SO_SNDTIMEO`). What was set last is
+//! remembered, and what is left is rounded up to [`GRAIN`], so that the usual command, read at once
+//! with the same timeout as the one before, costs one system call. A deadline is overdrawn by at
+//! most one [`GRAIN`].
+//!
+//! A timeout is [`io::ErrorKind::WouldBlock`] here: the TLS library takes that as "try again" and
+//! keeps the session usable.
+
+use nix::sys::socket::{MsgFlags, recv};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// To what multiple a timeout is rounded up.
+const GRAIN: Duration = Duration::from_millis(100);
+/// Until the driver says otherwise no call waits longer than this.
+const AT_FIRST: Duration = Duration::from_secs(60);
+/// Octets thrown away at the end of a connection at most.
+const SWALLOW: usize = 64 * 1024;
+
+/// A shared hold on a connection. The registry of live connections ends them with it.
+#[derive(Clone)]
+pub enum Handle {
+    /// TCP.
+    Tcp(Arc<TcpStream>),
+    /// A local socket.
+    Unix(Arc<UnixStream>),
+}
+
+impl Handle {
+    /// Ends the connection in both directions: whoever waits in a read sees its end.
+    pub fn shutdown(&self) {
+        self.end(Shutdown::Both);
+    }
+
+    /// An error means that the client was faster; that is no news to anybody.
+    fn end(&self, how: Shutdown) {
+        let _ = match self {
+            Handle::Tcp(tcp) => tcp.shutdown(how),
+            Handle::Unix(unix) => unix.shutdown(how),
+        };
+    }
+
+    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        match self {
+            Handle::Tcp(tcp) => tcp.set_read_timeout(Some(timeout)),
+            Handle::Unix(unix) => unix.set_read_timeout(Some(timeout)),
+        }
+    }
+
+    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+        match self {
+            Handle::Tcp(tcp) => tcp.set_write_timeout(Some(timeout)),
+            Handle::Unix(unix) => unix.set_write_timeout(Some(timeout)),
+        }
+    }
+
+    fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Handle::Tcp(tcp) => (&**tcp).read(buf),
+            Handle::Unix(unix) => (&**unix).read(buf),
+        }
+    }
+
+    fn write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        match (self, bufs) {
+            (Handle::Tcp(tcp), [buf]) => (&**tcp).write(buf),
+            (Handle::Tcp(tcp), _) => (&**tcp).write_vectored(bufs),
+            (Handle::Unix(unix), [buf]) => (&**unix).write(buf),
+            (Handle::Unix(unix), _) => (&**unix).write_vectored(bufs),
+        }
+    }
+
+    fn fd(&self) -> i32 {
+        match self {
+            Handle::Tcp(tcp) => tcp.as_raw_fd(),
+            Handle::Unix(unix) => unix.as_raw_fd(),
+        }
+    }
+}
+
+/// How long one direction may wait.
+#[derive(Clone, Copy)]
+pub(super) enum Limit {
+    /// Each call by itself: what makes progress may go on.
+    Each(Duration),
+    /// All calls together.
+    By(Instant),
+}
+
+/// One direction's limit, and what the kernel has been told of it.
+struct Patience {
+    limit: Limit,
+    kernel: Option<Duration>,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { limit: Limit::Each(AT_FIRST), kernel: None }
+    }
+
+    /// Sees to it that the next call waits no longer than the limit allows.
+    fn arm(&mut self, set: impl FnOnce(Duration) -> io::Result<()>) -> io::Result<()> {
+        let left = match self.limit {
+            Limit::Each(timeout) => timeout,
+            Limit::By(deadline) => deadline.saturating_duration_since(Instant::now()),
+        };
+        if left.is_zero() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let wanted = round_up(left);
+        if self.kernel != Some(wanted) {
+            set(wanted)?;
+            self.kernel = Some(wanted);
+        }
+        Ok(())
+    }
+}
+
+fn round_up(left: Duration) -> Duration {
+    let grains = left.as_nanos().div_ceil(GRAIN.as_nanos());
+    GRAIN.saturating_mul(u32::try_from(grains).unwrap_or(u32::MAX))
+}
+
+/// A connected socket. Dropped, it sends FIN at once, whoever else still holds a [`Handle`].
+pub struct Socket {
+    handle: Handle,
+    read: Patience,
+    write: Patience,
+}
+
+impl Socket {
+    /// Takes a TCP connection over. Replies go out at once (`TCP_NODELAY`): what belongs together is
+    /// written together by `line::Output`.
+    pub fn tcp(stream: TcpStream) -> Self {
+        // A connection that the client has reset already is found out by the first read.
+        let _ = stream.set_nodelay(true);
+        Self::new(Handle::Tcp(Arc::new(stream)))
+    }
+
+    /// Takes a local connection over.
+    pub fn unix(stream: UnixStream) -> Self {
+        Self::new(Handle::Unix(Arc::new(stream)))
+    }
+
+    fn new(handle: Handle) -> Self {
+        Self { handle, read: Patience::new(), write: Patience::new() }
+    }
+
+    /// A second hold on the connection.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Reads fail once `deadline` has passed.
+    pub fn read_by(&mut self, deadline: Instant) {
+        self.read.limit = Limit::By(deadline);
+    }
+
+    /// Writes fail once `deadline` has passed.
+    pub fn write_by(&mut self, deadline: Instant) {
+        self.write.limit = Limit::By(deadline);
+    }
+
+    /// A write fails when the client has taken nothing for `timeout`.
+    pub fn write_within(&mut self, timeout: Duration) {
+        self.write.limit = Limit::Each(timeout);
+    }
+
+    pub(super) fn write_limit(&self) -> Limit {
+        self.write.limit
+    }
+
+    pub(super) fn set_write_limit(&mut self, limit: Limit) {
+        self.write.limit = limit;
+    }
+
+    fn send(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            self.write.arm(|timeout| self.handle.set_write_timeout(timeout))?;
+            match self.handle.write(bufs) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Throws away what has come already, without waiting: closing with unread octets makes the
+    /// kernel send RST, at which the client may lose our last reply.
+    fn swallow(&self) {
+        let mut buf = [0; 4096];
+        for _ in 0..SWALLOW / buf.len() {
+            match recv(self.handle.fd(), &mut buf, MsgFlags::MSG_DONTWAIT) {
+                Ok(n) if n == buf.len() => {}
+                _ => break,
+            }
+        }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.read.arm(|timeout| self.handle.set_read_timeout(timeout))?;
+            match self.handle.read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.send(&[IoSlice::new(buf)])
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.send(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.swallow();
+        self.handle.end(Shutdown::Write);
+    }
+}
