@@ -33,6 +33,8 @@ pub enum Stream {
     Plain(Socket),
     /// Under TLS.
     Tls(Box<Session>),
+    /// Over: a handshake failed, and nothing sensible can follow.
+    Ended,
 }
 
 impl Stream {
@@ -43,10 +45,16 @@ impl Stream {
     /// # Errors
     /// [`io::ErrorKind::TimedOut`], [`io::ErrorKind::InvalidData`] for what is no TLS or not
     /// acceptable, [`io::ErrorKind::InvalidInput`] if it is under TLS already, or the socket's own.
-    pub fn upgrade(self, acceptor: &Acceptor, deadline: Instant) -> io::Result<Stream> {
-        match self {
-            Stream::Plain(socket) => Ok(Stream::Tls(Box::new(Session::accept(socket, acceptor, deadline)?))),
-            Stream::Tls(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "already under TLS")),
+    pub fn upgrade(&mut self, acceptor: &Acceptor, deadline: Instant) -> io::Result<()> {
+        match std::mem::replace(self, Stream::Ended) {
+            Stream::Plain(socket) => {
+                *self = Stream::Tls(Box::new(Session::accept(socket, acceptor, deadline)?));
+                Ok(())
+            }
+            other => {
+                *self = other;
+                Err(io::Error::new(io::ErrorKind::InvalidInput, "already under TLS"))
+            }
         }
     }
 
@@ -59,30 +67,24 @@ impl Stream {
     /// (RFC 5929 section 4); `None` in clear or where that is undefined.
     pub fn end_point(&self) -> Option<&[u8]> {
         match self {
-            Stream::Plain(_) => None,
             Stream::Tls(session) => session.end_point(),
+            Stream::Plain(_) | Stream::Ended => None,
         }
     }
 
     /// Protocol version and cipher suite, for the log; `None` in clear.
     pub fn protocol(&self) -> Option<String> {
         match self {
-            Stream::Plain(_) => None,
             Stream::Tls(session) => Some(session.protocol()),
+            Stream::Plain(_) | Stream::Ended => None,
         }
     }
 
     /// How long the client may take nothing of what is written before the write fails with
     /// [`io::ErrorKind::TimedOut`]. A client that is only slow is not cut.
     pub fn set_write_timeout(&mut self, timeout: Duration) {
-        self.socket_mut().write_within(timeout);
-    }
-
-    /// A second hold on the connection, with which somebody else can end it.
-    pub fn handle(&self) -> Handle {
-        match self {
-            Stream::Plain(socket) => socket.handle(),
-            Stream::Tls(session) => session.socket().handle(),
+        if let Some(socket) = self.socket_mut() {
+            socket.write_within(timeout);
         }
     }
 
@@ -91,17 +93,20 @@ impl Stream {
         drop(self);
     }
 
-    fn socket_mut(&mut self) -> &mut Socket {
+    fn socket_mut(&mut self) -> Option<&mut Socket> {
         match self {
-            Stream::Plain(socket) => socket,
-            Stream::Tls(session) => session.socket_mut(),
+            Stream::Plain(socket) => Some(socket),
+            Stream::Tls(session) => Some(session.socket_mut()),
+            Stream::Ended => None,
         }
     }
 }
 
 impl Transport for Stream {
     fn read_by(&mut self, deadline: Instant) {
-        self.socket_mut().read_by(deadline);
+        if let Some(socket) = self.socket_mut() {
+            socket.read_by(deadline);
+        }
     }
 }
 
@@ -110,6 +115,7 @@ impl Read for Stream {
         match self {
             Stream::Plain(socket) => socket.read(buf),
             Stream::Tls(session) => session.read(buf),
+            Stream::Ended => Ok(0),
         }
         .map_err(timed_out)
     }
@@ -120,6 +126,7 @@ impl Write for Stream {
         match self {
             Stream::Plain(socket) => socket.write(buf),
             Stream::Tls(session) => session.write(buf),
+            Stream::Ended => Err(io::ErrorKind::NotConnected.into()),
         }
         .map_err(timed_out)
     }
@@ -127,7 +134,7 @@ impl Write for Stream {
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Stream::Plain(socket) => socket.write_vectored(bufs).map_err(timed_out),
-            Stream::Tls(_) => match bufs.iter().find(|buf| !buf.is_empty()) {
+            Stream::Tls(_) | Stream::Ended => match bufs.iter().find(|buf| !buf.is_empty()) {
                 Some(buf) => self.write(buf),
                 None => Ok(0),
             },

@@ -45,15 +45,14 @@ struct Connection<'a> {
 /// Serves one connection from greeting to end. With `implicit_tls` the handshake comes first (RFC
 /// 8314 section 3.3).
 pub fn serve(site: &Site, socket: Socket, peer: SocketAddr, implicit_tls: bool) {
-    let entry = site.registry.enter(&socket);
+    let entry = site.registry.enter(socket.handle());
     let mut about = Surroundings::new(site, peer.ip(), entry.id());
-    let mut stream = Stream::plain(socket);
+    let mut stream = Stream::Plain(socket);
     if implicit_tls {
-        stream = match stream.upgrade(&site.tls, Instant::now() + about.before_login()) {
-            Ok(stream) => stream,
-            Err(error) => return debug!("{about}: TLS handshake: {error}"),
-        };
-        about.secured(site);
+        if let Err(error) = stream.upgrade(&site.tls, Instant::now() + about.before_login()) {
+            return debug!("{about}: TLS handshake: {error}");
+        }
+        about.secured(&stream);
     }
     let mut connection = Connection {
         site,
@@ -69,8 +68,7 @@ pub fn serve(site: &Site, socket: Socket, peer: SocketAddr, implicit_tls: bool) 
     if let Err(error) = connection.run() {
         debug!("{}: {error}", connection.about);
     }
-    let unread = !connection.lines.buffered().is_empty();
-    connection.stream.close(unread);
+    connection.stream.close();
 }
 
 impl Connection<'_> {
@@ -171,8 +169,8 @@ impl Connection<'_> {
         self.flush()?;
         self.lines.clear();
         let deadline = Instant::now() + self.about.before_login();
-        self.stream.upgrade_in_place(&self.site.tls, deadline)?;
-        self.about.secured(self.site);
+        self.stream.upgrade(&self.site.tls, deadline)?;
+        self.about.secured(&self.stream);
         self.session.secured();
         Ok(())
     }
@@ -191,7 +189,7 @@ impl Connection<'_> {
 
     /// Sends what waits, and gives memory back: the client will be waited for.
     fn flush(&mut self) -> io::Result<()> {
-        self.stream.write_within(self.timeout());
+        self.stream.set_write_timeout(self.timeout());
         self.out.flush(&mut self.stream)?;
         self.note_retrieved();
         if self.piece.capacity() > KEPT {
@@ -203,7 +201,7 @@ impl Connection<'_> {
     /// Sends what waits if it is much.
     fn spill(&mut self) -> io::Result<()> {
         if self.out.should_flush() {
-            self.stream.write_within(self.timeout());
+            self.stream.set_write_timeout(self.timeout());
             self.out.spill(&mut self.stream)?;
             self.note_retrieved();
         }

@@ -1,6 +1,6 @@
 //! The live sockets, so that the end of the process can wake those who wait for a client.
 
-use crate::tls::Socket;
+use crate::tls::Handle;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct Registry {
     next: AtomicU64,
     stopping: AtomicBool,
-    sockets: Mutex<HashMap<u64, Socket>>,
+    sockets: Mutex<HashMap<u64, Handle>>,
 }
 
 /// One connection's place; leaves when dropped.
@@ -21,7 +21,7 @@ pub struct Entry<'a> {
 
 impl Registry {
     /// Enters a socket until the answer is dropped. Its id names the connection in the log.
-    pub fn enter(&self, socket: &Socket) -> Entry<'_> {
+    pub fn enter(&self, socket: Handle) -> Entry<'_> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.sockets().insert(id, socket.clone());
         if self.is_stopping() {
@@ -54,7 +54,7 @@ impl Registry {
         self.len() == 0
     }
 
-    fn sockets(&self) -> MutexGuard<'_, HashMap<u64, Socket>> {
+    fn sockets(&self) -> MutexGuard<'_, HashMap<u64, Handle>> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -38,6 +38,11 @@ impl Handle {
         self.end(Shutdown::Both);
     }
 
+    /// Ends the reading only: whoever waits for the client sees its end, what is being written goes on.
+    pub fn shutdown_read(&self) {
+        self.end(Shutdown::Read);
+    }
+
     /// An error means that the client was faster; that is no news to anybody.
     fn end(&self, how: Shutdown) {
         let _ = match self {

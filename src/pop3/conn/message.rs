@@ -34,7 +34,7 @@ impl Connection<'_> {
                 stuffer.stuff(&self.piece, self.out.buffer());
                 self.spill()?;
             } else {
-                self.stream.write_within(self.timeout());
+                self.stream.set_write_timeout(self.timeout());
                 self.out.write_through(&mut self.stream, &self.piece)?;
             }
             if sent >= u64::from(octets) {

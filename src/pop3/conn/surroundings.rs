@@ -3,6 +3,7 @@
 use crate::pop3::policy::Policy;
 use crate::sasl::Context;
 use crate::site::{Live, Site};
+use crate::tls::Stream;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -37,9 +38,9 @@ impl Surroundings {
     }
 
     /// The connection is under TLS from now on.
-    pub(super) fn secured(&mut self, site: &Site) {
+    pub(super) fn secured(&mut self, stream: &Stream) {
         self.tls = true;
-        self.context.end_point = site.tls.end_point();
+        self.context.end_point = stream.end_point().map(<[u8]>::to_vec);
     }
 
     /// How long a client may take before it has logged in.
