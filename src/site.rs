@@ -3,6 +3,7 @@
 
 use crate::authenticator::Authenticator;
 use crate::limits::{Delays, Limits};
+use crate::protocol_log::ProtocolLog;
 use crate::server::registry::Registry;
 use crate::settings::Settings;
 use crate::store::{Expire, Store};
@@ -30,6 +31,8 @@ pub struct Site {
     pub limits: Limits,
     /// What failed logins cost.
     pub delays: Mutex<Delays>,
+    /// Who said what, if anybody wants to know.
+    pub protocol_log: ProtocolLog,
     /// The live sockets.
     pub registry: Registry,
     live: RwLock<Arc<Live>>,
@@ -37,13 +40,20 @@ pub struct Site {
 
 impl Site {
     /// A server that nobody has connected to yet.
-    pub fn new(store: Arc<dyn Store>, authenticator: Authenticator, tls: Acceptor, live: Live) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        authenticator: Authenticator,
+        tls: Acceptor,
+        protocol_log: ProtocolLog,
+        live: Live,
+    ) -> Self {
         Self {
             store,
             authenticator,
             tls,
             limits: Limits::default(),
             delays: Mutex::default(),
+            protocol_log,
             registry: Registry::default(),
             live: RwLock::new(Arc::new(live)),
         }

@@ -69,7 +69,8 @@ fn main() {
 
 fn measure(server: &Server, scenario: &Scenario) {
     let user = fill::user(scenario.messages, scenario.octets);
-    let mut run = Run { server, user: &user, messages: scenario.messages, tls: false, operations: 0, until: Instant::now() };
+    let mut run =
+        Run { server, user: &user, messages: scenario.messages, tls: false, operations: 0, until: Instant::now() };
     (scenario.play)(&mut run); // once, so that caches are as warm as they will be
     let (cpu, start) = (server.cpu(), Instant::now());
     run.operations = 0;

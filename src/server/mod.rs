@@ -17,6 +17,7 @@ use crate::cli::exit::{Code, Error};
 use crate::cli::serve::ServeOptions;
 use crate::credential::Credentials;
 use crate::pool::Pool;
+use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
 use crate::site::{Live, Site};
 use crate::store::sqlite::{Options, Sqlite};
@@ -45,8 +46,8 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
         .map_err(|error| Error::new(Code::Software, format!("cannot wait for signals: {error}")))?;
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&options.db, Options::default()).map_err(opening(&options))?);
     let rows = store.settings().map_err(opening(&options))?;
-    let settings = Settings::from_rows(&rows, &options.overrides)
-        .map_err(|error| Error::new(Code::Config, error.to_string()))?;
+    let settings =
+        Settings::from_rows(&rows, &options.overrides).map_err(|error| Error::new(Code::Config, error.to_string()))?;
     settings.warnings().iter().for_each(|warning| warn!("{warning}"));
     files::raise_limit(settings.max_connections);
     let credentials = Arc::new(Credentials::open(&options.db));
@@ -54,7 +55,9 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
     let expire = store.shortest_retention().map_err(opening(&options))?;
     let listeners = listeners(&options, &settings)?;
-    let site = Arc::new(Site::new(store.clone(), authenticator, tls, Live { settings: settings.clone(), expire }));
+    let log = ProtocolLog::beside(&options.db);
+    let live = Live { settings: settings.clone(), expire };
+    let site = Arc::new(Site::new(store.clone(), authenticator, tls, log, live));
     let maintenance = Maintenance::start(&site, &options, settings, credentials)?;
     let pool = Arc::new(Pool::new("pop3", site.live().settings.max_connections, STACK));
     announce(&listeners)?;

@@ -10,7 +10,7 @@
 
 use nix::sys::socket::{MsgFlags, recv};
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -160,6 +160,14 @@ impl Socket {
     /// A second hold on the connection.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// Our end of a TCP connection.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        match &self.handle {
+            Handle::Tcp(tcp) => tcp.local_addr().ok(),
+            Handle::Unix(_) => None,
+        }
     }
 
     /// Reads fail once `deadline` has passed.
