@@ -8,6 +8,7 @@
 pub mod bearer;
 mod context;
 pub mod gssapi;
+pub mod ntlm;
 pub mod plain;
 pub mod scram;
 
@@ -155,6 +156,7 @@ pub struct Row {
 /// All of them are client-first (RFC 4422 section 5): without an initial response the driver sends
 /// one empty challenge, and the client's first message goes to [`Mechanism::step`] either way.
 pub const MECHANISMS: &[Row] = &[
+    Row { name: "NTLM", exposure: Exposure::Proof, offered: ntlm::offered, start: ntlm::start },
     Row { name: "GSSAPI", exposure: Exposure::Proof, offered: gssapi::offered, start: gssapi::start },
     Row {
         name: "SCRAM-SHA-256-PLUS",
