@@ -4,6 +4,7 @@
 use crate::authenticator::Authenticator;
 use crate::limits::{Delays, Limits};
 use crate::protocol_log::ProtocolLog;
+use crate::sasl::Context;
 use crate::server::registry::Registry;
 use crate::settings::Settings;
 use crate::store::{Expire, Store};
@@ -17,6 +18,8 @@ pub struct Live {
     pub settings: Settings,
     /// What CAPA may promise before login (RFC 2449 section 6.7).
     pub expire: Expire,
+    /// What new connections let mechanisms know; under TLS the end point is added.
+    pub context: Context,
 }
 
 /// One running server.

@@ -4,21 +4,9 @@
 //! [`Context`] and of what the client sent. Must not be known here: sockets, the store, settings.
 
 use super::{bearer, gssapi};
+use crate::settings::ExtendedProtectionPolicy;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// `ExtendedProtectionPolicy`: whether a proof must be bound to the TLS connection it came over,
-/// so that nobody between client and server can use it on a connection of their own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum ExtendedProtectionPolicy {
-    /// Bindings are not looked at.
-    #[default]
-    None,
-    /// Bindings that the client sends must be right.
-    Allow,
-    /// The client must send bindings, which takes TLS, and they must be right.
-    Require,
-}
 
 /// What a mechanism may know. The defaults are safe: no binding, nothing optional offered, the
 /// system's clock and random numbers.

@@ -12,7 +12,7 @@ pub mod ntlm;
 pub mod plain;
 pub mod scram;
 
-pub use context::{Context, ExtendedProtectionPolicy};
+pub use context::Context;
 
 use crate::credential::Secret;
 use crate::store::{MailboxId, UserId};

@@ -29,8 +29,9 @@ impl Surroundings {
         let live = site.live();
         let peer = remote.ip();
         let trusted = trusts(&live, peer);
+        let context = live.context.clone();
         let log = SessionLog { id, local, remote, sequence: 0 };
-        Self { live, peer, id, tls: false, trusted, context: Context::default(), log }
+        Self { live, peer, id, tls: false, trusted, context, log }
     }
 
     /// Writes a line of the protocol log, if there is one. `data` is only made if it is wanted.
@@ -48,6 +49,7 @@ impl Surroundings {
         let live = site.live();
         if !Arc::ptr_eq(&live, &self.live) {
             self.trusted = trusts(&live, self.peer);
+            self.context = Context { end_point: self.context.end_point.take(), ..live.context.clone() };
             self.live = live;
         }
     }
