@@ -3,6 +3,8 @@
 
 use crate::authenticator::Authenticator;
 use crate::limits::{Delays, Limits};
+use crate::protocol_log::ProtocolLog;
+use crate::sasl::Context;
 use crate::server::registry::Registry;
 use crate::settings::Settings;
 use crate::store::{Expire, Store};
@@ -16,6 +18,8 @@ pub struct Live {
     pub settings: Settings,
     /// What CAPA may promise before login (RFC 2449 section 6.7).
     pub expire: Expire,
+    /// What new connections let mechanisms know; under TLS the end point is added.
+    pub context: Context,
 }
 
 /// One running server.
@@ -30,6 +34,8 @@ pub struct Site {
     pub limits: Limits,
     /// What failed logins cost.
     pub delays: Mutex<Delays>,
+    /// Who said what, if anybody wants to know.
+    pub protocol_log: ProtocolLog,
     /// The live sockets.
     pub registry: Registry,
     live: RwLock<Arc<Live>>,
@@ -37,13 +43,20 @@ pub struct Site {
 
 impl Site {
     /// A server that nobody has connected to yet.
-    pub fn new(store: Arc<dyn Store>, authenticator: Authenticator, tls: Acceptor, live: Live) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        authenticator: Authenticator,
+        tls: Acceptor,
+        protocol_log: ProtocolLog,
+        live: Live,
+    ) -> Self {
         Self {
             store,
             authenticator,
             tls,
             limits: Limits::default(),
             delays: Mutex::default(),
+            protocol_log,
             registry: Registry::default(),
             live: RwLock::new(Arc::new(live)),
         }

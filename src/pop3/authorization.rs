@@ -141,7 +141,11 @@ impl Authorization {
     fn failed(&mut self) -> Step {
         self.exchange = None;
         self.failures += 1;
-        if self.failures >= LAST_FAILURE { Step::Close(Reply::LOGON_FAILURE) } else { Step::Reply(Reply::LOGON_FAILURE) }
+        if self.failures >= LAST_FAILURE {
+            Step::Close(Reply::LOGON_FAILURE)
+        } else {
+            Step::Reply(Reply::LOGON_FAILURE)
+        }
     }
 }
 

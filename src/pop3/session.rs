@@ -74,6 +74,14 @@ impl Session {
         }
     }
 
+    /// What a log may show of the line that comes next.
+    pub fn loggable(&self, line: &[u8]) -> String {
+        match self.expects() {
+            Expects::Command => command::loggable(line),
+            Expects::Continuation => "*****".into(),
+        }
+    }
+
     /// A line was longer than `limit` octets and is gone ([MS-STANXPOP3] E0006).
     pub fn too_long(&mut self, limit: usize) -> Step {
         let reply = Reply::protocol_error(format_args!("Line is longer than {limit} octets"));
