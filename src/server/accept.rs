@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// A running accept loop.
 pub struct Loop {
     listener: Arc<Listener>,
+    closed: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
@@ -31,18 +33,19 @@ impl Loop {
     /// # Errors
     /// The thread cannot be made.
     pub fn start(listener: Listener, site: Arc<Site>, pool: Arc<Pool>) -> io::Result<Self> {
-        let listener = Arc::new(listener);
+        let (listener, closed) = (Arc::new(listener), Arc::new(AtomicBool::new(false)));
         let name = format!("accept {}", listener.address);
         let work = {
-            let listener = listener.clone();
-            move || run(&listener, &site, &pool)
+            let (listener, closed) = (listener.clone(), closed.clone());
+            move || run(&listener, &closed, &site, &pool)
         };
         let thread = std::thread::Builder::new().name(name).spawn(work)?;
-        Ok(Self { listener, thread })
+        Ok(Self { listener, closed, thread })
     }
 
     /// No connection is accepted after this.
     pub fn stop(self) {
+        self.closed.store(true, Ordering::SeqCst);
         // On Linux this wakes an accept that waits, with EINVAL.
         let _ = shutdown(self.listener.socket.as_raw_fd(), Shutdown::Both);
         if self.thread.join().is_err() {
@@ -51,11 +54,11 @@ impl Loop {
     }
 }
 
-fn run(listener: &Listener, site: &Arc<Site>, pool: &Pool) {
-    while !site.registry.is_stopping() {
+fn run(listener: &Listener, closed: &AtomicBool, site: &Arc<Site>, pool: &Pool) {
+    while !closed.load(Ordering::SeqCst) {
         match listener.socket.accept() {
             Ok((stream, peer)) => hand_over(listener.service, stream, peer, site, pool),
-            Err(_) if site.registry.is_stopping() => return,
+            Err(_) if closed.load(Ordering::SeqCst) => return,
             Err(error) if transient(&error) => {}
             Err(error) => {
                 warn!("{} listener {}: accept: {error}", listener.service, listener.address);

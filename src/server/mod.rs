@@ -15,7 +15,6 @@ pub mod registry;
 use crate::authenticator::Authenticator;
 use crate::cli::exit::{Code, Error};
 use crate::cli::serve::ServeOptions;
-use crate::credential::Credentials;
 use crate::pool::{Pool, STACK};
 use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
