@@ -243,6 +243,14 @@ pub fn wanted(ntlm: bool) -> &'static [Scheme] {
     if ntlm { &[Scheme::ScramSha256, Scheme::NtHash] } else { &[Scheme::ScramSha256] }
 }
 
+/// The password itself, where a value of `users.password` is no hash (`{PLAIN}…` counts as none).
+pub fn plain_text(stored: &Secret) -> Option<Secret> {
+    match classify(stored.expose()) {
+        Stored::Plain(password) if !password.is_empty() => Some(Secret::from(password)),
+        _ => None,
+    }
+}
+
 /// Whether a value of `users.password` is what [`Credentials::hash`] makes today; if not, it is
 /// replaced at the next login.
 pub fn is_current(stored: &Secret) -> bool {
