@@ -149,6 +149,12 @@ impl Client {
         body
     }
 
+    /// Exactly the next `n` octets.
+    pub fn octets(&mut self, n: usize) -> Vec<u8> {
+        assert_eq!(self.peek(n).len(), n, "the server has closed");
+        self.take(n)
+    }
+
     /// Sends a command whose first line must be `+OK`; the lines that follow, un-stuffed.
     pub fn multi(&mut self, command: &str) -> Vec<u8> {
         self.expect(command, OK);
@@ -252,8 +258,8 @@ impl Client {
     fn take(&mut self, n: usize) -> Vec<u8> {
         let octets = self.buffer[self.taken..self.taken + n].to_vec();
         self.taken += n;
-        if self.taken == self.buffer.len() {
-            self.buffer.clear();
+        if self.taken > self.buffer.len() / 2 {
+            self.buffer.drain(..self.taken);
             self.taken = 0;
         }
         octets
