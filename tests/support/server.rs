@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdout, ExitStatus};
+use std::process::{Child, ChildStdout, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -44,7 +44,12 @@ impl Server {
 
     /// Runs exactly this command line and waits until it is ready.
     pub fn start_with(site: &Arc<Site>, arguments: &[&str]) -> Server {
-        let mut child = site.command(arguments).spawn().unwrap();
+        Server::launch(site, &mut site.command(arguments))
+    }
+
+    /// Runs a command that is `serve`, or becomes it, and waits until it is ready.
+    pub fn launch(site: &Arc<Site>, command: &mut Command) -> Server {
+        let mut child = command.spawn().unwrap();
         drop(child.stdin.take());
         let stderr = Arc::new(Mutex::new(Vec::new()));
         collect(child.stderr.take().unwrap(), Arc::clone(&stderr));

@@ -122,9 +122,9 @@ impl Site {
         assert_eq!(self.sql("PRAGMA integrity_check").trim(), "ok");
     }
 
-    /// A server on this database that takes logins in clear, with these settings as well.
+    /// A server on this database that takes logins in clear and does not delay failed ones, with these settings too.
     pub fn serve(self: &Arc<Self>, settings: &[(&str, &str)]) -> Server {
-        let clear = [("LoginType", "PlainTextLogin")];
+        let clear = [("LoginType", "PlainTextLogin"), ("MaxLoginDelay", "0")];
         Server::start(self, &[&clear, settings].concat())
     }
 
