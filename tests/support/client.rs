@@ -50,7 +50,12 @@ pub struct Client {
 impl Client {
     /// A TCP connection; nothing has been read.
     pub fn plain(address: SocketAddr) -> Client {
-        Client { wire: Wire::Plain(tcp(address)), buffer: Vec::new(), taken: 0 }
+        Client::over(TcpStream::connect(address).unwrap())
+    }
+
+    /// The same over a connected socket.
+    pub fn over(tcp: TcpStream) -> Client {
+        Client { wire: Wire::Plain(with_deadlines(tcp)), buffer: Vec::new(), taken: 0 }
     }
 
     /// A TLS connection; nothing has been read.
@@ -284,7 +289,10 @@ impl Client {
 
 /// A connected socket with a deadline on every read and write.
 fn tcp(address: SocketAddr) -> TcpStream {
-    let tcp = TcpStream::connect(address).unwrap();
+    with_deadlines(TcpStream::connect(address).unwrap())
+}
+
+fn with_deadlines(tcp: TcpStream) -> TcpStream {
     tcp.set_nodelay(true).unwrap();
     tcp.set_read_timeout(Some(PATIENCE)).unwrap();
     tcp.set_write_timeout(Some(PATIENCE)).unwrap();
