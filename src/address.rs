@@ -1,1 +1,213 @@
-//! (to be written)
+//! Names: from what a client or sender wrote to the names that the store is asked for.
+//!
+//! Pure. What lives here: the forms of interface.md §2 and of [MS-OXPOP3] 2.2.2 (delegates). What
+//! must not be known here: which names exist (a store only compares the names given to it) and
+//! how letters compare there (ASCII letters without case; see [`crate::store::Accounts`]).
+
+use crate::sasl::Identity;
+
+/// The names to try for a login as `alice`, `alice@domain`, `DOMAIN\alice` or `domain/alice`, in
+/// order and never empty: the whole address first, then the local part if its domain is one of
+/// `domains` (ASCII letters without case; none: any domain is). Before `\` and `/` the first label
+/// of a domain, its usual NetBIOS name, stands for it. What has none of these forms is its own
+/// only name, so that it fails later, as any unknown user does.
+pub fn login_names(raw: &str, domains: &[String]) -> Vec<String> {
+    match raw.split_once('\\').or_else(|| raw.rsplit_once('/')) {
+        Some((domain, user)) if !domain.is_empty() && !user.is_empty() => qualified_names(domain, user, domains),
+        Some(_) => vec![raw.to_owned()],
+        None => address_names(raw, domains),
+    }
+}
+
+/// `alice` or `alice@domain`.
+fn address_names(address: &str, domains: &[String]) -> Vec<String> {
+    let mut names = vec![address.to_owned()];
+    if let Some((local, domain)) = split_address(address)
+        && serves(domains, domain)
+    {
+        names.push(local.to_owned());
+    }
+    names
+}
+
+/// `DOMAIN\alice` or `domain/alice`.
+fn qualified_names(domain: &str, user: &str, domains: &[String]) -> Vec<String> {
+    let meant = meant_domains(domain, domains);
+    let mut names: Vec<String> = meant.iter().map(|domain| format!("{user}@{domain}")).collect();
+    if serves(domains, meant[0]) {
+        names.push(user.to_owned());
+    }
+    names
+}
+
+/// The domains that `written` can mean, never none: itself where it is served or nothing is said
+/// about it, else every served one whose first label it is.
+fn meant_domains<'a>(written: &'a str, domains: &'a [String]) -> Vec<&'a str> {
+    let label = |domain: &str| domain.split('.').next().is_some_and(|label| label.eq_ignore_ascii_case(written));
+    let labelled: Vec<&str> = domains.iter().map(String::as_str).filter(|domain| label(domain)).collect();
+    if serves(domains, written) || labelled.is_empty() { vec![written] } else { labelled }
+}
+
+/// The argument of USER in the forms of [MS-OXPOP3] 2.2.2: `domain/delegate/principal` and
+/// `delegate@domain/principal` (the last `/` separates the principal), `domain\delegate/principal`
+/// of older servers, or no delegate at all. Nothing is an error here: an empty part fails later, as
+/// any unknown user does ([MS-STANXPOP3] V0009).
+pub fn parse_user(raw: &str) -> Identity {
+    match raw.rsplit_once('/') {
+        Some((delegate, principal)) if delegate.contains(['/', '@', '\\']) => {
+            Identity { authcid: delegate.to_owned(), authzid: Some(principal.to_owned()) }
+        }
+        // `a/b` is a user of domain a: Windows clients write `/` where `\` is meant.
+        _ => Identity { authcid: raw.to_owned(), authzid: None },
+    }
+}
+
+/// The names to try for mail to `address` (with or without angle brackets), in order: the whole
+/// address, the local part if its domain is one of `domains` (none: any domain is), the same two
+/// without their sub-address (from the first of `delimiters` on; an exact name wins), and
+/// `@domain`, the catch-all. None at all for an address without a local part or a domain.
+pub fn recipient_names(address: &str, domains: &[String], delimiters: &str) -> Vec<String> {
+    let address = address.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(address);
+    let Some((local, domain)) = split_address(address) else {
+        let local = if address.contains('@') { "" } else { address };
+        return [Some(local), base(local, delimiters)].into_iter().flatten().filter(nonempty).map(owned).collect();
+    };
+    let mut names = vec![address.to_owned()];
+    let served = serves(domains, domain);
+    if served {
+        names.push(local.to_owned());
+    }
+    if let Some(base) = base(local, delimiters) {
+        names.push(format!("{base}@{domain}"));
+        names.extend(served.then(|| base.to_owned()));
+    }
+    names.push(format!("@{domain}"));
+    names
+}
+
+/// Local part and domain, if both are there (RFC 5321 section 4.1.2: the last `@` separates them).
+fn split_address(address: &str) -> Option<(&str, &str)> {
+    address.rsplit_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty())
+}
+
+/// What stands before the sub-address, if there is one (RFC 5233 section 4).
+fn base<'a>(local: &'a str, delimiters: &str) -> Option<&'a str> {
+    local.split_once(|c| delimiters.contains(c)).map(|(base, _)| base).filter(nonempty)
+}
+
+/// Whether mail and logins for this domain are ours.
+fn serves(domains: &[String], domain: &str) -> bool {
+    domains.is_empty() || domains.iter().any(|served| served.eq_ignore_ascii_case(domain))
+}
+
+fn nonempty(text: &&str) -> bool {
+    !text.is_empty()
+}
+
+fn owned(text: &str) -> String {
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn domains(text: &str) -> Vec<String> {
+        text.split_terminator(',').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn logins_try_the_whole_address_first() {
+        // (what the client sent, Domains, names)
+        let table: &[(&str, &str, &[&str])] = &[
+            ("alice", "", &["alice"]),
+            ("alice", "a.example", &["alice"]),
+            ("alice@a.example", "", &["alice@a.example", "alice"]),
+            ("alice@A.Example", "a.example", &["alice@A.Example", "alice"]),
+            ("alice@b.example", "a.example", &["alice@b.example"]),
+            ("a@b@c.example", "c.example", &["a@b@c.example", "a@b"]),
+            // The domain as it is.
+            (r"a.example\alice", "", &["alice@a.example", "alice"]),
+            ("a.example/alice", "a.example", &["alice@a.example", "alice"]),
+            ("b.example/alice", "a.example", &["alice@b.example"]),
+            // Its NetBIOS name.
+            (r"A\alice", "a.example,b.example", &["alice@a.example", "alice"]),
+            ("a/alice", "a.example,a.test", &["alice@a.example", "alice@a.test", "alice"]),
+            (r"C\alice", "a.example", &[r"alice@C"]),
+            // A served domain without a dot is not also somebody's first label.
+            (r"a\alice", "a.example,a", &["alice@a", "alice"]),
+            (r"ANY\alice", "", &["alice@ANY", "alice"]),
+            // Empty parts name nobody, but are no error.
+            ("", "", &[""]),
+            (r"\alice", "", &[r"\alice"]),
+            ("/alice", "", &["/alice"]),
+            (r"A\", "", &[r"A\"]),
+            ("@a.example", "", &["@a.example"]),
+            ("alice@", "", &["alice@"]),
+        ];
+        for (raw, served, names) in table {
+            assert_eq!(login_names(raw, &domains(served)), *names, "{raw} in {served:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_slash_separates_the_principal() {
+        // (argument of USER, who logs in, whose mailbox); forms 1 to 4 of [MS-OXPOP3] 2.2.2 first
+        let table: &[(&str, &str, Option<&str>)] = &[
+            ("dom/bob/alice", "dom/bob", Some("alice")),
+            ("dom/bob/alice@a.example", "dom/bob", Some("alice@a.example")),
+            ("bob@a.example/alice", "bob@a.example", Some("alice")),
+            ("bob@a.example/alice@a.example", "bob@a.example", Some("alice@a.example")),
+            (r"dom\bob/alice", r"dom\bob", Some("alice")),
+            ("alice", "alice", None),
+            ("alice@a.example", "alice@a.example", None),
+            ("dom/alice", "dom/alice", None),
+            ("dom/alice@a.example", "dom/alice@a.example", None),
+            (r"dom\alice", r"dom\alice", None),
+            // Empty parts are kept, so that they fail as an unknown user does.
+            ("", "", None),
+            ("/", "/", None),
+            ("bob@a.example/", "bob@a.example", Some("")),
+            ("dom/bob/", "dom/bob", Some("")),
+            ("//alice", "/", Some("alice")),
+            ("dom//alice", "dom/", Some("alice")),
+        ];
+        for (raw, authcid, authzid) in table {
+            let expected = Identity { authcid: (*authcid).into(), authzid: authzid.map(str::to_owned) };
+            assert_eq!(parse_user(raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn mail_finds_exact_names_before_sub_addresses_and_the_catch_all_last() {
+        // (address, Domains, RecipientDelimiter, names)
+        let table: &[(&str, &str, &str, &[&str])] = &[
+            ("alice", "", "+", &["alice"]),
+            ("alice+x", "a.example", "+", &["alice+x", "alice"]),
+            ("alice@a.example", "", "+", &["alice@a.example", "alice", "@a.example"]),
+            ("<alice@a.example>", "a.example", "+", &["alice@a.example", "alice", "@a.example"]),
+            ("alice@A.EXAMPLE", "a.example", "+", &["alice@A.EXAMPLE", "alice", "@A.EXAMPLE"]),
+            ("alice@b.example", "a.example", "+", &["alice@b.example", "@b.example"]),
+            (
+                "alice+x@a.example",
+                "a.example",
+                "+",
+                &["alice+x@a.example", "alice+x", "alice@a.example", "alice", "@a.example"],
+            ),
+            ("alice+x@b.example", "a.example", "+", &["alice+x@b.example", "alice@b.example", "@b.example"]),
+            ("alice+x@a.example", "", "", &["alice+x@a.example", "alice+x", "@a.example"]),
+            // The first delimiter counts, whichever it is; one at the start separates nothing.
+            ("a-b+c@d.example", "x", "+-", &["a-b+c@d.example", "a@d.example", "@d.example"]),
+            ("+x@a.example", "", "+", &["+x@a.example", "+x", "@a.example"]),
+            // No mailbox is meant.
+            ("<>", "", "+", &[]),
+            ("", "", "+", &[]),
+            ("@a.example", "", "+", &[]),
+            ("alice@", "", "+", &[]),
+            ("<alice", "", "+", &["<alice"]),
+        ];
+        for (address, served, delimiters, names) in table {
+            assert_eq!(recipient_names(address, &domains(served), delimiters), *names, "{address} in {served:?}");
+        }
+    }
+}

@@ -1,1 +1,281 @@
-//! (to be written)
+//! The maintenance thread: what must happen by itself, in small batches, while the server runs.
+//!
+//! What lives here: *when* each batch is due. What a batch does is the store's business. What must not be
+//! known here: SQL, sockets, how verifiers are computed, what time it is (a [`Clock`] says it).
+//!
+//! A batch that fails is logged and tried again when it is due anew; nobody waits for it.
+
+use crate::credential::Secret;
+use crate::settings::Settings;
+use crate::store::{Expire, Pending, Result, Scheme, Store, UserId};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How often we look for changes that a shell made; they must act within 2 seconds.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often read marks are written, and a scrub that failed is tried again.
+const SECOND: Duration = Duration::from_secs(1);
+/// Plain-text passwords made into verifiers before we look for changes again: argon2 takes its time.
+const PASSWORDS: usize = 16;
+/// Pieces freed in one batch; deliveries never wait for more than one.
+const PIECES: usize = 32;
+/// What is left to deliveries between two batches of freeing.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How often the same complaint is logged.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A moment, on both clocks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// Time since some fixed moment; never jumps. All intervals are measured with it.
+    pub steady: Duration,
+    /// Seconds since 1970 UTC; may jump.
+    pub unix: i64,
+}
+
+/// Says what time it is.
+pub trait Clock: Send {
+    /// Now.
+    fn now(&self) -> Moment;
+}
+
+/// The machine's clocks.
+pub struct SystemClock(Instant);
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Moment {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Moment { steady: self.0.elapsed(), unix: since_1970.as_secs() as i64 }
+    }
+}
+
+/// What replaces a plain-text password: its hash, and the verifiers of the mechanisms that need their own.
+pub struct Verifiers {
+    /// For `users.password`.
+    pub hash: Secret,
+    /// Beside it.
+    pub others: Vec<(Scheme, Secret)>,
+}
+
+/// What the rest of the program does for the maintenance.
+pub struct Hooks {
+    /// Computes a user's verifiers; an error is for the log.
+    pub verifiers: Box<dyn Fn(&Pending) -> std::result::Result<Verifiers, String> + Send>,
+    /// Called with the settings at the first look, and whenever they or the shortest retention
+    /// ([`crate::store::Upkeep::shortest_retention`]) changed.
+    pub changed: Box<dyn FnMut(&Arc<Settings>) + Send>,
+}
+
+/// The maintenance of one store.
+pub struct Upkeep {
+    store: Arc<dyn Store>,
+    hooks: Hooks,
+    overrides: Vec<(String, String)>,
+    settings: Arc<Settings>,
+    /// The shortest retention when we last looked.
+    expire: Option<Expire>,
+    /// The store's mark when we last looked; `None`: never.
+    mark: Option<i64>,
+    /// Users written since then may wait for their verifiers.
+    passwords: bool,
+    /// Users whose verifiers cannot be made, with the password at fault; so that they hide nobody else.
+    hopeless: Vec<(UserId, Secret)>,
+    /// Replaced values may still lie in the file: since the last run perhaps, so `true` at first.
+    residue: bool,
+    /// Pieces were freed, and the scrub after the last of them is still to come.
+    freed: bool,
+    passwords_due: Duration,
+    marks_due: Duration,
+    scrub_due: Duration,
+    purge_due: Duration,
+    complaints: Vec<(&'static str, Duration, String)>,
+}
+
+impl Upkeep {
+    /// Maintenance of `store`; `settings` are those in force, `overrides` (`serve --set`) what stays above
+    /// the rows of the table.
+    pub fn new(store: Arc<dyn Store>, settings: Arc<Settings>, overrides: Vec<(String, String)>, hooks: Hooks) -> Self {
+        Self {
+            store,
+            hooks,
+            overrides,
+            settings,
+            expire: None,
+            mark: None,
+            passwords: true,
+            hopeless: Vec::new(),
+            residue: true,
+            freed: false,
+            passwords_due: Duration::ZERO,
+            marks_due: Duration::ZERO,
+            scrub_due: Duration::ZERO,
+            purge_due: Duration::ZERO,
+            complaints: Vec::new(),
+        }
+    }
+
+    /// Deals with every plain-text password that waits, before the first client may come in. Says how many.
+    ///
+    /// # Errors
+    /// What the store answers. A user whose verifiers cannot be made is logged and keeps the plain text.
+    pub fn process_pending(&mut self) -> Result<usize> {
+        let mut replaced = 0;
+        loop {
+            let batch = self.replace_passwords()?;
+            replaced += batch;
+            if batch == 0 {
+                return Ok(replaced);
+            }
+        }
+    }
+
+    /// Does what is due at `now`; says how long the thread may sleep, [`LOOK`] at most.
+    pub fn round(&mut self, now: Moment) -> Duration {
+        let at = now.steady;
+        let looked = self.look();
+        self.log_failure("look for changes", at, looked);
+        if self.passwords && at >= self.passwords_due {
+            let replaced = self.replace_passwords();
+            self.passwords = !matches!(replaced, Ok(0));
+            self.passwords_due = at + if replaced.is_err() { SECOND } else { Duration::ZERO };
+            self.log_failure("replace plain-text passwords", at, replaced);
+        }
+        if at >= self.marks_due {
+            self.marks_due = at + SECOND;
+            let flushed = self.store.flush_marks();
+            self.log_failure("write read marks", at, flushed);
+        }
+        if at >= self.purge_due {
+            let purged = self.purge(now);
+            self.log_failure("free deleted messages", at, purged);
+        }
+        if self.residue && at >= self.scrub_due {
+            self.scrub_due = at + SECOND;
+            let scrubbed = self.store.scrub();
+            self.residue = !matches!(scrubbed, Ok(true));
+            self.log_failure("scrub the log of the database", at, scrubbed);
+        }
+        self.sleep(at)
+    }
+
+    /// Did somebody else change the database?
+    fn look(&mut self) -> Result<()> {
+        let mark = self.store.change_mark()?;
+        if self.mark == Some(mark) {
+            return Ok(());
+        }
+        self.passwords = true;
+        self.hopeless.clear();
+        self.reload()?;
+        self.residue |= self.store.drop_unwanted_verifiers()? > 0;
+        // Only now: what failed above is tried again at the next look.
+        self.mark = Some(mark);
+        Ok(())
+    }
+
+    fn reload(&mut self) -> Result<()> {
+        let expire = Some(self.store.shortest_retention()?);
+        let settings = self.read_settings()?;
+        if settings != *self.settings {
+            settings.warnings().iter().for_each(|warning| log::warn!("{warning}"));
+        } else if expire == self.expire {
+            return Ok(());
+        }
+        (self.settings, self.expire) = (Arc::new(settings), expire);
+        (self.hooks.changed)(&self.settings);
+        Ok(())
+    }
+
+    /// The settings as they are now; those in force if one is out of range, as asking again would not mend it.
+    fn read_settings(&self) -> Result<Settings> {
+        let read = Settings::from_rows(&self.store.settings()?, &self.overrides);
+        Ok(read.unwrap_or_else(|error| {
+            log::error!("{error}: the settings in force stay as they are");
+            Settings::clone(&self.settings)
+        }))
+    }
+
+    /// One batch; says how many passwords were dealt with, so that 0 is the end.
+    fn replace_passwords(&mut self) -> Result<usize> {
+        let mut replaced = 0;
+        for pending in self.store.pending(PASSWORDS + self.hopeless.len())? {
+            if self.hopeless.iter().any(|(user, password)| *user == pending.user && *password == pending.password) {
+                continue;
+            }
+            match (self.hooks.verifiers)(&pending) {
+                Ok(made) => {
+                    let expected = Some(&pending.password);
+                    let done = self.store.set_password(pending.user, expected, &made.hash, &made.others)?;
+                    replaced += usize::from(done);
+                    self.residue |= done;
+                }
+                Err(error) => {
+                    log::error!("the password of user {:?} stays plain text: {error}", pending.name);
+                    self.hopeless.push((pending.user, pending.password));
+                    replaced += 1;
+                }
+            }
+        }
+        Ok(replaced)
+    }
+
+    fn purge(&mut self, now: Moment) -> Result<()> {
+        let freed = self.store.purge(now.unix, PIECES);
+        let more = matches!(freed, Ok(pieces) if pieces > 0);
+        self.purge_due = now.steady + if more { PAUSE } else { self.settings.reaper_interval };
+        // One scrub for all batches: it holds deliveries up.
+        self.residue |= self.freed && !more;
+        self.freed = more;
+        freed.map(drop)
+    }
+
+    fn sleep(&self, at: Duration) -> Duration {
+        let passwords = if self.passwords { self.passwords_due } else { at + LOOK };
+        passwords.min(self.purge_due).min(at + LOOK).saturating_sub(at)
+    }
+
+    /// Logs a failure, the same one once a minute.
+    fn log_failure<T>(&mut self, what: &'static str, at: Duration, outcome: Result<T>) {
+        let Err(error) = outcome else { return self.complaints.retain(|(other, ..)| *other != what) };
+        let text = error.to_string();
+        let known = |(other, since, last): &(&'static str, Duration, String)| {
+            *other == what && *last == text && at < *since + PATIENCE
+        };
+        if !self.complaints.iter().any(known) {
+            log::warn!("maintenance could not {what}: {text}");
+            self.complaints.retain(|(other, ..)| *other != what);
+            self.complaints.push((what, at, text));
+        }
+    }
+}
+
+/// Starts the maintenance thread. It ends when `stop` receives something or is disconnected; what waits is
+/// written first.
+///
+/// # Errors
+/// The thread cannot be made.
+pub fn spawn(mut upkeep: Upkeep, clock: impl Clock + 'static, stop: Receiver<()>) -> std::io::Result<JoinHandle<()>> {
+    let work = move || {
+        loop {
+            let sleep = upkeep.round(clock.now());
+            if !matches!(stop.recv_timeout(sleep), Err(RecvTimeoutError::Timeout)) {
+                break;
+            }
+        }
+        if let Err(error) = upkeep.store.flush_marks() {
+            log::warn!("maintenance could not write read marks: {error}");
+        }
+    };
+    std::thread::Builder::new().name("upkeep".into()).spawn(work)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! The driver of one POP3 connection: reads a line, asks the session, does what the [`Step`] says.
+//!
+//! Knows sockets, the store and the clock, and no rule of the protocol. Nothing is held while it
+//! waits for the client or writes to it: no connection of the store, no lock, no transaction.
+
+mod login;
+mod message;
+mod surroundings;
+
+use super::Step;
+use super::reply::Reply;
+use super::session::{Expects, LONGEST_SASL_LINE, Session};
+use super::transaction::Transfer;
+use crate::limits::Permit;
+use crate::line::{FLUSH_AT, Line, LineReader, Output};
+use crate::protocol_log::Event;
+use crate::sasl::Login;
+use crate::site::Site;
+use crate::store::{MessageId, Uid};
+use crate::tls::{Socket, Stream};
+use log::{debug, warn};
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use surroundings::Surroundings;
+
+/// Memory for pieces of messages that a session keeps while it waits for the client, octets.
+const KEPT: usize = 1024;
+
+/// One client.
+struct Connection<'a> {
+    site: &'a Site,
+    about: Surroundings,
+    stream: Stream,
+    lines: LineReader,
+    out: Output,
+    session: Session,
+    /// A piece of a message on its way.
+    piece: Vec<u8>,
+    /// RETRs that stand in `out`: they count as read once it was written.
+    retrieved: Vec<MessageId>,
+    /// Whom the client last claimed to be.
+    claimed: String,
+    since: Instant,
+    /// Who logged in, counted as long as the session lasts.
+    login: Option<(Login, Permit)>,
+}
+
+/// Serves one connection from greeting to end. With `implicit_tls` the handshake comes first (RFC
+/// 8314 section 3.3).
+pub fn serve(site: &Site, socket: Socket, peer: SocketAddr, implicit_tls: bool) {
+    let entry = site.registry.enter(socket.handle());
+    let local = socket.local_address().unwrap_or(peer);
+    let mut about = Surroundings::new(site, local, peer, entry.id());
+    about.log(site, Event::Connect, String::new);
+    let mut stream = Stream::Plain(socket);
+    if implicit_tls {
+        if let Err(error) = stream.upgrade(&site.tls, Instant::now() + about.before_login()) {
+            return debug!("{about}: TLS handshake: {error}");
+        }
+        about.secured(&stream);
+    }
+    let mut connection = Connection {
+        site,
+        about,
+        stream,
+        lines: LineReader::new(),
+        out: Output::new(),
+        session: Session::default(),
+        piece: Vec::new(),
+        retrieved: Vec::new(),
+        claimed: String::new(),
+        since: Instant::now(),
+        login: None,
+    };
+    if let Err(error) = connection.run() {
+        debug!("{}: {error}", connection.about);
+    }
+    connection.about.log(site, Event::Disconnect, String::new);
+    connection.stream.close();
+}
+
+impl Connection<'_> {
+    fn run(&mut self) -> io::Result<()> {
+        let mut step = Step::Reply(Session::greeting(&self.about.policy()));
+        while self.obey(step)? {
+            if !self.lines.has_line() {
+                self.flush()?;
+            }
+            step = match self.read()? {
+                Some(step) => step,
+                None => return Ok(()),
+            };
+        }
+        self.flush()
+    }
+
+    /// The next thing to do; `None`: the client is gone, and UPDATE is not entered (RFC 1939 section 6).
+    fn read(&mut self) -> io::Result<Option<Step>> {
+        self.about.refresh(self.site);
+        let timeout = self.timeout();
+        let limit = match self.session.expects() {
+            Expects::Command => self.about.live.settings.max_command_size,
+            Expects::Continuation => LONGEST_SASL_LINE,
+        };
+        if self.site.registry.is_stopping() {
+            return Ok(Some(Step::Close(Reply::SHUTTING_DOWN)));
+        }
+        Ok(match self.lines.next(&mut self.stream, limit, timeout) {
+            Line::Line(line) => {
+                self.about.log(self.site, Event::Receive, || self.session.loggable(line));
+                Some(self.session.line(&self.about.policy(), line))
+            }
+            Line::TooLong => Some(self.session.too_long(limit)),
+            Line::TimedOut => Some(Step::Close(Reply::autologout(timeout.as_secs()))),
+            Line::Eof if self.site.registry.is_stopping() => Some(Step::Close(Reply::SHUTTING_DOWN)),
+            Line::Eof => None,
+            Line::Failed(error) => return Err(error),
+        })
+    }
+
+    /// The two inactivity timers of [MS-STANXPOP3] V0002.
+    fn timeout(&self) -> Duration {
+        let settings = &self.about.live.settings;
+        if self.session.is_transaction() {
+            settings.authenticated_connection_timeout
+        } else {
+            settings.pre_authenticated_connection_timeout
+        }
+    }
+
+    /// Does what the step says, and what follows from it; `false`: the session is over.
+    fn obey(&mut self, mut step: Step) -> io::Result<bool> {
+        loop {
+            if let Step::Reply(reply) | Step::Send(reply, _) | Step::StartTls(reply) | Step::Close(reply) = &step {
+                self.about.log(self.site, Event::Send, || reply.loggable());
+            }
+            if matches!(&step, Step::Reply(reply) | Step::Close(reply) if *reply == Reply::LOGON_FAILURE) {
+                self.failed();
+            }
+            step = match step {
+                Step::Reply(reply) => {
+                    reply.write(self.out.buffer());
+                    self.spill()?;
+                    return Ok(true);
+                }
+                Step::Close(reply) => {
+                    reply.write(self.out.buffer());
+                    return Ok(false);
+                }
+                Step::Send(reply, transfer) => {
+                    self.send(&reply, transfer)?;
+                    return Ok(true);
+                }
+                Step::StartTls(reply) => return self.start_tls(&reply).map(|()| true),
+                Step::Ask(query) => self.ask(&query),
+                Step::Open(login) => self.open(login),
+                Step::Commit(messages) => self.commit(&messages),
+            }
+        }
+    }
+
+    fn send(&mut self, reply: &Reply, transfer: Transfer) -> io::Result<()> {
+        match transfer {
+            Transfer::Message { id, octets, dotted, top: None, unread } => {
+                self.whole(reply, id, octets, dotted, unread)
+            }
+            Transfer::Message { id, octets, top: Some(lines), .. } => self.top(reply, id, octets, lines),
+            Transfer::Sizes | Transfer::UniqueIds => self.listing(reply, transfer),
+        }
+    }
+
+    /// LIST and UIDL, a buffer at a time.
+    fn listing(&mut self, reply: &Reply, transfer: Transfer) -> io::Result<()> {
+        reply.write(self.out.buffer());
+        let mut from = Some(0);
+        while let Some(at) = from {
+            from = self.session.listing(transfer, at, FLUSH_AT, self.out.buffer());
+            self.spill()?;
+        }
+        Ok(())
+    }
+
+    /// RFC 2595 section 4: what was read in clear behind the command is dropped unseen.
+    fn start_tls(&mut self, reply: &Reply) -> io::Result<()> {
+        reply.write(self.out.buffer());
+        self.flush()?;
+        self.lines.clear();
+        let deadline = Instant::now() + self.about.before_login();
+        self.stream.upgrade(&self.site.tls, deadline)?;
+        self.about.secured(&self.stream);
+        self.session.secured();
+        Ok(())
+    }
+
+    /// UPDATE (RFC 1939 section 6): the answer follows the commit.
+    fn commit(&mut self, messages: &[Uid]) -> Step {
+        let committed = match &self.login {
+            Some((login, _)) => self.site.store.commit(login.mailbox, messages),
+            None => Ok(()),
+        };
+        if let Err(error) = &committed {
+            warn!("{}: {} marked messages were not removed: {error}", self.about, messages.len());
+        }
+        self.session.committed(committed)
+    }
+
+    /// Sends what waits, and gives memory back: the client will be waited for.
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.set_write_timeout(self.timeout());
+        self.out.flush(&mut self.stream)?;
+        self.note_retrieved();
+        if self.piece.capacity() > KEPT {
+            self.piece = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Sends what waits if it is much.
+    fn spill(&mut self) -> io::Result<()> {
+        if self.out.should_flush() {
+            self.stream.set_write_timeout(self.timeout());
+            self.out.spill(&mut self.stream)?;
+            self.note_retrieved();
+        }
+        Ok(())
+    }
+
+    fn note_retrieved(&mut self) {
+        for message in self.retrieved.drain(..) {
+            self.site.store.mark_retrieved(message);
+        }
+    }
+}

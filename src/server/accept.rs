@@ -1,0 +1,104 @@
+//! The accept loops: one thread a listener, which hands sockets to the pool and never waits for a
+//! client: no handshake, no read, and no write that could block.
+
+use super::bind::{Listener, Service};
+use crate::pool::Pool;
+use crate::pop3::{self, reply::Reply};
+use crate::site::Site;
+use crate::tls::Socket;
+use log::{error, info, warn};
+use nix::sys::socket::{Shutdown, shutdown};
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// What an accept loop waits after an error, for instance when there are no file descriptors left.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// A running accept loop.
+pub struct Loop {
+    listener: Arc<Listener>,
+    thread: JoinHandle<()>,
+}
+
+impl Loop {
+    /// Starts the loop.
+    ///
+    /// # Errors
+    /// The thread cannot be made.
+    pub fn start(listener: Listener, site: Arc<Site>, pool: Arc<Pool>) -> io::Result<Self> {
+        let listener = Arc::new(listener);
+        let name = format!("accept {}", listener.address);
+        let work = {
+            let listener = listener.clone();
+            move || run(&listener, &site, &pool)
+        };
+        let thread = std::thread::Builder::new().name(name).spawn(work)?;
+        Ok(Self { listener, thread })
+    }
+
+    /// No connection is accepted after this.
+    pub fn stop(self) {
+        // On Linux this wakes an accept that waits, with EINVAL.
+        let _ = shutdown(self.listener.socket.as_raw_fd(), Shutdown::Both);
+        if self.thread.join().is_err() {
+            error!("{} listener {} had panicked", self.listener.service, self.listener.address);
+        }
+    }
+}
+
+fn run(listener: &Listener, site: &Arc<Site>, pool: &Pool) {
+    while !site.registry.is_stopping() {
+        match listener.socket.accept() {
+            Ok((stream, peer)) => hand_over(listener.service, stream, peer, site, pool),
+            Err(_) if site.registry.is_stopping() => return,
+            Err(error) if transient(&error) => {}
+            Err(error) => {
+                warn!("{} listener {}: accept: {error}", listener.service, listener.address);
+                std::thread::sleep(BACK_OFF);
+            }
+        }
+    }
+}
+
+/// The client was gone before it was accepted (accept(2): treat as EAGAIN).
+fn transient(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
+}
+
+fn hand_over(service: Service, stream: TcpStream, peer: SocketAddr, site: &Arc<Site>, pool: &Pool) {
+    let live = site.live();
+    let settings = &live.settings;
+    let Some(total) = site.limits.total(settings.max_connections) else {
+        info!("{} refused: {} connections are open (MaxConnections)", peer.ip(), settings.max_connections);
+        return refuse(service, stream, &Reply::too_many("in all", "MaxConnections", settings.max_connections));
+    };
+    let limit = settings.max_connection_from_single_ip;
+    let Some(address) = site.limits.address(peer.ip(), limit) else {
+        info!("{} refused: it has {limit} connections open (MaxConnectionFromSingleIP)", peer.ip());
+        return refuse(service, stream, &Reply::too_many("from your address", "MaxConnectionFromSingleIP", limit));
+    };
+    let job = {
+        let site = site.clone();
+        move || {
+            pop3::conn::serve(&site, Socket::tcp(stream), peer, service == Service::Pop3s);
+            drop((total, address));
+        }
+    };
+    pool.set_max(settings.max_connections);
+    if let Err(refused) = pool.submit(Box::new(job)) {
+        warn!("{} refused: no worker: {refused}", peer.ip());
+    }
+}
+
+/// Says why, if the kernel takes it at once; under TLS there is nobody to say it to.
+fn refuse(service: Service, mut stream: TcpStream, reply: &Reply) {
+    let mut text = Vec::new();
+    reply.write(&mut text);
+    if service == Service::Pop3 && stream.set_nonblocking(true).is_ok() {
+        let _ = stream.write(&text);
+    }
+}

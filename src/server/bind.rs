@@ -1,0 +1,96 @@
+//! Listening sockets: addresses as text become bound sockets, all before the first is served.
+
+use crate::cli::exit::{Code, Error};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,
+};
+use std::fmt;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
+
+/// Connections that may wait for the accept loop; the kernel lowers it to its own limit.
+const BACKLOG: i32 = 1024;
+
+/// What is spoken on a listener.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Service {
+    /// POP3 in clear, with STLS (RFC 2595).
+    Pop3,
+    /// POP3 under TLS from the first octet (RFC 8314 section 3.3).
+    Pop3s,
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pop3 => "pop3",
+            Self::Pop3s => "pop3s",
+        })
+    }
+}
+
+/// A bound socket.
+pub struct Listener {
+    /// What is spoken on it.
+    pub service: Service,
+    /// The socket.
+    pub socket: TcpListener,
+    /// Where it is bound, with the port that was picked.
+    pub address: SocketAddr,
+}
+
+/// Binds one listener; port 0 picks a free port.
+///
+/// # Errors
+/// The text is no address (64), the port is taken or the address not ours (69), not permitted (77).
+pub fn listener(service: Service, text: &str) -> Result<Listener, Error> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| Error::new(Code::Usage, format!("{service} listener {text:?}: not ADDRESS:PORT")))?;
+    let socket = open(address).map_err(|errno| {
+        let code = match errno {
+            Errno::EACCES | Errno::EPERM => Code::NoPerm,
+            _ => Code::Unavailable,
+        };
+        Error::new(code, format!("{service} listener {text}: {}", errno.desc()))
+    })?;
+    let address = socket
+        .local_addr()
+        .map_err(|error| Error::new(Code::Unavailable, format!("{service} listener {text}: {error}")))?;
+    Ok(Listener { service, socket, address })
+}
+
+/// `0.0.0.0:110` and `[::]:110` are two sockets, so the second must not take IPv4 as well.
+fn open(address: SocketAddr) -> Result<TcpListener, Errno> {
+    let family = if address.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
+    let fd = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    setsockopt(&fd, sockopt::ReuseAddr, &true)?;
+    if address.is_ipv6() {
+        setsockopt(&fd, sockopt::Ipv6V6Only, &true)?;
+    }
+    bind(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
+    listen(&fd, Backlog::new(BACKLOG)?)?;
+    Ok(TcpListener::from(fd))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_families_can_share_a_port() {
+        let four = listener(Service::Pop3, "0.0.0.0:0").unwrap();
+        assert!(listener(Service::Pop3, &format!("[::]:{}", four.address.port())).is_ok());
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_an_address() {
+        let taken = listener(Service::Pop3, "127.0.0.1:0").unwrap();
+        for (text, code) in [("here", Code::Usage), ("127.0.0.1", Code::Usage)] {
+            assert_eq!(listener(Service::Pop3s, text).err().map(|error| error.code), Some(code), "{text}");
+        }
+        let error = listener(Service::Pop3, &taken.address.to_string()).err().unwrap();
+        assert_eq!(error.code, Code::Unavailable);
+        assert!(error.text.contains(&taken.address.to_string()), "{}", error.text);
+    }
+}

@@ -1,0 +1,61 @@
+//! What the start of the server needs of the machine: certificate files and file descriptors.
+
+use crate::cli::exit::{Code, Error};
+use crate::settings::Settings;
+use crate::tls::{self, Acceptor};
+use log::{info, warn};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// File descriptors beside one per connection: database, log, listeners, and some room.
+const OTHERS: u64 = 64;
+
+/// The certificate and key that the settings name; without any, a self-signed pair beside the
+/// database.
+///
+/// # Errors
+/// 78 for files that cannot be used, 73 where the pair cannot be made.
+pub fn acceptor(settings: &Settings, db: &Path) -> Result<Acceptor, Error> {
+    let (certificate, key) = pair(settings, db)?;
+    if settings.certificate_file.is_none() && !certificate.exists() && !key.exists() {
+        tls::self_signed(&certificate, &key).map_err(|error| Error::new(Code::CantCreate, error.to_string()))?;
+        info!("made a self-signed certificate, {}", certificate.display());
+    }
+    Acceptor::load(&certificate, &key).map_err(|error| Error::new(Code::Config, error.to_string()))
+}
+
+/// Where certificate and key are.
+///
+/// # Errors
+/// 78 if only one of the two settings is set.
+pub fn pair(settings: &Settings, db: &Path) -> Result<(PathBuf, PathBuf), Error> {
+    match (&settings.certificate_file, &settings.private_key_file) {
+        (Some(certificate), Some(key)) => Ok((certificate.clone(), key.clone())),
+        (None, None) => Ok((beside(db, ".crt"), beside(db, ".key"))),
+        _ => Err(Error::new(Code::Config, "CertificateFile and PrivateKeyFile: set both or none")),
+    }
+}
+
+fn beside(db: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(db);
+    name.push(ending);
+    name.into()
+}
+
+/// Takes as many file descriptors as the system lets us have, and says so if these are too few.
+pub fn raise_limit(max_connections: usize) {
+    let wanted = (max_connections as u64).saturating_add(OTHERS);
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        let limit = wanted.clamp(soft, hard.max(soft));
+        setrlimit(Resource::RLIMIT_NOFILE, limit, hard).map(|()| limit)
+    });
+    match raised {
+        Ok(limit) if limit >= wanted => {}
+        Ok(limit) => warn!(
+            "MaxConnections is {max_connections}, but the limit of open files allows {}: raise it (ulimit -n)",
+            limit.saturating_sub(OTHERS)
+        ),
+        Err(error) => warn!("the limit of open files cannot be raised: {error}"),
+    }
+}

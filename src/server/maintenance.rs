@@ -1,0 +1,97 @@
+//! The maintenance thread of a running server: what [`crate::upkeep`] needs of the rest.
+
+use super::files;
+use crate::cli::exit::{Code, Error};
+use crate::cli::serve::ServeOptions;
+use crate::credential::Credentials;
+use crate::settings::Settings;
+use crate::site::{Live, Site};
+use crate::store::Pending;
+use crate::upkeep::{self, Hooks, SystemClock, Upkeep, Verifiers};
+use crossbeam_channel::Sender;
+use log::{error, info, warn};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// The thread, from start to end.
+pub(super) struct Maintenance {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Maintenance {
+    /// Deals with pending passwords before it returns, so that `ready` means ready.
+    ///
+    /// # Errors
+    /// The database cannot be read, or the thread cannot be made.
+    pub(super) fn start(
+        site: &Arc<Site>,
+        options: &ServeOptions,
+        settings: Settings,
+        credentials: Arc<Credentials>,
+    ) -> Result<Self, Error> {
+        let mut change = Change::new(site.clone(), options, &settings);
+        let hooks = Hooks {
+            verifiers: Box::new(move |pending| verifiers(&credentials, pending)),
+            changed: Box::new(move |settings| change.apply(settings)),
+        };
+        let mut upkeep = Upkeep::new(site.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
+        upkeep.process_pending().map_err(|error| Error::store(options.db.display(), &error))?;
+        let (stop, stopped) = crossbeam_channel::bounded(1);
+        let thread = upkeep::spawn(upkeep, SystemClock::default(), stopped)
+            .map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends the thread; what waits is written first.
+    pub(super) fn stop(self) {
+        let _ = self.stop.send(());
+        if self.thread.join().is_err() {
+            error!("the maintenance thread had panicked");
+        }
+    }
+}
+
+fn verifiers(credentials: &Credentials, pending: &Pending) -> Result<Verifiers, String> {
+    let (hash, others) = credentials
+        .verifiers_for(&pending.name, pending.user, &pending.password, pending.ntlm)
+        .map_err(|error| error.to_string())?;
+    Ok(Verifiers { hash, others })
+}
+
+/// Carries what an administrator has changed to the sessions.
+struct Change {
+    site: Arc<Site>,
+    db: PathBuf,
+    /// The certificate files in use.
+    files: Option<(PathBuf, PathBuf)>,
+}
+
+impl Change {
+    fn new(site: Arc<Site>, options: &ServeOptions, settings: &Settings) -> Self {
+        Self { site, db: options.db.clone(), files: files::pair(settings, &options.db).ok() }
+    }
+
+    fn apply(&mut self, settings: &Arc<Settings>) {
+        let expire = self.site.store.shortest_retention().unwrap_or_else(|error| {
+            warn!("retention cannot be read: {error}");
+            self.site.live().expire
+        });
+        self.certificate(settings);
+        self.site.set_live(Live { settings: (**settings).clone(), expire });
+    }
+
+    fn certificate(&mut self, settings: &Settings) {
+        let pair = match files::pair(settings, &self.db) {
+            Ok(pair) if Some(&pair) != self.files.as_ref() => pair,
+            Ok(_) => return,
+            Err(error) => return warn!("{error}: the certificate in use stays"),
+        };
+        match self.site.tls.switch(&pair.0, &pair.1) {
+            Ok(()) => info!("certificate file {} is in use", pair.0.display()),
+            Err(error) => error!("{error}: the certificate in use stays"),
+        }
+        self.files = Some(pair);
+    }
+}

@@ -1,0 +1,130 @@
+//! The running server: everything is bound first, then said to be ready; then it waits for signals.
+//!
+//! What lives here: start and end of the process. What must not be known here: POP3.
+//!
+//! # Threads
+//! One accept loop a listener, a pool of workers (one per connection, made on demand), the store's
+//! writer, the maintenance, and this thread, which waits for signals.
+
+mod accept;
+mod bind;
+mod files;
+mod maintenance;
+pub mod registry;
+
+use crate::authenticator::Authenticator;
+use crate::cli::exit::{Code, Error};
+use crate::cli::serve::ServeOptions;
+use crate::credential::Credentials;
+use crate::pool::Pool;
+use crate::protocol_log::ProtocolLog;
+use crate::settings::Settings;
+use crate::site::{Live, Site};
+use crate::store::sqlite::{Options, Sqlite};
+use crate::store::{Store, StoreError};
+use accept::Loop;
+use bind::{Listener, Service};
+use log::{error, info, warn};
+use maintenance::Maintenance;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Stack of a worker, octets: address space, of which a session touches what it uses.
+const STACK: usize = 256 * 1024;
+/// How long commands that run may take after SIGTERM.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs the server until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What kept it from starting; once it is ready nothing ends it but a signal.
+pub fn run(options: ServeOptions) -> Result<(), Error> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
+        .map_err(|error| Error::new(Code::Software, format!("cannot wait for signals: {error}")))?;
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&options.db, Options::default()).map_err(opening(&options))?);
+    let rows = store.settings().map_err(opening(&options))?;
+    let settings =
+        Settings::from_rows(&rows, &options.overrides).map_err(|error| Error::new(Code::Config, error.to_string()))?;
+    settings.warnings().iter().for_each(|warning| warn!("{warning}"));
+    files::raise_limit(settings.max_connections);
+    let credentials = Arc::new(Credentials::open(&options.db));
+    let tls = files::acceptor(&settings, &options.db)?;
+    let authenticator = Authenticator::new(store.clone(), credentials.clone());
+    let expire = store.shortest_retention().map_err(opening(&options))?;
+    let listeners = listeners(&options, &settings)?;
+    let log = ProtocolLog::beside(&options.db);
+    let live = Live { settings: settings.clone(), expire };
+    let site = Arc::new(Site::new(store.clone(), authenticator, tls, log, live));
+    let maintenance = Maintenance::start(&site, &options, settings, credentials)?;
+    let pool = Arc::new(Pool::new("pop3", site.live().settings.max_connections, STACK));
+    announce(&listeners)?;
+    let loops = start(listeners, &site, &pool)?;
+    wait(&mut signals, &site);
+    loops.into_iter().for_each(Loop::stop);
+    finish(&site, &pool);
+    maintenance.stop();
+    Ok(())
+}
+
+fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
+    |error| Error::store(options.db.display(), &error)
+}
+
+/// With any listener on the command line only those are bound.
+fn listeners(options: &ServeOptions, settings: &Settings) -> Result<Vec<Listener>, Error> {
+    let named = [&options.listen, &options.listen_tls, &options.lmtp].iter().any(|list| !list.is_empty());
+    let (plain, tls, lmtp) = if named {
+        (&options.listen, &options.listen_tls, &options.lmtp)
+    } else {
+        (&settings.unencrypted_or_tls_bindings, &settings.ssl_bindings, &settings.lmtp_bindings)
+    };
+    if let Some(address) = lmtp.first() {
+        return Err(Error::new(Code::Unavailable, format!("lmtp listener {address}: this version has no LMTP")));
+    }
+    let plain = plain.iter().map(|text| bind::listener(Service::Pop3, text));
+    let tls = tls.iter().map(|text| bind::listener(Service::Pop3s, text));
+    plain.chain(tls).collect()
+}
+
+/// One line per listener on stdout, then `ready`.
+fn announce(listeners: &[Listener]) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    let mut say = || {
+        for listener in listeners {
+            writeln!(out, "{} {}", listener.service, listener.address)?;
+        }
+        writeln!(out, "ready")?;
+        out.flush()
+    };
+    say().map_err(|error| Error::new(Code::Io, format!("cannot write to standard output: {error}")))
+}
+
+fn start(listeners: Vec<Listener>, site: &Arc<Site>, pool: &Arc<Pool>) -> Result<Vec<Loop>, Error> {
+    let start = |listener| Loop::start(listener, site.clone(), pool.clone());
+    let loops: io::Result<Vec<Loop>> = listeners.into_iter().map(start).collect();
+    loops.map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))
+}
+
+/// Until SIGTERM or SIGINT; SIGHUP reads the certificate files again.
+fn wait(signals: &mut Signals, site: &Site) {
+    for signal in signals.forever() {
+        if signal != SIGHUP {
+            return info!("signal {signal}: no new connections; commands that run may finish");
+        }
+        match site.tls.reload() {
+            Ok(()) => info!("certificate read again"),
+            Err(error) => error!("{error}: the certificate in use stays"),
+        }
+    }
+}
+
+/// Running commands may finish, for [`GRACE`] at most.
+fn finish(site: &Site, pool: &Pool) {
+    site.registry.stop();
+    if !pool.join(Instant::now() + GRACE) {
+        warn!("{} connections were cut", site.registry.len());
+    }
+}

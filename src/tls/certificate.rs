@@ -1,0 +1,106 @@
+//! A certificate's hash for channel binding, and the self-signed pair of a first start.
+
+use super::acceptor::{TlsError, brief};
+use openssl::asn1::Asn1Time;
+use openssl::bn::{BigNum, MsbOption};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName};
+use openssl::x509::{X509, X509NameBuilder, X509Ref};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// How long a self-signed certificate is valid: nobody is going to renew it.
+const VALID_DAYS: u32 = 3650;
+
+/// `tls-server-end-point` of RFC 5929 section 4.1: the certificate hashed with the hash function of
+/// its signature, SHA-256 in place of MD5 and SHA-1. A signature with none of its own, or more than
+/// one (Ed25519, RSASSA-PSS), leaves it undefined.
+pub(super) fn end_point(certificate: &X509Ref) -> Option<Vec<u8>> {
+    let signature = certificate.signature_algorithm().object().nid();
+    let digest = match signature.signature_algorithms()?.digest {
+        Nid::UNDEF => return None,
+        Nid::MD5 | Nid::SHA1 => MessageDigest::sha256(),
+        other => MessageDigest::from_nid(other)?,
+    };
+    Some(certificate.digest(digest).ok()?.to_vec())
+}
+
+/// Makes a P-256 key and a certificate for this host and `localhost` that it signs itself, valid for
+/// ten years. Both files must not exist; the key is readable by its owner only.
+///
+/// # Errors
+/// Which file could not be made; then neither is left behind.
+pub fn self_signed(certificate: &Path, key: &Path) -> Result<(), TlsError> {
+    let (certificate_pem, key_pem) = generate(&host_name())
+        .map_err(|error| TlsError::new(format!("no certificate could be made: {}", brief(&error))))?;
+    write_new(key, &key_pem, 0o600)
+        .map_err(|error| TlsError::new(format!("private key file {} cannot be made: {error}", key.display())))?;
+    write_new(certificate, &certificate_pem, 0o644).map_err(|error| {
+        let _ = std::fs::remove_file(key);
+        TlsError::new(format!("certificate file {} cannot be made: {error}", certificate.display()))
+    })
+}
+
+/// `create_new` also refuses a link that somebody else has put there.
+fn write_new(file: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
+    let mut open = OpenOptions::new().write(true).create_new(true).mode(mode).open(file)?;
+    let written = open.write_all(content).and_then(|()| open.sync_all());
+    if written.is_err() {
+        let _ = std::fs::remove_file(file);
+    }
+    written
+}
+
+/// The kernel's name of this host; `localhost` where that is nothing a certificate could hold.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    let fits = !name.is_empty()
+        && name.len() <= 63
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
+    if fits { name.to_owned() } else { "localhost".to_owned() }
+}
+
+fn generate(host: &str) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), ErrorStack> {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+    let key = PKey::from_ec_key(EcKey::generate(&group)?)?;
+    let certificate = sign(host, &key)?;
+    Ok((certificate.to_pem()?, Zeroizing::new(key.private_key_to_pem_pkcs8()?)))
+}
+
+fn sign(host: &str, key: &PKey<Private>) -> Result<X509, ErrorStack> {
+    let mut name = X509NameBuilder::new()?;
+    name.append_entry_by_nid(Nid::COMMONNAME, host)?;
+    let name = name.build();
+    let mut serial = BigNum::new()?;
+    serial.rand(159, MsbOption::MAYBE_ZERO, false)?;
+    let serial = serial.to_asn1_integer()?;
+    let (from, until) = (Asn1Time::days_from_now(0)?, Asn1Time::days_from_now(VALID_DAYS)?);
+    let mut builder = X509::builder()?;
+    builder.set_version(2)?;
+    builder.set_serial_number(&serial)?;
+    builder.set_subject_name(&name)?;
+    builder.set_issuer_name(&name)?;
+    builder.set_not_before(&from)?;
+    builder.set_not_after(&until)?;
+    builder.set_pubkey(key)?;
+    builder.append_extension(BasicConstraints::new().critical().build()?)?;
+    builder.append_extension(KeyUsage::new().critical().digital_signature().build()?)?;
+    builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?;
+    let mut names = SubjectAlternativeName::new();
+    names.dns("localhost").ip("127.0.0.1").ip("::1");
+    if host != "localhost" {
+        names.dns(host);
+    }
+    let names = names.build(&builder.x509v3_context(None, None))?;
+    builder.append_extension(names)?;
+    builder.sign(key, MessageDigest::sha256())?;
+    Ok(builder.build())
+}

@@ -1,0 +1,313 @@
+//! A socket whose reads and writes have deadlines, for as few system calls as can be.
+//!
+//! The kernel's own timeouts do the waiting (`SO_RCVTIMEO`, `SO_SNDTIMEO`). What was set last is
+//! remembered, and what is left is rounded up to [`GRAIN`], so that the usual command, read at once
+//! with the same timeout as the one before, costs one system call. A deadline is overdrawn by at
+//! most one [`GRAIN`].
+//!
+//! A timeout is [`io::ErrorKind::WouldBlock`] here: the TLS library takes that as "try again" and
+//! keeps the session usable.
+
+use nix::sys::socket::{MsgFlags, recv};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// To what multiple a timeout is rounded up.
+const GRAIN: Duration = Duration::from_millis(100);
+/// Until the driver says otherwise no call waits longer than this.
+const AT_FIRST: Duration = Duration::from_secs(60);
+/// Octets thrown away at the end of a connection at most.
+const SWALLOW: usize = 64 * 1024;
+
+/// A shared hold on a connection. The registry of live connections ends them with it.
+#[derive(Clone)]
+pub enum Handle {
+    /// TCP.
+    Tcp(Arc<TcpStream>),
+    /// A local socket.
+    Unix(Arc<UnixStream>),
+}
+
+impl Handle {
+    /// Ends the connection in both directions: whoever waits in a read sees its end.
+    pub fn shutdown(&self) {
+        self.end(Shutdown::Both);
+    }
+
+    /// Ends the reading only: whoever waits for the client sees its end, what is being written goes on.
+    pub fn shutdown_read(&self) {
+        self.end(Shutdown::Read);
+    }
+
+    /// An error means that the client was faster; that is no news to anybody.
+    fn end(&self, how: Shutdown) {
+        let _ = match self {
+            Handle::Tcp(tcp) => tcp.shutdown(how),
+            Handle::Unix(unix) => unix.shutdown(how),
+        };
+    }
+
+    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        match self {
+            Handle::Tcp(tcp) => tcp.set_read_timeout(Some(timeout)),
+            Handle::Unix(unix) => unix.set_read_timeout(Some(timeout)),
+        }
+    }
+
+    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+        match self {
+            Handle::Tcp(tcp) => tcp.set_write_timeout(Some(timeout)),
+            Handle::Unix(unix) => unix.set_write_timeout(Some(timeout)),
+        }
+    }
+
+    fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Handle::Tcp(tcp) => (&**tcp).read(buf),
+            Handle::Unix(unix) => (&**unix).read(buf),
+        }
+    }
+
+    fn write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        match (self, bufs) {
+            (Handle::Tcp(tcp), [buf]) => (&**tcp).write(buf),
+            (Handle::Tcp(tcp), _) => (&**tcp).write_vectored(bufs),
+            (Handle::Unix(unix), [buf]) => (&**unix).write(buf),
+            (Handle::Unix(unix), _) => (&**unix).write_vectored(bufs),
+        }
+    }
+
+    fn fd(&self) -> i32 {
+        match self {
+            Handle::Tcp(tcp) => tcp.as_raw_fd(),
+            Handle::Unix(unix) => unix.as_raw_fd(),
+        }
+    }
+}
+
+/// How long one direction may wait.
+#[derive(Clone, Copy)]
+pub(super) enum Limit {
+    /// Each call by itself: what makes progress may go on.
+    Each(Duration),
+    /// All calls together.
+    By(Instant),
+}
+
+/// One direction's limit, and what the kernel has been told of it.
+struct Patience {
+    limit: Limit,
+    kernel: Option<Duration>,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { limit: Limit::Each(AT_FIRST), kernel: None }
+    }
+
+    /// Sees to it that a call made `now` waits no longer than the limit allows.
+    fn arm(&mut self, now: Instant, set: impl FnOnce(Duration) -> io::Result<()>) -> io::Result<()> {
+        let left = match self.limit {
+            Limit::Each(timeout) => timeout,
+            Limit::By(deadline) => deadline.saturating_duration_since(now),
+        };
+        if left.is_zero() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let wanted = round_up(left);
+        if self.kernel != Some(wanted) {
+            set(wanted)?;
+            self.kernel = Some(wanted);
+        }
+        Ok(())
+    }
+}
+
+fn round_up(left: Duration) -> Duration {
+    let grains = left.as_nanos().div_ceil(GRAIN.as_nanos());
+    GRAIN.saturating_mul(u32::try_from(grains).unwrap_or(u32::MAX))
+}
+
+/// A connected socket. Dropped, it sends FIN at once, whoever else still holds a [`Handle`].
+pub struct Socket {
+    handle: Handle,
+    read: Patience,
+    write: Patience,
+}
+
+impl Socket {
+    /// Takes a TCP connection over. Replies go out at once (`TCP_NODELAY`): what belongs together is
+    /// written together by `line::Output`.
+    pub fn tcp(stream: TcpStream) -> Self {
+        // A connection that the client has reset already is found out by the first read.
+        let _ = stream.set_nodelay(true);
+        Self::new(Handle::Tcp(Arc::new(stream)))
+    }
+
+    /// Takes a local connection over.
+    pub fn unix(stream: UnixStream) -> Self {
+        Self::new(Handle::Unix(Arc::new(stream)))
+    }
+
+    fn new(handle: Handle) -> Self {
+        Self { handle, read: Patience::new(), write: Patience::new() }
+    }
+
+    /// A second hold on the connection.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Our end of a TCP connection.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        match &self.handle {
+            Handle::Tcp(tcp) => tcp.local_addr().ok(),
+            Handle::Unix(_) => None,
+        }
+    }
+
+    /// Reads fail once `deadline` has passed.
+    pub fn read_by(&mut self, deadline: Instant) {
+        self.read.limit = Limit::By(deadline);
+    }
+
+    /// Writes fail once `deadline` has passed.
+    pub fn write_by(&mut self, deadline: Instant) {
+        self.write.limit = Limit::By(deadline);
+    }
+
+    /// A write fails when the client has taken nothing for `timeout`.
+    pub fn write_within(&mut self, timeout: Duration) {
+        self.write.limit = Limit::Each(timeout);
+    }
+
+    pub(super) fn write_limit(&self) -> Limit {
+        self.write.limit
+    }
+
+    pub(super) fn set_write_limit(&mut self, limit: Limit) {
+        self.write.limit = limit;
+    }
+
+    fn send(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            self.write.arm(Instant::now(), |timeout| self.handle.set_write_timeout(timeout))?;
+            match self.handle.write(bufs) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Throws away what has come already, without waiting: closing with unread octets makes the
+    /// kernel send RST, at which the client may lose our last reply.
+    fn swallow(&self) {
+        let mut buf = [0; 4096];
+        for _ in 0..SWALLOW / buf.len() {
+            match recv(self.handle.fd(), &mut buf, MsgFlags::MSG_DONTWAIT) {
+                Ok(n) if n == buf.len() => {}
+                _ => break,
+            }
+        }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.read.arm(Instant::now(), |timeout| self.handle.set_read_timeout(timeout))?;
+            match self.handle.read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.send(&[IoSlice::new(buf)])
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.send(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.swallow();
+        self.handle.end(Shutdown::Write);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// What the kernel is told for these limits, each used some microseconds after `start`.
+    fn told(start: Instant, limits: &[(u64, Limit)]) -> Vec<Duration> {
+        let mut patience = Patience::new();
+        let mut told = Vec::new();
+        for (micros, limit) in limits {
+            patience.limit = *limit;
+            let set = |timeout| {
+                told.push(timeout);
+                Ok(())
+            };
+            patience.arm(start + Duration::from_micros(*micros), set).unwrap();
+        }
+        told
+    }
+
+    #[test]
+    fn what_is_left_is_rounded_up() {
+        for (millis, rounded) in [(1, 100), (99, 100), (100, 100), (101, 200), (1_800_000, 1_800_000)] {
+            assert_eq!(round_up(Duration::from_millis(millis)), Duration::from_millis(rounded));
+        }
+        assert_eq!(round_up(Duration::from_nanos(1)), GRAIN);
+        assert!(round_up(Duration::MAX) > Duration::from_secs(86_400 * 365));
+    }
+
+    #[test]
+    fn the_kernel_is_told_only_what_is_new() {
+        let start = Instant::now();
+        let each = |seconds| Limit::Each(Duration::from_secs(seconds));
+        assert_eq!(told(start, &[(0, each(60)), (1, each(60)), (2, each(60))]), [MINUTE]);
+        assert_eq!(told(start, &[(0, each(60)), (1, each(120)), (2, each(60))]), [MINUTE, 2 * MINUTE, MINUTE]);
+        // A deadline set just now is the timeout it was made of: no news.
+        let by = |micros| Limit::By(start + Duration::from_micros(micros) + MINUTE);
+        assert_eq!(told(start, &[(3, by(0)), (5_000_007, by(5_000_000)), (9_000_000, each(60))]), [MINUTE]);
+        // The rest of a line has what is left; the next line has all of it again.
+        let left = Duration::from_millis(50_000);
+        assert_eq!(
+            told(start, &[(3, by(0)), (10_000_000, by(0)), (10_000_050, by(10_000_047))]),
+            [MINUTE, left, MINUTE]
+        );
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_costs_no_call() {
+        let now = Instant::now();
+        let mut patience = Patience { limit: Limit::By(now), kernel: None };
+        let error = patience.arm(now, |_| panic!("nothing to set")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn a_timeout_the_kernel_refuses_is_not_remembered() {
+        let mut patience = Patience::new();
+        assert!(patience.arm(Instant::now(), |_| Err(io::ErrorKind::InvalidInput.into())).is_err());
+        assert!(patience.kernel.is_none());
+    }
+}

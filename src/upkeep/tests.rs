@@ -1,0 +1,278 @@
+//! Tests of the maintenance, against a store that writes down what it is asked and an injected clock.
+
+use super::Upkeep;
+use super::*;
+use crate::store::*;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+/// A store that answers as told and remembers the calls.
+#[derive(Default)]
+struct Script {
+    calls: Mutex<Vec<String>>,
+    mark: Mutex<i64>,
+    rows: Mutex<Vec<(String, String)>>,
+    pending: Mutex<Vec<Pending>>,
+    scrubs: Mutex<VecDeque<Result<bool>>>,
+    purges: Mutex<VecDeque<Result<usize>>>,
+    broken: Mutex<bool>,
+    expire: Mutex<Expire>,
+}
+
+impl Script {
+    fn note(&self, call: impl Into<String>) {
+        self.calls.lock().unwrap().push(call.into());
+    }
+
+    fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    fn add(&self, user: i64, name: &str, password: &str) {
+        let pending = Pending { user: UserId(user), name: name.into(), password: password.into(), ntlm: false };
+        self.pending.lock().unwrap().push(pending);
+        *self.mark.lock().unwrap() += 1;
+    }
+
+    fn set(&self, name: &str, value: &str) {
+        self.rows.lock().unwrap().push((name.into(), value.into()));
+        *self.mark.lock().unwrap() += 1;
+    }
+}
+
+fn elsewhere<T>() -> Result<T> {
+    Err(StoreError::Internal("the maintenance has no business here".into()))
+}
+
+impl Mail for Script {
+    fn open(&self, _: MailboxId) -> Result<Arc<ScanListing>> {
+        elsewhere()
+    }
+    fn read(&self, _: MessageId, _: u32, _: &mut Vec<u8>) -> Result<()> {
+        elsewhere()
+    }
+    fn mark_retrieved(&self, _: MessageId) {}
+    fn commit(&self, _: MailboxId, _: &[Uid]) -> Result<()> {
+        elsewhere()
+    }
+    fn upload(&self) -> Result<Box<dyn Upload + '_>> {
+        elsewhere()
+    }
+}
+
+impl Accounts for Script {
+    fn account(&self, _: &[String]) -> Result<Option<Account>> {
+        elsewhere()
+    }
+    fn principal(&self, _: UserId, _: &[String]) -> Result<Option<Principal>> {
+        elsewhere()
+    }
+    fn recipients(&self, _: &[String]) -> Result<Vec<MailboxId>> {
+        elsewhere()
+    }
+    fn verifier(&self, _: UserId, _: Scheme) -> Result<Option<Secret>> {
+        elsewhere()
+    }
+    fn add_verifier(&self, _: UserId, _: &Secret, _: Scheme, _: &Secret) -> Result<bool> {
+        elsewhere()
+    }
+    fn set_password(
+        &self,
+        user: UserId,
+        expected: Option<&Secret>,
+        hash: &Secret,
+        _: &[(Scheme, Secret)],
+    ) -> Result<bool> {
+        let mut waiting = self.pending.lock().unwrap();
+        let Some(at) = waiting.iter().position(|it| it.user == user && Some(&it.password) == expected) else {
+            return Ok(false);
+        };
+        waiting.remove(at);
+        self.note(format!("set {} {}", user.0, hash.expose_str().unwrap()));
+        Ok(true)
+    }
+    fn create_user(&self, _: &str) -> Result<UserId> {
+        elsewhere()
+    }
+}
+
+impl crate::store::Upkeep for Script {
+    fn change_mark(&self) -> Result<i64> {
+        if *self.broken.lock().unwrap() {
+            Err(StoreError::Busy("locked".into()))
+        } else {
+            Ok(*self.mark.lock().unwrap())
+        }
+    }
+    fn settings(&self) -> Result<Vec<(String, String)>> {
+        self.note("settings");
+        Ok(self.rows.lock().unwrap().clone())
+    }
+    fn shortest_retention(&self) -> Result<Expire> {
+        Ok(*self.expire.lock().unwrap())
+    }
+    fn retention(&self, _: MailboxId) -> Result<Expire> {
+        elsewhere()
+    }
+    fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
+        if *self.broken.lock().unwrap() {
+            return Err(StoreError::Busy("locked".into()));
+        }
+        Ok(self.pending.lock().unwrap().iter().take(limit).cloned().collect())
+    }
+    fn drop_unwanted_verifiers(&self) -> Result<usize> {
+        self.note("drop");
+        Ok(0)
+    }
+    fn flush_marks(&self) -> Result<()> {
+        self.note("flush");
+        Ok(())
+    }
+    fn scrub(&self) -> Result<bool> {
+        self.note("scrub");
+        self.scrubs.lock().unwrap().pop_front().unwrap_or(Ok(true))
+    }
+    fn purge(&self, now: i64, limit: usize) -> Result<usize> {
+        self.note(format!("purge {now} {limit}"));
+        self.purges.lock().unwrap().pop_front().unwrap_or(Ok(0))
+    }
+}
+
+type Seen = Arc<Mutex<Vec<(usize, usize)>>>;
+
+/// The maintenance of a scripted store; a password "bad" cannot be made into verifiers.
+fn upkeep(overrides: &[(String, String)]) -> (Arc<Script>, Seen, Upkeep) {
+    let (script, seen) = (Arc::new(Script::default()), Seen::default());
+    let sink = Arc::clone(&seen);
+    let hooks = Hooks {
+        verifiers: Box::new(|pending| match pending.password.expose() {
+            b"bad" => Err("no good".into()),
+            _ => Ok(Verifiers { hash: format!("hash of {}", pending.name).as_str().into(), others: Vec::new() }),
+        }),
+        changed: Box::new(move |settings| {
+            sink.lock().unwrap().push((settings.max_connections, settings.max_command_size));
+        }),
+    };
+    let store: Arc<dyn Store> = script.clone();
+    (script, seen, Upkeep::new(store, Arc::default(), overrides.to_vec(), hooks))
+}
+
+fn at(milliseconds: u64) -> Moment {
+    Moment { steady: Duration::from_millis(milliseconds), unix: 1_000_000 + (milliseconds / 1000) as i64 }
+}
+
+#[test]
+fn the_first_round_does_everything_and_the_next_nothing() {
+    let (script, seen, mut upkeep) = upkeep(&[]);
+    assert_eq!(upkeep.round(at(0)), LOOK);
+    assert_eq!(script.calls(), ["settings", "drop", "flush", "purge 1000000 32", "scrub"]);
+    assert_eq!(upkeep.round(at(500)), LOOK);
+    assert!(script.calls().is_empty());
+    assert_eq!(seen.lock().unwrap().len(), 1, "only told what holds at first");
+}
+
+#[test]
+fn changed_settings_are_handed_on_once_and_overrides_stay_above_them() {
+    let (script, seen, mut upkeep) = upkeep(&[("MaxCommandSize".into(), "40".into())]);
+    upkeep.round(at(0));
+    script.set("MaxConnections", "7");
+    script.set("MaxCommandSize", "1024");
+    upkeep.round(at(500));
+    upkeep.round(at(1000));
+    *script.expire.lock().unwrap() = Expire::Days(7);
+    *script.mark.lock().unwrap() += 1;
+    upkeep.round(at(1500));
+    upkeep.round(at(2000));
+    assert_eq!(*seen.lock().unwrap(), [(2000, 40), (7, 40), (7, 40)], "at first, new settings, new retention");
+}
+
+#[test]
+fn a_bad_setting_changes_nothing_and_stops_nothing_else() {
+    let (script, seen, mut upkeep) = upkeep(&[]);
+    script.set("SSLBindings", "nonsense");
+    script.add(1, "alice", "secret");
+    upkeep.round(at(0));
+    assert_eq!(*seen.lock().unwrap(), [(2000, 512)]);
+    assert!(script.calls().contains(&"set 1 hash of alice".into()));
+}
+
+#[test]
+fn passwords_are_replaced_in_batches_and_scrubbed() {
+    let (script, _, mut upkeep) = upkeep(&[]);
+    upkeep.round(at(0));
+    script.calls();
+    (0..20).for_each(|user| script.add(user, "x", "secret"));
+    assert_eq!(upkeep.round(at(2000)), Duration::ZERO, "more wait");
+    assert_eq!(script.calls().iter().filter(|call| call.starts_with("set ")).count(), PASSWORDS);
+    upkeep.round(at(2400));
+    assert_eq!(script.calls(), ["set 16 hash of x", "set 17 hash of x", "set 18 hash of x", "set 19 hash of x"]);
+    upkeep.round(at(3000));
+    assert_eq!(script.calls(), ["flush", "scrub"]);
+}
+
+#[test]
+fn passwords_that_cannot_be_replaced_hide_nobody() {
+    let (script, _, mut upkeep) = upkeep(&[]);
+    (0..40).for_each(|user| script.add(user, "x", "bad"));
+    script.add(40, "alice", "secret");
+    assert_eq!(upkeep.process_pending(), Ok(41));
+    assert_eq!(script.calls(), ["set 40 hash of alice"]);
+    assert_eq!(script.pending.lock().unwrap().len(), 40, "they keep what they have");
+}
+
+#[test]
+fn scrub_is_tried_each_second_until_it_succeeds() {
+    let (script, _, mut upkeep) = upkeep(&[]);
+    script.scrubs.lock().unwrap().extend([Ok(false), Err(StoreError::Busy("locked".into())), Ok(true)]);
+    let scrubs = [0, 500, 1000, 1500, 2000, 2500, 3000, 9000].map(|time| {
+        upkeep.round(at(time));
+        script.calls().iter().filter(|call| *call == "scrub").count()
+    });
+    assert_eq!(scrubs, [1, 0, 1, 0, 1, 0, 0, 0]);
+}
+
+#[test]
+fn purging_goes_in_small_batches_with_pauses_and_one_scrub_at_the_end() {
+    let (script, _, mut upkeep) = upkeep(&[]);
+    upkeep.round(at(0));
+    script.calls();
+    script.purges.lock().unwrap().extend([Ok(32), Ok(5), Ok(0)]);
+    assert_eq!(upkeep.round(at(60_000)), PAUSE);
+    assert_eq!(upkeep.round(at(60_010)), PAUSE);
+    assert_eq!(script.calls(), ["flush", "purge 1000060 32", "purge 1000060 32"]);
+    upkeep.round(at(60_020));
+    upkeep.round(at(60_500));
+    assert_eq!(script.calls(), ["purge 1000060 32", "scrub"]);
+    upkeep.round(at(120_019));
+    assert_eq!(script.calls(), ["flush"], "the interval counts from the end");
+    script.purges.lock().unwrap().push_back(Err(StoreError::Io("full".into())));
+    assert_eq!(upkeep.round(at(120_020)), LOOK);
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_asked_again_without_haste() {
+    let (script, _, mut upkeep) = upkeep(&[]);
+    *script.broken.lock().unwrap() = true;
+    assert_eq!(upkeep.round(at(0)), LOOK);
+    assert_eq!(upkeep.round(at(500)), LOOK);
+    *script.broken.lock().unwrap() = false;
+    script.add(1, "alice", "secret");
+    upkeep.round(at(1000));
+    assert!(script.calls().contains(&"set 1 hash of alice".into()));
+}
+
+#[test]
+fn the_thread_ends_when_told_and_writes_what_waits() {
+    struct Stopped;
+    impl Clock for Stopped {
+        fn now(&self) -> Moment {
+            at(0)
+        }
+    }
+    let (script, _, upkeep) = upkeep(&[]);
+    let (stop, stopped) = crossbeam_channel::bounded(1);
+    let thread = spawn(upkeep, Stopped, stopped).unwrap();
+    drop(stop);
+    thread.join().unwrap();
+    assert_eq!(script.calls().last().unwrap(), "flush");
+}
