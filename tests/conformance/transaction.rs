@@ -112,9 +112,9 @@ fn v0007_top() {
 /// What is sent is a message of the Internet: CRLF lines, stuffed, header, blank line, body.
 #[test]
 fn c0011_messages_are_internet_messages() {
-    let site = Site::with_alice(&[b"Subject: bare\nTo: b@example.org\n\n.x\nold\rmac\nlast"]);
+    let site = Site::with_alice(&[b"Subject: bare\nTo: b@example.org\n\n.x\nold\rmac\nN\0UL\nlast"]);
     let server = site.serve(&[("EnableExactRFC822Size", "1")]);
-    let wire = b"Subject: bare\r\nTo: b@example.org\r\n\r\n..x\r\nold\r\nmac\r\nlast\r\n";
+    let wire = b"Subject: bare\r\nTo: b@example.org\r\n\r\n..x\r\nold\r\nmac\r\nNUL\r\nlast\r\n";
     let mut client: Client = server.alice();
     client.expect("RETR 1", OK);
     assert_eq!(client.stuffed_body(), wire);
