@@ -68,10 +68,13 @@ fn bindings(matches: &Matches, option: &str, setting: &str) -> Result<Vec<String
     Ok(given)
 }
 
-/// Sends the log to stderr. A logger that is there already (in a test) stays.
+/// Sends the log to stderr, a line `time LEVEL text` each. A logger that is there already (in a
+/// test) stays.
 fn start_log() {
     let filter = env_logger::Env::default().default_filter_or("info");
-    let _ = env_logger::Builder::from_env(filter).try_init();
+    let _ = env_logger::Builder::from_env(filter)
+        .format(|out, record| writeln!(out, "{} {} {}", out.timestamp_millis(), record.level(), record.args()))
+        .try_init();
 }
 
 #[cfg(test)]

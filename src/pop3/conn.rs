@@ -39,6 +39,9 @@ struct Connection<'a> {
     piece: Vec<u8>,
     /// RETRs that stand in `out`: they count as read once it was written.
     retrieved: Vec<MessageId>,
+    /// Whom the client last claimed to be.
+    claimed: String,
+    since: Instant,
     /// Who logged in, counted as long as the session lasts.
     login: Option<(Login, Permit)>,
 }
@@ -66,6 +69,8 @@ pub fn serve(site: &Site, socket: Socket, peer: SocketAddr, implicit_tls: bool) 
         session: Session::default(),
         piece: Vec::new(),
         retrieved: Vec::new(),
+        claimed: String::new(),
+        since: Instant::now(),
         login: None,
     };
     if let Err(error) = connection.run() {
@@ -129,6 +134,9 @@ impl Connection<'_> {
         loop {
             if let Step::Reply(reply) | Step::Send(reply, _) | Step::StartTls(reply) | Step::Close(reply) = &step {
                 self.about.log(self.site, Event::Send, || reply.loggable());
+            }
+            if matches!(&step, Step::Reply(reply) | Step::Close(reply) if *reply == Reply::LOGON_FAILURE) {
+                self.failed();
             }
             step = match step {
                 Step::Reply(reply) => {

@@ -17,6 +17,8 @@ pub(super) struct Surroundings {
     pub(super) live: Arc<Live>,
     /// The client's address.
     pub(super) peer: IpAddr,
+    /// Ours.
+    pub(super) local: IpAddr,
     id: u64,
     tls: bool,
     trusted: bool,
@@ -31,7 +33,7 @@ impl Surroundings {
         let trusted = trusts(&live, peer);
         let context = live.context.clone();
         let log = SessionLog { id, local, remote, sequence: 0 };
-        Self { live, peer, id, tls: false, trusted, context, log }
+        Self { live, peer, local: local.ip(), id, tls: false, trusted, context, log }
     }
 
     /// Writes a line of the protocol log, if there is one. `data` is only made if it is wanted.

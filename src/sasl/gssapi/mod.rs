@@ -3,8 +3,8 @@
 //! The steps are here; tokens go to an [`Acceptor`], which is Kerberos itself (`crate::gssapi`) or,
 //! in tests, a few lines. Must not be known here: the library, keytabs, who exists.
 
-use crate::settings::ExtendedProtectionPolicy;
 use super::{Answer, Context, Failure, Identity, Mechanism, Outcome, Query};
+use crate::settings::ExtendedProtectionPolicy;
 use std::fmt;
 use std::sync::Arc;
 

@@ -7,8 +7,8 @@
 pub mod crypto;
 pub mod message;
 
-use crate::settings::ExtendedProtectionPolicy;
 use super::{Answer, Context, Failure, Identity, Mechanism, Outcome, Query, Verifier};
+use crate::settings::ExtendedProtectionPolicy;
 use crate::store::Scheme;
 use message::{Authenticate, Challenge, Filetime, Rejected};
 use subtle::ConstantTimeEq;
