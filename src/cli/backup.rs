@@ -2,7 +2,7 @@
 
 use super::exit::{Code, Error};
 use super::{Command, arguments, database};
-use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::{Options, Sqlite};
 use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -22,7 +22,7 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn backup(from: &Path, target: &Path) -> Result<(), Error> {
-    let store = database::open(from)?;
+    database::readable(from)?;
     database::creatable(target)?;
     if same_file(from, target) {
         return Err(Error::usage(format!("{target:?} is the database itself")));
@@ -30,14 +30,15 @@ fn backup(from: &Path, target: &Path) -> Result<(), Error> {
     // As private as the database.
     umask(Mode::from_bits_truncate(0o077));
     let unfinished = Unfinished::beside(target);
-    store.backup(&unfinished.0).map_err(|error| Error::store(format_args!("backup to {target:?}"), &error))?;
+    Sqlite::copy(from, &unfinished.0).map_err(|error| database::failed(from, &error))?;
     verify(&unfinished.0, target)?;
     unfinished.become_file(target).map_err(|error| failed(target, &error))
 }
 
 /// The copy must be a sound database itself.
 fn verify(copy: &Path, target: &Path) -> Result<(), Error> {
-    let faults = Sqlite::verify_copy(copy).map_err(|error| Error::store(format_args!("backup to {target:?}"), &error))?;
+    let opened = Sqlite::open(copy, Options { readers: 1, ..Options::default() });
+    let faults = opened.and_then(|copy| copy.check()).map_err(|error| database::failed(copy, &error))?;
     match faults.first() {
         None => Ok(()),
         Some(fault) => Err(Error::new(Code::Data, format!("the copy has faults, so {target:?} was not written: {fault}"))),
@@ -76,6 +77,11 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        // SQLite takes these away itself, unless it failed.
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let mut name = self.0.clone().into_os_string();
+            name.push(suffix);
+            let _ = fs::remove_file(name);
+        }
     }
 }

@@ -32,9 +32,8 @@ fn the_copy_is_a_database_that_can_be_served() {
     assert_eq!(restored.sql("PRAGMA journal_mode").trim(), "wal");
     let server = Server::start(&restored, &[("LoginType", "PlainTextLogin")]);
     let mut client = server.connect();
-    client.command("USER alice");
-    assert!(client.command("PASS se cret").starts_with("+OK"));
-    assert!(client.command("STAT").starts_with("+OK 1 "));
+    client.log_in("alice", "se cret");
+    assert_eq!(client.stat(), (1, 4096));
 }
 
 #[test]

@@ -22,11 +22,8 @@ fn two() -> Arc<Site> {
 fn first_message(site: &Arc<Site>) -> Vec<u8> {
     let server = site.serve(&[]);
     let mut client = server.connect();
-    client.command("USER alice");
-    assert!(client.command("PASS se cret").starts_with("+OK"));
-    client.send(b"RETR 1\r\n");
-    assert!(client.line().starts_with(b"+OK"));
-    client.body()
+    client.log_in("alice", "se cret");
+    client.multi("RETR 1")
 }
 
 #[test]

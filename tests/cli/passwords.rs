@@ -15,8 +15,8 @@ fn passwd_stores_a_hash_and_logs_in() {
     let server = site.serve(&[]);
     let login = |password: &str| {
         let mut client = server.connect();
-        client.command("USER alice");
-        client.command(&format!("PASS {password}"))
+        client.say("USER alice");
+        client.say(&format!("PASS {password}"))
     };
     assert!(login("second  one ").starts_with("+OK"));
     assert!(login("first one").starts_with("-ERR [AUTH]"));
@@ -57,8 +57,6 @@ fn hash_prints_what_sql_takes() {
     assert_ne!(hash, site.succeed(&["hash"], b"se cret\n"), "salted");
     site.sql(&format!("INSERT INTO users(name, password) VALUES ('alice', '{}')", hash.trim()));
     let server = site.serve(&[]);
-    let mut client = server.connect();
-    client.command("USER alice");
-    assert!(client.command("PASS se cret").starts_with("+OK"));
+    server.connect().log_in("alice", "se cret");
     site.fail(&["hash"], b"", 65);
 }
