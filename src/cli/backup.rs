@@ -30,7 +30,7 @@ fn backup(from: &Path, target: &Path) -> Result<(), Error> {
     // As private as the database.
     umask(Mode::from_bits_truncate(0o077));
     let unfinished = Unfinished::beside(target);
-    Sqlite::copy(from, &unfinished.0).map_err(|error| database::failed(from, &error))?;
+    Sqlite::copy(from, &unfinished.0).map_err(|error| Error::store("backup", &error))?;
     verify(&unfinished.0, target)?;
     unfinished.become_file(target).map_err(|error| failed(target, &error))
 }
@@ -41,7 +41,9 @@ fn verify(copy: &Path, target: &Path) -> Result<(), Error> {
     let faults = opened.and_then(|copy| copy.check()).map_err(|error| database::failed(copy, &error))?;
     match faults.first() {
         None => Ok(()),
-        Some(fault) => Err(Error::new(Code::Data, format!("the copy has faults, so {target:?} was not written: {fault}"))),
+        Some(fault) => {
+            Err(Error::new(Code::Data, format!("the copy has faults, so {target:?} was not written: {fault}")))
+        }
     }
 }
 

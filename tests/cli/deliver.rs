@@ -29,8 +29,13 @@ fn first_message(site: &Arc<Site>) -> Vec<u8> {
 #[test]
 fn every_recipient_gets_a_copy_and_each_mailbox_one() {
     let site = two();
-    site.sql("INSERT INTO aliases(address, mailbox) VALUES ('sales@example.org', 'alice'), ('sales@example.org', 'bob')");
-    assert_eq!(site.succeed(&["deliver", "alice", "ALICE@example.net", "alice+list", "bob", "sales@example.org"], MESSAGE), "");
+    site.sql(
+        "INSERT INTO aliases(address, mailbox) VALUES ('sales@example.org', 'alice'), ('sales@example.org', 'bob')",
+    );
+    assert_eq!(
+        site.succeed(&["deliver", "alice", "ALICE@example.net", "alice+list", "bob", "sales@example.org"], MESSAGE),
+        ""
+    );
     assert_eq!((count(&site, "alice"), count(&site, "bob")), (1, 1));
     site.assert_sound();
 }
@@ -39,7 +44,10 @@ fn every_recipient_gets_a_copy_and_each_mailbox_one() {
 fn an_unknown_recipient_is_67_and_nobody_gets_anything() {
     let site = two();
     let error = site.fail(&["deliver", "alice", "carol", "bob", "dave@example.org"], MESSAGE, 67);
-    assert!(error.contains("\"carol\"") && error.contains("\"dave@example.org\"") && !error.contains("alice"), "{error}");
+    assert!(
+        error.contains("\"carol\"") && error.contains("\"dave@example.org\"") && !error.contains("alice"),
+        "{error}"
+    );
     assert_eq!((count(&site, "alice"), count(&site, "bob")), (0, 0));
 }
 
