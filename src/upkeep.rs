@@ -65,13 +65,19 @@ pub struct Verifiers {
     pub others: Vec<(Scheme, Secret)>,
 }
 
+/// Computes a user's verifiers; an error is for the log.
+pub type MakeVerifiers = dyn Fn(&Pending) -> std::result::Result<Verifiers, String> + Send;
+
+/// Hears of settings.
+pub type Listener = dyn FnMut(&Arc<Settings>) + Send;
+
 /// What the rest of the program does for the maintenance.
 pub struct Hooks {
     /// Computes a user's verifiers; an error is for the log.
-    pub verifiers: Box<dyn Fn(&Pending) -> std::result::Result<Verifiers, String> + Send>,
+    pub verifiers: Box<MakeVerifiers>,
     /// Called with the settings at the first look, and whenever they or the shortest retention
     /// ([`crate::store::Upkeep::shortest_retention`]) changed.
-    pub changed: Box<dyn FnMut(&Arc<Settings>) + Send>,
+    pub changed: Box<Listener>,
 }
 
 /// The maintenance of one store.
