@@ -8,6 +8,7 @@ mod support;
 mod backup;
 mod check;
 mod deliver;
+mod documentation;
 mod init;
 mod passwords;
 mod terminal;
