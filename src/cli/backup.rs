@@ -2,7 +2,7 @@
 
 use super::exit::{Code, Error};
 use super::{Command, arguments, database};
-use crate::store::sqlite::{Options, Sqlite};
+use crate::store::sqlite::Sqlite;
 use nix::sys::stat::{Mode, umask};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -22,7 +22,7 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn backup(from: &Path, target: &Path) -> Result<(), Error> {
-    database::readable(from)?;
+    let store = database::open(from)?;
     database::creatable(target)?;
     if same_file(from, target) {
         return Err(Error::usage(format!("{target:?} is the database itself")));
@@ -30,15 +30,14 @@ fn backup(from: &Path, target: &Path) -> Result<(), Error> {
     // As private as the database.
     umask(Mode::from_bits_truncate(0o077));
     let unfinished = Unfinished::beside(target);
-    Sqlite::copy(from, &unfinished.0).map_err(|error| Error::store("backup", &error))?;
+    store.backup(&unfinished.0).map_err(|error| Error::store("backup", &error))?;
     verify(&unfinished.0, target)?;
     unfinished.become_file(target).map_err(|error| failed(target, &error))
 }
 
 /// The copy must be a sound database itself.
 fn verify(copy: &Path, target: &Path) -> Result<(), Error> {
-    let opened = Sqlite::open(copy, Options { readers: 1, ..Options::default() });
-    let faults = opened.and_then(|copy| copy.check()).map_err(|error| database::failed(copy, &error))?;
+    let faults = Sqlite::verify_copy(copy).map_err(|error| Error::store("backup", &error))?;
     match faults.first() {
         None => Ok(()),
         Some(fault) => {

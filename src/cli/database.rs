@@ -37,10 +37,7 @@ pub fn open(path: &Path) -> Result<Sqlite, Error> {
 }
 
 /// Whether the file can be opened, in words that SQLite's own error has not.
-///
-/// # Errors
-/// As [`open`].
-pub fn readable(path: &Path) -> Result<(), Error> {
+fn readable(path: &Path) -> Result<(), Error> {
     match File::options().read(true).write(true).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

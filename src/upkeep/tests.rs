@@ -114,6 +114,9 @@ impl crate::store::Upkeep for Script {
     fn retention(&self, _: MailboxId) -> Result<Expire> {
         elsewhere()
     }
+    fn usable(&self) -> Result<Usable> {
+        elsewhere()
+    }
     fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
         if *self.broken.lock().unwrap() {
             return Err(StoreError::Busy("locked".into()));

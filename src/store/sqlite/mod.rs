@@ -19,7 +19,6 @@
 //! log. After a password was replaced the writer tries that by itself, until it succeeds.
 
 mod accounts;
-mod backup;
 mod check;
 mod connection;
 mod copy;
