@@ -1,9 +1,9 @@
 //! Which database a command works on, and opening it.
 
 use super::exit::{Code, Error, code_of};
+use crate::settings::Settings;
 use crate::store::sqlite::{Options as StoreOptions, Sqlite};
 use crate::store::{StoreError, Upkeep};
-use crate::settings::Settings;
 use getopts::{Matches, Options};
 use std::ffi::OsString;
 use std::fs::File;
@@ -37,7 +37,10 @@ pub fn open(path: &Path) -> Result<Sqlite, Error> {
 }
 
 /// Whether the file can be opened, in words that SQLite's own error has not.
-fn readable(path: &Path) -> Result<(), Error> {
+///
+/// # Errors
+/// As [`open`].
+pub fn readable(path: &Path) -> Result<(), Error> {
     match File::options().read(true).write(true).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
