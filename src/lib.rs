@@ -5,6 +5,7 @@ pub mod authenticator;
 pub mod cli;
 pub mod credential;
 pub mod dot;
+pub mod gssapi;
 pub mod jwt;
 pub mod limits;
 pub mod line;
