@@ -44,6 +44,8 @@ pub mod authenticator;
 pub mod cli;
 pub mod credential;
 pub mod dot;
+pub mod gssapi;
+pub mod jwt;
 pub mod limits;
 pub mod line;
 pub mod pool;
