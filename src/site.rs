@@ -9,7 +9,7 @@ use crate::server::registry::Registry;
 use crate::settings::Settings;
 use crate::store::{Expire, Store};
 use crate::tls::Acceptor;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What an administrator can change while we run. Replaced as a whole.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +33,7 @@ pub struct Site {
     /// Connections in all, per address, per user.
     pub limits: Limits,
     /// What failed logins cost.
-    pub delays: Mutex<Delays>,
+    pub delays: Delays,
     /// Who said what, if anybody wants to know.
     pub protocol_log: ProtocolLog,
     /// The live sockets.
@@ -55,7 +55,7 @@ impl Site {
             authenticator,
             tls,
             limits: Limits::default(),
-            delays: Mutex::default(),
+            delays: Delays::default(),
             protocol_log,
             registry: Registry::default(),
             live: RwLock::new(Arc::new(live)),

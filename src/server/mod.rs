@@ -16,7 +16,7 @@ use crate::authenticator::Authenticator;
 use crate::cli::exit::{Code, Error};
 use crate::cli::serve::ServeOptions;
 use crate::credential::Credentials;
-use crate::pool::Pool;
+use crate::pool::{Pool, STACK};
 use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
 use crate::site::{Live, Site};
@@ -32,8 +32,6 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Stack of a worker, octets: address space, of which a session touches what it uses.
-const STACK: usize = 256 * 1024;
 /// How long commands that run may take after SIGTERM.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -50,7 +48,7 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
         Settings::from_rows(&rows, &options.overrides).map_err(|error| Error::new(Code::Config, error.to_string()))?;
     settings.warnings().iter().for_each(|warning| warn!("{warning}"));
     files::raise_limit(settings.max_connections);
-    let credentials = Arc::new(Credentials::open(&options.db));
+    let credentials = Arc::new(credentials(&options.db)?);
     let tls = files::acceptor(&settings, &options.db)?;
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
     let expire = store.shortest_retention().map_err(opening(&options))?;
@@ -124,7 +122,8 @@ fn wait(signals: &mut Signals, site: &Site) {
 /// Running commands may finish, for [`GRACE`] at most.
 fn finish(site: &Site, pool: &Pool) {
     site.registry.stop();
-    if !pool.join(Instant::now() + GRACE) {
-        warn!("{} connections were cut", site.registry.len());
+    let cut = pool.join(Instant::now() + GRACE);
+    if cut > 0 {
+        warn!("{cut} connections were cut");
     }
 }

@@ -9,6 +9,7 @@
 //! keeps the session usable.
 
 use nix::sys::socket::{MsgFlags, recv};
+use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant};
 const GRAIN: Duration = Duration::from_millis(100);
 /// Until the driver says otherwise no call waits longer than this.
 const AT_FIRST: Duration = Duration::from_secs(60);
+/// Octets that [`Socket::wait`] takes in at most: a command under TLS, with room to spare.
+const AHEAD: usize = 1024;
 /// Octets thrown away at the end of a connection at most.
 const SWALLOW: usize = 64 * 1024;
 
@@ -137,6 +140,8 @@ pub struct Socket {
     handle: Handle,
     read: Patience,
     write: Patience,
+    /// What [`Socket::wait`] has read; the next reads get it.
+    ahead: VecDeque<u8>,
 }
 
 impl Socket {
@@ -154,7 +159,7 @@ impl Socket {
     }
 
     fn new(handle: Handle) -> Self {
-        Self { handle, read: Patience::new(), write: Patience::new() }
+        Self { handle, read: Patience::new(), write: Patience::new(), ahead: VecDeque::new() }
     }
 
     /// A second hold on the connection.
@@ -193,6 +198,33 @@ impl Socket {
         self.write.limit = limit;
     }
 
+    /// Waits until something can be read, and takes in what comes at once.
+    ///
+    /// The TLS library would wait with a buffer for the largest record in its hands, and would read a
+    /// record's header and its content one after the other. This way a session that waits has no
+    /// buffer at all, and the usual command costs one system call.
+    ///
+    /// # Errors
+    /// As reading. The end of the connection is none: the next read finds it again.
+    pub(super) fn wait(&mut self) -> io::Result<()> {
+        if self.ahead.is_empty() {
+            let mut first = [0; AHEAD];
+            let n = self.receive(&mut first)?;
+            self.ahead.extend(&first[..n]);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.read.arm(Instant::now(), |timeout| self.handle.set_read_timeout(timeout))?;
+            match self.handle.read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+
     fn send(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         loop {
             self.write.arm(Instant::now(), |timeout| self.handle.set_write_timeout(timeout))?;
@@ -218,13 +250,7 @@ impl Socket {
 
 impl Read for Socket {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        loop {
-            self.read.arm(Instant::now(), |timeout| self.handle.set_read_timeout(timeout))?;
-            match self.handle.read(buf) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return done,
-            }
-        }
+        if self.ahead.is_empty() { self.receive(buf) } else { self.ahead.read(buf) }
     }
 }
 

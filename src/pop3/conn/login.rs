@@ -8,7 +8,6 @@ use crate::pop3::transaction::Opened;
 use crate::sasl::{Answer, Login, Query};
 use crate::settings::SortOrder;
 use log::{info, warn};
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// How often somebody who waits for the price of a failed login looks whether the server ends.
@@ -45,11 +44,7 @@ impl Connection<'_> {
             self.about.local.to_canonical(),
         );
         let longest = self.about.live.settings.max_login_delay;
-        let delay = {
-            let mut delays = self.site.delays.lock().unwrap_or_else(PoisonError::into_inner);
-            delays.failed(self.about.peer, &self.claimed, longest, Instant::now())
-        };
-        let until = Instant::now() + delay;
+        let until = Instant::now() + self.site.delays.failed(self.about.peer, &self.claimed, longest, Instant::now());
         while Instant::now() < until && !self.site.registry.is_stopping() {
             std::thread::sleep(NAP.min(until.saturating_duration_since(Instant::now())));
         }
@@ -68,9 +63,7 @@ impl Connection<'_> {
             Ok(_) => info!("{}: {} opened {}", self.about, login.name, login.principal),
             Err(error) => warn!("{}: {} cannot open {}: {error}", self.about, login.name, login.principal),
         }
-        let mut delays = self.site.delays.lock().unwrap_or_else(PoisonError::into_inner);
-        delays.succeeded(self.about.peer, &self.claimed);
-        drop(delays);
+        self.site.delays.succeeded(self.about.peer, &self.claimed);
         self.login = Some((login, permit));
         self.session.opened(opened)
     }
