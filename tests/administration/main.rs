@@ -11,6 +11,7 @@ mod mail;
 mod passwords;
 mod process;
 mod settings;
+mod statements;
 mod users;
 
 use support::messages::{DOTTED, PLAIN};

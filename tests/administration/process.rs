@@ -16,6 +16,8 @@ fn listeners_and_ready() {
     let kinds: Vec<&str> = server.listeners().iter().map(|(kind, _)| &**kind).collect();
     assert_eq!(kinds, ["pop3", "pop3"]);
     assert!(server.listeners().iter().all(|(_, address)| !address.ends_with(":0")));
+    let (_, second) = &server.listeners()[1];
+    Client::greeted(Client::plain(second.parse().unwrap())).quit();
     let taken = server.address("pop3").to_string();
     let second = site.run(&["serve", "-l", &taken], b"");
     assert!(matches!(second.status.code(), Some(69 | 71 | 73 | 74 | 78)), "{second:?}");
@@ -52,6 +54,23 @@ fn a_running_command_finishes() {
     assert!(client.stuffed_body() == large, "the transfer was cut");
     client.rest();
     assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+}
+
+/// Clients that read nothing, finish no handshake and no line cannot keep the process from ending.
+#[test]
+fn the_end_waits_for_nobody_for_long() {
+    let large = crate::support::messages::of_size(32 << 20);
+    let mut server = Site::with_alice(&[&large]).serve(&[]);
+    let mut stalled = [server.alice(), server.connect_tls()];
+    stalled[1].log_in("alice", "se cret");
+    stalled.iter_mut().for_each(|client| client.send("RETR 1\r\nQUIT\r\n"));
+    let mut half = [server.connect(), Client::plain(server.address("pop3s")), server.alice()];
+    half.iter_mut().for_each(|client| client.send("\x16\x03"));
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+    assert!(stalled.iter_mut().all(|client| !client.rest().ends_with(SIGNING_OFF.as_bytes())));
+    server.assert_sound();
 }
 
 /// SIGHUP: new connections get the new certificate, running sessions go on.

@@ -1,10 +1,11 @@
 //! Sessions and deliveries at once: every message arrives once, whole, and goes once.
 
-use crate::support::messages::message;
+use crate::support::messages::{message, of_size};
 use crate::support::{Client, Server, Site};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, spawn};
+use std::time::Duration;
 
 /// Two mailboxes, 4 deliverers of 20 messages each, 2 sessions at a time on each mailbox.
 #[test]
@@ -91,5 +92,32 @@ fn two_sessions_delete_the_same_messages() {
     assert_eq!(client.stat().0, 1);
     assert_eq!(client.multi("RETR 1"), messages[5]);
     assert_eq!(server.sql("SELECT count(*) FROM recoverable WHERE mailbox = 'alice'"), "5\n");
+    server.assert_sound();
+}
+
+/// A transfer that has begun finishes, whatever becomes of the message: deleted by another session,
+/// purged at the first opportunity, or gone with its mailbox.
+#[test]
+fn a_transfer_that_has_begun_finishes() {
+    let large = of_size(16 << 20);
+    let server = Site::with_alice(&[&large, b"S: other\r\n\r\n"])
+        .serve(&[("RetainDeletedItemsDays", "0"), ("ReaperInterval", "1")]);
+    let mut readers: Vec<Client> = (0..3).map(|_| server.alice()).collect();
+    for reader in &mut readers {
+        reader.expect("RETR 1", "+OK\r\n");
+    }
+    let mut deleting = server.alice();
+    deleting.expect("DELE 1", "+OK\r\n");
+    deleting.quit();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(readers[0].stuffed_body() == large, "cut or damaged by DELE");
+    readers[0].refuse("RETR 1");
+    server.sql("DELETE FROM users WHERE name = 'alice'");
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(readers[1].stuffed_body() == large, "cut or damaged by the end of the mailbox");
+    server.add_user("alice", "se cret");
+    server.deliver("alice", &of_size(4 << 20));
+    assert!(readers[2].stuffed_body() == large, "damaged by new mail");
+    readers[2].refuse("RETR 2");
     server.assert_sound();
 }

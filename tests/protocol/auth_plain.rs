@@ -23,6 +23,24 @@ fn initial_response_and_continuation() {
     client.expect("AUTH PLAIN", WRONG_STATE);
 }
 
+/// Passwords are octets to the server; names compare ASCII letters without case, all else exactly.
+#[test]
+fn names_and_passwords_beyond_ascii() {
+    let server = mailbox(&[]);
+    let long = "\u{20ac}".repeat(85);
+    for (user, password) in [("j\u{fc}rgen", "p\u{e4}ss \"w\u{f6}rd\""), ("UPPER", &long), ("x%s:y", "a:b%n\\")] {
+        server.add_user(user, password);
+        server.connect().log_in(user, password);
+        server.connect().expect(&format!("AUTH PLAIN {}", plain("", user, password)), LOGON);
+    }
+    server.connect().log_in("upper", &long);
+    let mut client = server.connect();
+    client.expect("USER J\u{dc}RGEN", OK);
+    client.expect("PASS p\u{e4}ss \"w\u{f6}rd\"", LOGON_FAILURE);
+    client.expect("USER j\u{fc}rgen", OK);
+    client.expect("PASS p\u{c4}ss \"w\u{f6}rd\"", LOGON_FAILURE);
+}
+
 #[test]
 fn wrong_credentials() {
     let server = mailbox(&[]);

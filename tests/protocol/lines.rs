@@ -1,7 +1,7 @@
 //! Command lines that are too long, cut short, or made of odd octets (interface.md section 4).
 
 use crate::mailbox;
-use crate::support::texts::{LOGON_FAILURE, OK, PROTOCOL_ERROR};
+use crate::support::texts::{CANCELLED, LOGON_FAILURE, OK, PROTOCOL_ERROR, WRONG_STATE};
 
 /// A line of 1 MiB gets exactly one -ERR, and the session goes on in step, in both states.
 #[test]
@@ -93,4 +93,28 @@ fn five_wrong_passwords_of_any_kind_close() {
     let mut client = client.start_tls();
     client.expect("AUTH PLAIN AGFsaWNlAHdyb25n", LOGON_FAILURE);
     client.expect_end();
+}
+
+/// A line that never ends is not kept: 64 MiB of it cost nothing, and the session goes on at its end.
+#[test]
+fn a_line_without_end_costs_no_memory() {
+    let server = mailbox(&[]);
+    let mut clients = [server.connect(), server.connect_tls()];
+    for client in &mut clients {
+        client.expect("AUTH PLAIN", "+ \r\n");
+        client.expect("*", CANCELLED);
+    }
+    let before = server.peak_memory();
+    for client in &mut clients {
+        for exchange in [false, true] {
+            if exchange {
+                client.expect("AUTH PLAIN", "+ \r\n");
+            }
+            (0..512).for_each(|_| client.send([b'A'; 65_536]));
+            client.refuse("");
+            client.expect("NOOP", WRONG_STATE);
+        }
+    }
+    let growth = server.peak_memory() - before;
+    assert!(growth < 4 * 1024, "{growth} KiB more");
 }

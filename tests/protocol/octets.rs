@@ -108,6 +108,18 @@ fn lines_across_the_borders_of_pieces() {
             message.extend_from_slice(b"\r\n.\r\n..\r\nend\r\n");
             assert_stored(&server, &message, &message);
         }
+        for end in [&b"\rx"[..], b"\nx", b"\r.", b"\r\r\nx", b"\0\nx", b"\r\0\nx"] {
+            let mut message = b"S: x\r\n\r\n".to_vec();
+            message.resize(piece - 1, b'f');
+            let stored = match end {
+                b"\r." => &b"\r\n.\r\n"[..],
+                b"\r\r\nx" => b"\r\n\r\nx\r\n",
+                _ => b"\r\nx\r\n",
+            };
+            let stored = [&message, stored].concat();
+            message.extend_from_slice(end);
+            assert_stored(&server, &message, &stored);
+        }
     }
     server.assert_sound();
 }

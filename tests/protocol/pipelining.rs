@@ -31,6 +31,20 @@ fn answers_in_order(mut client: Client) {
     client.expect_end();
 }
 
+/// What follows QUIT is not obeyed, and does not cost the client the reply to QUIT.
+#[test]
+fn what_follows_quit_is_dropped() {
+    let server = mailbox(&[]);
+    for round in 0..20 {
+        let mut client = if round % 2 == 0 { server.connect() } else { server.connect_tls() };
+        client.log_in("alice", "se cret");
+        client.send(format!("NOOP\r\nQUIT\r\n{}", "DELE 1\r\nQUIT\r\n".repeat(100)));
+        assert_eq!((client.line(), client.line()), (OK.to_owned(), SIGNING_OFF.to_owned()));
+        client.expect_end();
+    }
+    assert_eq!(server.alice().stat().0, 2);
+}
+
 /// A client that writes 10,000 commands and reads nothing: the server's memory does not grow, others
 /// are served, and when it reads at last every reply is there.
 #[test]
