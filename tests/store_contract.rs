@@ -1,5 +1,7 @@
 //! One suite that every engine passes: the promises of `src/store/mod.rs`, one function each.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 #[path = "store_contract/accounts.rs"]
 mod accounts;
 #[path = "store_contract/bed.rs"]
