@@ -88,6 +88,15 @@ impl Stream {
         }
     }
 
+    /// A second hold on the connection, with which somebody else can end it; none once it is over.
+    pub fn handle(&self) -> Option<Handle> {
+        match self {
+            Stream::Plain(socket) => Some(socket.handle()),
+            Stream::Tls(session) => Some(session.socket().handle()),
+            Stream::Ended => None,
+        }
+    }
+
     /// Says goodbye and lets go of the connection; never waits long. The same as dropping it.
     pub fn close(self) {
         drop(self);

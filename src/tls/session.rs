@@ -43,6 +43,10 @@ impl Session {
         let cipher = ssl.current_cipher().map_or("no cipher", |cipher| cipher.name());
         format!("{} {cipher}", ssl.version_str())
     }
+    pub(super) fn socket(&self) -> &Socket {
+        self.stream.get_ref()
+    }
+
     pub(super) fn socket_mut(&mut self) -> &mut Socket {
         self.stream.get_mut()
     }
