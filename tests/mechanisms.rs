@@ -17,9 +17,9 @@ use pillarbox::credential::Secret;
 use pillarbox::jwt;
 use pillarbox::sasl::gssapi::{Accepted, Acceptor, Fault, Kerberos, Peers, SecurityContext};
 use pillarbox::sasl::{
-    Answer, Context, Exposure, ExtendedProtectionPolicy, Failure, Login, MECHANISMS, Mechanism, Outcome, Query,
-    Verifier, bearer, find,
+    Answer, Context, Exposure, Failure, Login, MECHANISMS, Mechanism, Outcome, Query, Verifier, bearer, find,
 };
+use pillarbox::settings::ExtendedProtectionPolicy;
 use pillarbox::store::{MailboxId, Scheme, UserId};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, LazyLock};
@@ -143,6 +143,7 @@ fn context() -> Context {
     Context {
         end_point: Some(b"HASH".to_vec()),
         ntlm: true,
+        scram: true,
         kerberos: Some(Kerberos { acceptor: Arc::new(Tokens), realms: vec!["TEST".to_owned()] }),
         bearer: Some(Arc::new(Keys)),
         clock: || NOW,
@@ -397,7 +398,7 @@ fn offered(context: &Context) -> Vec<&'static str> {
 fn only_what_would_be_accepted_is_offered() {
     let all = ["NTLM", "GSSAPI", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER", "XOAUTH2"];
     assert_eq!(offered(&context()), all);
-    assert_eq!(offered(&Context::default()), ["SCRAM-SHA-256", "PLAIN"]);
+    assert_eq!(offered(&Context::default()), ["PLAIN"]);
     let clear = Context { end_point: None, extended_protection: ExtendedProtectionPolicy::Require, ..context() };
     assert_eq!(offered(&clear), ["SCRAM-SHA-256", "PLAIN", "OAUTHBEARER", "XOAUTH2"]);
     assert!(MECHANISMS.iter().all(|row| row.name.to_ascii_uppercase() == row.name && row.name.len() <= 20));
