@@ -2,7 +2,7 @@
 
 use super::{Memory, State, is_plain};
 use crate::credential::Secret;
-use crate::store::{Expire, MailboxId, Pending, Result, Scheme, Upkeep};
+use crate::store::{Expire, MailboxId, Pending, Result, Scheme, Upkeep, Usable};
 use std::collections::HashSet;
 
 /// Seconds that octets stay after a deletion at least.
@@ -33,6 +33,14 @@ impl Upkeep for Memory {
 
     fn retention(&self, mailbox: MailboxId) -> Result<Expire> {
         Ok(expire(self.state().days(mailbox)?))
+    }
+
+    fn usable(&self) -> Result<Usable> {
+        let state = self.state();
+        let mut able = state.users.values().filter(|user| user.pop_enabled);
+        let ntlm = able.clone().any(|user| user.verifiers.contains_key(&Scheme::NtHash));
+        let scram = able.all(|user| user.password.is_none() || user.verifiers.contains_key(&Scheme::ScramSha256));
+        Ok(Usable { ntlm, scram })
     }
 
     fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
