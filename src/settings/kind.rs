@@ -50,6 +50,8 @@ pub enum Kind {
     Banner(fn(&mut Settings) -> &mut String),
     /// Free text.
     Text(fn(&mut Settings) -> &mut String),
+    /// The same, but not empty.
+    Word(fn(&mut Settings) -> &mut String),
     /// Characters that cut a sub-address off.
     Delimiters(fn(&mut Settings) -> &mut String),
     /// A file or folder, or none.
@@ -77,6 +79,9 @@ impl Kind {
             }
             Self::Banner(field) => put(is_banner(text).then(|| text.into()), |text| *field(into) = text),
             Self::Text(field) => put(is_text(text).then(|| text.into()), |text| *field(into) = text),
+            Self::Word(field) => {
+                put((is_text(text) && !text.is_empty()).then(|| text.into()), |text| *field(into) = text)
+            }
             Self::Delimiters(field) => put(is_delimiters(text).then(|| text.into()), |text| *field(into) = text),
             Self::File(field) => put(is_path(text).then(|| path(text)), |path| *field(into) = path),
             Self::Names(field) => put(list(text, is_name), |items| *field(into) = items),
@@ -96,6 +101,7 @@ impl Kind {
             }
             Self::Banner(_) => "1 to 400 printable ASCII characters, no < or >, not starting with [".into(),
             Self::Text(_) => "at most 255 characters, no control characters".into(),
+            Self::Word(_) => "1 to 255 characters, no control characters".into(),
             Self::Delimiters(_) => "at most 16 ASCII punctuation characters, none of @ / \\".into(),
             Self::File(_) => "a path, or empty".into(),
             Self::Names(_) => "names, comma separated, or empty".into(),
