@@ -1,1 +1,32 @@
 # Everything a developer types. `make run` and `make test` need nothing but Rust and Debian.
+
+CARGO ?= cargo
+
+.PHONY: run test bench lint fmt layers build setup
+
+# A demo mailbox on 127.0.0.1:1110 and 127.0.0.1:1995; Ctrl-C ends it.
+run: build
+	@exec scripts/demo.sh
+
+build: setup
+	$(CARGO) build --release --locked
+
+setup:
+	@scripts/setup.sh
+
+test:
+	@scripts/setup.sh test
+	$(CARGO) test --locked
+
+# What a server costs, per operation.
+bench: setup
+	$(CARGO) bench --locked
+
+lint: setup layers
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+
+fmt:
+	$(CARGO) fmt --all
+
+layers:
+	@scripts/layers.sh

@@ -1,4 +1,43 @@
-//! Pillarbox, a POP3 server that behaves as Microsoft documents Exchange's POP3 service.
+//! Pillarbox, a POP3 server that behaves, statement by statement, as Microsoft documents Exchange's
+//! POP3 service ([MS-STANXPOP3]), in one binary with one SQLite file.
+//!
+//! # Rooms
+//! Three rings; imports point inward only (`make layers` checks it).
+//! * **Core** decides and has no effects: [`pop3`] without its driver, [`sasl`], [`dot`],
+//!   [`address`], [`settings`].
+//! * **Rooms** have one kind of effect each: [`store`], [`tls`], [`line`], [`credential`],
+//!   [`pool`], [`limits`], [`protocol_log`].
+//! * **Drivers** join them: [`pop3::conn`], [`authenticator`], [`upkeep`], [`server`], [`cli`].
+//!
+//! # Locking
+//! A session holds nothing while it waits for its client or writes to it: its maildrop is a list,
+//! each read of the store is complete before the first octet goes out. The locks that exist
+//! (settings, counters, registry) are held for the length of a map operation.
+//!
+//! # Durability
+//! `+OK` to QUIT and exit 0 of `deliver` follow the commit (`synchronous=FULL`). All writes go
+//! through one thread, which shares a commit among those who wait. `kill -9` is a correct shutdown.
+//!
+//! # Threads
+//! One accept loop a listener, a bounded pool of workers with small stacks (one per connection),
+//! the store's writer, the maintenance ([`upkeep`]), and the main thread, which waits for signals.
+//! A panic costs one connection.
+//!
+//! # Standards
+//! | document | met | by |
+//! |---|---|---|
+//! | [MS-STANXPOP3] | see `docs/conformance.md` | everything |
+//! | RFC 1939 POP3 | yes, without APOP ([MS-STANXPOP3] V0012) and with its variations | [`pop3`] |
+//! | RFC 2449 CAPA, response codes | yes | [`pop3::policy`], [`pop3::reply`] |
+//! | RFC 2595 STLS | yes | [`pop3::conn`], [`tls`] |
+//! | RFC 3206 AUTH and SYS codes | yes | [`pop3::reply`] |
+//! | RFC 4422 SASL | server side, no security layers | [`sasl`] |
+//! | RFC 4616 PLAIN | yes | [`sasl::plain`] |
+//! | RFC 5034 AUTH | yes; lines up to 65,536 octets | [`pop3::authorization`] |
+//! | RFC 5929 `tls-server-end-point` | yes | [`tls`] |
+//! | RFC 8314 implicit TLS | yes | [`server`] |
+//! | [MS-OXPOP3] delegates | yes | [`address`], [`authenticator`] |
+//! | RFC 9106 Argon2 | Argon2id for stored passwords | [`credential`] |
 
 pub mod address;
 pub mod authenticator;
@@ -9,9 +48,11 @@ pub mod limits;
 pub mod line;
 pub mod pool;
 pub mod pop3;
+pub mod protocol_log;
 pub mod sasl;
 pub mod server;
 pub mod settings;
+pub mod site;
 pub mod store;
 pub mod tls;
 pub mod upkeep;

@@ -3,11 +3,13 @@
 
 use crate::authenticator::Authenticator;
 use crate::limits::{Delays, Limits};
+use crate::protocol_log::ProtocolLog;
+use crate::sasl::Context;
 use crate::server::registry::Registry;
 use crate::settings::Settings;
 use crate::store::{Expire, Store};
 use crate::tls::Acceptor;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What an administrator can change while we run. Replaced as a whole.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,8 @@ pub struct Live {
     pub settings: Settings,
     /// What CAPA may promise before login (RFC 2449 section 6.7).
     pub expire: Expire,
+    /// What new connections let mechanisms know; under TLS the end point is added.
+    pub context: Context,
 }
 
 /// One running server.
@@ -29,7 +33,9 @@ pub struct Site {
     /// Connections in all, per address, per user.
     pub limits: Limits,
     /// What failed logins cost.
-    pub delays: Mutex<Delays>,
+    pub delays: Delays,
+    /// Who said what, if anybody wants to know.
+    pub protocol_log: ProtocolLog,
     /// The live sockets.
     pub registry: Registry,
     live: RwLock<Arc<Live>>,
@@ -37,13 +43,20 @@ pub struct Site {
 
 impl Site {
     /// A server that nobody has connected to yet.
-    pub fn new(store: Arc<dyn Store>, authenticator: Authenticator, tls: Acceptor, live: Live) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        authenticator: Authenticator,
+        tls: Acceptor,
+        protocol_log: ProtocolLog,
+        live: Live,
+    ) -> Self {
         Self {
             store,
             authenticator,
             tls,
             limits: Limits::default(),
-            delays: Mutex::default(),
+            delays: Delays::default(),
+            protocol_log,
             registry: Registry::default(),
             live: RwLock::new(Arc::new(live)),
         }

@@ -7,7 +7,7 @@
 
 use crate::credential::Secret;
 use crate::settings::Settings;
-use crate::store::{Pending, Result, Scheme, Store, UserId};
+use crate::store::{Expire, Pending, Result, Scheme, Store, UserId};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -69,7 +69,8 @@ pub struct Verifiers {
 pub struct Hooks {
     /// Computes a user's verifiers; an error is for the log.
     pub verifiers: Box<dyn Fn(&Pending) -> std::result::Result<Verifiers, String> + Send>,
-    /// Called with the new settings whenever they changed.
+    /// Called with the settings at the first look, and whenever they or the shortest retention
+    /// ([`crate::store::Upkeep::shortest_retention`]) changed.
     pub changed: Box<dyn FnMut(&Arc<Settings>) + Send>,
 }
 
@@ -79,6 +80,8 @@ pub struct Upkeep {
     hooks: Hooks,
     overrides: Vec<(String, String)>,
     settings: Arc<Settings>,
+    /// The shortest retention when we last looked.
+    expire: Option<Expire>,
     /// The store's mark when we last looked; `None`: never.
     mark: Option<i64>,
     /// Users written since then may wait for their verifiers.
@@ -105,6 +108,7 @@ impl Upkeep {
             hooks,
             overrides,
             settings,
+            expire: None,
             mark: None,
             passwords: true,
             hopeless: Vec::new(),
@@ -178,17 +182,25 @@ impl Upkeep {
     }
 
     fn reload(&mut self) -> Result<()> {
-        match Settings::from_rows(&self.store.settings()?, &self.overrides) {
-            Ok(settings) if settings != *self.settings => {
-                settings.warnings().iter().for_each(|warning| log::warn!("{warning}"));
-                self.settings = Arc::new(settings);
-                (self.hooks.changed)(&self.settings);
-            }
-            Ok(_) => {}
-            // Looking again would not mend it; the settings in force stay.
-            Err(error) => log::error!("{error}: the settings in force stay as they are"),
+        let expire = Some(self.store.shortest_retention()?);
+        let settings = self.read_settings()?;
+        if settings != *self.settings {
+            settings.warnings().iter().for_each(|warning| log::warn!("{warning}"));
+        } else if expire == self.expire {
+            return Ok(());
         }
+        (self.settings, self.expire) = (Arc::new(settings), expire);
+        (self.hooks.changed)(&self.settings);
         Ok(())
+    }
+
+    /// The settings as they are now; those in force if one is out of range, as asking again would not mend it.
+    fn read_settings(&self) -> Result<Settings> {
+        let read = Settings::from_rows(&self.store.settings()?, &self.overrides);
+        Ok(read.unwrap_or_else(|error| {
+            log::error!("{error}: the settings in force stay as they are");
+            Settings::clone(&self.settings)
+        }))
     }
 
     /// One batch; says how many passwords were dealt with, so that 0 is the end.

@@ -25,12 +25,24 @@ pub struct Authorization {
     exchange: Option<Box<dyn Mechanism>>,
     /// Wrong credentials on this connection.
     failures: u32,
+    /// The mechanism that was used last, for the log.
+    method: &'static str,
 }
 
 impl Authorization {
     /// The next line belongs to a SASL exchange.
     pub fn in_exchange(&self) -> bool {
         self.exchange.is_some()
+    }
+
+    /// The mechanism that was used last; USER and PASS count as PLAIN.
+    pub fn method(&self) -> &'static str {
+        if self.method.is_empty() { "PLAIN" } else { self.method }
+    }
+
+    /// Wrong credentials on this connection so far.
+    pub fn failures(&self) -> u32 {
+        self.failures
     }
 
     /// What STLS leaves: the failures, lest it be a way around them.
@@ -47,7 +59,10 @@ impl Authorization {
             Command::Quit => Step::Close(Reply::SIGNING_OFF),
             Command::User(name) => self.user(policy, name),
             Command::Pass(rest) => match user {
-                Some(who) => pass(who, rest),
+                Some(who) => {
+                    self.method = "PLAIN";
+                    pass(who, rest)
+                }
                 None => Step::Reply(Reply::WRONG_STATE),
             },
             Command::Auth(None) => Step::Reply(policy.mechanism_list()),
@@ -78,6 +93,7 @@ impl Authorization {
         if !policy.mechanisms().any(|offered| offered.name == row.name) {
             return Step::Reply(Reply::WRONG_STATE);
         }
+        self.method = row.name;
         self.exchange = Some((row.start)(policy.context));
         match initial {
             None => Step::Reply(Reply::Challenge(Vec::new())),
@@ -141,7 +157,11 @@ impl Authorization {
     fn failed(&mut self) -> Step {
         self.exchange = None;
         self.failures += 1;
-        if self.failures >= LAST_FAILURE { Step::Close(Reply::LOGON_FAILURE) } else { Step::Reply(Reply::LOGON_FAILURE) }
+        if self.failures >= LAST_FAILURE {
+            Step::Close(Reply::LOGON_FAILURE)
+        } else {
+            Step::Reply(Reply::LOGON_FAILURE)
+        }
     }
 }
 

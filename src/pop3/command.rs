@@ -78,7 +78,12 @@ const COMMANDS: &[Row] = &[
     Row { keyword: "AUTH", states: BEFORE, usage: "AUTH [mechanism [initial-response]]", parse: auth },
     Row { keyword: "CAPA", states: BOTH, usage: "CAPA takes no argument", parse: |rest| none(rest, Command::Capa) },
     Row { keyword: "DELE", states: AFTER, usage: "DELE message-number", parse: |rest| one(rest).map(Command::Dele) },
-    Row { keyword: "LIST", states: AFTER, usage: "LIST [message-number]", parse: |rest| maybe(rest).map(Command::List) },
+    Row {
+        keyword: "LIST",
+        states: AFTER,
+        usage: "LIST [message-number]",
+        parse: |rest| maybe(rest).map(Command::List),
+    },
     Row { keyword: "NOOP", states: AFTER, usage: "NOOP takes no argument", parse: |rest| none(rest, Command::Noop) },
     Row { keyword: "PASS", states: BEFORE, usage: "PASS password", parse: pass },
     Row { keyword: "QUIT", states: BOTH, usage: "QUIT takes no argument", parse: |rest| none(rest, Command::Quit) },
@@ -87,7 +92,12 @@ const COMMANDS: &[Row] = &[
     Row { keyword: "STAT", states: AFTER, usage: "STAT takes no argument", parse: |rest| none(rest, Command::Stat) },
     Row { keyword: "STLS", states: BEFORE, usage: "STLS takes no argument", parse: |rest| none(rest, Command::Stls) },
     Row { keyword: "TOP", states: AFTER, usage: "TOP message-number lines", parse: top },
-    Row { keyword: "UIDL", states: AFTER, usage: "UIDL [message-number]", parse: |rest| maybe(rest).map(Command::Uidl) },
+    Row {
+        keyword: "UIDL",
+        states: AFTER,
+        usage: "UIDL [message-number]",
+        parse: |rest| maybe(rest).map(Command::Uidl),
+    },
     Row { keyword: "USER", states: BEFORE, usage: "USER name", parse: user },
 ];
 
@@ -107,6 +117,23 @@ pub fn parse(line: &[u8], state: State) -> Result<Command<'_>, Refusal<'_>> {
         return Err(Refusal::WrongState);
     }
     (row.parse)(rest).ok_or(Refusal::Arguments(row.usage))
+}
+
+/// What a log may show of a line: no secret, and nothing of a line that is no command, which may
+/// be half of an exchange that had failed.
+pub fn loggable(line: &[u8]) -> String {
+    let mut words = line.split(separates).filter(|word| !word.is_empty());
+    let keyword = String::from_utf8_lossy(words.next().unwrap_or_default()).to_ascii_uppercase();
+    match keyword.as_str() {
+        "PASS" => "PASS *****".into(),
+        "AUTH" => {
+            let known = words.next().and_then(crate::sasl::find).map_or("", |row| row.name);
+            let secret = if words.next().is_some() { " *****" } else { "" };
+            format!("AUTH {known}{secret}")
+        }
+        known if COMMANDS.iter().any(|row| row.keyword == known) => String::from_utf8_lossy(line).into_owned(),
+        _ => "(no command)".into(),
+    }
 }
 
 /// One or more SPACEs or TABs separate keyword and arguments ([MS-STANXPOP3] 2.1.1).
@@ -207,6 +234,15 @@ mod tests {
         assert_eq!(parse(b"PASS  a b ", State::Authorization), Ok(Command::Pass(b" a b ")));
         assert!(parse(b"PASS", State::Authorization).is_err());
         assert!(parse(b"PASS ", State::Authorization).is_err());
+    }
+
+    #[test]
+    fn a_log_shows_no_secret() {
+        assert_eq!(loggable(b"pass se cret"), "PASS *****");
+        assert_eq!(loggable(b"AUTH plain AGFsaWNlAHNlIGNyZXQ="), "AUTH PLAIN *****");
+        assert_eq!(loggable(b"AUTH AGFsaWNlAHNlIGNyZXQ="), "AUTH ");
+        assert_eq!(loggable(b"AGFsaWNlAHNlIGNyZXQ="), "(no command)");
+        assert_eq!(loggable(b"USER alice"), "USER alice");
     }
 
     #[test]

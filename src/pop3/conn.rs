@@ -13,6 +13,7 @@ use super::session::{Expects, LONGEST_SASL_LINE, Session};
 use super::transaction::Transfer;
 use crate::limits::Permit;
 use crate::line::{FLUSH_AT, Line, LineReader, Output};
+use crate::protocol_log::Event;
 use crate::sasl::Login;
 use crate::site::Site;
 use crate::store::{MessageId, Uid};
@@ -38,6 +39,9 @@ struct Connection<'a> {
     piece: Vec<u8>,
     /// RETRs that stand in `out`: they count as read once it was written.
     retrieved: Vec<MessageId>,
+    /// Whom the client last claimed to be.
+    claimed: String,
+    since: Instant,
     /// Who logged in, counted as long as the session lasts.
     login: Option<(Login, Permit)>,
 }
@@ -46,7 +50,9 @@ struct Connection<'a> {
 /// 8314 section 3.3).
 pub fn serve(site: &Site, socket: Socket, peer: SocketAddr, implicit_tls: bool) {
     let entry = site.registry.enter(socket.handle());
-    let mut about = Surroundings::new(site, peer.ip(), entry.id());
+    let local = socket.local_address().unwrap_or(peer);
+    let mut about = Surroundings::new(site, local, peer, entry.id());
+    about.log(site, Event::Connect, String::new);
     let mut stream = Stream::Plain(socket);
     if implicit_tls {
         if let Err(error) = stream.upgrade(&site.tls, Instant::now() + about.before_login()) {
@@ -63,11 +69,14 @@ pub fn serve(site: &Site, socket: Socket, peer: SocketAddr, implicit_tls: bool) 
         session: Session::default(),
         piece: Vec::new(),
         retrieved: Vec::new(),
+        claimed: String::new(),
+        since: Instant::now(),
         login: None,
     };
     if let Err(error) = connection.run() {
         debug!("{}: {error}", connection.about);
     }
+    connection.about.log(site, Event::Disconnect, String::new);
     connection.stream.close();
 }
 
@@ -98,7 +107,10 @@ impl Connection<'_> {
             return Ok(Some(Step::Close(Reply::SHUTTING_DOWN)));
         }
         Ok(match self.lines.next(&mut self.stream, limit, timeout) {
-            Line::Line(line) => Some(self.session.line(&self.about.policy(), line)),
+            Line::Line(line) => {
+                self.about.log(self.site, Event::Receive, || self.session.loggable(line));
+                Some(self.session.line(&self.about.policy(), line))
+            }
             Line::TooLong => Some(self.session.too_long(limit)),
             Line::TimedOut => Some(Step::Close(Reply::autologout(timeout.as_secs()))),
             Line::Eof if self.site.registry.is_stopping() => Some(Step::Close(Reply::SHUTTING_DOWN)),
@@ -120,6 +132,12 @@ impl Connection<'_> {
     /// Does what the step says, and what follows from it; `false`: the session is over.
     fn obey(&mut self, mut step: Step) -> io::Result<bool> {
         loop {
+            if let Step::Reply(reply) | Step::Send(reply, _) | Step::StartTls(reply) | Step::Close(reply) = &step {
+                self.about.log(self.site, Event::Send, || reply.loggable());
+            }
+            if matches!(&step, Step::Reply(reply) | Step::Close(reply) if *reply == Reply::LOGON_FAILURE) {
+                self.failed();
+            }
             step = match step {
                 Step::Reply(reply) => {
                     reply.write(self.out.buffer());

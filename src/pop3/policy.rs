@@ -40,7 +40,7 @@ impl Policy<'_> {
 
     /// The mechanisms that would be accepted now.
     pub fn mechanisms(&self) -> impl Iterator<Item = &'static Row> {
-        sasl::MECHANISMS.iter().filter(|row| self.allows(row.exposure))
+        sasl::MECHANISMS.iter().filter(|row| self.allows(row.exposure) && (row.offered)(self.context))
     }
 
     /// STLS would be accepted now (RFC 2595 section 4).

@@ -105,6 +105,16 @@ impl Reply {
         }
     }
 
+    /// What a log may show: the first line, and nothing of a SASL exchange.
+    pub fn loggable(&self) -> String {
+        match self {
+            Self::Ok(text) => format!("+OK {text}"),
+            Self::Err(code, text) => format!("-ERR {}{text}", code.map_or("", Code::text)),
+            Self::Lines(_) => "+OK".into(),
+            Self::Challenge(_) => "+ *****".into(),
+        }
+    }
+
     /// Appends the response, at most [`LONGEST`] octets a line.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
@@ -176,10 +186,7 @@ mod tests {
     #[test]
     fn texts_that_clients_match() {
         assert_eq!(written(&Reply::OK), "+OK\r\n");
-        assert_eq!(
-            written(&Reply::LOGON_FAILURE),
-            "-ERR [AUTH] Logon failure: unknown user name or bad password.\r\n"
-        );
+        assert_eq!(written(&Reply::LOGON_FAILURE), "-ERR [AUTH] Logon failure: unknown user name or bad password.\r\n");
         assert_eq!(written(&Reply::Challenge(Vec::new())), "+ \r\n");
     }
 

@@ -51,6 +51,14 @@ impl Session {
         }
     }
 
+    /// The mechanism that was used last and the failed logins so far, for the log.
+    pub fn attempts(&self) -> (&'static str, u32) {
+        match self {
+            Self::Authorization(state) => (state.method(), state.failures()),
+            Self::Transaction(_) => ("", 0),
+        }
+    }
+
     /// Somebody has logged in.
     pub fn is_transaction(&self) -> bool {
         matches!(self, Self::Transaction(_))
@@ -71,6 +79,14 @@ impl Session {
                 Ok(command) => state.command(policy, &command),
                 Err(refusal) => Step::Reply(refused(refusal)),
             },
+        }
+    }
+
+    /// What a log may show of the line that comes next.
+    pub fn loggable(&self, line: &[u8]) -> String {
+        match self.expects() {
+            Expects::Command => command::loggable(line),
+            Expects::Continuation => "*****".into(),
         }
     }
 

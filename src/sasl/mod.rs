@@ -5,7 +5,14 @@
 //! [`Context`]). Four outcomes stay apart: success, wrong credentials, a malformed exchange, and
 //! our own failure, which is never reported as a bad password.
 
+pub mod bearer;
+mod context;
+pub mod gssapi;
+pub mod ntlm;
 pub mod plain;
+pub mod scram;
+
+pub use context::Context;
 
 use crate::credential::Secret;
 use crate::store::{MailboxId, UserId};
@@ -117,13 +124,10 @@ pub trait Mechanism: Send {
     fn step(&mut self, message: &[u8]) -> Outcome;
     /// Takes the answer to what [`Outcome::Ask`] asked for.
     fn answer(&mut self, answer: Answer) -> Outcome;
-}
-
-/// What a mechanism may know of the connection.
-#[derive(Clone, Debug, Default)]
-pub struct Context {
-    /// `tls-server-end-point` of RFC 5929 section 4: the hash of our certificate, under TLS only.
-    pub end_point: Option<Vec<u8>>,
+    /// Why the exchange failed, for our log only: the client must not learn it.
+    fn diagnosis(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Whether the secret itself crosses the wire, which decides what `LoginType` allows in clear.
@@ -141,12 +145,34 @@ pub struct Row {
     pub name: &'static str,
     /// What crosses the wire.
     pub exposure: Exposure,
+    /// Would be accepted now, whatever `LoginType` says: what CAPA may list, if that allows it.
+    pub offered: fn(&Context) -> bool,
     /// Starts an exchange.
     pub start: fn(&Context) -> Box<dyn Mechanism>,
 }
 
 /// Every mechanism we have, in the order CAPA and a bare AUTH list them.
-pub const MECHANISMS: &[Row] = &[Row { name: "PLAIN", exposure: Exposure::Clear, start: plain::start }];
+///
+/// All of them are client-first (RFC 4422 section 5): without an initial response the driver sends
+/// one empty challenge, and the client's first message goes to [`Mechanism::step`] either way.
+pub const MECHANISMS: &[Row] = &[
+    Row { name: "NTLM", exposure: Exposure::Proof, offered: ntlm::offered, start: ntlm::start },
+    Row { name: "GSSAPI", exposure: Exposure::Proof, offered: gssapi::offered, start: gssapi::start },
+    Row {
+        name: "SCRAM-SHA-256-PLUS",
+        exposure: Exposure::Proof,
+        offered: |context| context.end_point.is_some(),
+        start: scram::start_plus,
+    },
+    Row { name: "SCRAM-SHA-256", exposure: Exposure::Proof, offered: always, start: scram::start },
+    Row { name: "PLAIN", exposure: Exposure::Clear, offered: always, start: plain::start },
+    Row { name: "OAUTHBEARER", exposure: Exposure::Clear, offered: bearer::offered, start: bearer::start_oauthbearer },
+    Row { name: "XOAUTH2", exposure: Exposure::Clear, offered: bearer::offered, start: bearer::start_xoauth2 },
+];
+
+fn always(_: &Context) -> bool {
+    true
+}
 
 /// The row of this mechanism; names compare without case (RFC 5034 section 4).
 pub fn find(name: &[u8]) -> Option<&'static Row> {

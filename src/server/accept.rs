@@ -2,7 +2,8 @@
 //! client: no handshake, no read, and no write that could block.
 
 use super::bind::{Listener, Service};
-use crate::pool::Pool;
+use crate::limits::Full;
+use crate::pool::{Pool, Refusal};
 use crate::pop3::{self, reply::Reply};
 use crate::site::Site;
 use crate::tls::Socket;
@@ -72,32 +73,35 @@ fn transient(error: &io::Error) -> bool {
 fn hand_over(service: Service, stream: TcpStream, peer: SocketAddr, site: &Arc<Site>, pool: &Pool) {
     let live = site.live();
     let settings = &live.settings;
-    let Some(total) = site.limits.total(settings.max_connections) else {
-        info!("{} refused: {} connections are open (MaxConnections)", peer.ip(), settings.max_connections);
-        return refuse(service, stream, &Reply::too_many("in all", "MaxConnections", settings.max_connections));
-    };
-    let limit = settings.max_connection_from_single_ip;
-    let Some(address) = site.limits.address(peer.ip(), limit) else {
-        info!("{} refused: it has {limit} connections open (MaxConnectionFromSingleIP)", peer.ip());
-        return refuse(service, stream, &Reply::too_many("from your address", "MaxConnectionFromSingleIP", limit));
+    let limits = (settings.max_connections, settings.max_connection_from_single_ip);
+    let permit = match site.limits.connection(Some(peer.ip()), limits.0, limits.1) {
+        Ok(permit) => permit,
+        Err(full) => return refuse(service, stream, peer, full, limits),
     };
     let job = {
         let site = site.clone();
         move || {
             pop3::conn::serve(&site, Socket::tcp(stream), peer, service == Service::Pop3s);
-            drop((total, address));
+            drop(permit);
         }
     };
     pool.set_max(settings.max_connections);
-    if let Err(refused) = pool.submit(Box::new(job)) {
-        warn!("{} refused: no worker: {refused}", peer.ip());
+    match pool.submit(job) {
+        Ok(()) => {}
+        Err(Refusal::Full(_)) => info!("{} refused: every worker is busy (MaxConnections)", peer.ip()),
+        Err(Refusal::NoThread(_, error)) => warn!("{} refused: no thread: {error}", peer.ip()),
     }
 }
 
 /// Says why, if the kernel takes it at once; under TLS there is nobody to say it to.
-fn refuse(service: Service, mut stream: TcpStream, reply: &Reply) {
+fn refuse(service: Service, mut stream: TcpStream, peer: SocketAddr, full: Full, limits: (usize, usize)) {
+    let (of, setting, limit) = match full {
+        Full::Server => ("in all", "MaxConnections", limits.0),
+        Full::Address => ("from your address", "MaxConnectionFromSingleIP", limits.1),
+    };
+    info!("{} refused: {limit} connections are open {of} ({setting})", peer.ip());
     let mut text = Vec::new();
-    reply.write(&mut text);
+    Reply::too_many(of, setting, limit).write(&mut text);
     if service == Service::Pop3 && stream.set_nonblocking(true).is_ok() {
         let _ = stream.write(&text);
     }

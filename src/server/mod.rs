@@ -16,7 +16,8 @@ use crate::authenticator::Authenticator;
 use crate::cli::exit::{Code, Error};
 use crate::cli::serve::ServeOptions;
 use crate::credential::Credentials;
-use crate::pool::Pool;
+use crate::pool::{Pool, STACK};
+use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
 use crate::site::{Live, Site};
 use crate::store::sqlite::{Options, Sqlite};
@@ -31,8 +32,6 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Stack of a worker, octets: address space, of which a session touches what it uses.
-const STACK: usize = 256 * 1024;
 /// How long commands that run may take after SIGTERM.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -45,16 +44,18 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
         .map_err(|error| Error::new(Code::Software, format!("cannot wait for signals: {error}")))?;
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&options.db, Options::default()).map_err(opening(&options))?);
     let rows = store.settings().map_err(opening(&options))?;
-    let settings = Settings::from_rows(&rows, &options.overrides)
-        .map_err(|error| Error::new(Code::Config, error.to_string()))?;
+    let settings =
+        Settings::from_rows(&rows, &options.overrides).map_err(|error| Error::new(Code::Config, error.to_string()))?;
     settings.warnings().iter().for_each(|warning| warn!("{warning}"));
     files::raise_limit(settings.max_connections);
-    let credentials = Arc::new(Credentials::open(&options.db));
+    let credentials = Arc::new(credentials(&options.db)?);
     let tls = files::acceptor(&settings, &options.db)?;
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
     let expire = store.shortest_retention().map_err(opening(&options))?;
     let listeners = listeners(&options, &settings)?;
-    let site = Arc::new(Site::new(store.clone(), authenticator, tls, Live { settings: settings.clone(), expire }));
+    let log = ProtocolLog::beside(&options.db);
+    let live = Live { settings: settings.clone(), expire };
+    let site = Arc::new(Site::new(store.clone(), authenticator, tls, log, live));
     let maintenance = Maintenance::start(&site, &options, settings, credentials)?;
     let pool = Arc::new(Pool::new("pop3", site.live().settings.max_connections, STACK));
     announce(&listeners)?;
@@ -121,7 +122,8 @@ fn wait(signals: &mut Signals, site: &Site) {
 /// Running commands may finish, for [`GRACE`] at most.
 fn finish(site: &Site, pool: &Pool) {
     site.registry.stop();
-    if !pool.join(Instant::now() + GRACE) {
-        warn!("{} connections were cut", site.registry.len());
+    let cut = pool.join(Instant::now() + GRACE);
+    if cut > 0 {
+        warn!("{cut} connections were cut");
     }
 }

@@ -14,7 +14,7 @@ pub const LONGEST_DAYS: u64 = 24_855;
 /// Longest greeting text; leaves room for `+OK ` and CRLF in a line of 512 octets (RFC 2449 section 4).
 const LONGEST_BANNER: usize = 400;
 
-/// Longest free text.
+/// Longest free text or name, characters.
 const LONGEST_TEXT: usize = 255;
 
 /// A kind of value, with the field of [`Settings`] that it goes to.
@@ -95,8 +95,8 @@ impl Kind {
                 "ADDRESS:PORT or absolute socket paths, comma separated; empty: none".into()
             }
             Self::Banner(_) => "1 to 400 printable ASCII characters, no < or >, not starting with [".into(),
-            Self::Text(_) => "at most 255 octets, no control characters".into(),
-            Self::Delimiters(_) => "at most 16 ASCII punctuation characters, none of @ / \\ or comma".into(),
+            Self::Text(_) => "at most 255 characters, no control characters".into(),
+            Self::Delimiters(_) => "at most 16 ASCII punctuation characters, none of @ / \\".into(),
             Self::File(_) => "a path, or empty".into(),
             Self::Names(_) => "names, comma separated, or empty".into(),
             Self::Networks(_) => "CIDR blocks, comma separated, or empty".into(),
@@ -149,11 +149,11 @@ fn is_banner(text: &str) -> bool {
 }
 
 fn is_text(text: &str) -> bool {
-    text.len() <= LONGEST_TEXT && !text.chars().any(char::is_control)
+    text.chars().count() <= LONGEST_TEXT && !text.chars().any(char::is_control)
 }
 
 fn is_delimiters(text: &str) -> bool {
-    let good = |octet: u8| octet.is_ascii_punctuation() && !matches!(octet, b'@' | b'/' | b'\\' | b',');
+    let good = |octet: u8| octet.is_ascii_punctuation() && !matches!(octet, b'@' | b'/' | b'\\');
     text.len() <= 16 && text.bytes().all(good)
 }
 
@@ -167,5 +167,5 @@ fn path(text: &str) -> Option<PathBuf> {
 
 fn is_name(item: &str) -> bool {
     let stray = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '@' | '/' | '\\');
-    (1..=LONGEST_TEXT).contains(&item.len()) && !item.contains(stray)
+    (1..=LONGEST_TEXT).contains(&item.chars().count()) && !item.contains(stray)
 }

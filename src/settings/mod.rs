@@ -8,6 +8,8 @@ mod kind;
 mod network;
 mod table;
 #[cfg(test)]
+mod documentation;
+#[cfg(test)]
 mod tests;
 
 pub use kind::Kind;

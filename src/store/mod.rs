@@ -86,6 +86,11 @@ impl ScanListing {
         self.entries.reserve_exact(n);
     }
 
+    /// Memory that the legacy unique-ids take, octets.
+    pub fn legacy_octets(&self) -> usize {
+        self.legacy.iter().map(|(_, id)| id.len() + size_of::<(u32, Box<str>)>()).sum()
+    }
+
     /// The messages, oldest unique-id first.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
@@ -167,6 +172,9 @@ pub struct Envelope {
     pub sender: String,
     /// When it was received, seconds since 1970 UTC; now if absent. Retention never counts from it.
     pub received_at: Option<i64>,
+    /// The unique-id it was imported with, 1 to 70 characters of 0x21 to 0x7E (RFC 1939 section 7).
+    /// Refused, mailbox by mailbox, where another message has or had it.
+    pub unique_id: Option<String>,
 }
 
 /// One message on its way in. Dropped without [`Upload::deliver`], nothing of it stays.

@@ -55,7 +55,8 @@ impl Session {
 
 impl Read for Session {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let done = self.stream.read(buf);
+        let waited = if self.stream.ssl().pending() == 0 { self.socket_mut().wait() } else { Ok(()) };
+        let done = waited.and_then(|()| self.stream.read(buf));
         // A read that timed out leaves the session whole.
         self.broken |= matches!(&done, Err(error) if error.kind() != io::ErrorKind::WouldBlock);
         done

@@ -9,8 +9,9 @@
 //! keeps the session usable.
 
 use nix::sys::socket::{MsgFlags, recv};
+use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant};
 const GRAIN: Duration = Duration::from_millis(100);
 /// Until the driver says otherwise no call waits longer than this.
 const AT_FIRST: Duration = Duration::from_secs(60);
+/// Octets that [`Socket::wait`] takes in at most: a command under TLS, with room to spare.
+const AHEAD: usize = 1024;
 /// Octets thrown away at the end of a connection at most.
 const SWALLOW: usize = 64 * 1024;
 
@@ -109,11 +112,11 @@ impl Patience {
         Self { limit: Limit::Each(AT_FIRST), kernel: None }
     }
 
-    /// Sees to it that the next call waits no longer than the limit allows.
-    fn arm(&mut self, set: impl FnOnce(Duration) -> io::Result<()>) -> io::Result<()> {
+    /// Sees to it that a call made `now` waits no longer than the limit allows.
+    fn arm(&mut self, now: Instant, set: impl FnOnce(Duration) -> io::Result<()>) -> io::Result<()> {
         let left = match self.limit {
             Limit::Each(timeout) => timeout,
-            Limit::By(deadline) => deadline.saturating_duration_since(Instant::now()),
+            Limit::By(deadline) => deadline.saturating_duration_since(now),
         };
         if left.is_zero() {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -137,6 +140,8 @@ pub struct Socket {
     handle: Handle,
     read: Patience,
     write: Patience,
+    /// What [`Socket::wait`] has read; the next reads get it.
+    ahead: VecDeque<u8>,
 }
 
 impl Socket {
@@ -154,12 +159,20 @@ impl Socket {
     }
 
     fn new(handle: Handle) -> Self {
-        Self { handle, read: Patience::new(), write: Patience::new() }
+        Self { handle, read: Patience::new(), write: Patience::new(), ahead: VecDeque::new() }
     }
 
     /// A second hold on the connection.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// Our end of a TCP connection.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        match &self.handle {
+            Handle::Tcp(tcp) => tcp.local_addr().ok(),
+            Handle::Unix(_) => None,
+        }
     }
 
     /// Reads fail once `deadline` has passed.
@@ -185,9 +198,36 @@ impl Socket {
         self.write.limit = limit;
     }
 
+    /// Waits until something can be read, and takes in what comes at once.
+    ///
+    /// The TLS library would wait with a buffer for the largest record in its hands, and would read a
+    /// record's header and its content one after the other. This way a session that waits has no
+    /// buffer at all, and the usual command costs one system call.
+    ///
+    /// # Errors
+    /// As reading. The end of the connection is none: the next read finds it again.
+    pub(super) fn wait(&mut self) -> io::Result<()> {
+        if self.ahead.is_empty() {
+            let mut first = [0; AHEAD];
+            let n = self.receive(&mut first)?;
+            self.ahead.extend(&first[..n]);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.read.arm(Instant::now(), |timeout| self.handle.set_read_timeout(timeout))?;
+            match self.handle.read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+
     fn send(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         loop {
-            self.write.arm(|timeout| self.handle.set_write_timeout(timeout))?;
+            self.write.arm(Instant::now(), |timeout| self.handle.set_write_timeout(timeout))?;
             match self.handle.write(bufs) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 done => return done,
@@ -210,13 +250,7 @@ impl Socket {
 
 impl Read for Socket {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        loop {
-            self.read.arm(|timeout| self.handle.set_read_timeout(timeout))?;
-            match self.handle.read(buf) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return done,
-            }
-        }
+        if self.ahead.is_empty() { self.receive(buf) } else { self.ahead.read(buf) }
     }
 }
 
@@ -238,5 +272,68 @@ impl Drop for Socket {
     fn drop(&mut self) {
         self.swallow();
         self.handle.end(Shutdown::Write);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// What the kernel is told for these limits, each used some microseconds after `start`.
+    fn told(start: Instant, limits: &[(u64, Limit)]) -> Vec<Duration> {
+        let mut patience = Patience::new();
+        let mut told = Vec::new();
+        for (micros, limit) in limits {
+            patience.limit = *limit;
+            let set = |timeout| {
+                told.push(timeout);
+                Ok(())
+            };
+            patience.arm(start + Duration::from_micros(*micros), set).unwrap();
+        }
+        told
+    }
+
+    #[test]
+    fn what_is_left_is_rounded_up() {
+        for (millis, rounded) in [(1, 100), (99, 100), (100, 100), (101, 200), (1_800_000, 1_800_000)] {
+            assert_eq!(round_up(Duration::from_millis(millis)), Duration::from_millis(rounded));
+        }
+        assert_eq!(round_up(Duration::from_nanos(1)), GRAIN);
+        assert!(round_up(Duration::MAX) > Duration::from_secs(86_400 * 365));
+    }
+
+    #[test]
+    fn the_kernel_is_told_only_what_is_new() {
+        let start = Instant::now();
+        let each = |seconds| Limit::Each(Duration::from_secs(seconds));
+        assert_eq!(told(start, &[(0, each(60)), (1, each(60)), (2, each(60))]), [MINUTE]);
+        assert_eq!(told(start, &[(0, each(60)), (1, each(120)), (2, each(60))]), [MINUTE, 2 * MINUTE, MINUTE]);
+        // A deadline set just now is the timeout it was made of: no news.
+        let by = |micros| Limit::By(start + Duration::from_micros(micros) + MINUTE);
+        assert_eq!(told(start, &[(3, by(0)), (5_000_007, by(5_000_000)), (9_000_000, each(60))]), [MINUTE]);
+        // The rest of a line has what is left; the next line has all of it again.
+        let left = Duration::from_millis(50_000);
+        assert_eq!(
+            told(start, &[(3, by(0)), (10_000_000, by(0)), (10_000_050, by(10_000_047))]),
+            [MINUTE, left, MINUTE]
+        );
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_costs_no_call() {
+        let now = Instant::now();
+        let mut patience = Patience { limit: Limit::By(now), kernel: None };
+        let error = patience.arm(now, |_| panic!("nothing to set")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn a_timeout_the_kernel_refuses_is_not_remembered() {
+        let mut patience = Patience::new();
+        assert!(patience.arm(Instant::now(), |_| Err(io::ErrorKind::InvalidInput.into())).is_err());
+        assert!(patience.kernel.is_none());
     }
 }

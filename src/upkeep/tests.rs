@@ -1,5 +1,6 @@
 //! Tests of the maintenance, against a store that writes down what it is asked and an injected clock.
 
+use super::Upkeep;
 use super::*;
 use crate::store::*;
 use std::collections::VecDeque;
@@ -12,9 +13,10 @@ struct Script {
     mark: Mutex<i64>,
     rows: Mutex<Vec<(String, String)>>,
     pending: Mutex<Vec<Pending>>,
-    scrubs: Mutex<VecDeque<crate::store::Result<bool>>>,
-    purges: Mutex<VecDeque<crate::store::Result<usize>>>,
+    scrubs: Mutex<VecDeque<Result<bool>>>,
+    purges: Mutex<VecDeque<Result<usize>>>,
     broken: Mutex<bool>,
+    expire: Mutex<Expire>,
 }
 
 impl Script {
@@ -38,40 +40,40 @@ impl Script {
     }
 }
 
-fn elsewhere<T>() -> crate::store::Result<T> {
+fn elsewhere<T>() -> Result<T> {
     Err(StoreError::Internal("the maintenance has no business here".into()))
 }
 
 impl Mail for Script {
-    fn open(&self, _: MailboxId) -> crate::store::Result<Arc<ScanListing>> {
+    fn open(&self, _: MailboxId) -> Result<Arc<ScanListing>> {
         elsewhere()
     }
-    fn read(&self, _: MessageId, _: u32, _: &mut Vec<u8>) -> crate::store::Result<()> {
+    fn read(&self, _: MessageId, _: u32, _: &mut Vec<u8>) -> Result<()> {
         elsewhere()
     }
     fn mark_retrieved(&self, _: MessageId) {}
-    fn commit(&self, _: MailboxId, _: &[Uid]) -> crate::store::Result<()> {
+    fn commit(&self, _: MailboxId, _: &[Uid]) -> Result<()> {
         elsewhere()
     }
-    fn upload(&self) -> crate::store::Result<Box<dyn Upload + '_>> {
+    fn upload(&self) -> Result<Box<dyn Upload + '_>> {
         elsewhere()
     }
 }
 
 impl Accounts for Script {
-    fn account(&self, _: &[String]) -> crate::store::Result<Option<Account>> {
+    fn account(&self, _: &[String]) -> Result<Option<Account>> {
         elsewhere()
     }
-    fn principal(&self, _: UserId, _: &[String]) -> crate::store::Result<Option<Principal>> {
+    fn principal(&self, _: UserId, _: &[String]) -> Result<Option<Principal>> {
         elsewhere()
     }
-    fn recipients(&self, _: &[String]) -> crate::store::Result<Vec<MailboxId>> {
+    fn recipients(&self, _: &[String]) -> Result<Vec<MailboxId>> {
         elsewhere()
     }
-    fn verifier(&self, _: UserId, _: Scheme) -> crate::store::Result<Option<Secret>> {
+    fn verifier(&self, _: UserId, _: Scheme) -> Result<Option<Secret>> {
         elsewhere()
     }
-    fn add_verifier(&self, _: UserId, _: &Secret, _: Scheme, _: &Secret) -> crate::store::Result<bool> {
+    fn add_verifier(&self, _: UserId, _: &Secret, _: Scheme, _: &Secret) -> Result<bool> {
         elsewhere()
     }
     fn set_password(
@@ -80,7 +82,7 @@ impl Accounts for Script {
         expected: Option<&Secret>,
         hash: &Secret,
         _: &[(Scheme, Secret)],
-    ) -> crate::store::Result<bool> {
+    ) -> Result<bool> {
         let mut waiting = self.pending.lock().unwrap();
         let Some(at) = waiting.iter().position(|it| it.user == user && Some(&it.password) == expected) else {
             return Ok(false);
@@ -89,57 +91,57 @@ impl Accounts for Script {
         self.note(format!("set {} {}", user.0, hash.expose_str().unwrap()));
         Ok(true)
     }
-    fn create_user(&self, _: &str) -> crate::store::Result<UserId> {
+    fn create_user(&self, _: &str) -> Result<UserId> {
         elsewhere()
     }
 }
 
 impl crate::store::Upkeep for Script {
-    fn change_mark(&self) -> crate::store::Result<i64> {
+    fn change_mark(&self) -> Result<i64> {
         if *self.broken.lock().unwrap() {
             Err(StoreError::Busy("locked".into()))
         } else {
             Ok(*self.mark.lock().unwrap())
         }
     }
-    fn settings(&self) -> crate::store::Result<Vec<(String, String)>> {
+    fn settings(&self) -> Result<Vec<(String, String)>> {
         self.note("settings");
         Ok(self.rows.lock().unwrap().clone())
     }
-    fn shortest_retention(&self) -> crate::store::Result<Expire> {
+    fn shortest_retention(&self) -> Result<Expire> {
+        Ok(*self.expire.lock().unwrap())
+    }
+    fn retention(&self, _: MailboxId) -> Result<Expire> {
         elsewhere()
     }
-    fn retention(&self, _: MailboxId) -> crate::store::Result<Expire> {
-        elsewhere()
-    }
-    fn pending(&self, limit: usize) -> crate::store::Result<Vec<Pending>> {
+    fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
         if *self.broken.lock().unwrap() {
             return Err(StoreError::Busy("locked".into()));
         }
         Ok(self.pending.lock().unwrap().iter().take(limit).cloned().collect())
     }
-    fn drop_unwanted_verifiers(&self) -> crate::store::Result<usize> {
+    fn drop_unwanted_verifiers(&self) -> Result<usize> {
         self.note("drop");
         Ok(0)
     }
-    fn flush_marks(&self) -> crate::store::Result<()> {
+    fn flush_marks(&self) -> Result<()> {
         self.note("flush");
         Ok(())
     }
-    fn scrub(&self) -> crate::store::Result<bool> {
+    fn scrub(&self) -> Result<bool> {
         self.note("scrub");
         self.scrubs.lock().unwrap().pop_front().unwrap_or(Ok(true))
     }
-    fn purge(&self, now: i64, limit: usize) -> crate::store::Result<usize> {
+    fn purge(&self, now: i64, limit: usize) -> Result<usize> {
         self.note(format!("purge {now} {limit}"));
         self.purges.lock().unwrap().pop_front().unwrap_or(Ok(0))
     }
 }
 
-type Seen = Arc<Mutex<Vec<Arc<Settings>>>>;
+type Seen = Arc<Mutex<Vec<(usize, usize)>>>;
 
 /// The maintenance of a scripted store; a password "bad" cannot be made into verifiers.
-fn upkeep(overrides: &[(String, String)]) -> (Arc<Script>, Seen, super::Upkeep) {
+fn upkeep(overrides: &[(String, String)]) -> (Arc<Script>, Seen, Upkeep) {
     let (script, seen) = (Arc::new(Script::default()), Seen::default());
     let sink = Arc::clone(&seen);
     let hooks = Hooks {
@@ -147,10 +149,12 @@ fn upkeep(overrides: &[(String, String)]) -> (Arc<Script>, Seen, super::Upkeep) 
             b"bad" => Err("no good".into()),
             _ => Ok(Verifiers { hash: format!("hash of {}", pending.name).as_str().into(), others: Vec::new() }),
         }),
-        changed: Box::new(move |settings| sink.lock().unwrap().push(Arc::clone(settings))),
+        changed: Box::new(move |settings| {
+            sink.lock().unwrap().push((settings.max_connections, settings.max_command_size));
+        }),
     };
     let store: Arc<dyn Store> = script.clone();
-    (script, seen, super::Upkeep::new(store, Arc::default(), overrides.to_vec(), hooks))
+    (script, seen, Upkeep::new(store, Arc::default(), overrides.to_vec(), hooks))
 }
 
 fn at(milliseconds: u64) -> Moment {
@@ -164,7 +168,7 @@ fn the_first_round_does_everything_and_the_next_nothing() {
     assert_eq!(script.calls(), ["settings", "drop", "flush", "purge 1000000 32", "scrub"]);
     assert_eq!(upkeep.round(at(500)), LOOK);
     assert!(script.calls().is_empty());
-    assert!(seen.lock().unwrap().is_empty(), "nothing changed");
+    assert_eq!(seen.lock().unwrap().len(), 1, "only told what holds at first");
 }
 
 #[test]
@@ -175,8 +179,11 @@ fn changed_settings_are_handed_on_once_and_overrides_stay_above_them() {
     script.set("MaxCommandSize", "1024");
     upkeep.round(at(500));
     upkeep.round(at(1000));
-    let seen: Vec<_> = seen.lock().unwrap().iter().map(|it| (it.max_connections, it.max_command_size)).collect();
-    assert_eq!(seen, [(2000, 40), (7, 40)]);
+    *script.expire.lock().unwrap() = Expire::Days(7);
+    *script.mark.lock().unwrap() += 1;
+    upkeep.round(at(1500));
+    upkeep.round(at(2000));
+    assert_eq!(*seen.lock().unwrap(), [(2000, 40), (7, 40), (7, 40)], "at first, new settings, new retention");
 }
 
 #[test]
@@ -185,7 +192,7 @@ fn a_bad_setting_changes_nothing_and_stops_nothing_else() {
     script.set("SSLBindings", "nonsense");
     script.add(1, "alice", "secret");
     upkeep.round(at(0));
-    assert!(seen.lock().unwrap().is_empty());
+    assert_eq!(*seen.lock().unwrap(), [(2000, 512)]);
     assert!(script.calls().contains(&"set 1 hash of alice".into()));
 }
 

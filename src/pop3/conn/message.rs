@@ -26,12 +26,12 @@ impl Connection<'_> {
         if !self.first_piece(reply, id)? {
             return Ok(());
         }
-        let mut stuffer = Stuffer::default();
+        let mut stuffer = Stuffer::new();
         let mut sent = 0;
         for number in 1.. {
             sent += self.piece.len() as u64;
             if dotted {
-                stuffer.stuff(&self.piece, self.out.buffer());
+                stuffer.push(&self.piece, self.out.buffer());
                 self.spill()?;
             } else {
                 self.stream.set_write_timeout(self.timeout());
@@ -55,14 +55,14 @@ impl Connection<'_> {
             return Ok(());
         }
         let mut top = Top::new(lines);
-        let mut stuffer = Stuffer::default();
+        let mut stuffer = Stuffer::new();
         let mut seen = 0;
         for number in 1.. {
             seen += self.piece.len() as u64;
-            let cut = top.cut(&self.piece);
-            stuffer.stuff(cut, self.out.buffer());
+            let wanted = top.push(&self.piece);
+            stuffer.push(&self.piece[..wanted], self.out.buffer());
             self.spill()?;
-            if top.is_finished() || seen >= u64::from(octets) {
+            if top.finished() || seen >= u64::from(octets) {
                 break;
             }
             self.next_piece(id, number)?;

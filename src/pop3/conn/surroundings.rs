@@ -1,11 +1,13 @@
 //! What a connection's policy follows from: settings, TLS, the client's address.
 
 use crate::pop3::policy::Policy;
+use crate::protocol_log::{Event, SessionLog};
 use crate::sasl::Context;
 use crate::site::{Live, Site};
 use crate::tls::Stream;
+use log::warn;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,17 +17,33 @@ pub(super) struct Surroundings {
     pub(super) live: Arc<Live>,
     /// The client's address.
     pub(super) peer: IpAddr,
+    /// Ours.
+    pub(super) local: IpAddr,
     id: u64,
     tls: bool,
     trusted: bool,
     context: Context,
+    log: SessionLog,
 }
 
 impl Surroundings {
-    pub(super) fn new(site: &Site, peer: IpAddr, id: u64) -> Self {
+    pub(super) fn new(site: &Site, local: SocketAddr, remote: SocketAddr, id: u64) -> Self {
         let live = site.live();
+        let peer = remote.ip();
         let trusted = trusts(&live, peer);
-        Self { live, peer, id, tls: false, trusted, context: Context::default() }
+        let context = live.context.clone();
+        let log = SessionLog { id, local, remote, sequence: 0 };
+        Self { live, peer, local: local.ip(), id, tls: false, trusted, context, log }
+    }
+
+    /// Writes a line of the protocol log, if there is one. `data` is only made if it is wanted.
+    pub(super) fn log(&mut self, site: &Site, event: Event, data: impl FnOnce() -> String) {
+        if !self.live.settings.protocol_log_enabled {
+            return;
+        }
+        if let Err(error) = site.protocol_log.write(&self.live.settings, &mut self.log, event, &data()) {
+            warn!("protocol log: {error}");
+        }
     }
 
     /// Takes over settings that have changed.
@@ -33,6 +51,7 @@ impl Surroundings {
         let live = site.live();
         if !Arc::ptr_eq(&live, &self.live) {
             self.trusted = trusts(&live, self.peer);
+            self.context = Context { end_point: self.context.end_point.take(), ..live.context.clone() };
             self.live = live;
         }
     }

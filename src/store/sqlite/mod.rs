@@ -1,1 +1,115 @@
-//! The SQLite engine (to be written).
+//! The SQLite engine: all SQL of the program lives in this folder and in `migrations/`.
+//!
+//! What must not be known here: sockets, replies, how a password is hashed.
+//!
+//! # Locking
+//!
+//! One writer thread owns the only connection that writes ([`writer`]); a pool of `query_only`
+//! connections is lent for one query each ([`readers`]). Nobody holds a connection, a statement or
+//! a transaction between two calls, so a slow client can neither hold back the log nor block a delivery.
+//!
+//! # Durability
+//!
+//! WAL with `synchronous=FULL`: a call that changes mail returns after the commit's fsync. Jobs
+//! that wait together share a commit; each has a savepoint of its own.
+//!
+//! # Residue
+//!
+//! The writer runs with `secure_delete=ON`; [`Upkeep::scrub`](super::Upkeep::scrub) truncates the
+//! log. After a password was replaced the writer tries that by itself, until it succeeds.
+
+mod accounts;
+mod check;
+mod connection;
+mod fault;
+mod mail;
+mod migrate;
+mod purge;
+mod readers;
+mod snapshots;
+mod upkeep;
+mod upload;
+mod writer;
+
+use super::{MessageId, Result};
+use readers::Readers;
+use snapshots::Snapshots;
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+use writer::Writer;
+
+pub use migrate::{APPLICATION_ID, newest_version};
+
+/// How an engine is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Connections that read; 0: twice the cores, at least 4.
+    pub readers: usize,
+    /// How long a write waits for somebody else's lock before it is [`super::StoreError::Busy`].
+    pub busy_timeout: Duration,
+    /// Memory for snapshots that may be asked for again, octets.
+    pub snapshot_memory: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { readers: 0, busy_timeout: Duration::from_secs(10), snapshot_memory: 64 << 20 }
+    }
+}
+
+impl Options {
+    fn reader_count(&self) -> usize {
+        match self.readers {
+            0 => (2 * std::thread::available_parallelism().map_or(2, usize::from)).max(4),
+            n => n,
+        }
+    }
+}
+
+/// A store in one SQLite database.
+pub struct Sqlite {
+    // In this order they are dropped: the readers must be gone when the writer truncates the log.
+    readers: Readers,
+    writer: Writer,
+    snapshots: Mutex<Snapshots>,
+    marks: Mutex<HashSet<MessageId>>,
+    patience: Duration,
+}
+
+impl Sqlite {
+    /// Makes the database, or brings it to the newest schema (`pillarbox init`); idempotent.
+    ///
+    /// # Errors
+    /// [`super::StoreError::Refused`] for a file that is another program's or newer than this one.
+    pub fn create_or_migrate(path: &Path) -> Result<()> {
+        migrate::create_or_migrate(path)
+    }
+
+    /// Opens a database of the newest schema.
+    ///
+    /// # Errors
+    /// [`super::StoreError::Refused`] when it does not exist, is another program's, or has another schema.
+    pub fn open(path: &Path, options: Options) -> Result<Self> {
+        let (writer, readers) = (connection::writer(path, &options)?, options.reader_count());
+        migrate::require_newest(&writer, path)?;
+        Ok(Self {
+            readers: Readers::new(path, &options, readers)?,
+            writer: Writer::start(writer, options.busy_timeout)?,
+            snapshots: Mutex::new(Snapshots::new(options.snapshot_memory)),
+            marks: Mutex::default(),
+            patience: options.busy_timeout,
+        })
+    }
+
+    /// Verifies the database: SQLite's own integrity, counters, orphans. One line per fault.
+    pub fn check(&self) -> Result<Vec<String>> {
+        self.readers.with(check::faults)
+    }
+}
+
+/// A poisoned lock guards nothing that a panic could have left half done.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

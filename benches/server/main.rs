@@ -1,0 +1,142 @@
+//! What a server costs: `make bench`, or `cargo bench --bench server -- [SCENARIO…]`.
+//!
+//! Starts the release binary on loopback with a database of its own, plays one scenario after the
+//! other, and prints server CPU time per operation (the figure to compare: wall time on a shared
+//! machine is mostly noise) with operations per second beside it. Nothing is asserted here.
+
+mod client;
+mod fill;
+mod meter;
+
+use client::Client;
+use meter::Server;
+use std::time::{Duration, Instant};
+
+/// How long a scenario is played.
+const RUN: Duration = Duration::from_secs(3);
+
+/// One scenario: its name, the mailbox it needs (messages, octets), what is done with it.
+struct Scenario {
+    name: &'static str,
+    messages: usize,
+    octets: usize,
+    play: fn(&mut Run<'_>),
+}
+
+/// A scenario being played.
+struct Run<'a> {
+    server: &'a Server,
+    user: &'a str,
+    messages: usize,
+    tls: bool,
+    operations: u64,
+    until: Instant,
+}
+
+const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "poll10", messages: 10, octets: 1024, play: poll },
+    Scenario { name: "poll10-tls", messages: 10, octets: 1024, play: |run| poll(run.under_tls()) },
+    Scenario { name: "poll1k", messages: 1000, octets: 1024, play: poll },
+    Scenario { name: "poll100k", messages: 100_000, octets: 1024, play: poll },
+    Scenario { name: "dl8k", messages: 2000, octets: 8192, play: |run| download(run, 1) },
+    Scenario { name: "dl8k-pipe", messages: 2000, octets: 8192, play: |run| download(run, 64) },
+    Scenario { name: "dl8k-pipe-tls", messages: 2000, octets: 8192, play: |run| download(run.under_tls(), 64) },
+    Scenario { name: "dl1m", messages: 40, octets: 1 << 20, play: |run| download(run, 1) },
+    Scenario { name: "dl1m-tls", messages: 40, octets: 1 << 20, play: |run| download(run.under_tls(), 1) },
+    Scenario { name: "dl25m", messages: 4, octets: 25 << 20, play: |run| download(run, 1) },
+    Scenario { name: "dl25m-tls", messages: 4, octets: 25 << 20, play: |run| download(run.under_tls(), 1) },
+];
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let all = wanted.is_empty();
+    let database = fill::Database::new();
+    let chosen = |name: &str| all || wanted.iter().any(|one| one == name);
+    let shapes = SCENARIOS.iter().filter(|one| chosen(one.name)).map(|one| (one.messages, one.octets));
+    database.fill(shapes);
+    let server = Server::start(&database);
+    println!("| scenario | server CPU µs/op | ops/s |\n|---|--:|--:|");
+    for scenario in SCENARIOS.iter().filter(|one| chosen(one.name)) {
+        measure(&server, scenario);
+    }
+    if chosen("idle") {
+        idle(&server, false);
+    }
+    if chosen("idle-tls") {
+        idle(&server, true);
+    }
+}
+
+fn measure(server: &Server, scenario: &Scenario) {
+    let user = fill::user(scenario.messages, scenario.octets);
+    let mut run =
+        Run { server, user: &user, messages: scenario.messages, tls: false, operations: 0, until: Instant::now() };
+    (scenario.play)(&mut run); // once, so that caches are as warm as they will be
+    let (cpu, start) = (server.cpu(), Instant::now());
+    run.operations = 0;
+    run.until = start + RUN;
+    (scenario.play)(&mut run);
+    let (cpu, wall) = (server.cpu() - cpu, start.elapsed());
+    let operations = run.operations as f64;
+    println!(
+        "| {} | {:.1} | {:.0} |",
+        scenario.name,
+        cpu.as_secs_f64() * 1e6 / operations,
+        operations / wall.as_secs_f64()
+    );
+}
+
+impl Run<'_> {
+    fn under_tls(&mut self) -> &mut Self {
+        self.tls = true;
+        self
+    }
+
+    fn log_in(&self) -> Client {
+        Client::log_in(self.server.address(self.tls), self.tls, self.user)
+    }
+}
+
+/// Connect, log in, STAT, UIDL, QUIT: what a client does that has everything already.
+fn poll(run: &mut Run<'_>) {
+    loop {
+        let mut client = run.log_in();
+        client.command("STAT\r\n");
+        client.send(b"UIDL\r\n");
+        client.multi_line(1);
+        client.command("QUIT\r\n");
+        run.operations += 1;
+        if Instant::now() >= run.until {
+            return;
+        }
+    }
+}
+
+/// RETR of every message, `window` commands at a time.
+fn download(run: &mut Run<'_>, window: usize) {
+    loop {
+        let mut client = run.log_in();
+        for first in (1..=run.messages).step_by(window) {
+            let numbers = first..=run.messages.min(first + window - 1);
+            let commands: String = numbers.clone().map(|number| format!("RETR {number}\r\n")).collect();
+            client.send(commands.as_bytes());
+            client.multi_line(numbers.count());
+        }
+        client.command("QUIT\r\n");
+        run.operations += run.messages as u64;
+        if Instant::now() >= run.until {
+            return;
+        }
+    }
+}
+
+/// Memory per session that has logged in and waits.
+fn idle(server: &Server, tls: bool) {
+    const SESSIONS: usize = 1000;
+    let base = server.memory();
+    let user = fill::user(10, 1024);
+    let sessions: Vec<Client> = (0..SESSIONS).map(|_| Client::log_in(server.address(tls), tls, &user)).collect();
+    std::thread::sleep(Duration::from_secs(1));
+    let each = server.memory().saturating_sub(base) as f64 / sessions.len() as f64;
+    println!("\n{SESSIONS} idle sessions{}: {each:.1} KiB each (PSS)", if tls { " under TLS" } else { "" });
+}

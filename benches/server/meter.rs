@@ -1,0 +1,69 @@
+//! The server under measurement, and what the system says it has spent.
+
+use crate::fill::Database;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Of `/proc/PID/stat`: hundredths of a second on every Linux that Rust runs on.
+const TICKS: u32 = 100;
+
+/// A running server; ends with this value.
+pub struct Server {
+    child: Child,
+    plain: SocketAddr,
+    tls: SocketAddr,
+}
+
+impl Server {
+    /// Starts the release binary with connection limits out of the way.
+    pub fn start(database: &Database) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pillarbox"))
+            .arg("serve")
+            .args(["-l", "127.0.0.1:0", "-s", "127.0.0.1:0", "--set", "LoginType=PlainTextLogin"])
+            .args(["--set", "MaxConnectionFromSingleIP=10000", "--set", "MaxConnectionsPerUser=10000"])
+            .arg("-d")
+            .arg(database.path())
+            .env("RUST_LOG", "warn")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary can be started");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let mut address = |kind: &str| {
+            let line = lines.next().expect("the server starts");
+            line.strip_prefix(kind).and_then(|rest| rest.trim().parse().ok()).expect("an address")
+        };
+        let (plain, tls) = (address("pop3 "), address("pop3s "));
+        assert_eq!(lines.next().as_deref(), Some("ready"));
+        Self { child, plain, tls }
+    }
+
+    pub fn address(&self, tls: bool) -> SocketAddr {
+        if tls { self.tls } else { self.plain }
+    }
+
+    /// CPU time spent so far, by user and system, ended threads included.
+    pub fn cpu(&self) -> Duration {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the server runs");
+        let behind_name = text.rsplit_once(')').expect("a name").1;
+        let field = |at: usize| behind_name.split_whitespace().nth(at).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let ticks: u32 = field(11) + field(12);
+        Duration::from_secs(1) * ticks / TICKS
+    }
+
+    /// Its share of memory (PSS), KiB.
+    pub fn memory(&self) -> u64 {
+        let file = format!("/proc/{}/smaps_rollup", self.child.id());
+        let text = std::fs::read_to_string(file).expect("the server runs");
+        let pss = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("a Pss line");
+        pss.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,70 @@
+#!/bin/bash
+# Checks the arrows of docs/architecture.md: who may know what. Prints each offence as FILE:LINE.
+# Comments and tests do not count.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+offences=$(mktemp)
+trap 'rm -f "$offences"' EXIT
+
+# code FILE: its lines as FILE:LINE:text, without comments and without the tests at its end.
+code() {
+    awk -v file="$1" '
+        /^ *#\[cfg\(test\)\]/ { test = 1; next }
+        test && /^ *(pub(\([a-z]*\))? )?mod [a-z_0-9]+;/ { test = 0; next }
+        test && /^mod / { exit }
+        { test = 0; line = $0; sub(/(^|[^:"])\/\/.*/, "", line); print file ":" FNR ":" line }
+    ' "$1"
+}
+
+# forbid WHAT PATTERN FILE...: no line of these files may match.
+forbid() {
+    local what=$1 pattern=$2 file
+    shift 2
+    for file in "$@"; do
+        case $file in */tests.rs | */documentation.rs) continue ;; esac
+        code "$file" | grep -E "$pattern" | sed "s|^|$what: |" >>"$offences" || true
+    done
+}
+
+# sources DIR|FILE...: the Rust files there.
+sources() {
+    find "$@" -name '*.rs' 2>/dev/null | LC_ALL=C sort
+}
+
+# except PATTERN: the paths of stdin that do not match.
+except() {
+    grep -Ev "$1" || true
+}
+
+mapfile -t all < <(sources src)
+mapfile -t core < <(sources src/pop3 src/sasl src/settings src/dot src/dot.rs src/address.rs |
+    except '^src/pop3/conn|^src/sasl/gssapi')
+mapfile -t store < <(sources src/store)
+
+effects='std::net|std::thread|std::fs|std::process|SystemTime|Instant::now'
+crates='\b(rusqlite|openssl|native_tls|log|nix|crossbeam_channel)::|\brusqlite\b'
+rooms='crate::(authenticator|cli|limits|line|pool|server|site|store::sqlite|store::memory|tls|upkeep|pop3::conn)\b'
+forbid 'the core knows an effect' "$effects" "${core[@]}"
+forbid 'the core knows a library of an effect' "$crates" "${core[@]}"
+forbid 'the core knows a room' "$rooms" "${core[@]}"
+
+forbid 'the store knows the protocol' 'crate::(authenticator|cli|line|pool|pop3|sasl|server|site|tls)\b' "${store[@]}"
+
+mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/store/sqlite')
+forbid 'only store/sqlite knows SQLite' '\brusqlite\b' "${others[@]}"
+
+mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(tls|jwt|credential/seal)')
+forbid 'only tls, jwt and credential/seal know OpenSSL' '\b(openssl|native_tls)::' "${others[@]}"
+
+mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(sasl/)?gssapi')
+forbid 'unsafe is for the GSSAPI room' '\bunsafe\b|allow\(unsafe_code' "${others[@]}"
+
+mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/pop3/reply')
+forbid 'only pop3/reply writes status indicators' '"(\+OK|-ERR)' "${others[@]}"
+
+if [ -s "$offences" ]; then
+    cat "$offences"
+    echo "layers: $(wc -l <"$offences") offences" >&2
+    exit 1
+fi

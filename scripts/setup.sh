@@ -1,0 +1,55 @@
+#!/bin/bash
+# Installs what is missing, and nothing else, with Debian's apt-get.
+# setup.sh: what building and running need. setup.sh test: also the clients that the tests use.
+set -euo pipefail
+
+missing=()
+
+# need PACKAGE CHECK...: the package is wanted unless CHECK succeeds.
+need() {
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing+=("$package")
+}
+
+compiles() {
+    local out
+    out=$(mktemp) || return 1
+    echo 'int main(void) { return 0; }' | cc -x c -o "$out" - || { rm -f "$out"; return 1; }
+    rm -f "$out"
+}
+
+need gcc command -v cc
+need libc6-dev compiles
+need make command -v make
+need pkg-config command -v pkg-config
+need libssl-dev pkg-config --exists openssl
+need sqlite3 command -v sqlite3
+if [ "${1:-}" = test ]; then
+    need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+    need curl command -v curl
+    need mpop command -v mpop
+    need openssl command -v openssl
+    need python3 command -v python3
+    need telnet command -v telnet
+fi
+
+if [ ${#missing[@]} -gt 0 ]; then
+    echo "setup: installing ${missing[*]}"
+    root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || {
+            echo "setup: ${missing[*]} must be installed, and there is neither root nor sudo" >&2
+            exit 1
+        }
+        root=(sudo)
+    fi
+    # The lists may be old or absent; if they cannot be had, what is there may still do.
+    "${root[@]}" apt-get update -qq || true
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}"
+fi
+
+command -v cargo >/dev/null || {
+    echo "setup: there is no cargo; https://rustup.rs installs Rust" >&2
+    exit 1
+}

@@ -1,0 +1,113 @@
+//! Which database a command works on, and opening it.
+
+use super::exit::{Code, Error, code_of};
+use crate::store::sqlite::{Options as StoreOptions, Sqlite};
+use crate::store::{StoreError, Upkeep};
+use crate::settings::Settings;
+use getopts::{Matches, Options};
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Where packages put it.
+const DEFAULT: &str = "/var/lib/pillarbox/mail.db";
+
+/// Adds `-d, --db FILE`.
+pub fn option(options: &mut Options) {
+    options.optopt("d", "db", "the database (else $PILLARBOX_DB, else /var/lib/pillarbox/mail.db)", "FILE");
+}
+
+/// The database: `-d`, else `$PILLARBOX_DB`, else the default.
+pub fn path(matches: &Matches) -> PathBuf {
+    choose(matches.opt_str("d"), std::env::var_os("PILLARBOX_DB"))
+}
+
+fn choose(option: Option<String>, variable: Option<OsString>) -> PathBuf {
+    let variable = variable.filter(|value| !value.is_empty());
+    option.map(PathBuf::from).or(variable.map(PathBuf::from)).unwrap_or_else(|| DEFAULT.into())
+}
+
+/// Opens the database that a command works on.
+///
+/// # Errors
+/// 66 if it does not exist, 77 if it may not be read or written, else what the engine says.
+pub fn open(path: &Path) -> Result<Sqlite, Error> {
+    readable(path)?;
+    Sqlite::open(path, StoreOptions::default()).map_err(|error| failed(path, &error))
+}
+
+/// Whether the file can be opened, in words that SQLite's own error has not.
+fn readable(path: &Path) -> Result<(), Error> {
+    match File::options().read(true).write(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::new(Code::NoInput, format!("there is no database {path:?} (pillarbox init makes one)")))
+        }
+        Err(error) => Err(Error::file(format_args!("cannot open the database {path:?}"), &error, Code::Io)),
+    }
+}
+
+/// Whether a file can be made there, in words that SQLite's own error has not.
+///
+/// # Errors
+/// 73 if its folder does not exist, 77 if nothing may be written there.
+pub fn creatable(path: &Path) -> Result<(), Error> {
+    let what = format!("cannot make {path:?}");
+    if path.is_dir() {
+        return Err(Error::new(Code::CantCreate, format!("{what}: it is a folder")));
+    }
+    let folder = folder(path);
+    let metadata = std::fs::metadata(folder).map_err(|error| Error::file(&what, &error, Code::CantCreate))?;
+    if !metadata.is_dir() {
+        return Err(Error::new(Code::CantCreate, format!("{what}: {folder:?} is no folder")));
+    }
+    let may_write = nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK);
+    may_write.map_err(|error| Error::file(&what, &error.into(), Code::CantCreate))
+}
+
+/// The folder that a file is in.
+pub fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The engine refused the database as a whole. Its errors mostly name the file; if not, we do.
+pub fn failed(path: &Path, error: &StoreError) -> Error {
+    let text = error.to_string();
+    let name = path.display().to_string();
+    let text = if text.contains(&name) { text } else { format!("{name}: {text}") };
+    // Another program's file or another schema is a matter of configuration, not of bad mail.
+    let code = if matches!(error, StoreError::Refused(_)) { Code::Config } else { code_of(error) };
+    Error::new(code, text)
+}
+
+/// The settings in force for a command.
+///
+/// # Errors
+/// 78 if one of them is out of range.
+pub fn settings(store: &Sqlite) -> Result<Settings, Error> {
+    let rows = store.settings().map_err(|error| Error::store("cannot read the settings", &error))?;
+    Settings::from_rows(&rows, &[]).map_err(|error| Error::new(Code::Config, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_can_be_made_where_there_is_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(creatable(&folder.path().join("x.db")), Ok(()));
+        assert_eq!(creatable(Path::new("x.db")), Ok(()));
+        for wrong in [folder.path(), &folder.path().join("no/x.db"), Path::new("Cargo.toml/x.db")] {
+            assert_eq!(creatable(wrong).unwrap_err().code, Code::CantCreate, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_option_wins_over_the_variable_and_the_variable_over_the_default() {
+        assert_eq!(choose(Some("a".into()), Some("b".into())), PathBuf::from("a"));
+        assert_eq!(choose(None, Some("b".into())), PathBuf::from("b"));
+        assert_eq!(choose(None, Some("".into())), PathBuf::from(DEFAULT));
+        assert_eq!(choose(None, None), PathBuf::from("/var/lib/pillarbox/mail.db"));
+    }
+}

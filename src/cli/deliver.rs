@@ -1,0 +1,171 @@
+//! `pillarbox deliver`: takes one message from standard input, as a mail program's pipe gives it.
+//!
+//! Mail programs believe the exit code, so 0 is answered only when every recipient's copy is durable.
+
+use super::exit::{Code, Error, code_of};
+use super::{Command, database};
+use crate::address::recipient_names;
+use crate::dot::Normaliser;
+use crate::store::sqlite::Sqlite;
+use crate::store::{Accounts, Envelope, Mail, MailboxId, StoreError, Upload};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// How much of standard input is held at a time, octets.
+const PIECE: usize = 64 * 1024;
+
+/// Longest reverse path (RFC 5321 section 4.5.3.1.3), octets.
+const LONGEST_SENDER: usize = 256;
+
+pub(super) const COMMAND: Command = Command {
+    name: "deliver",
+    arguments: "RECIPIENT...",
+    summary: "stores one message from standard input in each recipient's mailbox",
+    notes: "Exit 0: every copy is on the disk. 67: a recipient is unknown, nothing was stored for anybody.\n\
+            75: try again later (a mailbox is over its quota, though the others have their copies; or the\n\
+            database is locked). 65: the message is larger than MaxReceiveSize. 66: there is no database.\n\
+            74: the disk is full or failed. 77: the database may not be opened.",
+    options: |options| {
+        options.optopt("f", "sender", "envelope sender; puts a Return-Path line first (\"\" or \"<>\": none)", "SENDER");
+    },
+    run: |matches| {
+        if matches.free.is_empty() {
+            return Err(Error::usage("RECIPIENT is missing"));
+        }
+        let sender = matches.opt_str("f").map(|sender| reverse_path(&sender)).transpose()?;
+        deliver(&database::path(matches), &matches.free, sender.as_deref())
+    },
+};
+
+/// `SENDER` of `-f`, without angle brackets.
+fn reverse_path(sender: &str) -> Result<String, Error> {
+    let path = sender.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(sender);
+    let stray = |c: char| c.is_control() || matches!(c, '<' | '>');
+    if path.contains(stray) || path.len() > LONGEST_SENDER {
+        return Err(Error::usage(format!("-f: {sender:?} is no sender")));
+    }
+    Ok(path.to_owned())
+}
+
+fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(), Error> {
+    let store = database::open(path)?;
+    let to = Recipients::find(&store, recipients)?;
+    let mut upload = store.upload().map_err(|error| Error::store("cannot take the message in", &error))?;
+    let mut normaliser = Normaliser::new();
+    if let Some(sender) = sender {
+        push(&mut *upload, format!("Return-Path: <{sender}>\r\n").as_bytes())?;
+    }
+    take_in(&mut io::stdin().lock(), &mut normaliser, &mut *upload)?;
+    let envelope = Envelope { sender: sender.unwrap_or_default().to_owned(), ..Envelope::default() };
+    let answers = upload.deliver(&to.mailboxes, &envelope);
+    let answers = answers.map_err(|error| Error::store("the message was not stored", &error))?;
+    let refused = answers.iter().zip(&to.names).filter_map(|(answer, name)| Some((name.as_str(), answer.as_ref().err()?)));
+    verdict(refused.collect(), to.mailboxes.len())
+}
+
+/// Streams a message through the normaliser; memory does not grow with it.
+fn take_in(from: &mut impl Read, normaliser: &mut Normaliser, upload: &mut (dyn Upload + '_)) -> Result<(), Error> {
+    let (mut piece, mut lines) = (vec![0; PIECE], Vec::with_capacity(2 * PIECE));
+    loop {
+        let read = match from.read(&mut piece) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::file("cannot read the message", &error, Code::Io)),
+        };
+        lines.clear();
+        match read {
+            0 => normaliser.finish(&mut lines),
+            _ => normaliser.push(&piece[..read], &mut lines),
+        }
+        push(upload, &lines)?;
+        if read == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn push(upload: &mut (dyn Upload + '_), octets: &[u8]) -> Result<(), Error> {
+    upload.push(octets).map_err(|error| Error::store("the message was not stored", &error))
+}
+
+/// Where the copies go: one a mailbox, however many addresses lead to it.
+#[derive(Default)]
+struct Recipients {
+    mailboxes: Vec<MailboxId>,
+    /// The recipient that led to the mailbox, for messages.
+    names: Vec<String>,
+}
+
+impl Recipients {
+    fn find(store: &Sqlite, recipients: &[String]) -> Result<Self, Error> {
+        let settings = database::settings(store)?;
+        let (mut found, mut unknown) = (Self::default(), Vec::new());
+        for recipient in recipients {
+            let names = recipient_names(recipient, &settings.domains, &settings.recipient_delimiter);
+            let mailboxes = store.recipients(&names).map_err(|error| Error::store("cannot look recipients up", &error))?;
+            if mailboxes.is_empty() {
+                unknown.push(format!("{recipient:?}"));
+            }
+            mailboxes.into_iter().for_each(|mailbox| found.add(mailbox, recipient));
+        }
+        if unknown.is_empty() {
+            return Ok(found);
+        }
+        Err(Error::new(Code::NoUser, format!("unknown recipient: {}", unknown.join(", "))))
+    }
+
+    fn add(&mut self, mailbox: MailboxId, recipient: &str) {
+        if !self.mailboxes.contains(&mailbox) {
+            self.mailboxes.push(mailbox);
+            self.names.push(recipient.to_owned());
+        }
+    }
+}
+
+/// What the mail program is told of the copies that were refused. As soon as one of several was stored,
+/// only "try again" is true: any other code would have the message returned to its sender.
+fn verdict(refused: Vec<(&str, &StoreError)>, copies: usize) -> Result<(), Error> {
+    let Some((_, first)) = refused.first() else { return Ok(()) };
+    let code = code_of(first);
+    let same = refused.len() == copies && refused.iter().all(|(_, error)| code_of(error) == code);
+    let list: Vec<String> = refused.iter().map(|(name, error)| format!("{name:?}: {error}")).collect();
+    Err(Error::new(if same { code } else { Code::TempFail }, format!("not stored for {}", list.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn senders_lose_their_brackets_and_hide_no_lines() {
+        for (given, path) in [("", ""), ("<>", ""), ("a@b.example", "a@b.example"), ("<a@b.example>", "a@b.example")] {
+            assert_eq!(reverse_path(given).unwrap(), path);
+        }
+        for wrong in ["a\r\nX: y", "a>b", "<<a>>", "a\0", &"x".repeat(257)] {
+            assert_eq!(reverse_path(wrong).unwrap_err().code, Code::Usage, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn several_copies_fail_for_good_only_together() {
+        let (quota, gone, io) = (StoreError::OverQuota, StoreError::NoSuchMailbox, StoreError::Io("full".into()));
+        let code = |refused: &[&StoreError], copies| {
+            let refused = refused.iter().map(|error| ("alice", *error)).collect();
+            verdict(refused, copies).map_or_else(|error| error.code as u8, |()| 0)
+        };
+        for (refused, copies, expected) in [
+            (&[][..], 2, 0),
+            (&[&quota], 1, 75),
+            (&[&quota], 2, 75),
+            (&[&gone], 1, 67),
+            (&[&gone], 2, 75),
+            (&[&gone, &gone], 2, 67),
+            (&[&io, &io], 2, 74),
+            (&[&io, &gone], 2, 75),
+        ] {
+            assert_eq!(code(refused, copies), expected, "{refused:?} of {copies}");
+        }
+        let text = verdict(vec![("alice", &quota)], 2).unwrap_err().text;
+        assert_eq!(text, "not stored for \"alice\": mailbox is over its quota");
+    }
+}

@@ -1,0 +1,19 @@
+//! `pillarbox init`: makes the database, or brings it to the newest schema.
+
+use super::{Command, arguments, database};
+use crate::store::sqlite::Sqlite;
+
+pub(super) const COMMAND: Command = Command {
+    name: "init",
+    arguments: "",
+    summary: "makes the database, or brings it to the newest schema; nothing is lost by running it again",
+    notes: "",
+    options: |_| {},
+    run: |matches| {
+        let [] = arguments(matches, "")?;
+        let path = database::path(matches);
+        database::creatable(&path)?;
+        Sqlite::create_or_migrate(&path).map_err(|error| database::failed(&path, &error))?;
+        Ok(())
+    },
+};

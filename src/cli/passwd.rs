@@ -1,0 +1,58 @@
+//! `pillarbox passwd`: sets a user's password.
+
+use super::exit::{Code, Error};
+use super::password::{credential_error, credentials};
+use super::{Command, arguments, database, password};
+use crate::credential::KeyFile;
+use crate::store::sqlite::Sqlite;
+use crate::store::{Accounts, StoreError, UserId};
+
+pub(super) const COMMAND: Command = Command {
+    name: "passwd",
+    arguments: "USER",
+    summary: "sets a user's password: one line of standard input, or typed twice on a terminal",
+    notes: "Every verifier that the enabled mechanisms need is made. Exit 67: there is no such user.",
+    options: |options| {
+        options.optflag("", "create", "make the user, and a mailbox of the same name, if there is none");
+    },
+    run: |matches| {
+        let [user] = arguments(matches, "USER")?;
+        set(&database::path(matches), &user, matches.opt_present("create"))
+    },
+};
+
+fn set(path: &std::path::Path, user: &str, create: bool) -> Result<(), Error> {
+    let store = database::open(path)?;
+    // Nobody should type a password for a user who does not exist.
+    let known = find(&store, user)?;
+    if known.is_none() && !create {
+        return Err(Error::new(Code::NoUser, format!("there is no user {user:?} (--create makes one)")));
+    }
+    let password = password::read()?;
+    let user = match known {
+        Some(known) => known,
+        None => User { id: store.create_user(user).map_err(|error| failed(user, &error))?, name: user.into(), ntlm: false },
+    };
+    let credentials = credentials(KeyFile::beside(path))?;
+    let made = credentials.verifiers_for(&user.name, user.id, &password, user.ntlm);
+    let (hash, others) = made.map_err(|error| credential_error(&error))?;
+    store.set_password(user.id, None, &hash, &others).map_err(|error| failed(&user.name, &error))?;
+    Ok(())
+}
+
+/// What is known of a user before the password is.
+struct User {
+    id: UserId,
+    /// As stored.
+    name: String,
+    ntlm: bool,
+}
+
+fn find(store: &Sqlite, user: &str) -> Result<Option<User>, Error> {
+    let account = store.account(&[user.to_owned()]).map_err(|error| failed(user, &error))?;
+    Ok(account.map(|account| User { id: account.user, name: account.name, ntlm: account.ntlm }))
+}
+
+fn failed(user: &str, error: &StoreError) -> Error {
+    Error::store(format_args!("user {user:?}"), error)
+}

@@ -1,0 +1,121 @@
+//! `pillarbox serve`: runs the server.
+
+use super::exit::Error;
+use super::{Command, arguments, database};
+use crate::settings;
+use getopts::Matches;
+use std::path::PathBuf;
+
+pub(super) const COMMAND: Command = Command {
+    name: "serve",
+    arguments: "",
+    summary: "runs the server until SIGTERM or SIGINT; SIGHUP re-reads the certificate",
+    notes: "With any of -l, -s and -m, only the listeners named here are bound; port 0 picks a free port.\n\
+            Each listener is printed when all are bound, then the line \"ready\". Logs go to standard error\n\
+            (RUST_LOG sets how much; the default is info).",
+    options: |options| {
+        options.optmulti("l", "listen", "POP3 in clear and with STLS", "ADDR:PORT");
+        options.optmulti("s", "listen-tls", "POP3 over TLS", "ADDR:PORT");
+        options.optmulti("m", "lmtp", "LMTP on TCP or on a Unix socket", "ADDR:PORT|/PATH");
+        options.optmulti("", "set", "override a setting for this run", "NAME=VALUE");
+    },
+    run: |matches| {
+        let options = options(matches)?;
+        start_log();
+        crate::server::run(options)
+    },
+};
+
+/// What `serve` was asked for. Where all three lists are empty, the settings name the listeners.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServeOptions {
+    /// The database.
+    pub db: PathBuf,
+    /// Listeners for POP3 in clear and with STLS.
+    pub listen: Vec<String>,
+    /// Listeners for POP3 over TLS.
+    pub listen_tls: Vec<String>,
+    /// Listeners for LMTP: addresses, or absolute paths of Unix sockets.
+    pub lmtp: Vec<String>,
+    /// Settings for this run, already checked.
+    pub overrides: Vec<(String, String)>,
+}
+
+fn options(matches: &Matches) -> Result<ServeOptions, Error> {
+    let [] = arguments(matches, "")?;
+    Ok(ServeOptions {
+        db: database::path(matches),
+        listen: bindings(matches, "l", "UnencryptedOrTLSBindings")?,
+        listen_tls: bindings(matches, "s", "SSLBindings")?,
+        lmtp: bindings(matches, "m", "LmtpBindings")?,
+        overrides: matches
+            .opt_strs("set")
+            .iter()
+            .map(|text| settings::parse_override(text).map_err(|error| Error::usage(format!("--set: {error}"))))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// The values of one option; each is what the setting of the same meaning would take.
+fn bindings(matches: &Matches, option: &str, setting: &str) -> Result<Vec<String>, Error> {
+    let given = matches.opt_strs(option);
+    for binding in &given {
+        let right = !binding.is_empty() && settings::parse_override(&format!("{setting}={binding}")).is_ok();
+        if !right || binding.contains(',') {
+            return Err(Error::usage(format!("-{option}: cannot listen on {binding:?}, which is no ADDR:PORT")));
+        }
+    }
+    Ok(given)
+}
+
+/// Sends the log to stderr, a line `time LEVEL text` each. A logger that is there already (in a
+/// test) stays.
+fn start_log() {
+    let filter = env_logger::Env::default().default_filter_or("info");
+    let _ = env_logger::Builder::from_env(filter)
+        .format(|out, record| writeln!(out, "{} {} {}", out.timestamp_millis(), record.level(), record.args()))
+        .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::parsed;
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<ServeOptions, Error> {
+        options(&parsed(&COMMAND, arguments).unwrap())
+    }
+
+    #[test]
+    fn options_may_be_repeated() {
+        let line = ["-d", "x.db", "-l", "127.0.0.1:0", "--listen", "[::1]:1110", "-s", "127.0.0.1:1995", "-m", "/run/l"];
+        let options = read(&[&line[..], &["--set", "Banner=a=b", "--set=maxcommandsize=40"]].concat()).unwrap();
+        assert_eq!(options.db, PathBuf::from("x.db"));
+        assert_eq!(options.listen, ["127.0.0.1:0", "[::1]:1110"]);
+        assert_eq!(options.listen_tls, ["127.0.0.1:1995"]);
+        assert_eq!(options.lmtp, ["/run/l"]);
+        assert_eq!(
+            options.overrides,
+            [("Banner".into(), "a=b".into()), ("maxcommandsize".into(), String::from("40"))]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_listened_on_or_set_is_refused() {
+        for wrong in [
+            &["-l", "1110"][..],
+            &["-l", ""],
+            &["-l", "/run/x"],
+            &["-s", "localhost"],
+            &["-m", "relative"],
+            &["-l", "127.0.0.1:1,127.0.0.1:2"],
+            &["--set", "Banner"],
+            &["--set", "MaxCommandSize=39"],
+            &["stray"],
+        ] {
+            assert_eq!(read(wrong).unwrap_err().code as u8, 64, "{wrong:?}");
+        }
+        let text = read(&["--set", "MaxCommandSize=39"]).unwrap_err().text;
+        assert_eq!(text, "--set: setting MaxCommandSize cannot be \"39\" (range: 40 to 1024 octets)");
+    }
+}

@@ -1,0 +1,201 @@
+//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677): no password crosses the wire, and
+//! what the store holds cannot be used in its place.
+//!
+//! The messages are parsed in [`message`]; here are the steps and the proof. Must not be known
+//! here: how salted passwords are made (`credential`) and who exists (an unknown user gets a false
+//! verifier from the driver and fails at the proof).
+
+pub mod message;
+
+use super::{Answer, Context, Failure, Identity, Mechanism, Outcome, Query, Verifier};
+use crate::credential::Secret;
+use crate::store::Scheme;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use message::{ClientFinal, ClientFirst, Flag};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// The one channel binding type that we know (RFC 5929 section 4).
+const BINDING: &str = "tls-server-end-point";
+
+struct Scram {
+    plus: bool,
+    /// Certificate hash; that there is one means that -PLUS was offered.
+    end_point: Option<Vec<u8>>,
+    /// Our part of the nonce; none if the system had no random numbers.
+    nonce: Option<String>,
+    state: State,
+    diagnosis: Option<&'static str>,
+}
+
+enum State {
+    ClientFirst,
+    Verifier(ClientFirst),
+    ClientFinal(Box<Expected>),
+    /// The server's final message is out, the client's empty answer is awaited (RFC 5034 section 4).
+    Acknowledge(Identity),
+    Authorize,
+    Over,
+}
+
+/// What the client's final message is compared with.
+struct Expected {
+    who: Identity,
+    /// `client-first-message-bare "," server-first-message ","`.
+    so_far: String,
+    /// gs2-header and binding data, as `c=` must repeat them.
+    binding: Vec<u8>,
+    nonce: String,
+    stored_key: Secret,
+    server_key: Secret,
+}
+
+/// Starts SCRAM-SHA-256.
+pub fn start(context: &Context) -> Box<dyn Mechanism> {
+    Box::new(Scram::new(false, context))
+}
+
+/// Starts SCRAM-SHA-256-PLUS.
+pub fn start_plus(context: &Context) -> Box<dyn Mechanism> {
+    Box::new(Scram::new(true, context))
+}
+
+impl Mechanism for Scram {
+    fn step(&mut self, message: &[u8]) -> Outcome {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::ClientFirst => self.client_first(message),
+            State::ClientFinal(expected) => self.client_final(message, *expected),
+            State::Acknowledge(who) if message.is_empty() => {
+                self.state = State::Authorize;
+                Outcome::Ask(Query::Authorize { who })
+            }
+            State::Acknowledge(_) => malformed("SCRAM ends with an empty response"),
+            State::Verifier(_) | State::Authorize | State::Over => malformed("SCRAM exchange is over"),
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) -> Outcome {
+        match (std::mem::replace(&mut self.state, State::Over), answer) {
+            (
+                State::Verifier(first),
+                Answer::Verifier(Verifier::Scram { salt, iterations, stored_key, server_key }),
+            ) => self.server_first(first, &salt, iterations, stored_key, server_key),
+            (State::Verifier(_), Answer::Refused) => Outcome::Failed(Failure::Credentials),
+            (State::Authorize, answer) => answer.into(),
+            _ => Outcome::Failed(Failure::Unavailable),
+        }
+    }
+
+    fn diagnosis(&self) -> Option<&str> {
+        self.diagnosis
+    }
+}
+
+impl Scram {
+    fn new(plus: bool, context: &Context) -> Self {
+        let nonce = context.draw::<18>().map(|octets| STANDARD.encode(octets));
+        Self { plus, end_point: context.end_point.clone(), nonce, state: State::ClientFirst, diagnosis: None }
+    }
+
+    fn client_first(&mut self, message: &[u8]) -> Outcome {
+        let first = match ClientFirst::parse(message) {
+            Ok(first) => first,
+            Err(what) => return malformed(what),
+        };
+        if let Err(what) = self.check_flag(&first.flag) {
+            return malformed(what);
+        }
+        let query = Query::Verifier { authcid: first.username.clone(), scheme: Scheme::ScramSha256 };
+        self.state = State::Verifier(first);
+        Outcome::Ask(query)
+    }
+
+    /// Channel binding is negotiated by the mechanism's name; a client that could bind but was made
+    /// to believe that we cannot says so with `y` (RFC 5802 section 6).
+    fn check_flag(&self, flag: &Flag) -> Result<(), &'static str> {
+        match (flag, self.plus) {
+            (Flag::Bound(name), true) if name == BINDING && self.end_point.is_some() => Ok(()),
+            (Flag::Bound(_), true) => Err("SCRAM channel binding type is not supported"),
+            (Flag::Bound(_), false) => Err("SCRAM channel binding needs the -PLUS mechanism"),
+            (Flag::Unsupported | Flag::NotOffered, true) => Err("SCRAM -PLUS needs channel binding"),
+            (Flag::NotOffered, false) if self.end_point.is_some() => Err("SCRAM channel binding was offered"),
+            (Flag::Unsupported | Flag::NotOffered, false) => Ok(()),
+        }
+    }
+
+    fn server_first(
+        &mut self,
+        first: ClientFirst,
+        salt: &[u8],
+        iterations: u32,
+        stored_key: Secret,
+        server_key: Secret,
+    ) -> Outcome {
+        let Some(ours) = &self.nonce else { return Outcome::Failed(Failure::Unavailable) };
+        let nonce = first.nonce + ours;
+        let reply = format!("r={nonce},s={},i={iterations}", STANDARD.encode(salt));
+        let mut binding = first.gs2_header.into_bytes();
+        if let (true, Some(end_point)) = (self.plus, &self.end_point) {
+            binding.extend_from_slice(end_point);
+        }
+        let so_far = format!("{},{reply},", first.bare);
+        let who = Identity { authcid: first.username, authzid: first.authzid };
+        self.state = State::ClientFinal(Box::new(Expected { who, so_far, binding, nonce, stored_key, server_key }));
+        Outcome::Challenge(reply.into_bytes())
+    }
+
+    fn client_final(&mut self, message: &[u8], expected: Expected) -> Outcome {
+        let last = match ClientFinal::parse(message) {
+            Ok(last) => last,
+            Err(what) => return malformed(what),
+        };
+        match expected.prove(&last) {
+            Ok(signature) => {
+                self.state = State::Acknowledge(expected.who);
+                Outcome::Challenge(format!("v={}", STANDARD.encode(signature)).into_bytes())
+            }
+            Err(what) => {
+                self.diagnosis = Some(what);
+                Outcome::Failed(Failure::Credentials)
+            }
+        }
+    }
+}
+
+impl Expected {
+    /// The server's signature, if nonce, binding and proof are right (RFC 5802 section 3).
+    fn prove(&self, last: &ClientFinal) -> Result<[u8; 32], &'static str> {
+        if !bool::from(last.nonce.as_bytes().ct_eq(self.nonce.as_bytes())) {
+            return Err("SCRAM nonce is not the one of this exchange");
+        }
+        if !bool::from(last.binding.ct_eq(&self.binding)) {
+            return Err("SCRAM channel bindings do not match");
+        }
+        let auth_message = format!("{}{}", self.so_far, last.without_proof);
+        let mut client_key = hmac(self.stored_key.expose(), auth_message.as_bytes());
+        for (octet, proof) in client_key.iter_mut().zip(&last.proof) {
+            *octet ^= proof;
+        }
+        if !bool::from(Sha256::digest(client_key).ct_eq(self.stored_key.expose())) {
+            return Err("SCRAM proof is wrong");
+        }
+        Ok(hmac(self.server_key.expose(), auth_message.as_bytes()))
+    }
+}
+
+/// HMAC takes keys of any length.
+fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    match Hmac::<Sha256>::new_from_slice(key) {
+        Ok(mac) => mac.chain_update(message).finalize().into_bytes().into(),
+        Err(_) => unreachable!("HMAC takes keys of any length"),
+    }
+}
+
+fn malformed(what: &'static str) -> Outcome {
+    Outcome::Failed(Failure::Malformed(what))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! Who may log in, and where mail for an address goes.
+
+use super::Sqlite;
+use super::writer::Lane;
+use crate::credential::Secret;
+use crate::store::{Account, Accounts, MailboxId, Principal, Result, Scheme, StoreError, UserId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// Octets that a change of a user writes, for the writer's batches.
+const USER_OCTETS: usize = 4096;
+
+impl Accounts for Sqlite {
+    fn account(&self, names: &[String]) -> Result<Option<Account>> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT u.id, u.name, u.password, u.pop_enabled, u.ntlm, m.id, m.site
+                   FROM users u LEFT JOIN mailboxes m ON m.name = u.name WHERE u.name = ?1",
+            )?;
+            first(names, |name| Ok(select.query_row([name], account).optional()?))
+        })
+    }
+
+    fn principal(&self, delegate: UserId, names: &[String]) -> Result<Option<Principal>> {
+        self.readers.with(|connection| {
+            first(names, |name| match principal_named(connection, delegate, name, MAILBOX)? {
+                None => principal_named(connection, delegate, name, ALIAS),
+                found => Ok(found),
+            })
+        })
+    }
+
+    fn recipients(&self, names: &[String]) -> Result<Vec<MailboxId>> {
+        self.readers.with(|connection| {
+            let mut mailbox = connection.prepare_cached("SELECT id FROM mailboxes WHERE name = ?1")?;
+            let mut aliases = connection.prepare_cached(
+                "SELECT m.id FROM aliases a JOIN mailboxes m ON m.name = a.mailbox WHERE a.address = ?1 ORDER BY m.id",
+            )?;
+            let found = first(names, |name| {
+                for select in [&mut mailbox, &mut aliases] {
+                    let ids = select.query_map([name], |row| row.get(0).map(MailboxId))?;
+                    let ids = ids.collect::<rusqlite::Result<Vec<_>>>()?;
+                    if !ids.is_empty() {
+                        return Ok(Some(ids));
+                    }
+                }
+                Ok(None)
+            })?;
+            Ok(found.unwrap_or_default())
+        })
+    }
+
+    fn verifier(&self, user: UserId, scheme: Scheme) -> Result<Option<Secret>> {
+        self.readers.with(|connection| {
+            let mut select =
+                connection.prepare_cached("SELECT value FROM verifiers WHERE user_id = ?1 AND scheme = ?2")?;
+            let value = select.query_row(params![user.0, scheme_name(scheme)], |row| row.get(0));
+            Ok(value.optional()?.map(Secret::new))
+        })
+    }
+
+    fn add_verifier(&self, user: UserId, password: &Secret, scheme: Scheme, verifier: &Secret) -> Result<bool> {
+        let (password, verifier) = (text(password)?, verifier.clone());
+        self.writer.write(Lane::Mail, USER_OCTETS, move |connection| {
+            let unchanged = "SELECT 1 FROM users WHERE id = ?1 AND password IS ?2";
+            let password = password.expose_str();
+            if connection.prepare_cached(unchanged)?.exists(params![user.0, password])? {
+                return put_verifier(connection, user, scheme, &verifier);
+            }
+            Ok(false)
+        })
+    }
+
+    fn set_password(
+        &self,
+        user: UserId,
+        expected: Option<&Secret>,
+        hash: &Secret,
+        verifiers: &[(Scheme, Secret)],
+    ) -> Result<bool> {
+        let (hash, expected) = (text(hash)?, expected.map(text).transpose()?);
+        let verifiers = verifiers.to_vec();
+        let replaced = self.writer.write(Lane::Mail, USER_OCTETS, move |connection| {
+            replace_password(connection, user, expected.as_ref(), &hash, &verifiers)
+        })?;
+        if replaced {
+            self.writer.scrub_soon();
+        }
+        Ok(replaced)
+    }
+
+    fn create_user(&self, name: &str) -> Result<UserId> {
+        let name = name.to_owned();
+        self.writer.write(Lane::Mail, USER_OCTETS, move |connection| {
+            let mut insert = connection.prepare_cached("INSERT INTO users (name) VALUES (?1) RETURNING id")?;
+            Ok(UserId(insert.query_row([name], |row| row.get(0))?))
+        })
+    }
+}
+
+/// The first of these names that has an answer.
+fn first<T>(names: &[String], mut ask: impl FnMut(&str) -> Result<Option<T>>) -> Result<Option<T>> {
+    for name in names {
+        if let Some(found) = ask(name)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+    Ok(Account {
+        user: UserId(row.get(0)?),
+        name: row.get(1)?,
+        password: row.get_ref(2)?.as_str_or_null()?.map(Secret::from),
+        pop_enabled: row.get(3)?,
+        ntlm: row.get(4)?,
+        mailbox: row.get::<_, Option<i64>>(5)?.map(MailboxId),
+        site: row.get(6)?,
+    })
+}
+
+const MAILBOX: &str = "SELECT m.id, m.name, m.site, coalesce(u.pop_enabled, 1),
+       EXISTS (SELECT 1 FROM delegates d JOIN users du ON du.name = d.delegate WHERE du.id = ?2 AND d.principal = m.name)
+  FROM mailboxes m LEFT JOIN users u ON u.name = m.name WHERE m.name = ?1";
+
+/// Of several targets the one that is delegated: the others would be refused.
+const ALIAS: &str = "SELECT m.id, m.name, m.site, coalesce(u.pop_enabled, 1),
+       EXISTS (SELECT 1 FROM delegates d JOIN users du ON du.name = d.delegate WHERE du.id = ?2 AND d.principal = m.name)
+  FROM aliases a JOIN mailboxes m ON m.name = a.mailbox LEFT JOIN users u ON u.name = m.name WHERE a.address = ?1
+ ORDER BY 5 DESC, 1 LIMIT 1";
+
+fn principal_named(connection: &Connection, delegate: UserId, name: &str, sql: &str) -> Result<Option<Principal>> {
+    let principal = connection.prepare_cached(sql)?.query_row(params![name, delegate.0], |row| {
+        Ok(Principal {
+            mailbox: MailboxId(row.get(0)?),
+            name: row.get(1)?,
+            site: row.get(2)?,
+            pop_enabled: row.get(3)?,
+            delegated: row.get(4)?,
+        })
+    });
+    Ok(principal.optional()?)
+}
+
+fn replace_password(
+    connection: &Connection,
+    user: UserId,
+    expected: Option<&Secret>,
+    hash: &Secret,
+    verifiers: &[(Scheme, Secret)],
+) -> Result<bool> {
+    let sql = "UPDATE users SET password = ?2 WHERE id = ?1 AND (?3 OR password IS ?4)";
+    let expected_text = expected.and_then(Secret::expose_str);
+    let replaced = connection.prepare_cached(sql)?.execute(params![
+        user.0,
+        hash.expose_str(),
+        expected.is_none(),
+        expected_text
+    ])?;
+    if replaced == 0 {
+        return Ok(false);
+    }
+    // The schema does so too, but only if the value differs.
+    connection.prepare_cached("DELETE FROM verifiers WHERE user_id = ?1")?.execute([user.0])?;
+    for (scheme, verifier) in verifiers {
+        put_verifier(connection, user, *scheme, verifier)?;
+    }
+    Ok(true)
+}
+
+/// An NT hash of a user who does not want one (any more) is not stored.
+fn put_verifier(connection: &Connection, user: UserId, scheme: Scheme, verifier: &Secret) -> Result<bool> {
+    connection
+        .prepare_cached("DELETE FROM verifiers WHERE user_id = ?1 AND scheme = ?2")?
+        .execute(params![user.0, scheme_name(scheme)])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO verifiers (user_id, scheme, value)
+         SELECT id, ?2, ?3 FROM users WHERE id = ?1 AND (?2 <> 'NT' OR ntlm = 1)",
+    )?;
+    Ok(insert.execute(params![user.0, scheme_name(scheme), verifier.expose()])? > 0)
+}
+
+fn scheme_name(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::ScramSha256 => "SCRAM-SHA-256",
+        Scheme::NtHash => "NT",
+    }
+}
+
+/// `users.password` is text.
+fn text(secret: &Secret) -> Result<Secret> {
+    match secret.expose_str() {
+        Some(_) => Ok(secret.clone()),
+        None => Err(StoreError::Refused("users.password: must be UTF-8".into())),
+    }
+}

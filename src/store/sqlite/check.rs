@@ -1,0 +1,67 @@
+//! `pillarbox check`: what must hold, as queries that find what does not.
+
+use crate::store::Result;
+use rusqlite::Connection;
+
+/// Faults listed at most per kind; a damaged file has thousands.
+const FAULTS: i64 = 100;
+
+/// Each query gives lines of text; a healthy database gives none.
+const QUERIES: &[&str] = &[
+    "SELECT 'mailbox ' || m.name || ': has no row in usage' FROM mailboxes m LEFT JOIN usage u ON u.mailbox_id = m.id
+      WHERE u.mailbox_id IS NULL",
+    "SELECT 'usage of mailbox id ' || u.mailbox_id || ': no such mailbox' FROM usage u LEFT JOIN mailboxes m ON m.id = u.mailbox_id
+      WHERE m.id IS NULL",
+    "SELECT 'mailbox ' || m.name || ': usage counts ' || u.messages || ' messages and ' || u.bytes || ' octets, there are '
+            || count(g.uid) || ' and ' || coalesce(sum(max(1, (g.size + 4095) / 4096) * 4096), 0)
+       FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id LEFT JOIN message g ON g.mailbox_id = m.id GROUP BY m.id
+     HAVING u.messages <> count(g.uid) OR u.bytes <> coalesce(sum(max(1, (g.size + 4095) / 4096) * 4096), 0)",
+    "SELECT 'mailbox ' || m.name || ': next uid ' || u.next_uid || ' was given out already'
+       FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id
+      WHERE u.next_uid <= max(coalesce((SELECT max(uid) FROM message WHERE mailbox_id = m.id), 0),
+                              coalesce((SELECT max(uid) FROM deleted WHERE mailbox_id = m.id), 0))",
+    "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM message
+      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)",
+    "SELECT 'deleted message ' || uid || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM deleted
+      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)",
+    "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': live and deleted at once' FROM message
+       JOIN deleted USING (mailbox_id, uid)",
+    "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': ' || size || ' octets, but ' || found || ' are stored'
+       FROM (SELECT mailbox_id, uid, size, coalesce((SELECT sum(length(data)) FROM chunk
+                      WHERE id BETWEEN body_id * 4096 AND body_id * 4096 + 4095), -1) AS found
+               FROM (SELECT mailbox_id, uid, size, body_id FROM message UNION ALL SELECT mailbox_id, uid, size, body_id FROM deleted))
+      WHERE found <> size",
+    "SELECT 'body ' || body_id || ': stored, but no message has it' FROM (SELECT DISTINCT id / 4096 AS body_id FROM chunk)
+      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
+    "SELECT 'body ' || body_id || ': ' || count(*) || ' messages have it, ' || coalesce((SELECT copies FROM shared s WHERE s.body_id = b.body_id), 1)
+            || ' were counted'
+       FROM (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge) b GROUP BY body_id
+     HAVING count(*) <> coalesce((SELECT copies FROM shared s WHERE s.body_id = b.body_id), 1)",
+    "SELECT 'body ' || body_id || ': counted as shared, but no message has it' FROM shared
+      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
+    "SELECT 'body ' || max(id / 4096) || ': beyond counters.next_body_id' FROM chunk
+     HAVING max(id / 4096) >= (SELECT next_body_id FROM counters)",
+    "SELECT 'user ' || name || ': has no mailbox' FROM users WHERE name NOT IN (SELECT name FROM mailboxes)",
+    "SELECT 'verifier of user id ' || user_id || ': no such user' FROM verifiers WHERE user_id NOT IN (SELECT id FROM users)",
+    "SELECT 'alias ' || address || ': no mailbox ' || mailbox FROM aliases WHERE mailbox NOT IN (SELECT name FROM mailboxes)",
+    "SELECT 'delegate ' || delegate || ': no such user' FROM delegates WHERE delegate NOT IN (SELECT name FROM users)",
+    "SELECT 'delegate ' || delegate || ': no mailbox ' || principal FROM delegates WHERE principal NOT IN (SELECT name FROM mailboxes)",
+];
+
+/// All faults; all queries see the same moment, deliveries go on.
+pub fn faults(connection: &Connection) -> Result<Vec<String>> {
+    let transaction = connection.unchecked_transaction()?;
+    let mut faults = lines(&transaction, &format!("PRAGMA integrity_check({FAULTS})"))?;
+    faults.retain(|line| line != "ok");
+    for query in QUERIES {
+        faults.extend(lines(&transaction, &format!("SELECT * FROM ({query}) LIMIT {FAULTS}"))?);
+    }
+    transaction.commit()?;
+    Ok(faults)
+}
+
+fn lines(connection: &Connection, sql: &str) -> Result<Vec<String>> {
+    let mut select = connection.prepare(sql)?;
+    let rows = select.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

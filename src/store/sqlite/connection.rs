@@ -1,0 +1,69 @@
+//! How connections are opened: flags and pragmas, nothing else.
+
+use super::Options;
+use crate::store::{Result, StoreError};
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+
+/// Prepared statements kept per connection; more than this room has.
+const STATEMENTS: usize = 64;
+
+/// Opens an existing database for the thread that writes.
+pub fn writer(path: &Path, options: &Options) -> Result<Connection> {
+    let connection = existing(path, options)?;
+    connection.execute_batch(
+        "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=1000;
+         PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-2000;",
+    )?;
+    Ok(connection)
+}
+
+/// Opens an existing database for queries. Not read-only to SQLite: such a connection could not make the -shm file.
+pub fn reader(path: &Path, options: &Options) -> Result<Connection> {
+    let connection = existing(path, options)?;
+    connection.execute_batch("PRAGMA query_only=ON; PRAGMA cache_size=-512;")?;
+    Ok(connection)
+}
+
+fn existing(path: &Path, options: &Options) -> Result<Connection> {
+    if !path.exists() {
+        return Err(StoreError::Refused(format!("{}: no such database; `pillarbox init` makes it", path.display())));
+    }
+    let connection = Connection::open_with_flags(path, flags()).map_err(|error| named(path, error))?;
+    prepare(&connection, options).map_err(|error| named(path, error))?;
+    Ok(connection)
+}
+
+/// No mutex (a connection has one user at a time), no URI (a path is a path).
+pub fn flags() -> OpenFlags {
+    OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+/// What every connection wants. Foreign keys are off, as in the shell: the triggers hold the rules.
+pub fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
+    connection.busy_timeout(options.busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch(
+        "PRAGMA foreign_keys=OFF; PRAGMA recursive_triggers=OFF; PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0;",
+    )
+}
+
+/// The same error, with the database's name in front.
+pub fn named(path: &Path, error: rusqlite::Error) -> StoreError {
+    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) {
+        return not_ours(path);
+    }
+    let name = |text: String| format!("{}: {text}", path.display());
+    match StoreError::from(error) {
+        StoreError::Busy(text) => StoreError::Busy(name(text)),
+        StoreError::Io(text) => StoreError::Io(name(text)),
+        StoreError::Refused(text) => StoreError::Refused(name(text)),
+        StoreError::Internal(text) => StoreError::Internal(name(text)),
+        other => other,
+    }
+}
+
+/// A file of somebody else's.
+pub fn not_ours(path: &Path) -> StoreError {
+    StoreError::Refused(format!("{}: not a pillarbox database", path.display()))
+}

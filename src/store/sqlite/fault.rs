@@ -1,0 +1,36 @@
+//! What SQLite's errors mean in the store's words.
+
+use crate::store::StoreError;
+use rusqlite::{Error, ErrorCode};
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        let Error::SqliteFailure(code, text) = &error else { return Self::Internal(error.to_string()) };
+        let text = text.clone().unwrap_or_else(|| error.to_string());
+        match code.code {
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy(text),
+            ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen => {
+                Self::Io(text)
+            }
+            ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => Self::Internal(text),
+            ErrorCode::ConstraintViolation => refused(&text),
+            _ => Self::Internal(text),
+        }
+    }
+}
+
+/// The texts of the schema's triggers and of its named CHECKs.
+fn refused(text: &str) -> StoreError {
+    if text.starts_with("over quota") {
+        return StoreError::OverQuota;
+    }
+    if text.starts_with("message.mailbox_id: no such mailbox") {
+        return StoreError::NoSuchMailbox;
+    }
+    StoreError::Refused(text.strip_prefix("CHECK constraint failed: ").unwrap_or(text).to_owned())
+}
+
+/// Whether the row itself was refused, so that other rows of the transaction are not concerned.
+pub fn is_of_the_row(error: &StoreError) -> bool {
+    matches!(error, StoreError::NoSuchMailbox | StoreError::OverQuota | StoreError::Refused(_))
+}

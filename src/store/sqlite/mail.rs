@@ -1,0 +1,151 @@
+//! Maildrops: snapshots, pieces of messages, read marks, UPDATE.
+
+use super::snapshots::State;
+use super::upload::Staging;
+use super::writer::Lane;
+use super::{Sqlite, lock};
+use crate::store::{Entry, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
+use rusqlite::{Connection, OptionalExtension, Row};
+use std::sync::Arc;
+
+/// Octets in a piece; the schema depends on it nowhere, old messages may have other pieces.
+pub const PIECE: usize = 256 << 10;
+
+/// Pieces that a body id has room for.
+pub const PIECES: i64 = 4096;
+
+/// `message.flags`: some line starts with a dot.
+pub const DOTTED: i64 = 1;
+
+/// Read marks that may wait for their batch; who comes later is not marked.
+const MARKS: usize = 100_000;
+
+/// Octets that deleting one message writes, for the writer's batches.
+const DELETE_OCTETS: usize = 200;
+
+impl Mail for Sqlite {
+    fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>> {
+        let kept = lock(&self.snapshots).get(mailbox);
+        let (state, listing) = self.readers.with(|connection| snapshot(connection, mailbox, kept.as_ref()))?;
+        if kept.is_none_or(|(old, _)| old != state) {
+            lock(&self.snapshots).put(mailbox, state, listing.clone());
+        }
+        Ok(listing)
+    }
+
+    fn read(&self, message: MessageId, number: u32, piece: &mut Vec<u8>) -> Result<()> {
+        piece.clear();
+        self.readers.with(|connection| match number {
+            0 => first_piece(connection, message, piece),
+            _ => later_piece(connection, message.body, number, piece),
+        })
+    }
+
+    fn mark_retrieved(&self, message: MessageId) {
+        let mut marks = lock(&self.marks);
+        if marks.len() < MARKS {
+            marks.insert(message);
+        }
+    }
+
+    fn commit(&self, mailbox: MailboxId, messages: &[Uid]) -> Result<()> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let uids: Vec<i64> = messages.iter().map(|uid| uid.0 as i64).collect();
+        self.writer.write(Lane::Mail, uids.len() * DELETE_OCTETS, move |connection| {
+            let mut delete = connection.prepare_cached("DELETE FROM message WHERE mailbox_id = ?1 AND uid = ?2")?;
+            for uid in uids {
+                delete.execute((mailbox.0, uid))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn upload(&self) -> Result<Box<dyn Upload + '_>> {
+        Ok(Box::new(Staging::new(self)?))
+    }
+}
+
+/// The newest snapshot: the old one if nothing happened, the old one and what arrived if only that happened.
+fn snapshot(
+    connection: &Connection,
+    mailbox: MailboxId,
+    kept: Option<&(State, Arc<ScanListing>)>,
+) -> Result<(State, Arc<ScanListing>)> {
+    if let Some((old, listing)) = kept
+        && state(connection, mailbox)? == *old
+    {
+        return Ok((*old, listing.clone()));
+    }
+    // State and listing must be of one moment: the only read transaction of the program.
+    let transaction = connection.unchecked_transaction()?;
+    let now = state(&transaction, mailbox)?;
+    let (mut listing, from) = match kept {
+        Some((old, listing)) if old.version == now.version => ((**listing).clone(), old.next_uid),
+        _ => (ScanListing::default(), 0),
+    };
+    listing.reserve(now.messages.saturating_sub(listing.entries().len()));
+    list(&transaction, mailbox, from, &mut listing)?;
+    transaction.commit()?;
+    Ok((now, Arc::new(listing)))
+}
+
+fn state(connection: &Connection, mailbox: MailboxId) -> Result<State> {
+    let mut usage = connection.prepare_cached("SELECT version, next_uid, messages FROM usage WHERE mailbox_id = ?1")?;
+    usage
+        .query_row([mailbox.0], |row| {
+            Ok(State { version: row.get(0)?, next_uid: row.get(1)?, messages: row.get::<_, u32>(2)? as usize })
+        })
+        .optional()?
+        .ok_or(StoreError::NoSuchMailbox)
+}
+
+fn list(connection: &Connection, mailbox: MailboxId, from: i64, listing: &mut ScanListing) -> Result<()> {
+    let mut messages = connection.prepare_cached(
+        "SELECT uid, body_id, size, flags, read_at IS NOT NULL, unique_id FROM message
+          WHERE mailbox_id = ?1 AND uid >= ?2 ORDER BY uid",
+    )?;
+    let mut rows = messages.query((mailbox.0, from))?;
+    while let Some(row) = rows.next()? {
+        listing.push(entry(row)?, row.get_ref(5)?.as_str_or_null().map_err(rusqlite::Error::from)?);
+    }
+    Ok(())
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        uid: Uid(row.get::<_, i64>(0)? as u64),
+        body: row.get(1)?,
+        octets: row.get(2)?,
+        dotted: row.get::<_, i64>(3)? & DOTTED != 0,
+        read: row.get(4)?,
+    })
+}
+
+/// Looks at the live row too: what was deleted is not sent any more.
+fn first_piece(connection: &Connection, message: MessageId, piece: &mut Vec<u8>) -> Result<()> {
+    let mut select = connection.prepare_cached(
+        "SELECT c.data FROM message m LEFT JOIN chunk c ON c.id = m.body_id * 4096
+          WHERE m.mailbox_id = ?1 AND m.uid = ?2 AND m.body_id = ?3",
+    )?;
+    let mut rows = select.query((message.mailbox.0, message.uid.0 as i64, message.body))?;
+    let Some(row) = rows.next()? else { return Err(StoreError::NoSuchMessage) };
+    match row.get_ref(0)?.as_blob_or_null().map_err(rusqlite::Error::from)? {
+        Some(data) => piece.extend_from_slice(data),
+        None => return Err(StoreError::Internal(format!("message {message:?} has lost its octets"))),
+    }
+    Ok(())
+}
+
+fn later_piece(connection: &Connection, body: i64, number: u32, piece: &mut Vec<u8>) -> Result<()> {
+    if i64::from(number) >= PIECES {
+        return Ok(());
+    }
+    let mut select = connection.prepare_cached("SELECT data FROM chunk WHERE id = ?1")?;
+    let mut rows = select.query([body * PIECES + i64::from(number)])?;
+    if let Some(row) = rows.next()? {
+        piece.extend_from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! The schema's versions: an append-only list, applied in one transaction after a copy was made.
+
+use super::{Options, connection};
+use crate::store::{Result, StoreError};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// The steps; `PRAGMA user_version` counts those that were applied. Never change one: append.
+const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/0001_initial.sql")];
+
+/// "Pbox": how file(1) and we know our databases.
+pub const APPLICATION_ID: i32 = 0x5062_6f78;
+
+/// The version that this program works with.
+pub fn newest_version() -> i32 {
+    MIGRATIONS.len() as i32
+}
+
+/// See [`super::Sqlite::create_or_migrate`].
+pub fn create_or_migrate(path: &Path) -> Result<()> {
+    migrate(path, MIGRATIONS)
+}
+
+/// Refuses anything but a database of the newest schema.
+pub fn require_newest(connection: &Connection, path: &Path) -> Result<()> {
+    match state(connection, path)? {
+        State::Empty => Err(StoreError::Refused(format!("{}: empty database; run pillarbox init", path.display()))),
+        State::Version(found) if found > newest_version() => Err(newer(path, found, newest_version())),
+        State::Version(found) if found < newest_version() => Err(StoreError::Refused(format!(
+            "{}: schema version {found}, this program needs {}; run pillarbox init",
+            path.display(),
+            newest_version()
+        ))),
+        State::Version(_) => Ok(()),
+    }
+}
+
+enum State {
+    Empty,
+    Version(i32),
+}
+
+fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
+    let newest = steps.len() as i32;
+    make_private(path)?;
+    let mut connection = open(path)?;
+    let found = match state(&connection, path)? {
+        State::Empty => lay_out(&connection, path)?,
+        State::Version(found) => found,
+    };
+    if found > newest {
+        return Err(newer(path, found, newest));
+    }
+    if found > 0 && found < newest {
+        copy_before(&connection, path, newest)?;
+    }
+    apply(&mut connection, path, steps)
+}
+
+/// All pending steps in one transaction. Another `init` may have come first: only then is the version known.
+fn apply(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<()> {
+    let named = |error| connection::named(path, error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(named)?;
+    let found: i32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(named)?;
+    for (version, step) in (1..).zip(steps).skip(found.max(0) as usize) {
+        transaction.execute_batch(step).map_err(named)?;
+        transaction.pragma_update(None, "user_version", version).map_err(named)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(named)?;
+    transaction.commit().map_err(named)
+}
+
+/// Settings of the file itself, which must precede the first table.
+fn lay_out(connection: &Connection, path: &Path) -> Result<i32> {
+    connection
+        .execute_batch("PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;")
+        .map_err(|error| connection::named(path, error))?;
+    Ok(0)
+}
+
+fn open(path: &Path) -> Result<Connection> {
+    let named = |error| connection::named(path, error);
+    let connection =
+        Connection::open_with_flags(path, connection::flags() | OpenFlags::SQLITE_OPEN_CREATE).map_err(named)?;
+    connection::prepare(&connection, &Options::default()).map_err(named)?;
+    connection.execute_batch("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;").map_err(named)?;
+    Ok(connection)
+}
+
+fn state(connection: &Connection, path: &Path) -> Result<State> {
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i32>(0));
+    let read = || {
+        Ok((
+            number("PRAGMA application_id")?,
+            number("PRAGMA user_version")?,
+            number("SELECT count(*) FROM sqlite_schema")?,
+        ))
+    };
+    match read() {
+        Ok((0, 0, 0)) => Ok(State::Empty),
+        Ok((APPLICATION_ID, version, _)) => Ok(State::Version(version)),
+        Ok(_) => Err(connection::not_ours(path)),
+        Err(error) => Err(connection::named(path, error)),
+    }
+}
+
+fn newer(path: &Path, found: i32, newest: i32) -> StoreError {
+    StoreError::Refused(format!(
+        "{}: schema version {found} is newer than {newest}, the newest that this program knows",
+        path.display()
+    ))
+}
+
+/// Makes the file, readable by its owner only, if there is none; -wal and -shm take its mode over.
+fn make_private(path: &Path) -> Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(StoreError::Io(format!("{}: {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A consistent copy beside the database, put in place only when whole.
+fn copy_before(connection: &Connection, path: &Path, newest: i32) -> Result<()> {
+    let copy = suffixed(path, &format!(".before-v{newest}"));
+    let partial = suffixed(&copy, ".partial");
+    let io = |error: std::io::Error| StoreError::Io(format!("{}: {error}", copy.display()));
+    match std::fs::remove_file(&partial) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+        _ => make_private(&partial)?,
+    }
+    let Some(name) = partial.to_str() else {
+        return Err(StoreError::Refused(format!("{}: the path must be UTF-8", path.display())));
+    };
+    connection.execute("VACUUM INTO ?1", [name]).map_err(|error| connection::named(&partial, error))?;
+    std::fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(io)?;
+    std::fs::rename(&partial, &copy).map_err(io)
+}
+
+fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn made(steps: &[&str]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mail.db");
+        migrate(&path, steps).unwrap();
+        (folder, path)
+    }
+
+    fn number(path: &Path, sql: &str) -> i64 {
+        Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// The newest schema as text: what `schema.sql` holds.
+    fn schema() -> String {
+        let (_folder, path) = made(MIGRATIONS);
+        let connection = Connection::open(path).unwrap();
+        let mut text = String::from(
+            "-- The newest schema, made from migrations/ (PILLARBOX_BLESS=1 cargo test --lib schema_sql writes it).\n",
+        );
+        text += &format!("PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {};\n", newest_version());
+        let mut select = connection
+            .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'sqlite_sequence' ORDER BY rowid")
+            .unwrap();
+        for sql in select.query_map([], |row| row.get::<_, String>(0)).unwrap() {
+            text += &format!("\n{};\n", sql.unwrap());
+        }
+        text += "\nINSERT INTO settings (name, value) VALUES";
+        let mut select = connection.prepare("SELECT group_concat(quoted, ',') FROM (SELECT format(char(10) || '  (%Q, %Q)', name, value) AS quoted FROM settings ORDER BY name)").unwrap();
+        text += &select.query_row([], |row| row.get::<_, String>(0)).unwrap();
+        text + ";\n"
+    }
+
+    #[test]
+    fn schema_sql_is_the_newest_schema() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.sql");
+        if std::env::var_os("PILLARBOX_BLESS").is_some() {
+            std::fs::write(&path, schema()).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap(),
+            schema(),
+            "run PILLARBOX_BLESS=1 cargo test --lib schema_sql"
+        );
+    }
+
+    #[test]
+    fn a_new_database_is_private_in_wal_mode_and_gives_space_back() {
+        let (folder, path) = made(MIGRATIONS);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(number(&path, "PRAGMA auto_vacuum"), 2);
+        assert_eq!(number(&path, "PRAGMA page_size"), 4096);
+        assert_eq!(number(&path, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
+        assert_eq!(number(&path, "PRAGMA user_version"), i64::from(newest_version()));
+        migrate(&path, MIGRATIONS).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a second init copies nothing");
+    }
+
+    #[test]
+    fn a_newer_database_is_refused_with_both_versions_and_left_alone() {
+        let (_folder, path) = made(MIGRATIONS);
+        let newer = newest_version() + 1;
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", newer).unwrap();
+        for error in [
+            migrate(&path, MIGRATIONS).unwrap_err(),
+            super::super::Sqlite::open(&path, Options::default()).err().unwrap(),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains(&format!("version {newer} is newer than {}", newest_version())), "{text}");
+            assert!(text.starts_with(path.to_str().unwrap()) && !text.contains('\n'), "{text}");
+        }
+        assert_eq!(number(&path, "PRAGMA user_version"), i64::from(newer));
+    }
+
+    #[test]
+    fn a_migration_copies_the_database_first_and_keeps_what_is_in_it() {
+        let (folder, path) = made(MIGRATIONS);
+        Connection::open(&path).unwrap().execute("INSERT INTO users (name) VALUES ('alice')", []).unwrap();
+        let (newest, next) = (newest_version(), newest_version() + 1);
+        let mut steps = MIGRATIONS.to_vec();
+        steps.push("ALTER TABLE users ADD COLUMN shoe_size INTEGER; UPDATE users SET shoe_size = 43;");
+        migrate(&path, &steps).unwrap();
+        let copy = folder.path().join(format!("mail.db.before-v{next}"));
+        assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(number(&path, "SELECT shoe_size FROM users"), 43);
+        assert_eq!(number(&path, "PRAGMA user_version"), i64::from(next));
+        assert_eq!(number(&copy, "PRAGMA user_version"), i64::from(newest));
+        assert_eq!(number(&copy, "SELECT count(*) FROM users"), 1);
+        assert_eq!(number(&copy, "PRAGMA application_id"), i64::from(APPLICATION_ID));
+    }
+
+    #[test]
+    fn a_step_that_fails_takes_all_pending_steps_back() {
+        let (_folder, path) = made(MIGRATIONS);
+        let mut steps = MIGRATIONS.to_vec();
+        steps.extend(["CREATE TABLE extra (a);", "SELECT nonsense FROM nowhere;"]);
+        let text = migrate(&path, &steps).unwrap_err().to_string();
+        assert!(text.contains("nowhere"), "{text}");
+        assert_eq!(number(&path, "PRAGMA user_version"), i64::from(newest_version()));
+        assert_eq!(number(&path, "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'"), 0);
+    }
+
+    #[test]
+    fn an_older_database_is_not_opened_but_named() {
+        let (_folder, path) = made(&[]);
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE a (b)").unwrap();
+        let text = super::super::Sqlite::open(&path, Options::default()).err().unwrap().to_string();
+        assert!(text.contains("schema version 0") && text.contains("run pillarbox init"), "{text}");
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused_and_not_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let (other, text_file) = (folder.path().join("other.db"), folder.path().join("notes.txt"));
+        Connection::open(&other).unwrap().execute_batch("CREATE TABLE a (b)").unwrap();
+        std::fs::write(&text_file, "dear diary, ".repeat(1000)).unwrap();
+        for path in [&other, &text_file] {
+            let before = std::fs::read(path).unwrap();
+            assert_eq!(migrate(path, MIGRATIONS).unwrap_err(), connection::not_ours(path));
+            assert!(super::super::Sqlite::open(path, Options::default()).is_err());
+            assert_eq!(std::fs::read(path).unwrap(), before);
+        }
+        let missing = super::super::Sqlite::open(&folder.path().join("none.db"), Options::default()).err().unwrap();
+        assert!(missing.to_string().contains("no such database"), "{missing}");
+        assert!(migrate(&folder.path().join("no/such/folder.db"), MIGRATIONS).is_err());
+    }
+}

@@ -1,0 +1,148 @@
+//! The small batches of the maintenance thread.
+
+use super::writer::{Lane, truncate_log};
+use super::{Sqlite, lock, purge};
+use crate::credential::Secret;
+use crate::store::{Expire, MailboxId, MessageId, Pending, Result, StoreError, Upkeep, UserId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Read marks in one transaction.
+const MARKS_AT_ONCE: usize = 1000;
+
+impl Upkeep for Sqlite {
+    fn change_mark(&self) -> Result<i64> {
+        // On the connection that writes: its own commits do not move its data_version.
+        self.writer
+            .alone(Lane::Upkeep, |connection| Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?))
+    }
+
+    fn settings(&self) -> Result<Vec<(String, String)>> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached("SELECT name, value FROM settings ORDER BY name")?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    fn shortest_retention(&self) -> Result<Expire> {
+        self.readers.with(shortest_retention)
+    }
+
+    fn retention(&self, mailbox: MailboxId) -> Result<Expire> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(&format!("SELECT days FROM ({RETENTION}) WHERE id = ?1"))?;
+            let days = select.query_row([mailbox.0], |row| row.get(0)).optional()?;
+            Ok(expire(days.ok_or(StoreError::NoSuchMailbox)?))
+        })
+    }
+
+    fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(PENDING)?;
+            let rows = select.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                Ok(Pending {
+                    user: UserId(row.get(0)?),
+                    name: row.get(1)?,
+                    password: Secret::from(row.get_ref(2)?.as_str()?),
+                    ntlm: row.get(3)?,
+                })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    fn drop_unwanted_verifiers(&self) -> Result<usize> {
+        // The schema's triggers erase at once, in the shell too, and count: the log is still to be cut.
+        let none = self.readers.with(|connection| {
+            let mut select = connection.prepare_cached("SELECT erased = 0 FROM counters")?;
+            Ok(select.query_row([], |row| row.get::<_, bool>(0))?)
+        })?;
+        if none {
+            return Ok(0);
+        }
+        let erased = self.writer.write(Lane::Upkeep, 0, |connection| {
+            let erased: i64 = connection.query_row("SELECT erased FROM counters", [], |row| row.get(0))?;
+            connection.execute("UPDATE counters SET erased = 0", [])?;
+            Ok(erased.max(0) as usize)
+        })?;
+        self.writer.scrub_soon();
+        Ok(erased)
+    }
+
+    fn flush_marks(&self) -> Result<()> {
+        let mut waiting: Vec<MessageId> = lock(&self.marks).drain().collect();
+        while !waiting.is_empty() {
+            let batch = waiting.split_off(waiting.len().saturating_sub(MARKS_AT_ONCE));
+            let mut again = batch.clone();
+            if let Err(error) = self.writer.write(Lane::Upkeep, 0, move |connection| mark(connection, &batch)) {
+                again.append(&mut waiting);
+                lock(&self.marks).extend(again);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn scrub(&self) -> Result<bool> {
+        let patience = self.patience;
+        self.writer.alone(Lane::Upkeep, move |connection| truncate_log(connection, patience))
+    }
+
+    fn purge(&self, now: i64, limit: usize) -> Result<usize> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.writer.write(Lane::Upkeep, 0, move |connection| purge::step(connection, now, limit))
+    }
+}
+
+/// The words of the index `users_pending`, or SQLite would look at every user.
+const PENDING: &str = "SELECT id, name, password, ntlm FROM users
+  WHERE password NOT GLOB '$argon2*' AND password NOT GLOB '$2b$*' AND password NOT GLOB '$6$*' AND password NOT GLOB '{[A-Za-z]*}*'
+  ORDER BY id LIMIT ?1";
+
+/// Days that a mailbox keeps its messages at least, 0: for ever. The shorter of read and unread, because
+/// either may be what happens to a message (RFC 2449 section 6.7: the minimum).
+const RETENTION: &str = "
+  SELECT id, CASE WHEN hold THEN 0 WHEN read_days = 0 THEN unread_days WHEN unread_days = 0 THEN read_days
+                  ELSE min(read_days, unread_days) END AS days
+    FROM (SELECT id, retention_hold AS hold,
+                 coalesce(retain_read_days, (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainReadDays')) AS read_days,
+                 coalesce(retain_unread_days, (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainUnreadDays')) AS unread_days
+            FROM mailboxes)";
+
+fn shortest_retention(connection: &Connection) -> Result<Expire> {
+    let sql = format!("SELECT min(nullif(days, 0)), count(DISTINCT days), count(*) FROM ({RETENTION})");
+    let (days, kinds, mailboxes): (Option<u32>, i64, i64) =
+        connection.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    if mailboxes == 0 {
+        return site_retention(connection);
+    }
+    match (days, kinds) {
+        (Some(days), 1) => Ok(Expire::Days(days)),
+        (Some(days), _) => Ok(Expire::DaysUser(days)),
+        (None, _) => Ok(Expire::Never),
+    }
+}
+
+/// What a first mailbox would get.
+fn site_retention(connection: &Connection) -> Result<Expire> {
+    let sql = "SELECT coalesce(min(nullif(CAST(value AS INTEGER), 0)), 0) FROM settings WHERE name IN ('RetainReadDays', 'RetainUnreadDays')";
+    Ok(expire(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?))
+}
+
+fn expire(days: u32) -> Expire {
+    match days {
+        0 => Expire::Never,
+        days => Expire::Days(days),
+    }
+}
+
+fn mark(connection: &Connection, messages: &[MessageId]) -> Result<()> {
+    let mut update = connection.prepare_cached(
+        "UPDATE message SET read_at = CAST(strftime('%s', 'now') AS INTEGER)
+          WHERE mailbox_id = ?1 AND uid = ?2 AND body_id = ?3 AND read_at IS NULL",
+    )?;
+    for message in messages {
+        update.execute(params![message.mailbox.0, message.uid.0 as i64, message.body])?;
+    }
+    Ok(())
+}
