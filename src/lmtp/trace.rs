@@ -44,27 +44,32 @@ pub struct Origin<'a> {
     pub time: i64,
 }
 
-/// The header fields in front of a copy. Nobody's copy names another recipient.
-pub fn header(mail: &Mail, copy: &Copy, origin: &Origin<'_>) -> String {
-    let delivered = delivered_to(&copy.mailbox.name, &copy.recipient);
-    let original = if delivered.eq_ignore_ascii_case(&copy.recipient) {
-        String::new()
-    } else {
-        format!("X-Original-To: {}\r\n", path(&copy.recipient))
-    };
+/// The header fields in front of a copy. Nobody's copy names another recipient, so one that several
+/// mailboxes share (no `copy`) names none.
+pub fn header(mail: &Mail, copy: Option<&Copy>, origin: &Origin<'_>) -> String {
     // RFC 6531 section 4.3 names the second protocol.
     let with = if mail.smtputf8 { "UTF8LMTP" } else { "LMTP" };
+    let recipient = copy.map_or_else(String::new, |copy| format!("\r\n\tfor <{}>", path(&copy.recipient)));
     format!(
-        "Return-Path: <{}>\r\n{original}Delivered-To: {}\r\nReceived: from {} ({})\r\n\tby {} with {with} id {}\r\n\tfor <{}>; {}\r\n",
+        "Return-Path: <{}>\r\n{}Received: from {} ({})\r\n\tby {} with {with} id {}{recipient}; {}\r\n",
         path(&mail.sender),
-        path(&delivered),
+        copy.map_or_else(String::new, delivered),
         word(origin.client),
         origin.peer,
         word(origin.host),
         origin.id,
-        path(&copy.recipient),
         date::rfc5322(origin.time),
     )
+}
+
+/// Whose mailbox it is, and the recipient's address where that is another one.
+fn delivered(copy: &Copy) -> String {
+    let delivered = delivered_to(&copy.mailbox.name, &copy.recipient);
+    let mut lines = String::new();
+    if !delivered.eq_ignore_ascii_case(&copy.recipient) {
+        lines = format!("X-Original-To: {}\r\n", path(&copy.recipient));
+    }
+    lines + &format!("Delivered-To: {}\r\n", path(&delivered))
 }
 
 /// The mailbox as an address: its name, with the recipient's domain if it has none itself.
@@ -106,7 +111,7 @@ mod tests {
         let mailbox = Mailbox { id: MailboxId(1), name: mailbox.into() };
         let copy = Copy { mailbox, recipient: recipient.into() };
         let peer = Peer::Address("192.0.2.1".parse().unwrap());
-        header(&mail, &copy, &Origin { client, peer, host: "pop.example", id: "a1", time: 1_795_428_000 })
+        header(&mail, Some(&copy), &Origin { client, peer, host: "pop.example", id: "a1", time: 1_795_428_000 })
     }
 
     #[test]

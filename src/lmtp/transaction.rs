@@ -9,8 +9,6 @@ use crate::store::{Mailbox, MailboxId, Result, StoreError, Uid};
 
 /// Most recipients of one transaction; RFC 5321 section 4.5.3.1.8 wants 100 at least.
 pub const MOST_RECIPIENTS: usize = 200;
-/// Most copies of one transaction: an alias may lead to many mailboxes.
-const MOST_COPIES: usize = 400;
 
 /// One copy that is to be stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,7 +47,7 @@ impl Transaction {
 
     /// No recipient can be accepted any more.
     pub fn is_full(&self) -> bool {
-        self.recipients.len() >= MOST_RECIPIENTS || self.copies.len() >= MOST_COPIES
+        self.recipients.len() >= MOST_RECIPIENTS
     }
 
     /// Accepts a recipient that leads to these mailboxes.
