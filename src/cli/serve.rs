@@ -4,6 +4,7 @@ use super::exit::Error;
 use super::{Command, arguments, database};
 use crate::settings;
 use getopts::Matches;
+use std::io::Write;
 use std::path::PathBuf;
 
 pub(super) const COMMAND: Command = Command {

@@ -9,7 +9,7 @@ pub struct Top {
     /// Lines of the body still wanted.
     lines: u64,
     in_header: bool,
-    /// Octets of the current line so far, its LF aside: 0, 1 if it is just a CR, or more.
+    /// What the current line has so far; pieces may cut it anywhere.
     line: Begun,
 }
 

@@ -18,6 +18,8 @@ pub struct Context {
     pub extended_protection: ExtendedProtectionPolicy,
     /// NTLM is switched on (`EnableGSSAPIAndNTLMAuth`) and some user can use it (`users.ntlm`).
     pub ntlm: bool,
+    /// Everybody has a SCRAM verifier, so that a client that prefers SCRAM gets in with it.
+    pub scram: bool,
     /// Kerberos, if it is switched on and the keytab has loaded.
     pub kerberos: Option<gssapi::Kerberos>,
     /// Who checks bearer tokens, if they are switched on.
@@ -34,6 +36,7 @@ impl Default for Context {
             end_point: None,
             extended_protection: ExtendedProtectionPolicy::None,
             ntlm: false,
+            scram: false,
             kerberos: None,
             bearer: None,
             clock: system_clock,

@@ -161,10 +161,10 @@ pub const MECHANISMS: &[Row] = &[
     Row {
         name: "SCRAM-SHA-256-PLUS",
         exposure: Exposure::Proof,
-        offered: |context| context.end_point.is_some(),
+        offered: |context| context.scram && context.end_point.is_some(),
         start: scram::start_plus,
     },
-    Row { name: "SCRAM-SHA-256", exposure: Exposure::Proof, offered: always, start: scram::start },
+    Row { name: "SCRAM-SHA-256", exposure: Exposure::Proof, offered: |context| context.scram, start: scram::start },
     Row { name: "PLAIN", exposure: Exposure::Clear, offered: always, start: plain::start },
     Row { name: "OAUTHBEARER", exposure: Exposure::Clear, offered: bearer::offered, start: bearer::start_oauthbearer },
     Row { name: "XOAUTH2", exposure: Exposure::Clear, offered: bearer::offered, start: bearer::start_xoauth2 },

@@ -1,6 +1,7 @@
 //! What the start of the server needs of the machine: certificate files and file descriptors.
 
 use crate::cli::exit::{Code, Error};
+use crate::credential::{Credentials, KeyFile};
 use crate::settings::Settings;
 use crate::tls::{self, Acceptor};
 use log::{info, warn};
@@ -58,4 +59,13 @@ pub fn raise_limit(max_connections: usize) {
         ),
         Err(error) => warn!("the limit of open files cannot be raised: {error}"),
     }
+}
+
+/// The hasher, with a permit for each core, and the key file beside the database.
+///
+/// # Errors
+/// 70 where the system has no random numbers.
+pub fn credentials(db: &Path) -> Result<Credentials, Error> {
+    let permits = std::thread::available_parallelism().map_or(1, usize::from);
+    Credentials::new(permits, KeyFile::beside(db)).map_err(|error| Error::new(Code::Software, error.to_string()))
 }

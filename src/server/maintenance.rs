@@ -6,7 +6,8 @@ use crate::cli::serve::ServeOptions;
 use crate::credential::Credentials;
 use crate::settings::Settings;
 use crate::site::{Live, Site};
-use crate::store::Pending;
+use crate::sasl::Context;
+use crate::store::{Pending, Store};
 use crate::upkeep::{self, Hooks, SystemClock, Upkeep, Verifiers};
 use crossbeam_channel::Sender;
 use log::{error, info, warn};
@@ -60,6 +61,21 @@ fn verifiers(credentials: &Credentials, pending: &Pending) -> Result<Verifiers, 
     Ok(Verifiers { hash, others })
 }
 
+/// What new connections go by.
+///
+/// # Errors
+/// The database cannot be read.
+pub(super) fn live(store: &dyn Store, settings: &Settings) -> crate::store::Result<Live> {
+    let usable = store.usable()?;
+    let context = Context {
+        extended_protection: settings.extended_protection_policy,
+        ntlm: settings.enable_gssapi_and_ntlm_auth && usable.ntlm,
+        scram: usable.scram,
+        ..Context::default()
+    };
+    Ok(Live { settings: settings.clone(), expire: store.shortest_retention()?, context })
+}
+
 /// Carries what an administrator has changed to the sessions.
 struct Change {
     site: Arc<Site>,
@@ -74,12 +90,11 @@ impl Change {
     }
 
     fn apply(&mut self, settings: &Arc<Settings>) {
-        let expire = self.site.store.shortest_retention().unwrap_or_else(|error| {
-            warn!("retention cannot be read: {error}");
-            self.site.live().expire
-        });
         self.certificate(settings);
-        self.site.set_live(Live { settings: (**settings).clone(), expire });
+        match live(&*self.site.store, settings) {
+            Ok(live) => self.site.set_live(live),
+            Err(error) => warn!("what was changed cannot be read: {error}"),
+        }
     }
 
     fn certificate(&mut self, settings: &Settings) {

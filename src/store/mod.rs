@@ -302,6 +302,16 @@ pub enum Expire {
     DaysUser(u32),
 }
 
+/// Which verifiers there are, for what CAPA may offer: clients try the strongest mechanism first,
+/// unasked, and some give up when it fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usable {
+    /// Somebody who may log in has an NT hash.
+    pub ntlm: bool,
+    /// Everybody who may log in has a SCRAM verifier.
+    pub scram: bool,
+}
+
 /// The small batches of the maintenance thread.
 pub trait Upkeep: Send + Sync {
     /// A number that differs after anybody else changed the database (a shell, another process).
@@ -315,6 +325,9 @@ pub trait Upkeep: Send + Sync {
 
     /// What CAPA may promise the owner of this mailbox.
     fn retention(&self, mailbox: MailboxId) -> Result<Expire>;
+
+    /// Which verifiers there are.
+    fn usable(&self) -> Result<Usable>;
 
     /// Plain-text passwords that wait for their verifiers, at most `limit`.
     fn pending(&self, limit: usize) -> Result<Vec<Pending>>;

@@ -21,6 +21,7 @@
 mod accounts;
 mod check;
 mod connection;
+mod copy;
 mod fault;
 mod mail;
 mod migrate;
@@ -35,7 +36,7 @@ use super::{MessageId, Result};
 use readers::Readers;
 use snapshots::Snapshots;
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 use writer::Writer;
@@ -70,6 +71,7 @@ impl Options {
 
 /// A store in one SQLite database.
 pub struct Sqlite {
+    path: PathBuf,
     // In this order they are dropped: the readers must be gone when the writer truncates the log.
     readers: Readers,
     writer: Writer,
@@ -95,6 +97,7 @@ impl Sqlite {
         let (writer, readers) = (connection::writer(path, &options)?, options.reader_count());
         migrate::require_newest(&writer, path)?;
         Ok(Self {
+            path: path.to_owned(),
             readers: Readers::new(path, &options, readers)?,
             writer: Writer::start(writer, options.busy_timeout)?,
             snapshots: Mutex::new(Snapshots::new(options.snapshot_memory)),

@@ -3,7 +3,7 @@
 use super::writer::{Lane, truncate_log};
 use super::{Sqlite, lock, purge};
 use crate::credential::Secret;
-use crate::store::{Expire, MailboxId, MessageId, Pending, Result, StoreError, Upkeep, UserId};
+use crate::store::{Expire, MailboxId, MessageId, Pending, Result, StoreError, Upkeep, Usable, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Read marks in one transaction.
@@ -33,6 +33,13 @@ impl Upkeep for Sqlite {
             let mut select = connection.prepare_cached(&format!("SELECT days FROM ({RETENTION}) WHERE id = ?1"))?;
             let days = select.query_row([mailbox.0], |row| row.get(0)).optional()?;
             Ok(expire(days.ok_or(StoreError::NoSuchMailbox)?))
+        })
+    }
+
+    fn usable(&self) -> Result<Usable> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(USABLE)?;
+            Ok(select.query_row([], |row| Ok(Usable { ntlm: row.get(0)?, scram: row.get(1)? }))?)
         })
     }
 
@@ -98,6 +105,12 @@ impl Upkeep for Sqlite {
 const PENDING: &str = "SELECT id, name, password, ntlm FROM users
   WHERE password NOT GLOB '$argon2*' AND password NOT GLOB '$2b$*' AND password NOT GLOB '$6$*' AND password NOT GLOB '{[A-Za-z]*}*'
   ORDER BY id LIMIT ?1";
+
+/// A user without any password can log in by GSSAPI or a token only, and needs no verifier.
+const USABLE: &str = "
+  SELECT EXISTS (SELECT 1 FROM verifiers JOIN users ON id = user_id WHERE scheme = 'NT' AND pop_enabled),
+         NOT EXISTS (SELECT 1 FROM users WHERE pop_enabled AND password IS NOT NULL AND NOT EXISTS (
+           SELECT 1 FROM verifiers WHERE user_id = id AND scheme = 'SCRAM-SHA-256'))";
 
 /// Days that a mailbox keeps its messages at least, 0: for ever. The shorter of read and unread, because
 /// either may be what happens to a message (RFC 2449 section 6.7: the minimum).

@@ -1,0 +1,31 @@
+//! Copies of a database that is in use.
+
+use super::{Options, Sqlite, check, connection, migrate};
+use crate::store::{Result, StoreError};
+use std::path::Path;
+
+impl Sqlite {
+    /// Writes a consistent, compact copy to `target`, which must not exist. Deliveries go on.
+    ///
+    /// # Errors
+    /// The copy cannot be written; what there is of it is the caller's to remove.
+    pub fn backup(&self, target: &Path) -> Result<()> {
+        let Some(name) = target.to_str() else {
+            return Err(StoreError::Refused(format!("{}: the name is not UTF-8", target.display())));
+        };
+        // A connection of its own: this takes long, and the readers are for sessions.
+        let source = connection::writer(&self.path, &Options::default())?;
+        source.execute("VACUUM INTO ?1", [name]).map_err(|error| connection::named(target, error))?;
+        Ok(())
+    }
+
+    /// The faults of a copy that nobody else has open.
+    ///
+    /// # Errors
+    /// It is no database of this program.
+    pub fn verify_copy(copy: &Path) -> Result<Vec<String>> {
+        let opened = connection::writer(copy, &Options::default())?;
+        migrate::require_newest(&opened, copy)?;
+        check::faults(&opened)
+    }
+}
