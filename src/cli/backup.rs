@@ -37,10 +37,13 @@ fn backup(from: &Path, target: &Path) -> Result<(), Error> {
 
 /// The copy must be a sound database itself.
 fn verify(copy: &Path, target: &Path) -> Result<(), Error> {
-    let faults = Sqlite::verify_copy(copy).map_err(|error| Error::store(format_args!("backup to {target:?}"), &error))?;
+    let faults =
+        Sqlite::verify_copy(copy).map_err(|error| Error::store(format_args!("backup to {target:?}"), &error))?;
     match faults.first() {
         None => Ok(()),
-        Some(fault) => Err(Error::new(Code::Data, format!("the copy has faults, so {target:?} was not written: {fault}"))),
+        Some(fault) => {
+            Err(Error::new(Code::Data, format!("the copy has faults, so {target:?} was not written: {fault}")))
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Which database a command works on, and opening it.
 
 use super::exit::{Code, Error, code_of};
+use crate::settings::Settings;
 use crate::store::sqlite::{Options as StoreOptions, Sqlite};
 use crate::store::{StoreError, Upkeep};
-use crate::settings::Settings;
 use getopts::{Matches, Options};
 use std::ffi::OsString;
 use std::fs::File;

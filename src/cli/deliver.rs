@@ -26,7 +26,12 @@ pub(super) const COMMAND: Command = Command {
             database is locked). 65: the message is larger than MaxReceiveSize. 66: there is no database.\n\
             74: the disk is full or failed. 77: the database may not be opened.",
     options: |options| {
-        options.optopt("f", "sender", "envelope sender; puts a Return-Path line first (\"\" or \"<>\": none)", "SENDER");
+        options.optopt(
+            "f",
+            "sender",
+            "envelope sender; puts a Return-Path line first (\"\" or \"<>\": none)",
+            "SENDER",
+        );
     },
     run: |matches| {
         if matches.free.is_empty() {
@@ -59,7 +64,8 @@ fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(
     let envelope = Envelope { sender: sender.unwrap_or_default().to_owned(), ..Envelope::default() };
     let answers = upload.deliver(&to.mailboxes, &envelope);
     let answers = answers.map_err(|error| Error::store("the message was not stored", &error))?;
-    let refused = answers.iter().zip(&to.names).filter_map(|(answer, name)| Some((name.as_str(), answer.as_ref().err()?)));
+    let refused =
+        answers.iter().zip(&to.names).filter_map(|(answer, name)| Some((name.as_str(), answer.as_ref().err()?)));
     verdict(refused.collect(), to.mailboxes.len())
 }
 
@@ -102,7 +108,8 @@ impl Recipients {
         let (mut found, mut unknown) = (Self::default(), Vec::new());
         for recipient in recipients {
             let names = recipient_names(recipient, &settings.domains, &settings.recipient_delimiter);
-            let mailboxes = store.recipients(&names).map_err(|error| Error::store("cannot look recipients up", &error))?;
+            let mailboxes =
+                store.recipients(&names).map_err(|error| Error::store("cannot look recipients up", &error))?;
             if mailboxes.is_empty() {
                 unknown.push(format!("{recipient:?}"));
             }

@@ -31,7 +31,9 @@ fn set(path: &std::path::Path, user: &str, create: bool) -> Result<(), Error> {
     let password = password::read()?;
     let user = match known {
         Some(known) => known,
-        None => User { id: store.create_user(user).map_err(|error| failed(user, &error))?, name: user.into(), ntlm: false },
+        None => {
+            User { id: store.create_user(user).map_err(|error| failed(user, &error))?, name: user.into(), ntlm: false }
+        }
     };
     let credentials = credentials(KeyFile::beside(path))?;
     let made = credentials.verifiers_for(&user.name, user.id, &password, user.ntlm);

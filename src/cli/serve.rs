@@ -89,16 +89,14 @@ mod tests {
 
     #[test]
     fn options_may_be_repeated() {
-        let line = ["-d", "x.db", "-l", "127.0.0.1:0", "--listen", "[::1]:1110", "-s", "127.0.0.1:1995", "-m", "/run/l"];
+        let line =
+            ["-d", "x.db", "-l", "127.0.0.1:0", "--listen", "[::1]:1110", "-s", "127.0.0.1:1995", "-m", "/run/l"];
         let options = read(&[&line[..], &["--set", "Banner=a=b", "--set=maxcommandsize=40"]].concat()).unwrap();
         assert_eq!(options.db, PathBuf::from("x.db"));
         assert_eq!(options.listen, ["127.0.0.1:0", "[::1]:1110"]);
         assert_eq!(options.listen_tls, ["127.0.0.1:1995"]);
         assert_eq!(options.lmtp, ["/run/l"]);
-        assert_eq!(
-            options.overrides,
-            [("Banner".into(), "a=b".into()), ("maxcommandsize".into(), String::from("40"))]
-        );
+        assert_eq!(options.overrides, [("Banner".into(), "a=b".into()), ("maxcommandsize".into(), String::from("40"))]);
     }
 
     #[test]

@@ -199,11 +199,8 @@ impl<'a> Connection<'a> {
 
     fn resolve(&self, address: &str) -> Result<Vec<Mailbox>> {
         let settings = &self.live.settings;
-        let found = self.site.store.recipients(&recipient_names(
-            address,
-            &settings.domains,
-            &settings.recipient_delimiter,
-        ));
+        let found =
+            self.site.store.recipients(&recipient_names(address, &settings.domains, &settings.recipient_delimiter));
         if let Err(error) = &found {
             warn!("{}: recipient {address:?} cannot be looked up: {error}", self.source);
         }

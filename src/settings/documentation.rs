@@ -14,9 +14,9 @@ fn default(value: &str) -> String {
 
 #[test]
 fn the_settings_page_is_the_table() {
-    let wanted = SETTINGS.iter().map(|row| {
-        format!("| `{}` | {} | {} | {} |", row.name, default(row.default), row.kind.range(), row.meaning)
-    });
+    let wanted = SETTINGS
+        .iter()
+        .map(|row| format!("| `{}` | {} | {} | {} |", row.name, default(row.default), row.kind.range(), row.meaning));
     let wanted: Vec<String> = wanted.collect();
     assert_eq!(rows(include_str!("../../docs/settings.md")), wanted);
 }

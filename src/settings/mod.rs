@@ -4,11 +4,11 @@
 //! what the rest of the program works with. What must not be known here: where the texts come from (the
 //! table `settings`, the command line) and what acts on them.
 
+#[cfg(test)]
+mod documentation;
 mod kind;
 mod network;
 mod table;
-#[cfg(test)]
-mod documentation;
 #[cfg(test)]
 mod tests;
 

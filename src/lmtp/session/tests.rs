@@ -99,7 +99,8 @@ fn dialogue(text: &str) -> Player {
     let mut last = Player::new();
     for size in [1, 2, 3, 7, 4096] {
         let mut player = Player::new();
-        let sent: String = text.lines().filter_map(|line| line.trim_start().strip_prefix("C: ")).map(unescaped).collect();
+        let sent: String =
+            text.lines().filter_map(|line| line.trim_start().strip_prefix("C: ")).map(unescaped).collect();
         player.send(sent.as_bytes(), size);
         let expected: Vec<&str> = text.lines().filter_map(|line| line.trim_start().strip_prefix("S: ")).collect();
         let replies = player.replies();
