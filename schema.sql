@@ -1,4 +1,4 @@
--- The newest schema, made from migrations/ (PILLARBOX_BLESS=1 cargo test --lib schema_sql writes it).
+-- The newest schema, made from migrations/ by PILLARBOX_BLESS=1 cargo test --lib schema_sql.
 PRAGMA application_id = 1348628344;
 PRAGMA user_version = 1;
 
@@ -9,6 +9,41 @@ CREATE TABLE settings (
     typeof(value) = 'text' AND length(value) <= 4096 AND instr(value, char(0)) = 0
     AND value NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*')
 ) WITHOUT ROWID;
+INSERT INTO settings (name, value) VALUES ('AuthenticatedConnectionTimeout', '1800');
+INSERT INTO settings (name, value) VALUES ('Banner', 'The Pillarbox POP3 service is ready.');
+INSERT INTO settings (name, value) VALUES ('CertificateFile', '');
+INSERT INTO settings (name, value) VALUES ('Domains', '');
+INSERT INTO settings (name, value) VALUES ('EnableExactRFC822Size', '0');
+INSERT INTO settings (name, value) VALUES ('EnableGSSAPIAndNTLMAuth', '1');
+INSERT INTO settings (name, value) VALUES ('ExtendedProtectionPolicy', 'None');
+INSERT INTO settings (name, value) VALUES ('GssapiKeytab', '');
+INSERT INTO settings (name, value) VALUES ('GssapiRealms', '');
+INSERT INTO settings (name, value) VALUES ('IssueWarningQuota', '2039480320');
+INSERT INTO settings (name, value) VALUES ('LmtpBindings', '');
+INSERT INTO settings (name, value) VALUES ('LogFileLocation', '');
+INSERT INTO settings (name, value) VALUES ('LogFileRollOverSettings', 'Hourly');
+INSERT INTO settings (name, value) VALUES ('LogPerFileSizeQuota', '0');
+INSERT INTO settings (name, value) VALUES ('LoginType', 'SecureLogin');
+INSERT INTO settings (name, value) VALUES ('MaxCommandSize', '512');
+INSERT INTO settings (name, value) VALUES ('MaxConnectionFromSingleIP', '256');
+INSERT INTO settings (name, value) VALUES ('MaxConnections', '2000');
+INSERT INTO settings (name, value) VALUES ('MaxConnectionsPerUser', '16');
+INSERT INTO settings (name, value) VALUES ('MaxLoginDelay', '5');
+INSERT INTO settings (name, value) VALUES ('MaxReceiveSize', '104857600');
+INSERT INTO settings (name, value) VALUES ('MessageRetrievalSortOrder', 'Ascending');
+INSERT INTO settings (name, value) VALUES ('PreAuthenticatedConnectionTimeout', '60');
+INSERT INTO settings (name, value) VALUES ('PrivateKeyFile', '');
+INSERT INTO settings (name, value) VALUES ('ProhibitSendReceiveQuota', '2469396480');
+INSERT INTO settings (name, value) VALUES ('ProtocolLogEnabled', '0');
+INSERT INTO settings (name, value) VALUES ('ReaperInterval', '60');
+INSERT INTO settings (name, value) VALUES ('RecipientDelimiter', '+');
+INSERT INTO settings (name, value) VALUES ('RetainDeletedItemsDays', '14');
+INSERT INTO settings (name, value) VALUES ('RetainReadDays', '0');
+INSERT INTO settings (name, value) VALUES ('RetainUnreadDays', '0');
+INSERT INTO settings (name, value) VALUES ('SSLBindings', '0.0.0.0:995,[::]:995');
+INSERT INTO settings (name, value) VALUES ('Site', '');
+INSERT INTO settings (name, value) VALUES ('TrustedNetworks', '');
+INSERT INTO settings (name, value) VALUES ('UnencryptedOrTLSBindings', '0.0.0.0:110,[::]:110');
 
 CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings
 BEGIN
@@ -329,6 +364,7 @@ CREATE TABLE counters (
   next_body_id INTEGER NOT NULL CHECK (next_body_id BETWEEN 1 AND 2251799813685247),
   erased       INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+INSERT INTO counters (id, next_body_id) VALUES (1, 1);
 
 CREATE TRIGGER counters_no_insert BEFORE INSERT ON counters
 BEGIN SELECT RAISE(ABORT, 'counters: the row exists'); END;
@@ -621,40 +657,3 @@ BEGIN
       FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
   DELETE FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
 END;
-
-INSERT INTO settings (name, value) VALUES
-  ('AuthenticatedConnectionTimeout', '1800'),
-  ('Banner', 'The Pillarbox POP3 service is ready.'),
-  ('CertificateFile', ''),
-  ('Domains', ''),
-  ('EnableExactRFC822Size', '0'),
-  ('EnableGSSAPIAndNTLMAuth', '1'),
-  ('ExtendedProtectionPolicy', 'None'),
-  ('GssapiKeytab', ''),
-  ('GssapiRealms', ''),
-  ('IssueWarningQuota', '2039480320'),
-  ('LmtpBindings', ''),
-  ('LogFileLocation', ''),
-  ('LogFileRollOverSettings', 'Hourly'),
-  ('LoginType', 'SecureLogin'),
-  ('LogPerFileSizeQuota', '0'),
-  ('MaxCommandSize', '512'),
-  ('MaxConnectionFromSingleIP', '256'),
-  ('MaxConnections', '2000'),
-  ('MaxConnectionsPerUser', '16'),
-  ('MaxLoginDelay', '5'),
-  ('MaxReceiveSize', '104857600'),
-  ('MessageRetrievalSortOrder', 'Ascending'),
-  ('PreAuthenticatedConnectionTimeout', '60'),
-  ('PrivateKeyFile', ''),
-  ('ProhibitSendReceiveQuota', '2469396480'),
-  ('ProtocolLogEnabled', '0'),
-  ('ReaperInterval', '60'),
-  ('RecipientDelimiter', '+'),
-  ('RetainDeletedItemsDays', '14'),
-  ('RetainReadDays', '0'),
-  ('RetainUnreadDays', '0'),
-  ('Site', ''),
-  ('SSLBindings', '0.0.0.0:995,[::]:995'),
-  ('TrustedNetworks', ''),
-  ('UnencryptedOrTLSBindings', '0.0.0.0:110,[::]:110');

@@ -33,6 +33,11 @@
 //! | RFC 3206 AUTH and SYS codes | yes | [`pop3::reply`] |
 //! | RFC 4422 SASL | server side, no security layers | [`sasl`] |
 //! | RFC 4616 PLAIN | yes | [`sasl::plain`] |
+//! | RFC 4752 GSSAPI over RFC 4121 Kerberos V | yes, without security layers | [`sasl::gssapi`], [`gssapi`] |
+//! | RFC 5802, 7677 SCRAM-SHA-256, -PLUS | yes, `tls-server-end-point` only | [`sasl::scram`] |
+//! | RFC 7628 OAUTHBEARER, and XOAUTH2 | yes | [`sasl::bearer`] |
+//! | RFC 7519, 7515, 7517 tokens and keys | RS256 and ES256, checked offline | [`jwt`] |
+//! | [MS-NLMP] NTLM | version 2, authentication only | [`sasl::ntlm`] |
 //! | RFC 5034 AUTH | yes; lines up to 65,536 octets | [`pop3::authorization`] |
 //! | RFC 5929 `tls-server-end-point` | yes | [`tls`] |
 //! | RFC 8314 implicit TLS | yes | [`server`] |
@@ -45,6 +50,8 @@ pub mod cli;
 pub mod credential;
 pub mod date;
 pub mod dot;
+pub mod gssapi;
+pub mod jwt;
 pub mod limits;
 pub mod line;
 pub mod lmtp;

@@ -13,6 +13,7 @@
 
 mod acceptor;
 mod certificate;
+mod client;
 mod session;
 mod socket;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod tests;
 
 pub use acceptor::{Acceptor, TlsError};
 pub use certificate::self_signed;
+pub use client::Client;
 pub use session::Session;
 pub use socket::{Handle, Socket};
 
@@ -85,6 +87,15 @@ impl Stream {
     pub fn set_write_timeout(&mut self, timeout: Duration) {
         if let Some(socket) = self.socket_mut() {
             socket.write_within(timeout);
+        }
+    }
+
+    /// A second hold on the connection, with which somebody else can end it; none once it is over.
+    pub fn handle(&self) -> Option<Handle> {
+        match self {
+            Stream::Plain(socket) => Some(socket.handle()),
+            Stream::Tls(session) => Some(session.socket().handle()),
+            Stream::Ended => None,
         }
     }
 

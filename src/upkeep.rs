@@ -7,7 +7,7 @@
 
 use crate::credential::Secret;
 use crate::settings::Settings;
-use crate::store::{Expire, Pending, Result, Scheme, Store, UserId};
+use crate::store::{Expire, Pending, Result, Scheme, Store, Usable, UserId};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -65,13 +65,19 @@ pub struct Verifiers {
     pub others: Vec<(Scheme, Secret)>,
 }
 
+/// Computes a user's verifiers; an error is for the log.
+pub type MakeVerifiers = dyn Fn(&Pending) -> std::result::Result<Verifiers, String> + Send;
+
+/// Hears of settings.
+pub type Listener = dyn FnMut(&Arc<Settings>) + Send;
+
 /// What the rest of the program does for the maintenance.
 pub struct Hooks {
     /// Computes a user's verifiers; an error is for the log.
-    pub verifiers: Box<dyn Fn(&Pending) -> std::result::Result<Verifiers, String> + Send>,
-    /// Called with the settings at the first look, and whenever they or the shortest retention
-    /// ([`crate::store::Upkeep::shortest_retention`]) changed.
-    pub changed: Box<dyn FnMut(&Arc<Settings>) + Send>,
+    pub verifiers: Box<MakeVerifiers>,
+    /// Called with the settings at the first look, and whenever they or something else that CAPA shows
+    /// ([`crate::store::Upkeep::shortest_retention`], [`crate::store::Upkeep::usable`]) changed.
+    pub changed: Box<Listener>,
 }
 
 /// The maintenance of one store.
@@ -82,6 +88,8 @@ pub struct Upkeep {
     settings: Arc<Settings>,
     /// The shortest retention when we last looked.
     expire: Option<Expire>,
+    /// The verifiers there were when we last looked.
+    usable: Option<Usable>,
     /// The store's mark when we last looked; `None`: never.
     mark: Option<i64>,
     /// Users written since then may wait for their verifiers.
@@ -93,6 +101,7 @@ pub struct Upkeep {
     /// Pieces were freed, and the scrub after the last of them is still to come.
     freed: bool,
     passwords_due: Duration,
+    usable_due: Duration,
     marks_due: Duration,
     scrub_due: Duration,
     purge_due: Duration,
@@ -109,12 +118,14 @@ impl Upkeep {
             overrides,
             settings,
             expire: None,
+            usable: None,
             mark: None,
             passwords: true,
             hopeless: Vec::new(),
             residue: true,
             freed: false,
             passwords_due: Duration::ZERO,
+            usable_due: Duration::ZERO,
             marks_due: Duration::ZERO,
             scrub_due: Duration::ZERO,
             purge_due: Duration::ZERO,
@@ -147,6 +158,11 @@ impl Upkeep {
             self.passwords = !matches!(replaced, Ok(0));
             self.passwords_due = at + if replaced.is_err() { SECOND } else { Duration::ZERO };
             self.log_failure("replace plain-text passwords", at, replaced);
+        }
+        if at >= self.usable_due {
+            self.usable_due = at + SECOND;
+            let watched = self.watch_usable();
+            self.log_failure("look for verifiers", at, watched);
         }
         if at >= self.marks_due {
             self.marks_due = at + SECOND;
@@ -183,14 +199,25 @@ impl Upkeep {
 
     fn reload(&mut self) -> Result<()> {
         let expire = Some(self.store.shortest_retention()?);
+        let usable = Some(self.store.usable()?);
         let settings = self.read_settings()?;
         if settings != *self.settings {
             settings.warnings().iter().for_each(|warning| log::warn!("{warning}"));
-        } else if expire == self.expire {
+        } else if (expire, usable) == (self.expire, self.usable) {
             return Ok(());
         }
-        (self.settings, self.expire) = (Arc::new(settings), expire);
+        (self.settings, self.expire, self.usable) = (Arc::new(settings), expire, usable);
         (self.hooks.changed)(&self.settings);
+        Ok(())
+    }
+
+    /// Logins of this process make verifiers too, which does not count as a change by somebody else.
+    fn watch_usable(&mut self) -> Result<()> {
+        let usable = Some(self.store.usable()?);
+        if usable != self.usable {
+            self.usable = usable;
+            (self.hooks.changed)(&self.settings);
+        }
         Ok(())
     }
 

@@ -30,15 +30,14 @@ fn backup(from: &Path, target: &Path) -> Result<(), Error> {
     // As private as the database.
     umask(Mode::from_bits_truncate(0o077));
     let unfinished = Unfinished::beside(target);
-    store.backup(&unfinished.0).map_err(|error| Error::store(format_args!("backup to {target:?}"), &error))?;
+    store.backup(&unfinished.0).map_err(|error| Error::store("backup", &error))?;
     verify(&unfinished.0, target)?;
     unfinished.become_file(target).map_err(|error| failed(target, &error))
 }
 
 /// The copy must be a sound database itself.
 fn verify(copy: &Path, target: &Path) -> Result<(), Error> {
-    let faults =
-        Sqlite::verify_copy(copy).map_err(|error| Error::store(format_args!("backup to {target:?}"), &error))?;
+    let faults = Sqlite::verify_copy(copy).map_err(|error| Error::store("backup", &error))?;
     match faults.first() {
         None => Ok(()),
         Some(fault) => {
@@ -79,6 +78,11 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        // SQLite takes these away itself, unless it failed.
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let mut name = self.0.clone().into_os_string();
+            name.push(suffix);
+            let _ = fs::remove_file(name);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, print};
+use std::path::Path;
 
 pub(super) const COMMAND: Command = Command {
     name: "check",
@@ -12,7 +13,7 @@ pub(super) const COMMAND: Command = Command {
     run: |matches| {
         let [] = arguments(matches, "")?;
         let path = database::path(matches);
-        let faults = database::open(&path)?.check().map_err(|error| database::failed(&path, &error))?;
+        let faults = faults(&path)?;
         match faults.len() {
             0 => Ok(()),
             number => {
@@ -22,3 +23,9 @@ pub(super) const COMMAND: Command = Command {
         }
     },
 };
+
+fn faults(path: &Path) -> Result<Vec<String>, Error> {
+    let faults = database::open(path).and_then(|store| store.check().map_err(|error| database::failed(path, &error)));
+    // What SQLite cannot read at all is what this command looks for.
+    faults.map_err(|error| if error.code == Code::Software { Error { code: Code::Data, ..error } } else { error })
+}

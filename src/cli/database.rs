@@ -37,7 +37,10 @@ pub fn open(path: &Path) -> Result<Sqlite, Error> {
 }
 
 /// Whether the file can be opened, in words that SQLite's own error has not.
-fn readable(path: &Path) -> Result<(), Error> {
+///
+/// # Errors
+/// As [`open`].
+pub fn readable(path: &Path) -> Result<(), Error> {
     match File::options().read(true).write(true).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

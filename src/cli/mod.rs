@@ -5,7 +5,7 @@
 
 mod backup;
 mod check;
-mod database;
+pub mod database;
 mod deliver;
 pub mod exit;
 mod hash;

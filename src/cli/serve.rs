@@ -22,6 +22,7 @@ pub(super) const COMMAND: Command = Command {
     },
     run: |matches| {
         let options = options(matches)?;
+        database::readable(&options.db)?;
         start_log();
         crate::server::run(options)
     },

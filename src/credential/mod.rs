@@ -1,5 +1,261 @@
 //! Passwords and what is made of them.
+//!
+//! [`Credentials`] is what other rooms use: it makes every verifier of a password, compares a
+//! password with whatever `users.password` holds, opens stored verifiers and invents false ones.
+//! What must not be known here: who may log in where (see `authenticator`), how verifiers are kept
+//! (see `store`), and the exchanges they are used in (see `sasl`).
+//!
+//! Passwords are octets: stored and presented ones are compared as given, without any Unicode
+//! preparation, as POP3 clients send them in either form and an administrator writes them in one.
+//! Only SCRAM prepares them, because there the client does (see `scram`).
 
+mod argon2;
+mod cache;
+mod hmac;
+mod imported;
+mod keyfile;
+mod nthash;
+pub mod scram;
+mod seal;
 mod secret;
+mod stored;
 
+pub use argon2::{Hasher, Verdict};
+pub use hmac::{Key, hmac_sha256};
+pub use keyfile::KeyFile;
+pub use nthash::nt_hash;
 pub use secret::Secret;
+pub use stored::{Stored, classify};
+
+use crate::store::{Scheme, UserId};
+use cache::Cache;
+use std::fmt;
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// After this time without a login the memory for hashes is given back.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Why a verifier could not be made or had.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CredentialError {
+    /// Too many hashes are being computed already: try again later.
+    Busy,
+    /// The system gives no random numbers.
+    Random(String),
+    /// The key file cannot be made or read; the text names it.
+    KeyFile(String),
+    /// Anything else; the text is for the log.
+    Internal(String),
+}
+
+impl fmt::Display for CredentialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => f.write_str("too many passwords are being hashed at the moment"),
+            Self::Random(text) => write!(f, "no random numbers: {text}"),
+            Self::KeyFile(text) | Self::Internal(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for CredentialError {}
+
+/// Random octets of the system's generator.
+fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, CredentialError> {
+    let mut octets = Zeroizing::new([0; N]);
+    getrandom::fill(&mut *octets).map_err(|error| CredentialError::Random(error.to_string()))?;
+    Ok(octets)
+}
+
+/// Everything that is done with passwords.
+pub struct Credentials {
+    hasher: Hasher,
+    cache: Cache,
+    keys: KeyFile,
+}
+
+impl Credentials {
+    /// `permits`: how many hashes may be computed at the same time; as many as cores is good.
+    ///
+    /// # Errors
+    /// [`CredentialError::Random`].
+    pub fn new(permits: usize, keys: KeyFile) -> Result<Self, CredentialError> {
+        Ok(Self { hasher: Hasher::new(permits), cache: Cache::new(random()?), keys })
+    }
+
+    /// The PHC string of a password, for `users.password`.
+    ///
+    /// # Errors
+    /// [`CredentialError::Busy`] or [`CredentialError::Random`].
+    pub fn hash(&self, password: &Secret) -> Result<Secret, CredentialError> {
+        self.hasher.hash(password)
+    }
+
+    /// Everything to store for a user's password: the PHC string, and a verifier for each scheme
+    /// (the NT hash only where `ntlm`, `users.ntlm`, is 1). `name` is the user's as stored.
+    ///
+    /// # Errors
+    /// Any [`CredentialError`].
+    pub fn verifiers_for(
+        &self,
+        name: &str,
+        user: UserId,
+        password: &Secret,
+        ntlm: bool,
+    ) -> Result<(Secret, Vec<(Scheme, Secret)>), CredentialError> {
+        let mut verifiers = Vec::new();
+        for scheme in wanted(ntlm) {
+            verifiers.extend(self.verifier_for(*scheme, name, user, password)?.map(|verifier| (*scheme, verifier)));
+        }
+        Ok((self.hash(password)?, verifiers))
+    }
+
+    /// One verifier in its stored form; none if this password has none of this kind.
+    ///
+    /// # Errors
+    /// [`CredentialError::Random`] or [`CredentialError::KeyFile`].
+    pub fn verifier_for(
+        &self,
+        scheme: Scheme,
+        name: &str,
+        user: UserId,
+        password: &Secret,
+    ) -> Result<Option<Secret>, CredentialError> {
+        match scheme {
+            Scheme::ScramSha256 => {
+                let keys = scram::Keys::derive(password, &self.salt(name)?, scram::ITERATIONS);
+                Ok(Some(keys.encode()))
+            }
+            Scheme::NtHash => {
+                let key = self.sealing_key()?;
+                nt_hash(password).map(|hash| seal::seal(&key, user, &hash)).transpose()
+            }
+        }
+    }
+
+    /// Whether `presented` is the password of this `users.password`, whatever that holds. Without
+    /// one (no such user, no password), and where nothing can match, it takes as long as with a hash of
+    /// ours. An empty password is never right.
+    pub fn verify(&self, presented: &Secret, stored: Option<&Secret>) -> Verdict {
+        let Some(stored) = stored.filter(|_| !presented.is_empty()) else {
+            return self.hasher.verify_nobody(presented);
+        };
+        let verdict = match classify(stored.expose()) {
+            Stored::Plain(password) => {
+                let right = Secret::from(password) == *presented;
+                return self.in_usual_time(presented, Verdict::from(right));
+            }
+            Stored::Argon2(phc) => self.hasher.verify(presented, phc),
+            Stored::Bcrypt(hash) => self.under_permit(|| imported::verify_bcrypt(presented, hash)),
+            Stored::Sha512Crypt(hash) => self.under_permit(|| imported::verify_sha512_crypt(presented, hash)),
+            Stored::Malformed => Verdict::Malformed,
+        };
+        if verdict == Verdict::Malformed { self.in_usual_time(presented, verdict) } else { verdict }
+    }
+
+    fn in_usual_time(&self, presented: &Secret, verdict: Verdict) -> Verdict {
+        match self.hasher.verify_nobody(presented) {
+            Verdict::Busy => Verdict::Busy,
+            _ => verdict,
+        }
+    }
+
+    fn under_permit(&self, verify: impl FnOnce() -> Verdict) -> Verdict {
+        self.hasher.permit().map_or(Verdict::Busy, |_permit| verify())
+    }
+
+    /// Whether this password was found right for this stored value in the last five minutes.
+    pub fn is_remembered(&self, user: UserId, stored: &Secret, password: &Secret) -> bool {
+        self.cache.contains(user, stored, password, Instant::now())
+    }
+
+    /// Remembers a [`Verdict::Right`] of [`Credentials::verify`].
+    pub fn remember(&self, user: UserId, stored: &Secret, password: &Secret) {
+        self.cache.insert(user, stored, password, Instant::now());
+    }
+
+    /// Forgets every remembered password.
+    pub fn forget(&self) {
+        self.cache.clear();
+    }
+
+    /// Drops what is remembered too long and memory not needed now; to be called every few seconds.
+    pub fn tidy(&self) {
+        self.cache.expire(Instant::now());
+        self.hasher.release_memory(IDLE);
+    }
+
+    /// SCRAM keys that no password has, the same for the same name at each start. They cannot be told
+    /// from those of a user of that name (RFC 5802 section 5.1 does not say what to do; a new salt each
+    /// time would tell who exists).
+    ///
+    /// # Errors
+    /// [`CredentialError::KeyFile`].
+    pub fn false_scram(&self, name: &str) -> Result<scram::Keys, CredentialError> {
+        let key = self.keys.key("false SCRAM keys")?;
+        let made = |what: &[u8]| Secret::new(hmac_sha256(&key, &[what, &folded(name)]).to_vec());
+        Ok(scram::Keys {
+            salt: self.salt(name)?,
+            iterations: scram::ITERATIONS,
+            stored_key: made(b"StoredKey "),
+            server_key: made(b"ServerKey "),
+        })
+    }
+
+    /// An NT hash that no password has, the same for the same name at each start.
+    ///
+    /// # Errors
+    /// [`CredentialError::KeyFile`].
+    pub fn false_nt_hash(&self, name: &str) -> Result<Secret, CredentialError> {
+        let key = self.keys.key("false NT hashes")?;
+        Ok(Secret::from(&hmac_sha256(&key, &[&folded(name)])[..nthash::LENGTH]))
+    }
+
+    /// Opens a stored [`Scheme::NtHash`]; none if it was not sealed here for this user.
+    ///
+    /// # Errors
+    /// [`CredentialError::KeyFile`].
+    pub fn open_nt_hash(&self, user: UserId, sealed: &Secret) -> Result<Option<Secret>, CredentialError> {
+        let hash = seal::open(&self.sealing_key()?, user, sealed);
+        Ok(hash.filter(|hash| hash.expose().len() == nthash::LENGTH))
+    }
+
+    fn sealing_key(&self) -> Result<Key, CredentialError> {
+        self.keys.key("sealed NT hashes")
+    }
+
+    /// The SCRAM salt of a name, of a user or of nobody: nobody outside can foresee it, each name has
+    /// another one, and it does not move when a user is made or changes the password.
+    fn salt(&self, name: &str) -> Result<Vec<u8>, CredentialError> {
+        let key = self.keys.key("SCRAM salts")?;
+        Ok(hmac_sha256(&key, &[&folded(name)])[..scram::SALT].to_vec())
+    }
+}
+
+/// Names compare in ASCII without case (interface.md §2).
+fn folded(name: &str) -> Vec<u8> {
+    name.to_ascii_lowercase().into_bytes()
+}
+
+/// The verifiers that a user with this `users.ntlm` should have beside the password.
+pub fn wanted(ntlm: bool) -> &'static [Scheme] {
+    if ntlm { &[Scheme::ScramSha256, Scheme::NtHash] } else { &[Scheme::ScramSha256] }
+}
+
+/// The password itself, where a value of `users.password` is no hash (`{PLAIN}…` counts as none).
+pub fn plain_text(stored: &Secret) -> Option<Secret> {
+    match classify(stored.expose()) {
+        Stored::Plain(password) if !password.is_empty() => Some(Secret::from(password)),
+        _ => None,
+    }
+}
+
+/// Whether a value of `users.password` is what [`Credentials::hash`] makes today; if not, it is
+/// replaced at the next login.
+pub fn is_current(stored: &Secret) -> bool {
+    stored.expose_str().is_some_and(argon2::is_current)
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,23 +6,37 @@ use crate::credential::Secret;
 /// Longest authorization identity, authentication identity and password, octets (RFC 4616 section 2).
 const LONGEST: usize = 255;
 
-struct Plain;
+enum Plain {
+    Message,
+    Password,
+    Over,
+}
 
 /// Starts an exchange.
 pub fn start(_: &Context) -> Box<dyn Mechanism> {
-    Box::new(Plain)
+    Box::new(Plain::Message)
 }
 
 impl Mechanism for Plain {
     fn step(&mut self, message: &[u8]) -> Outcome {
-        match parse(message) {
-            Ok((who, password)) => Outcome::Ask(Query::Password { who, candidates: vec![password] }),
+        let parsed = match std::mem::replace(self, Self::Over) {
+            Self::Message => parse(message),
+            Self::Password | Self::Over => Err("PLAIN exchange is over"),
+        };
+        match parsed {
+            Ok((who, password)) => {
+                *self = Self::Password;
+                Outcome::Ask(Query::Password { who, candidates: vec![password] })
+            }
             Err(what) => Outcome::Failed(Failure::Malformed(what)),
         }
     }
 
     fn answer(&mut self, answer: Answer) -> Outcome {
-        answer.into()
+        match std::mem::replace(self, Self::Over) {
+            Self::Password => answer.into(),
+            Self::Message | Self::Over => Outcome::Failed(Failure::Unavailable),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// A running accept loop.
 pub struct Loop {
     listener: Arc<Listener>,
+    closed: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
@@ -32,18 +34,19 @@ impl Loop {
     /// # Errors
     /// The thread cannot be made.
     pub fn start(listener: Listener, site: Arc<Site>, workers: Arc<Workers>) -> io::Result<Self> {
-        let listener = Arc::new(listener);
+        let (listener, closed) = (Arc::new(listener), Arc::new(AtomicBool::new(false)));
         let name = format!("accept {}", listener.address);
         let work = {
-            let listener = listener.clone();
-            move || run(&listener, &site, &workers)
+            let (listener, closed) = (listener.clone(), closed.clone());
+            move || run(&listener, &closed, &site, &workers)
         };
         let thread = std::thread::Builder::new().name(name).spawn(work)?;
-        Ok(Self { listener, thread })
+        Ok(Self { listener, closed, thread })
     }
 
     /// No connection is accepted after this.
     pub fn stop(self) {
+        self.closed.store(true, Ordering::SeqCst);
         // On Linux this wakes an accept that waits, with EINVAL.
         let _ = shutdown(self.listener.door.as_raw_fd(), Shutdown::Both);
         if self.thread.join().is_err() {
@@ -52,8 +55,8 @@ impl Loop {
     }
 }
 
-fn run(listener: &Listener, site: &Arc<Site>, workers: &Arc<Workers>) {
-    while !site.registry.is_stopping() {
+fn run(listener: &Listener, closed: &AtomicBool, site: &Arc<Site>, workers: &Arc<Workers>) {
+    while !closed.load(Ordering::SeqCst) {
         match listener.door.accept() {
             Ok(visitor) => match (listener.service, visitor.peer()) {
                 (Service::Pop3 | Service::Pop3s, Some(peer)) => {
@@ -61,7 +64,7 @@ fn run(listener: &Listener, site: &Arc<Site>, workers: &Arc<Workers>) {
                 }
                 _ => hand_over_lmtp(visitor, site, workers),
             },
-            Err(_) if site.registry.is_stopping() => return,
+            Err(_) if closed.load(Ordering::SeqCst) => return,
             Err(error) if transient(&error) => {}
             Err(error) => {
                 warn!("{} listener {}: accept: {error}", listener.service, listener.address);

@@ -17,7 +17,6 @@ mod workers;
 use crate::authenticator::Authenticator;
 use crate::cli::exit::{Code, Error};
 use crate::cli::serve::ServeOptions;
-use crate::credential::Credentials;
 use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
 use crate::site::Site;

@@ -43,7 +43,6 @@ impl Session {
         let cipher = ssl.current_cipher().map_or("no cipher", |cipher| cipher.name());
         format!("{} {cipher}", ssl.version_str())
     }
-
     pub(super) fn socket(&self) -> &Socket {
         self.stream.get_ref()
     }

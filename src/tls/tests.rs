@@ -67,9 +67,9 @@ fn connect(tcp: TcpStream, version: SslVersion) -> Result<SslStream<TcpStream>, 
 
 /// A session, with the client's end of it.
 fn session(acceptor: &Acceptor, version: SslVersion) -> (SslStream<TcpStream>, Stream) {
-    let (tcp, stream) = plain();
+    let (tcp, mut stream) = plain();
     let client = thread::spawn(move || connect(tcp, version));
-    let stream = stream.upgrade(acceptor, soon()).unwrap();
+    stream.upgrade(acceptor, soon()).unwrap();
     (client.join().unwrap().unwrap(), stream)
 }
 
@@ -106,7 +106,7 @@ fn octets_pass_in_clear_and_under_both_versions() {
 fn old_versions_are_refused() {
     let acceptor = files().acceptor();
     for version in [SslVersion::TLS1, SslVersion::TLS1_1] {
-        let (tcp, stream) = plain();
+        let (tcp, mut stream) = plain();
         let client = thread::spawn(move || connect(tcp, version).is_err());
         let error = stream.upgrade(&acceptor, soon()).err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
@@ -117,12 +117,12 @@ fn old_versions_are_refused() {
 #[test]
 fn what_is_no_tls_is_refused_with_one_line() {
     let acceptor = files().acceptor();
-    let (mut client, stream) = plain();
+    let (mut client, mut stream) = plain();
     client.write_all(b"USER alice\r\nPASS secret\r\nSTAT\r\n").unwrap();
     let error = stream.upgrade(&acceptor, soon()).err().unwrap();
     assert_eq!((error.kind(), error.to_string().lines().count()), (io::ErrorKind::InvalidData, 1));
 
-    let (client, stream) = plain();
+    let (client, mut stream) = plain();
     drop(client);
     let error = stream.upgrade(&acceptor, soon()).err().unwrap();
     assert!(matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset), "{error:?}");
@@ -131,7 +131,7 @@ fn what_is_no_tls_is_refused_with_one_line() {
 #[test]
 fn no_session_within_a_session() {
     let acceptor = files().acceptor();
-    let (_client, stream) = session(&acceptor, SslVersion::TLS1_3);
+    let (_client, mut stream) = session(&acceptor, SslVersion::TLS1_3);
     assert_eq!(stream.upgrade(&acceptor, soon()).err().unwrap().kind(), io::ErrorKind::InvalidInput);
 }
 
@@ -140,12 +140,12 @@ fn no_session_within_a_session() {
 #[test]
 fn handshake_ends_at_its_deadline() {
     let acceptor = files().acceptor();
-    let (silent, stream) = plain();
+    let (silent, mut stream) = plain();
     let deadline = Instant::now() + Duration::from_millis(150);
     assert_eq!(stream.upgrade(&acceptor, deadline).err().unwrap().kind(), io::ErrorKind::TimedOut);
     drop(silent);
 
-    let (mut client, stream) = plain();
+    let (mut client, mut stream) = plain();
     let drip = thread::spawn(move || {
         // The header of a record of 16,384 octets that never gets complete.
         client.write_all(&[22, 3, 1, 64, 0, 1, 0, 63, 252, 3, 3]).unwrap();
@@ -191,7 +191,7 @@ fn a_dripping_line_times_out() {
     let mut reader = LineReader::new();
     let line = reader.next(&mut stream, usize::MAX, Duration::from_millis(150));
     assert!(matches!(line, Line::TimedOut), "{line:?}");
-    stream.handle().shutdown();
+    stream.handle().unwrap().shutdown();
     drip.join().unwrap();
 }
 
@@ -241,7 +241,7 @@ fn goodbye_is_clean() {
     }
     let (mut client, mut stream) = plain();
     client.write_all(b"QUIT\r\nNOOP\r\n").unwrap();
-    let held = stream.handle();
+    let held = stream.handle().unwrap();
     stream.read_by(soon());
     stream.read_exact(&mut [0; 2]).unwrap();
     stream.write_all(b"+OK\r\n").unwrap();
@@ -256,14 +256,14 @@ fn goodbye_is_clean() {
 fn a_handle_ends_a_waiting_read() {
     let acceptor = files().acceptor();
     let (client, mut stream) = plain();
-    let handle = stream.handle();
+    let handle = stream.handle().unwrap();
     let worker = thread::spawn(move || read_some(&mut stream));
     handle.shutdown();
     assert_eq!(worker.join().unwrap().unwrap(), b"");
     drop(client);
 
     let (client, mut stream) = session(&acceptor, SslVersion::TLS1_3);
-    let handle = stream.handle();
+    let handle = stream.handle().unwrap();
     let worker = thread::spawn(move || read_some(&mut stream));
     handle.shutdown();
     assert_eq!(worker.join().unwrap().unwrap(), b"");
@@ -279,7 +279,7 @@ fn local_sockets_work_the_same() {
     stream.read_by(Instant::now());
     assert_eq!(stream.read(&mut [0; 1]).unwrap_err().kind(), io::ErrorKind::TimedOut);
     assert_eq!(stream.write_vectored(&[IoSlice::new(b"250-"), IoSlice::new(b"x\r\n")]).unwrap(), 7);
-    stream.handle().shutdown();
+    stream.handle().unwrap().shutdown();
     assert_eq!(read_some(&mut stream).unwrap(), b"");
     let mut answer = Vec::new();
     client.read_to_end(&mut answer).unwrap();
@@ -301,7 +301,8 @@ fn a_ticket_resumes_a_session() {
         .unwrap();
     for _ in 0..6 {
         let socket = Socket::tcp(listener.accept().unwrap().0);
-        let mut stream = Stream::Plain(socket).upgrade(&acceptor, soon()).unwrap();
+        let mut stream = Stream::Plain(socket);
+        stream.upgrade(&acceptor, soon()).unwrap();
         assert_eq!(read_some(&mut stream).unwrap(), b"");
     }
     let mut report = String::new();

@@ -17,6 +17,7 @@ struct Script {
     purges: Mutex<VecDeque<Result<usize>>>,
     broken: Mutex<bool>,
     expire: Mutex<Expire>,
+    usable: Mutex<Usable>,
 }
 
 impl Script {
@@ -114,6 +115,9 @@ impl crate::store::Upkeep for Script {
     fn retention(&self, _: MailboxId) -> Result<Expire> {
         elsewhere()
     }
+    fn usable(&self) -> Result<Usable> {
+        Ok(*self.usable.lock().unwrap())
+    }
     fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
         if *self.broken.lock().unwrap() {
             return Err(StoreError::Busy("locked".into()));
@@ -182,8 +186,11 @@ fn changed_settings_are_handed_on_once_and_overrides_stay_above_them() {
     *script.expire.lock().unwrap() = Expire::Days(7);
     *script.mark.lock().unwrap() += 1;
     upkeep.round(at(1500));
+    script.usable.lock().unwrap().ntlm = true;
     upkeep.round(at(2000));
-    assert_eq!(*seen.lock().unwrap(), [(2000, 40), (7, 40), (7, 40)], "at first, new settings, new retention");
+    upkeep.round(at(3000));
+    let told = [(2000, 40), (7, 40), (7, 40), (7, 40)];
+    assert_eq!(*seen.lock().unwrap(), told, "at first, new settings, new retention, new verifiers");
 }
 
 #[test]

@@ -20,8 +20,7 @@ trait Peer {
 }
 
 const GREETING: &[u8] = b"+OK The Pillarbox POP3 service is ready.";
-const LOGIN: [(&[u8], &[u8]); 2] =
-    [(b"USER alice", b"+OK"), (b"PASS se cret", b"+OK User successfully logged on.")];
+const LOGIN: [(&[u8], &[u8]); 2] = [(b"USER alice", b"+OK"), (b"PASS se cret", b"+OK User successfully logged on.")];
 
 fn play(script: &Script, peer: &mut dyn Peer) {
     let mut connected = false;

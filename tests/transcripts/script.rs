@@ -63,9 +63,10 @@ fn line(text: &str) -> Option<Line> {
         "login" => Line::Login,
         "EOF" => Line::Eof,
         "DROP" => Line::Drop,
-        _ => rest("C:").map(Line::Client).or_else(|| rest("S:").map(Line::Server)).or_else(|| {
-            rest("S~").map(Line::ServerBegins)
-        })?,
+        _ => rest("C:")
+            .map(Line::Client)
+            .or_else(|| rest("S:").map(Line::Server))
+            .or_else(|| rest("S~").map(Line::ServerBegins))?,
     })
 }
 

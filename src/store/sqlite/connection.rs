@@ -26,8 +26,12 @@ pub fn reader(path: &Path, options: &Options) -> Result<Connection> {
 }
 
 fn existing(path: &Path, options: &Options) -> Result<Connection> {
-    if !path.exists() {
-        return Err(StoreError::Refused(format!("{}: no such database; `pillarbox init` makes it", path.display())));
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(StoreError::Refused(format!("{}: no such database; run pillarbox init", path.display())));
+        }
+        Err(error) => return Err(StoreError::Io(format!("{}: {error}", path.display()))),
+        Ok(_) => {}
     }
     let connection = Connection::open_with_flags(path, flags()).map_err(|error| named(path, error))?;
     prepare(&connection, options).map_err(|error| named(path, error))?;

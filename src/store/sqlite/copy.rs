@@ -2,6 +2,7 @@
 
 use super::{Options, Sqlite, check, connection, migrate};
 use crate::store::{Result, StoreError};
+use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
 impl Sqlite {
@@ -16,7 +17,7 @@ impl Sqlite {
         // A connection of its own: this takes long, and the readers are for sessions.
         let source = connection::writer(&self.path, &Options::default())?;
         source.execute("VACUUM INTO ?1", [name]).map_err(|error| connection::named(target, error))?;
-        Ok(())
+        keep_log_mode(target).map_err(|error| connection::named(target, error))
     }
 
     /// The faults of a copy that nobody else has open.
@@ -28,4 +29,10 @@ impl Sqlite {
         migrate::require_newest(&opened, copy)?;
         check::faults(&opened)
     }
+}
+
+/// A copy starts with a rollback journal; the mode is part of a database, and ours is WAL. Closing takes the log away.
+fn keep_log_mode(copy: &Path) -> rusqlite::Result<()> {
+    let copy = Connection::open_with_flags(copy, connection::flags() | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
+    copy.pragma_update(None, "journal_mode", "WAL")
 }

@@ -12,7 +12,7 @@ impl From<Error> for StoreError {
             ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen => {
                 Self::Io(text)
             }
-            ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => Self::Internal(text),
+            ErrorCode::NotADatabase => Self::Refused(text),
             ErrorCode::ConstraintViolation => refused(&text),
             _ => Self::Internal(text),
         }

@@ -1,0 +1,125 @@
+//! What an administrator does to the other engine with SQL. Unknown names are no error, as in an
+//! UPDATE that matches no row.
+
+use super::{Memory, State, User, now};
+use crate::credential::Secret;
+use crate::store::{MailboxId, Scheme};
+
+/// Seconds that octets stay after their mailbox went.
+const IN_USE: i64 = 3600;
+
+impl Memory {
+    /// Sets one of `settings`.
+    pub fn set(&self, name: &str, value: &str) {
+        self.change(|state| {
+            state.settings.insert(name.to_owned(), value.to_owned());
+        });
+    }
+
+    /// Writes `users.password`, plain text or a hash; every verifier made from the old one goes.
+    pub fn write_password(&self, user: &str, password: &str) {
+        self.change_user(user, |user| {
+            user.password = Some(Secret::from(password));
+            user.verifiers.clear();
+        });
+    }
+
+    /// Writes `users.pop_enabled`.
+    pub fn enable_pop(&self, user: &str, enabled: bool) {
+        self.change_user(user, |user| user.pop_enabled = enabled);
+    }
+
+    /// Writes `users.ntlm`.
+    pub fn enable_ntlm(&self, user: &str, enabled: bool) {
+        self.change_user(user, |user| {
+            user.ntlm = enabled;
+            if !enabled {
+                user.verifiers.remove(&Scheme::NtHash);
+            }
+        });
+    }
+
+    /// Writes `mailboxes.prohibit_send_receive_quota`, octets.
+    pub fn set_quota(&self, mailbox: &str, quota: Option<u64>) {
+        self.change_mailbox(mailbox, |mailbox| mailbox.quota = quota);
+    }
+
+    /// Writes `mailboxes.retain_read_days`, `retain_unread_days` and `retention_hold`.
+    pub fn set_retention(&self, mailbox: &str, read: Option<u32>, unread: Option<u32>, hold: bool) {
+        self.change_mailbox(mailbox, |mailbox| {
+            (mailbox.retain_read, mailbox.retain_unread, mailbox.hold) = (read, unread, hold);
+        });
+    }
+
+    /// Writes `mailboxes.site`.
+    pub fn set_site(&self, mailbox: &str, site: Option<&str>) {
+        self.change_mailbox(mailbox, |mailbox| mailbox.site = site.map(str::to_owned));
+    }
+
+    /// Makes a mailbox without a user.
+    pub fn add_mailbox(&self, name: &str) {
+        self.change(|state| {
+            state.add_mailbox(name);
+        });
+    }
+
+    /// Adds a row to `aliases`.
+    pub fn add_alias(&self, address: &str, mailbox: &str) {
+        self.change(|state| state.aliases.push((address.to_ascii_lowercase(), mailbox.to_ascii_lowercase())));
+    }
+
+    /// Adds a row to `delegates`.
+    pub fn add_delegate(&self, delegate: &str, principal: &str) {
+        let row = (delegate.to_ascii_lowercase(), principal.to_ascii_lowercase());
+        self.change(|state| {
+            state.delegates.insert(row);
+        });
+    }
+
+    /// Deletes a user with the mailbox, its messages and everything that leads to it.
+    pub fn delete_user(&self, name: &str) {
+        self.change(|state| {
+            state.users.retain(|_, user| !user.name.eq_ignore_ascii_case(name));
+            if let Some((id, _)) = state.mailbox_named(name) {
+                state.remove_mailbox(id);
+            }
+            state.aliases.retain(|(_, mailbox)| !mailbox.eq_ignore_ascii_case(name));
+            let gone = name.to_ascii_lowercase();
+            state.delegates.retain(|(delegate, principal)| *delegate != gone && *principal != gone);
+        });
+    }
+
+    fn change_user(&self, name: &str, change: impl FnOnce(&mut User)) {
+        self.change(|state| {
+            let id = state.user_named(name).map(|(id, _)| id);
+            if let Some(user) = id.and_then(|id| state.users.get_mut(&id)) {
+                change(user);
+            }
+        });
+    }
+
+    fn change_mailbox(&self, name: &str, change: impl FnOnce(&mut super::Mailbox)) {
+        self.change(|state| {
+            let id = state.mailbox_named(name).map(|(id, _)| id);
+            if let Some(mailbox) = id.and_then(|id| state.mailboxes.get_mut(&id)) {
+                change(mailbox);
+            }
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        state.changes += 1;
+        change(&mut state);
+    }
+}
+
+impl State {
+    fn remove_mailbox(&mut self, id: MailboxId) {
+        if let Some(gone) = self.mailboxes.remove(&id) {
+            let deleted = gone.deleted.into_values().map(|(message, _)| message);
+            self.purge.extend(gone.messages.into_values().chain(deleted).map(|message| (message.body, now() + IN_USE)));
+            self.retired.insert(gone.name.to_ascii_lowercase(), gone.next_uid);
+        }
+    }
+}

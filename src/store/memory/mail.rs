@@ -1,0 +1,157 @@
+//! Maildrops and deliveries in memory.
+
+use super::{Mailbox, Memory, Message, State, now};
+use crate::store::{
+    Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload, storage_size,
+};
+use std::sync::Arc;
+
+/// Octets in a piece.
+pub const PIECE: usize = 256 << 10;
+
+impl Mail for Memory {
+    fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>> {
+        let state = self.state();
+        let mut listing = ScanListing::default();
+        for (uid, message) in &state.mailbox(mailbox)?.messages {
+            let entry = Entry {
+                uid: Uid(*uid),
+                body: message.body,
+                octets: message.octets as u32,
+                dotted: message.dotted,
+                read: message.read,
+            };
+            listing.push(entry, message.envelope.unique_id.as_deref());
+        }
+        Ok(Arc::new(listing))
+    }
+
+    fn read(&self, message: MessageId, number: u32, piece: &mut Vec<u8>) -> Result<()> {
+        piece.clear();
+        let state = self.state();
+        if number == 0 {
+            let mailbox = state.mailboxes.get(&message.mailbox).ok_or(StoreError::NoSuchMessage)?;
+            let live = mailbox.messages.get(&message.uid.0).is_some_and(|live| live.body == message.body);
+            if !live {
+                return Err(StoreError::NoSuchMessage);
+            }
+        }
+        if let Some(body) = state.bodies.get(&message.body) {
+            piece.extend(body.chunks(PIECE).nth(number as usize).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    fn mark_retrieved(&self, message: MessageId) {
+        let mut state = self.state();
+        let marked = state.mailboxes.get_mut(&message.mailbox).and_then(|found| found.messages.get_mut(&message.uid.0));
+        if let Some(marked) = marked {
+            marked.read = true;
+        }
+    }
+
+    fn commit(&self, mailbox: MailboxId, messages: &[Uid]) -> Result<()> {
+        let mut state = self.state();
+        // Gone with everything in it: nothing is left to delete.
+        let Ok(mailbox) = state.mailbox_mut(mailbox) else { return Ok(()) };
+        for uid in messages {
+            if let Some(message) = mailbox.messages.remove(&uid.0) {
+                mailbox.deleted.insert(uid.0, (message, now()));
+            }
+        }
+        Ok(())
+    }
+
+    fn upload(&self) -> Result<Box<dyn Upload + '_>> {
+        let limit = self.state().setting("MaxReceiveSize", 104_857_600);
+        Ok(Box::new(Buffer { store: self, octets: Vec::new(), limit, too_big: false }))
+    }
+}
+
+struct Buffer<'a> {
+    store: &'a Memory,
+    octets: Vec<u8>,
+    limit: u64,
+    too_big: bool,
+}
+
+impl Upload for Buffer<'_> {
+    fn push(&mut self, octets: &[u8]) -> Result<()> {
+        self.too_big = self.too_big || (self.octets.len() + octets.len()) as u64 > self.limit;
+        if self.too_big {
+            self.octets = Vec::new();
+            return Err(StoreError::TooBig);
+        }
+        self.octets.extend_from_slice(octets);
+        Ok(())
+    }
+
+    fn deliver(self: Box<Self>, to: &[MailboxId], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
+        if self.too_big {
+            return Err(StoreError::TooBig);
+        }
+        let mut state = self.store.state();
+        let body = state.new_id();
+        let message = Message {
+            body,
+            octets: self.octets.len() as u64,
+            dotted: self.octets.split(|octet| *octet == b'\n').any(|line| line.starts_with(b".")),
+            read: false,
+            envelope: envelope.clone(),
+        };
+        let answers: Vec<_> = to.iter().map(|mailbox| state.add(*mailbox, message.clone())).collect();
+        if answers.iter().any(Result::is_ok) {
+            state.bodies.insert(body, Arc::new(self.octets));
+        }
+        Ok(answers)
+    }
+}
+
+impl State {
+    fn add(&mut self, mailbox: MailboxId, message: Message) -> Result<Uid> {
+        let site_quota = self.setting("ProhibitSendReceiveQuota", 2_469_396_480);
+        let mailbox = self.mailbox_mut(mailbox)?;
+        let used: u64 = mailbox.messages.values().map(|message| storage_size(message.octets)).sum();
+        let quota = mailbox.quota.unwrap_or(site_quota);
+        if quota > 0 && used + storage_size(message.octets) > quota {
+            return Err(StoreError::OverQuota);
+        }
+        mailbox.add(message)
+    }
+}
+
+impl Mailbox {
+    fn add(&mut self, message: Message) -> Result<Uid> {
+        let uid = self.next_uid;
+        self.next_uid += 1;
+        match message.envelope.unique_id.clone() {
+            None => self.shown.insert(uid.to_string()),
+            Some(id) => match self.check_unique_id(&id) {
+                Ok(()) => self.shown.insert(id),
+                Err(error) => {
+                    self.next_uid = uid;
+                    return Err(error);
+                }
+            },
+        };
+        self.messages.insert(uid, message);
+        Ok(Uid(uid))
+    }
+
+    /// Moves the next uid above a unique-id that is a number (interface.md section 2).
+    fn check_unique_id(&mut self, id: &str) -> Result<()> {
+        if !(1..=70).contains(&id.len()) || !id.bytes().all(|octet| (0x21..=0x7e).contains(&octet)) {
+            return Err(StoreError::Refused("message.unique_id: 1 to 70 characters of 0x21 to 0x7E".into()));
+        }
+        if self.messages.values().any(|message| message.envelope.unique_id.as_deref() == Some(id)) {
+            return Err(StoreError::Refused("unique-id exists: a message of the mailbox has it".into()));
+        }
+        let plain_number = !id.starts_with('0') && id.bytes().all(|octet| octet.is_ascii_digit());
+        let number = id.parse().ok().filter(|number| plain_number && *number <= (1u64 << 53) - 2);
+        if self.shown.contains(id) || number.is_some_and(|number| number < self.floor) {
+            return Err(StoreError::Refused("unique-id taken: it was given to another message of the mailbox".into()));
+        }
+        self.next_uid = self.next_uid.max(number.unwrap_or(0) + 1);
+        Ok(())
+    }
+}

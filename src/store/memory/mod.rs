@@ -1,0 +1,123 @@
+//! The second engine: everything in memory, behind one lock.
+//!
+//! It is the interface's plain reading, for tests and for comparison; the contract suite holds both
+//! engines to the same words. Nothing here is fast or bounded, nothing outlives the process.
+
+mod accounts;
+mod admin;
+mod mail;
+mod upkeep;
+
+use super::{Envelope, MailboxId, Scheme, StoreError, UserId};
+use crate::credential::Secret;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A store that forgets everything when it is dropped.
+#[derive(Default)]
+pub struct Memory(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Only what differs from the defaults.
+    settings: BTreeMap<String, String>,
+    users: BTreeMap<UserId, User>,
+    mailboxes: BTreeMap<MailboxId, Mailbox>,
+    /// Address and mailbox, in lower case.
+    aliases: Vec<(String, String)>,
+    /// Delegate and principal, in lower case.
+    delegates: HashSet<(String, String)>,
+    bodies: HashMap<i64, Arc<Vec<u8>>>,
+    /// Bodies that go at a moment, if nothing refers to them then.
+    purge: Vec<(i64, i64)>,
+    /// Where unique-ids go on under a name that was used before.
+    retired: HashMap<String, u64>,
+    /// Last id of anything; none is used twice.
+    last_id: i64,
+    /// Moves with every change from outside.
+    changes: i64,
+}
+
+struct User {
+    name: String,
+    password: Option<Secret>,
+    pop_enabled: bool,
+    ntlm: bool,
+    verifiers: HashMap<Scheme, Secret>,
+}
+
+struct Mailbox {
+    name: String,
+    quota: Option<u64>,
+    retain_read: Option<u32>,
+    retain_unread: Option<u32>,
+    hold: bool,
+    site: Option<String>,
+    next_uid: u64,
+    /// Numbers below were given out under this name before.
+    floor: u64,
+    /// Unique-ids that clients were shown.
+    shown: HashSet<String>,
+    messages: BTreeMap<u64, Message>,
+    /// With the moment of deletion.
+    deleted: BTreeMap<u64, (Message, i64)>,
+}
+
+#[derive(Clone)]
+struct Message {
+    body: i64,
+    octets: u64,
+    dotted: bool,
+    read: bool,
+    envelope: Envelope,
+}
+
+impl Memory {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn new_id(&mut self) -> i64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    fn setting(&self, name: &str, default: u64) -> u64 {
+        self.settings.get(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+    }
+
+    fn user_named(&self, name: &str) -> Option<(UserId, &User)> {
+        self.users.iter().find(|(_, user)| user.name.eq_ignore_ascii_case(name)).map(|(id, user)| (*id, user))
+    }
+
+    fn mailbox_named(&self, name: &str) -> Option<(MailboxId, &Mailbox)> {
+        self.mailboxes
+            .iter()
+            .find(|(_, mailbox)| mailbox.name.eq_ignore_ascii_case(name))
+            .map(|(id, found)| (*id, found))
+    }
+
+    fn mailbox(&self, id: MailboxId) -> Result<&Mailbox, StoreError> {
+        self.mailboxes.get(&id).ok_or(StoreError::NoSuchMailbox)
+    }
+
+    fn mailbox_mut(&mut self, id: MailboxId) -> Result<&mut Mailbox, StoreError> {
+        self.mailboxes.get_mut(&id).ok_or(StoreError::NoSuchMailbox)
+    }
+}
+
+/// A password that is not a hash yet (interface.md section 2).
+fn is_plain(password: &str) -> bool {
+    let scheme = password
+        .strip_prefix('{')
+        .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_alphabetic()) && rest.contains('}'));
+    !scheme && !["$argon2", "$2b$", "$6$"].iter().any(|prefix| password.starts_with(prefix))
+}
+
+/// Seconds since 1970 UTC.
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}

@@ -1,0 +1,139 @@
+//! What the maintenance thread asks for, in memory.
+
+use super::{Memory, State, is_plain};
+use crate::credential::Secret;
+use crate::store::{Expire, MailboxId, Pending, Result, Scheme, Upkeep, Usable};
+use std::collections::HashSet;
+
+/// Seconds that octets stay after a deletion at least.
+const IN_USE: i64 = 3600;
+
+impl Upkeep for Memory {
+    fn change_mark(&self) -> Result<i64> {
+        Ok(self.state().changes)
+    }
+
+    fn settings(&self) -> Result<Vec<(String, String)>> {
+        Ok(self.state().settings.clone().into_iter().collect())
+    }
+
+    fn shortest_retention(&self) -> Result<Expire> {
+        let state = self.state();
+        let days: HashSet<u32> = state.mailboxes.keys().filter_map(|id| state.days(*id).ok()).collect();
+        let shortest = days.iter().copied().filter(|days| *days > 0).min();
+        Ok(match shortest {
+            None if days.is_empty() => {
+                expire(shorter(state.site_days("RetainReadDays"), state.site_days("RetainUnreadDays")))
+            }
+            None => Expire::Never,
+            Some(shortest) if days.len() == 1 => Expire::Days(shortest),
+            Some(shortest) => Expire::DaysUser(shortest),
+        })
+    }
+
+    fn retention(&self, mailbox: MailboxId) -> Result<Expire> {
+        Ok(expire(self.state().days(mailbox)?))
+    }
+
+    fn usable(&self) -> Result<Usable> {
+        let state = self.state();
+        let mut users = state.users.values().filter(|user| user.pop_enabled);
+        Ok(Usable {
+            ntlm: users.clone().any(|user| user.verifiers.contains_key(&Scheme::NtHash)),
+            scram: users.all(|user| user.password.is_none() || user.verifiers.contains_key(&Scheme::ScramSha256)),
+        })
+    }
+
+    fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
+        let state = self.state();
+        let plain = state.users.iter().filter_map(|(id, user)| {
+            let password = user.password.as_ref().filter(|password| password.expose_str().is_some_and(is_plain))?;
+            Some(Pending { user: *id, name: user.name.clone(), password: Secret::clone(password), ntlm: user.ntlm })
+        });
+        Ok(plain.take(limit).collect())
+    }
+
+    fn drop_unwanted_verifiers(&self) -> Result<usize> {
+        let mut state = self.state();
+        let unwanted = state.users.values_mut().filter(|user| !user.ntlm);
+        Ok(unwanted.filter_map(|user| user.verifiers.remove(&Scheme::NtHash)).count())
+    }
+
+    fn flush_marks(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn scrub(&self) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn purge(&self, now: i64, limit: usize) -> Result<usize> {
+        let mut state = self.state();
+        state.expire_deleted(now);
+        let mut freed = 0;
+        while freed < limit {
+            let Some(due) = state.purge.iter().position(|(_, not_before)| *not_before <= now) else { break };
+            let (body, _) = state.purge.swap_remove(due);
+            if !state.refers_to(body) {
+                state.bodies.remove(&body);
+            }
+            freed += 1;
+        }
+        Ok(freed)
+    }
+}
+
+impl State {
+    fn site_days(&self, setting: &str) -> u32 {
+        self.setting(setting, 0) as u32
+    }
+
+    /// Days that a mailbox keeps its messages, 0: for ever.
+    fn days(&self, mailbox: MailboxId) -> Result<u32> {
+        let mailbox = self.mailbox(mailbox)?;
+        if mailbox.hold {
+            return Ok(0);
+        }
+        let read = mailbox.retain_read.unwrap_or(self.site_days("RetainReadDays"));
+        let unread = mailbox.retain_unread.unwrap_or(self.site_days("RetainUnreadDays"));
+        Ok(shorter(read, unread))
+    }
+
+    fn expire_deleted(&mut self, now: i64) {
+        let keep = IN_USE.max(86_400 * self.setting("RetainDeletedItemsDays", 14) as i64);
+        for mailbox in self.mailboxes.values_mut() {
+            let purge = &mut self.purge;
+            mailbox.deleted.retain(|_, (message, deleted_at)| {
+                let expired = *deleted_at + keep <= now;
+                purge.extend(expired.then_some((message.body, 0)));
+                !expired
+            });
+        }
+    }
+
+    fn refers_to(&self, body: i64) -> bool {
+        self.purge.iter().any(|(other, _)| *other == body)
+            || self.mailboxes.values().any(|mailbox| {
+                mailbox
+                    .messages
+                    .values()
+                    .chain(mailbox.deleted.values().map(|(message, _)| message))
+                    .any(|m| m.body == body)
+            })
+    }
+}
+
+/// The minimum, where 0 is for ever.
+fn shorter(one: u32, other: u32) -> u32 {
+    match (one, other) {
+        (0, days) | (days, 0) => days,
+        (one, other) => one.min(other),
+    }
+}
+
+fn expire(days: u32) -> Expire {
+    match days {
+        0 => Expire::Never,
+        days => Expire::Days(days),
+    }
+}

@@ -1,0 +1,103 @@
+//! Batches seen from outside: a full disk, jobs of one batch, the end.
+
+use super::*;
+use crate::store::sqlite::{Options, Sqlite};
+use crate::store::{Accounts, Envelope, Mail, MailboxId, Uid};
+
+fn store() -> (tempfile::TempDir, Sqlite) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mail.db");
+    Sqlite::create_or_migrate(&path).unwrap();
+    (folder, Sqlite::open(&path, Options::default()).unwrap())
+}
+
+fn deliver(store: &Sqlite, to: MailboxId, octets: usize) -> Result<Uid> {
+    let mut upload = store.upload()?;
+    upload.push(&vec![b'x'; octets])?;
+    upload.deliver(&[to], &Envelope::default())?.remove(0)
+}
+
+fn limit_pages(store: &Sqlite, more: i64) {
+    let limit = move |connection: &Connection| {
+        let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+        Ok(connection.query_row(&format!("PRAGMA max_page_count = {}", pages + more), [], |_| Ok(()))?)
+    };
+    store.writer.alone(Lane::Mail, limit).unwrap();
+}
+
+#[test]
+fn a_full_disk_is_reported_nothing_is_lost_and_the_thread_goes_on() {
+    let (_folder, store) = store();
+    store.create_user("alice").unwrap();
+    let alice = store.recipients(&["alice".into()]).unwrap()[0];
+    assert_eq!(deliver(&store, alice, 100), Ok(Uid(1)));
+    limit_pages(&store, 20);
+    for octets in [200_000, 3_000_000] {
+        assert!(matches!(deliver(&store, alice, octets), Err(StoreError::Io(_))), "{octets}");
+    }
+    store.commit(alice, &[Uid(1)]).unwrap();
+    limit_pages(&store, 1 << 20);
+    assert_eq!(deliver(&store, alice, 3_000_000), Ok(Uid(2)), "the id of a message that was not stored is free");
+    assert_eq!(store.check().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn jobs_of_one_batch_do_not_touch_each_other() {
+    let (_folder, store) = store();
+    let hold = std::sync::Barrier::new(2);
+    let answers = std::thread::scope(|scope| {
+        let (writer, hold) = (&store.writer, &hold);
+        // While this one holds the thread, the others queue up for one batch.
+        let holder = scope.spawn(move || {
+            let (go, gate) = bounded::<()>(0);
+            let held = writer.send(
+                Lane::Mail,
+                Order::Alone(Box::new(move |_| {
+                    let _ = gate.recv();
+                })),
+            );
+            hold.wait();
+            hold.wait();
+            drop(go);
+            held
+        });
+        hold.wait();
+        let queued: Vec<_> = ["alice", "a/b", "bob", "ALICE", "carol"]
+            .map(|name| {
+                let insert = move |connection: &Connection| {
+                    connection.execute("INSERT INTO users (name) VALUES (?1)", [name])?;
+                    Ok(connection.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0))?)
+                };
+                writer.submit(Lane::Mail, 100, insert).unwrap()
+            })
+            .into_iter()
+            .collect();
+        hold.wait();
+        holder.join().unwrap().unwrap();
+        queued.into_iter().map(|answer| answer.recv().unwrap()).collect::<Vec<_>>()
+    });
+    let refused =
+        |answer: &Result<i64>| matches!(answer, Err(StoreError::Refused(text)) if text.starts_with("users.name"));
+    assert_eq!((&answers[0], &answers[2], &answers[4]), (&Ok(1), &Ok(2), &Ok(3)));
+    assert!(refused(&answers[1]) && refused(&answers[3]), "{answers:?}");
+    assert_eq!(store.check().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_submitted_is_written_before_the_thread_ends() {
+    let (folder, store) = store();
+    for n in 0..300 {
+        let name = format!("user{n}");
+        let insert = move |connection: &Connection| {
+            connection.execute("INSERT INTO users (name) VALUES (?1)", [name])?;
+            Ok(())
+        };
+        drop(store.writer.submit(Lane::Upkeep, 0, insert).unwrap());
+    }
+    drop(store);
+    let path = folder.path().join("mail.db");
+    let count =
+        Connection::open(&path).unwrap().query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0));
+    assert_eq!(count, Ok(300));
+    assert!(!folder.path().join("mail.db-wal").exists(), "the last one to leave removes the log");
+}

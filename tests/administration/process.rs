@@ -1,0 +1,159 @@
+//! The process: what it prints, how it ends, what signals do.
+
+use crate::mailbox;
+use crate::support::messages::PLAIN;
+use crate::support::site::text;
+use crate::support::texts::{OK, SIGNING_OFF};
+use crate::support::{Client, Server, Site, eventually};
+use nix::sys::signal::Signal;
+use std::os::unix::fs::PermissionsExt;
+
+/// Only the listeners named on the command line; port 0 is a free one, told on stdout.
+#[test]
+fn listeners_and_ready() {
+    let site = Site::with_alice(&[]);
+    let server = Server::start_with(&site, &["serve", "-l", "127.0.0.1:0", "-l", "[::1]:0"]);
+    let kinds: Vec<&str> = server.listeners().iter().map(|(kind, _)| &**kind).collect();
+    assert_eq!(kinds, ["pop3", "pop3"]);
+    assert!(server.listeners().iter().all(|(_, address)| !address.ends_with(":0")));
+    let (_, second) = &server.listeners()[1];
+    Client::greeted(Client::plain(second.parse().unwrap())).quit();
+    let taken = server.address("pop3").to_string();
+    let second = site.run(&["serve", "-l", &taken], b"");
+    assert!(matches!(second.status.code(), Some(69 | 71 | 73 | 74 | 78)), "{second:?}");
+    assert!(text(&second.stderr).contains(&taken), "{}", text(&second.stderr));
+    assert!(!text(&second.stdout).contains("ready"));
+}
+
+/// SIGTERM and SIGINT: exit 0; a session in between is told, and nothing of it is deleted.
+#[test]
+fn a_polite_end() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut server = mailbox(&[]);
+        let mut idle = server.alice();
+        idle.expect("DELE 1", OK);
+        let mut done = server.alice();
+        done.expect("QUIT", SIGNING_OFF);
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0), "{signal}: {}", server.log());
+        let rest = text(&idle.rest());
+        assert!(rest.is_empty() || rest.starts_with("-ERR "), "{rest:?}");
+        assert_eq!(server.sql("SELECT messages FROM mailbox_usage"), "2\n");
+        server.assert_sound();
+    }
+}
+
+/// A transfer that runs when SIGTERM comes is finished.
+#[test]
+fn a_running_command_finishes() {
+    let large = crate::support::messages::of_size(20 << 20);
+    let mut server = Site::with_alice(&[&large]).serve(&[]);
+    let mut client = server.alice();
+    client.expect("RETR 1", OK);
+    server.signal(Signal::SIGTERM);
+    assert!(client.stuffed_body() == large, "the transfer was cut");
+    client.rest();
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+}
+
+/// Clients that read nothing, finish no handshake and no line cannot keep the process from ending.
+#[test]
+fn the_end_waits_for_nobody_for_long() {
+    let large = crate::support::messages::of_size(32 << 20);
+    let mut server = Site::with_alice(&[&large]).serve(&[]);
+    let mut stalled = [server.alice(), server.connect_tls()];
+    stalled[1].log_in("alice", "se cret");
+    stalled.iter_mut().for_each(|client| client.send("RETR 1\r\nQUIT\r\n"));
+    let mut half = [server.connect(), Client::plain(server.address("pop3s")), server.alice()];
+    half.iter_mut().for_each(|client| client.send("\x16\x03"));
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+    assert!(stalled.iter_mut().all(|client| !client.rest().ends_with(SIGNING_OFF.as_bytes())));
+    server.assert_sound();
+}
+
+/// SIGHUP: new connections get the new certificate, running sessions go on.
+#[test]
+fn sighup_reads_the_certificate_again() {
+    let site = Site::with_alice(&[PLAIN]);
+    let (certificate, key) = (site.path("tls.crt"), site.path("tls.key"));
+    make_pair(&site, "first");
+    let server =
+        site.serve(&[("CertificateFile", certificate.to_str().unwrap()), ("PrivateKeyFile", key.to_str().unwrap())]);
+    let mut open = server.connect_tls();
+    open.log_in("alice", "se cret");
+    let first = open.certificate();
+    make_pair(&site, "second");
+    assert_eq!(server.connect_tls().certificate(), first, "not before the signal");
+    server.signal(Signal::SIGHUP);
+    eventually("the new certificate", || server.connect_tls().certificate() != first);
+    assert_eq!(open.multi("RETR 1"), PLAIN);
+    std::fs::write(&certificate, "no certificate").unwrap();
+    let second = server.connect_tls().certificate();
+    let lines = server.log().lines().count();
+    server.signal(Signal::SIGHUP);
+    eventually("a line in the log", || server.log().lines().count() > lines);
+    assert_eq!(server.connect_tls().certificate(), second, "a bad file changes nothing");
+}
+
+/// A self-signed pair of this name, made by the `openssl` command.
+fn make_pair(site: &Site, name: &str) {
+    let mut command = std::process::Command::new("openssl");
+    command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", &format!("/CN={name}")]);
+    let made = command.arg("-out").arg(site.path("tls.crt")).arg("-keyout").arg(site.path("tls.key")).output().unwrap();
+    assert!(made.status.success(), "{}", text(&made.stderr));
+}
+
+/// The self-signed pair is made once, beside the database, and its key is private.
+#[test]
+fn the_self_signed_pair() {
+    let server = mailbox(&[]);
+    let file = |suffix: &str| format!("{}.{suffix}", server.database().display());
+    assert_eq!(std::fs::metadata(file("key")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(std::fs::read_to_string(file("crt")).unwrap().contains("BEGIN CERTIFICATE"));
+    let first = server.connect_tls().certificate();
+    let again = mailbox(&[]);
+    assert_ne!(again.connect_tls().certificate(), first);
+    let site = Site::with_alice(&[]);
+    let one = site.serve(&[]);
+    let certificate = one.connect_tls().certificate();
+    assert!(one.terminate().success());
+    assert_eq!(site.serve(&[]).connect_tls().certificate(), certificate);
+}
+
+/// A key that does not belong to the certificate is found at the start.
+#[test]
+fn a_key_of_another_certificate_is_refused() {
+    let site = Site::with_alice(&[]);
+    make_pair(&site, "one");
+    std::fs::rename(site.path("tls.crt"), site.path("one.crt")).unwrap();
+    make_pair(&site, "two");
+    let certificate = format!("CertificateFile={}", site.path("one.crt").display());
+    let key = format!("PrivateKeyFile={}", site.path("tls.key").display());
+    let arguments = ["serve", "-s", "127.0.0.1:0", "--set", &certificate, "--set", &key];
+    let output = site.run(&arguments, b"");
+    assert!(!matches!(output.status.code(), Some(0) | None), "{output:?}");
+    assert!(!text(&output.stdout).contains("ready"));
+    assert!(text(&output.stderr).contains("tls.key") || text(&output.stderr).contains("one.crt"), "{output:?}");
+}
+
+/// Nothing of a session's secrets is in the log, not even at its most talkative.
+#[test]
+fn the_log_holds_no_passwords() {
+    let site = Site::with_alice(&[PLAIN]);
+    let arguments =
+        ["serve", "-l", "127.0.0.1:0", "--set", "LoginType=PlainTextLogin", "--set", "ProtocolLogEnabled=1"];
+    let mut server = Server::launch(&site, site.command(&arguments).env("RUST_LOG", "trace"));
+    for password in ["se cret", "Never-To-Be-Logged"] {
+        let mut client = Client::greeted(Client::plain(server.address("pop3")));
+        client.expect("USER alice", OK);
+        client.say(&format!("PASS {password}"));
+    }
+    server.connect().say("AUTH PLAIN AGFsaWNlAE5ldmVyLVRvLUJlLUxvZ2dlZA==");
+    server.signal(Signal::SIGTERM);
+    server.wait();
+    for secret in ["se cret", "Never-To-Be-Logged", "AGFsaWNlAE5ldmVyLVRvLUJlLUxvZ2dlZA"] {
+        assert!(!server.log().contains(secret), "{}", server.log());
+    }
+}

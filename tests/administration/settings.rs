@@ -1,0 +1,150 @@
+//! Settings as rows: refused values, and changes that act in the running server.
+
+use crate::support::messages::{DOTTED, PLAIN};
+use crate::support::texts::{GREETING, OK, PROTOCOL_ERROR, WRONG_STATE};
+use crate::support::{Client, Server, Site, eventually};
+
+/// A server that takes its settings from the database alone.
+fn server() -> Server {
+    let site = Site::with_alice(&[PLAIN, DOTTED]);
+    site.set("LoginType", "PlainTextLogin");
+    site.set("MaxLoginDelay", "0");
+    Server::start_with(&site, &["serve", "-l", "127.0.0.1:0", "-s", "127.0.0.1:0"])
+}
+
+/// The greeting of a new connection.
+fn greeting(server: &Server) -> String {
+    Client::plain(server.address("pop3")).line()
+}
+
+#[test]
+fn banner() {
+    let server = server();
+    assert_eq!(greeting(&server), GREETING);
+    server.sql("UPDATE settings SET value = 'Hello there' WHERE name = 'banner'");
+    eventually("the new banner", || greeting(&server) == "+OK Hello there\r\n");
+}
+
+#[test]
+fn max_command_size() {
+    let server = server();
+    let line = format!("USER {}", "a".repeat(93));
+    server.connect().expect(&line, OK);
+    server.sql("UPDATE settings SET value = '99' WHERE name = 'MaxCommandSize'");
+    eventually("100 octets are too many", || server.connect().say(&line).starts_with(PROTOCOL_ERROR));
+    server.sql("UPDATE settings SET value = '1024' WHERE name = 'MaxCommandSize'");
+    let line = format!("USER {}", "a".repeat(1017));
+    eventually("1,024 octets are allowed", || server.connect().say(&line) == OK);
+}
+
+#[test]
+fn login_type_and_trusted_networks() {
+    let server = server();
+    server.set("LoginType", "SecureLogin");
+    eventually("clear logins are refused", || server.connect().say("USER alice") == WRONG_STATE);
+    server.set("TrustedNetworks", "127.0.0.0/8");
+    eventually("loopback is trusted", || server.connect().say("USER alice") == OK);
+    server.set("TrustedNetworks", "192.0.2.0/24,2001:db8::/32");
+    eventually("loopback is trusted no longer", || server.connect().say("USER alice") == WRONG_STATE);
+    server.set("LoginType", "PlainTextLogin");
+    eventually("clear logins are allowed", || server.connect().say("USER alice") == OK);
+}
+
+#[test]
+fn exact_sizes_and_sort_order() {
+    let server = server();
+    assert_eq!(server.alice().lines("LIST"), ["1 4096", "2 4096"]);
+    let mut before = server.alice();
+    server.set("EnableExactRFC822Size", "1");
+    let exact = [format!("1 {}", PLAIN.len()), format!("2 {}", DOTTED.len())];
+    eventually("exact sizes", || server.alice().lines("LIST") == exact);
+    server.set("MessageRetrievalSortOrder", "Descending");
+    let descending = [format!("1 {}", DOTTED.len()), format!("2 {}", PLAIN.len())];
+    eventually("the newest first", || server.alice().lines("LIST") == descending);
+    assert_eq!(server.alice().multi("RETR 1"), DOTTED);
+    let mut client = server.alice();
+    client.expect("DELE 1", OK);
+    client.quit();
+    assert_eq!(before.lines("LIST"), ["1 4096", "2 4096"], "numbers and sizes of an open session are fixed");
+    assert_eq!(server.alice().multi("RETR 1"), PLAIN);
+}
+
+/// Out of range, unknown, or taken away: refused in the shell, with the name and what is allowed.
+#[test]
+fn wrong_values_are_refused_by_the_database() {
+    let site = Site::new();
+    let wrong = [
+        ("AuthenticatedConnectionTimeout", "29", "86400"),
+        ("PreAuthenticatedConnectionTimeout", "3601", "3600"),
+        ("MaxConnections", "0", "2147483647"),
+        ("MaxConnectionFromSingleIP", "2147483648", "2147483647"),
+        ("MaxConnectionsPerUser", "many", "2147483647"),
+        ("MaxLoginDelay", "61", "60"),
+        ("LoginType", "Login", "SecureLogin"),
+        ("EnableExactRFC822Size", "2", "1"),
+        ("MessageRetrievalSortOrder", "Up", "Descending"),
+        ("ExtendedProtectionPolicy", "Maybe", "Require"),
+        ("IssueWarningQuota", "-1", "IssueWarningQuota"),
+        ("ReaperInterval", "0", "86400"),
+        ("Banner", "", "400"),
+        ("Banner", "[x]", "Banner"),
+        ("Banner", "a > b", "Banner"),
+        ("LogFileRollOverSettings", "Yearly", "Monthly"),
+        ("maxcommandsize", "1025", "1024"),
+    ];
+    let before = site.sql("SELECT * FROM settings");
+    for (name, value, says) in wrong {
+        let update = format!("UPDATE settings SET value = '{value}' WHERE name = '{name}' COLLATE NOCASE");
+        let error = site.try_sql(&update).expect_err(name).to_lowercase();
+        assert!(error.contains(&name.to_lowercase()) && error.contains(&says.to_lowercase()), "{name}: {error}");
+    }
+    for statement in [
+        "INSERT INTO settings(name, value) VALUES ('NoSuchSetting', '1')",
+        "INSERT OR REPLACE INTO settings(name, value) VALUES ('MaxCommandSize', '9999')",
+        "DELETE FROM settings WHERE name = 'Banner'",
+        "UPDATE settings SET name = 'Bannner' WHERE name = 'Banner'",
+        "UPDATE settings SET value = NULL WHERE name = 'Banner'",
+    ] {
+        assert!(site.try_sql(statement).is_err(), "taken: {statement}");
+    }
+    assert_eq!(site.sql("SELECT * FROM settings"), before);
+}
+
+/// Every setting of the documentation is there with its default.
+#[test]
+fn defaults() {
+    let site = Site::new();
+    let defaults = [
+        ("MaxCommandSize", "512"),
+        ("MaxConnections", "2000"),
+        ("MaxConnectionFromSingleIP", "256"),
+        ("MaxConnectionsPerUser", "16"),
+        ("LoginType", "SecureLogin"),
+        ("EnableExactRFC822Size", "0"),
+        ("MessageRetrievalSortOrder", "Ascending"),
+        ("IssueWarningQuota", "2039480320"),
+        ("ProhibitSendReceiveQuota", "2469396480"),
+        ("RecipientDelimiter", "+"),
+        ("MaxReceiveSize", "104857600"),
+        ("RetainDeletedItemsDays", "14"),
+        ("LmtpBindings", ""),
+    ];
+    for (name, value) in defaults {
+        assert_eq!(
+            site.sql(&format!("SELECT value FROM settings WHERE name = '{name}'")),
+            format!("{value}\n"),
+            "{name}"
+        );
+    }
+}
+
+/// `--set` refuses what the database refuses, before anything is bound.
+#[test]
+fn overrides_are_checked() {
+    let site = Site::with_alice(&[]);
+    for wrong in ["MaxCommandSize=39", "NoSuchSetting=1", "MaxCommandSize", "=x"] {
+        let output = site.run(&["serve", "-l", "127.0.0.1:0", "--set", wrong], b"");
+        assert!(matches!(output.status.code(), Some(64 | 78)), "{wrong}: {output:?}");
+        assert!(output.stdout.is_empty());
+    }
+}

@@ -1,0 +1,143 @@
+//! `pillarbox deliver`: what mail programs believe.
+
+use super::support::Site;
+use super::{is_root, support::site::feed};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+const MESSAGE: &[u8] = b"Subject: x\n\nline\n";
+
+fn count(site: &Site, mailbox: &str) -> usize {
+    site.sql(&format!("SELECT count(*) FROM messages WHERE mailbox = '{mailbox}'")).trim().parse().unwrap()
+}
+
+/// Alice and bob.
+fn two() -> Arc<Site> {
+    let site = Site::with_alice(&[]);
+    site.add_user("bob", "x");
+    site
+}
+
+/// What RETR 1 of alice's maildrop shows, without the status line and the final dot.
+fn first_message(site: &Arc<Site>) -> Vec<u8> {
+    let server = site.serve(&[]);
+    let mut client = server.connect();
+    client.log_in("alice", "se cret");
+    client.multi("RETR 1")
+}
+
+#[test]
+fn every_recipient_gets_a_copy_and_each_mailbox_one() {
+    let site = two();
+    site.sql(
+        "INSERT INTO aliases(address, mailbox) VALUES ('sales@example.org', 'alice'), ('sales@example.org', 'bob')",
+    );
+    assert_eq!(
+        site.succeed(&["deliver", "alice", "ALICE@example.net", "alice+list", "bob", "sales@example.org"], MESSAGE),
+        ""
+    );
+    assert_eq!((count(&site, "alice"), count(&site, "bob")), (1, 1));
+    site.assert_sound();
+}
+
+#[test]
+fn an_unknown_recipient_is_67_and_nobody_gets_anything() {
+    let site = two();
+    let error = site.fail(&["deliver", "alice", "carol", "bob", "dave@example.org"], MESSAGE, 67);
+    assert!(
+        error.contains("\"carol\"") && error.contains("\"dave@example.org\"") && !error.contains("alice"),
+        "{error}"
+    );
+    assert_eq!((count(&site, "alice"), count(&site, "bob")), (0, 0));
+}
+
+#[test]
+fn over_quota_is_75_and_the_others_get_theirs() {
+    let site = two();
+    site.sql("UPDATE mailboxes SET prohibit_send_receive_quota = 4095 WHERE name = 'bob'");
+    let error = site.fail(&["deliver", "alice", "bob"], MESSAGE, 75);
+    assert!(error.contains("\"bob\"") && error.contains("quota") && !error.contains("alice"), "{error}");
+    assert_eq!((count(&site, "alice"), count(&site, "bob")), (1, 0));
+    site.assert_sound();
+}
+
+#[test]
+fn too_big_is_65_and_nothing_stays() {
+    let site = two();
+    site.set("MaxReceiveSize", "400000");
+    let error = site.fail(&["deliver", "alice", "bob"], &b"0123456789abcde\n".repeat(30_000), 65);
+    assert!(error.contains("MaxReceiveSize"), "{error}");
+    assert_eq!((count(&site, "alice"), count(&site, "bob")), (0, 0));
+    site.succeed(&["deliver", "alice"], &b"0123456789abcde\n".repeat(20_000));
+    site.assert_sound();
+}
+
+#[test]
+fn a_locked_database_is_75() {
+    let site = two();
+    let mut shell = site.shell(&[]);
+    let mut shell = shell.spawn().unwrap();
+    let (mut type_in, mut answers) = (shell.stdin.take().unwrap(), shell.stdout.take().unwrap());
+    std::io::Write::write_all(&mut type_in, b"BEGIN IMMEDIATE;\n.print locked\n").unwrap();
+    let mut locked = [0; 7];
+    std::io::Read::read_exact(&mut answers, &mut locked).unwrap();
+    assert_eq!(&locked, b"locked\n");
+    site.fail(&["deliver", "alice"], MESSAGE, 75);
+    drop(type_in);
+    shell.wait().unwrap();
+    assert_eq!(count(&site, "alice"), 0);
+    site.succeed(&["deliver", "alice"], MESSAGE);
+}
+
+#[test]
+fn the_sender_becomes_a_return_path_line() {
+    for (sender, line) in [
+        (Some("bob@example.org"), "Return-Path: <bob@example.org>\r\n"),
+        (Some("<bob@example.org>"), "Return-Path: <bob@example.org>\r\n"),
+        (Some(""), "Return-Path: <>\r\n"),
+        (None, ""),
+    ] {
+        let site = Site::with_alice(&[]);
+        let mut arguments = vec!["deliver"];
+        arguments.extend(sender.map(|sender| ["-f", sender]).into_iter().flatten());
+        arguments.push("alice");
+        site.succeed(&arguments, MESSAGE);
+        let expected = format!("{line}Subject: x\r\n\r\nline\r\n");
+        assert_eq!(String::from_utf8(first_message(&site)).unwrap(), expected, "{sender:?}");
+    }
+}
+
+#[test]
+fn a_recipient_may_look_like_an_option() {
+    let site = Site::with_alice(&[]);
+    site.sql("INSERT INTO aliases(address, mailbox) VALUES ('-h', 'alice')");
+    site.succeed(&["deliver", "--", "-h"], MESSAGE);
+    assert_eq!(count(&site, "alice"), 1);
+}
+
+#[test]
+fn a_database_of_somebody_else_is_77() {
+    if is_root() {
+        return as_nobody();
+    }
+    let site = two();
+    std::fs::set_permissions(site.database(), std::fs::Permissions::from_mode(0o000)).unwrap();
+    site.fail(&["deliver", "alice"], MESSAGE, 77);
+}
+
+/// Root may open everything: the command runs as another user, who may reach the folder but not the file.
+fn as_nobody() {
+    use std::os::unix::process::CommandExt;
+    let site = two();
+    let folder = tempfile::tempdir().unwrap();
+    let binary = folder.path().join("pillarbox");
+    std::fs::copy(env!("CARGO_BIN_EXE_pillarbox"), &binary).unwrap();
+    for path in [folder.path(), site.database().parent().unwrap()] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = std::process::Command::new(&binary);
+    command.args(["deliver", "-d", site.database().to_str().unwrap(), "alice"]).uid(65534).gid(65534);
+    command.stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let output = feed(&mut command, MESSAGE);
+    assert_eq!(output.status.code(), Some(77), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,97 @@
+//! What is printed when something is asked or typed wrong.
+
+use super::{bare, text};
+
+/// The commands of this version.
+const COMMANDS: [&str; 7] = ["init", "serve", "passwd", "hash", "deliver", "check", "backup"];
+
+#[test]
+fn version_is_the_crates() {
+    let output = bare(&["--version"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stdout), format!("pillarbox {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn no_arguments_show_the_usage_on_stderr() {
+    let output = bare(&[]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(output.stdout.is_empty());
+    assert!(text(&output.stderr).starts_with("usage: pillarbox COMMAND"));
+}
+
+#[test]
+fn help_lists_every_command_and_each_explains_itself() {
+    let list = bare(&["-h"]);
+    assert_eq!(list.status.code(), Some(0));
+    for command in COMMANDS {
+        assert!(text(&list.stdout).contains(&format!("\n    {command} ")), "{command}");
+        for arguments in [&[command, "-h"][..], &[command, "--help"], &[command, "--wrong", "-h"]] {
+            let output = bare(arguments);
+            assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+            assert!(text(&output.stdout).starts_with(&format!("usage: pillarbox {command} ")), "{arguments:?}");
+            assert!(output.stderr.is_empty(), "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_typed_wrong_is_64_and_one_line() {
+    for arguments in [
+        &["frobnicate"][..],
+        &["import"],
+        &["--frobnicate"],
+        &["init", "extra"],
+        &["check", "--frobnicate"],
+        &["check", "-d"],
+        &["passwd"],
+        &["passwd", "a", "b"],
+        &["deliver"],
+        &["deliver", "-f", "a\r\nb", "alice"],
+        &["backup"],
+        &["serve", "--set", "MaxCommandSize"],
+        &["serve", "--set", "MaxCommandSize=39"],
+        &["serve", "--set", "NoSuchSetting=1"],
+        &["serve", "-l", "localhost"],
+    ] {
+        let output = bare(arguments);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {error}");
+        assert!(error.starts_with("pillarbox: ") && error.lines().count() == 1, "{arguments:?}: {error:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_missing_database_is_66_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none.db");
+    let path = path.to_str().unwrap();
+    for arguments in [
+        &["serve", "-d", path][..],
+        &["passwd", "--db", path, "alice"],
+        &["deliver", "-d", path, "alice"],
+        &["check", "-d", path],
+        &["backup", "-d", path, "copy.db"],
+    ] {
+        let output = bare(arguments);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(66), "{arguments:?}: {error}");
+        assert!(error.contains(path) && error.lines().count() == 1, "{arguments:?}: {error:?}");
+        assert!(!std::fs::exists(path).unwrap(), "{arguments:?} made it");
+    }
+}
+
+#[test]
+fn the_environment_names_the_database_and_the_option_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one.db"), folder.path().join("two.db"));
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pillarbox"));
+        command.env("PILLARBOX_DB", &one).args(arguments).status().unwrap().code()
+    };
+    assert_eq!(run(&["init", "-d", two.to_str().unwrap()]), Some(0));
+    assert!(two.exists() && !one.exists());
+    assert_eq!(run(&["init"]), Some(0));
+    assert!(one.exists());
+}

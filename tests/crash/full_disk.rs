@@ -1,0 +1,142 @@
+//! No room for another message: a small disk of its own where mounting is allowed, and a limit on
+//! the size of files anywhere. Nothing is lost, nothing half there, and room makes all well again.
+
+use crate::support::messages::{PLAIN, of_size};
+use crate::support::site::{feed, text};
+use crate::support::texts::OK;
+use crate::support::{Server, Site};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+/// A site whose database cannot grow far.
+struct Cramped {
+    site: Arc<Site>,
+    /// The mount point of the small disk; without one the limit is on files.
+    disk: Option<PathBuf>,
+}
+
+impl Cramped {
+    /// On a disk of 4 MiB, if this process may mount one.
+    fn by_disk() -> Option<Cramped> {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = folder.path().join("disk");
+        std::fs::create_dir(&disk).unwrap();
+        mount(&["-t", "tmpfs", "-o", "size=4m", "tmpfs", disk.to_str().unwrap()]).then(|| {
+            let database = disk.join("mail.db");
+            let guard = Cramped { site: Site::at(folder, database), disk: Some(disk) };
+            guard.site.add_user("alice", "se cret");
+            guard
+        })
+    }
+
+    /// With no file allowed to grow beyond 2 MiB.
+    fn by_limit() -> Cramped {
+        Cramped { site: Site::with_alice(&[]), disk: None }
+    }
+
+    /// One of our commands as it runs here. Past the limit a write fails as on a full disk: without
+    /// the trap SIGXFSZ would end the process.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let plain = self.site.command(arguments);
+        if self.disk.is_some() {
+            return plain;
+        }
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "trap '' XFSZ; ulimit -f 4096; exec \"$0\" \"$@\""]);
+        limited.arg(plain.get_program()).args(plain.get_args());
+        limited.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        limited
+    }
+
+    /// Whether the message was taken; if not, the exit code says so, in one line.
+    fn deliver(&self, message: &[u8]) -> bool {
+        let output = feed(&mut self.command(&["deliver", "alice"]), message);
+        if output.status.success() {
+            return true;
+        }
+        assert!(matches!(output.status.code(), Some(74 | 75)), "{output:?}");
+        assert_eq!(text(&output.stderr).lines().count(), 1, "{}", text(&output.stderr));
+        false
+    }
+
+    fn serve(&self) -> Server {
+        let arguments =
+            ["serve", "-l", "127.0.0.1:0", "--set", "LoginType=PlainTextLogin", "--set", "EnableExactRFC822Size=1"];
+        Server::launch(&self.site, &mut self.command(&arguments))
+    }
+
+    /// Makes room.
+    fn relieve(&self) {
+        if let Some(disk) = &self.disk {
+            assert!(mount(&["-o", "remount,size=64m", disk.to_str().unwrap()]));
+        }
+    }
+}
+
+impl Drop for Cramped {
+    fn drop(&mut self) {
+        if let Some(disk) = &self.disk {
+            let _ = Command::new("umount").arg("-l").arg(disk).status();
+        }
+    }
+}
+
+fn mount(arguments: &[&str]) -> bool {
+    Command::new("mount").args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn a_full_disk() {
+    fill(Cramped::by_disk().unwrap_or_else(Cramped::by_limit));
+}
+
+#[test]
+fn a_limit_on_the_size_of_files() {
+    fill(Cramped::by_limit());
+}
+
+fn fill(cramped: Cramped) {
+    let server = cramped.serve();
+    let large = of_size(300_000);
+    let mut stored = Vec::new();
+    for message in [&large[..], &of_size(5_000)] {
+        let taken = (0..200).take_while(|_| cramped.deliver(message)).count();
+        assert!(taken < 200, "it does not get full");
+        stored.extend(std::iter::repeat_n(message.to_vec(), taken));
+    }
+    assert!(stored.len() > 3, "{} messages", stored.len());
+    expect_messages(&server, &stored);
+    if deletes_the_first(&server) {
+        stored.remove(0);
+    }
+    expect_messages(&server, &stored);
+    cramped.relieve();
+    server.deliver("alice", PLAIN);
+    stored.push(PLAIN.to_vec());
+    expect_messages(&server, &stored);
+    cramped.site.assert_sound();
+    drop(server);
+    expect_messages(&cramped.site.serve(&[("EnableExactRFC822Size", "1")]), &stored);
+}
+
+/// Exactly these messages, whole.
+fn expect_messages(server: &Server, messages: &[Vec<u8>]) {
+    let mut client = server.alice();
+    let octets: usize = messages.iter().map(Vec::len).sum();
+    client.expect("STAT", &format!("+OK {} {octets}\r\n", messages.len()));
+    for (at, message) in messages.iter().enumerate() {
+        assert!(client.multi(&format!("RETR {}", at + 1)) == *message, "message {} is damaged", at + 1);
+    }
+    client.quit();
+}
+
+/// Whether QUIT deleted the first message: with no room it may fail, and then says so.
+fn deletes_the_first(server: &Server) -> bool {
+    let mut client = server.alice();
+    client.expect("DELE 1", OK);
+    let reply = client.say("QUIT");
+    assert!(reply.starts_with("+OK ") || reply.starts_with("-ERR "), "{reply:?}");
+    client.expect_end();
+    reply.starts_with("+OK ")
+}

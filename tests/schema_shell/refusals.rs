@@ -1,0 +1,259 @@
+//! Wrong values: refused by the database itself, with a message that names column or setting and range.
+
+use crate::shell::Bench;
+
+fn bench() -> Bench {
+    let bench = Bench::new();
+    bench.sql("INSERT INTO users(name, password) VALUES ('alice', 'correct horse'), ('bob', NULL);");
+    bench.deliver("alice", 100).unwrap();
+    bench.deliver("alice", 100).unwrap();
+    bench.sql("DELETE FROM messages WHERE uid = 1");
+    bench
+}
+
+#[test]
+fn settings_out_of_range() {
+    let bench = bench();
+    let numbers = [
+        ("MaxCommandSize", 40, 1024),
+        ("AuthenticatedConnectionTimeout", 30, 86_400),
+        ("PreAuthenticatedConnectionTimeout", 30, 3600),
+        ("MaxConnections", 1, 2_147_483_647),
+        ("MaxConnectionFromSingleIP", 1, 2_147_483_647),
+        ("MaxConnectionsPerUser", 1, 2_147_483_647),
+        ("MaxLoginDelay", 0, 60),
+        ("EnableExactRFC822Size", 0, 1),
+        ("EnableGSSAPIAndNTLMAuth", 0, 1),
+        ("IssueWarningQuota", 0, 9_007_199_254_740_991),
+        ("ProhibitSendReceiveQuota", 0, 9_007_199_254_740_991),
+        ("MaxReceiveSize", 1, 1_073_741_824),
+        ("RetainReadDays", 0, 24_855),
+        ("RetainUnreadDays", 0, 24_855),
+        ("ReaperInterval", 1, 86_400),
+        ("RetainDeletedItemsDays", 0, 24_855),
+        ("ProtocolLogEnabled", 0, 1),
+        ("LogPerFileSizeQuota", 0, 9_007_199_254_740_991i64),
+    ];
+    for (name, low, high) in numbers {
+        let (low_text, high_text) = (low.to_string(), high.to_string());
+        for value in [low, high] {
+            bench.sql(&format!("UPDATE settings SET value = '{value}' WHERE name = '{name}'"));
+        }
+        for value in [
+            (low - 1).to_string(),
+            (high + 1).to_string(),
+            "many".into(),
+            "".into(),
+            "1e2".into(),
+            " 1".into(),
+            "01".into(),
+        ] {
+            let sql = format!("UPDATE settings SET value = '{value}' WHERE name = '{}'", name.to_lowercase());
+            bench.refused(&sql, &[name, &low_text, &high_text]);
+        }
+    }
+}
+
+#[test]
+fn settings_of_words_and_texts() {
+    let bench = bench();
+    let long = "x".repeat(401);
+    let rows: [(&str, &[&str], &[&str], &str); 14] = [
+        (
+            "LoginType",
+            &["PlainTextLogin", "PlainTextAuthentication", "SecureLogin"],
+            &["securelogin", "", "2"],
+            "SecureLogin",
+        ),
+        ("ExtendedProtectionPolicy", &["None", "Allow", "Require"], &["none", ""], "Require"),
+        ("MessageRetrievalSortOrder", &["Ascending", "Descending"], &["ascending", ""], "Descending"),
+        ("LogFileRollOverSettings", &["Hourly", "Daily", "Weekly", "Monthly"], &["Yearly", ""], "Weekly"),
+        (
+            "Banner",
+            &["x", "ready [1]", &long[1..]],
+            &["", &long, "<x>", "[AUTH] x", "caf\u{e9}", "a\tb", "a\r\n+OK"],
+            "1 to 400",
+        ),
+        ("RecipientDelimiter", &["", "+", "+-_"], &["@", "a", "5", "/", " "], "punctuation"),
+        (
+            "Domains",
+            &["", "example.org", "a.example,b.example"],
+            &["a.example, b.example", ",", "a,,b", "@a"],
+            "comma separated",
+        ),
+        ("GssapiRealms", &["", "A.EXAMPLE,B.EXAMPLE"], &["A B", "a@b"], "comma separated"),
+        (
+            "UnencryptedOrTLSBindings",
+            &["", "0.0.0.0:110,[::]:110", "127.0.0.1:0"],
+            &["110", "127.0.0.1", "1.2.3:110", "1.2.3.256:1", "1.2.3.4:65536", "::1:110", "[x]:1", "/run/x", "a\"b"],
+            "0 to 65535",
+        ),
+        ("SSLBindings", &["[::1]:995"], &["127.0.0.1:995,", "127.0.0.1:-1"], "0 to 65535"),
+        (
+            "LmtpBindings",
+            &["", "/run/pillarbox/lmtp", "127.0.0.1:24,/x"],
+            &["run/x", "/", "127.0.0.1"],
+            "/absolute/path",
+        ),
+        (
+            "TrustedNetworks",
+            &["", "10.0.0.0/8,fd00::/8,::1/128,0.0.0.0/0"],
+            &["10.0.0.0", "10.0.0.0/33", "::/129", "10.0.0/8", "x/8", "10.0.0.0/8, ::1/128"],
+            "CIDR",
+        ),
+        ("Site", &["", "Default-First-Site"], &[&long], "255"),
+        ("CertificateFile", &["", "/etc/ssl/x.pem"], &["a\u{1}b"], "control"),
+    ];
+    for (name, good, bad, part) in rows {
+        for value in good {
+            bench.sql(&format!("UPDATE settings SET value = '{value}' WHERE name = '{name}'"));
+        }
+        for value in bad {
+            let named =
+                if value.contains(|c: char| c.is_control()) && name != "Banner" { "settings.value" } else { name };
+            bench.refused(&format!("UPDATE settings SET value = '{value}' WHERE name = '{name}'"), &[named, part]);
+        }
+    }
+    bench.refused("UPDATE settings SET value = NULL WHERE name = 'Banner'", &["Banner"]);
+    bench.refused("UPDATE settings SET value = NULL WHERE name = 'Site'", &["settings.value"]);
+    bench.refused("UPDATE settings SET value = x'41' WHERE name = 'Site'", &["settings.value"]);
+}
+
+#[test]
+fn settings_are_neither_made_nor_lost() {
+    let bench = bench();
+    bench.refused("INSERT INTO settings(name, value) VALUES ('Nonsense', '1')", &["settings.name", "no such setting"]);
+    bench.refused("INSERT OR REPLACE INTO settings VALUES ('banner', 'x')", &["settings.name", "UPDATE"]);
+    bench.refused("INSERT OR IGNORE INTO settings VALUES ('Nonsense', 'x')", &["settings.name"]);
+    bench.refused("DELETE FROM settings WHERE name = 'Banner'", &["settings.name", "deleted"]);
+    bench.refused("DELETE FROM settings", &["settings.name"]);
+    for name in ["Banner2", "banner", "Site"] {
+        bench.refused(
+            &format!("UPDATE OR REPLACE settings SET name = '{name}' WHERE name = 'Banner'"),
+            &["settings.name", "renamed"],
+        );
+    }
+    bench.sql("UPDATE settings SET value = '1' WHERE name = 'Nonsense'");
+    assert_eq!(bench.sql("SELECT count(*) FROM settings"), "35");
+}
+
+#[test]
+fn users() {
+    let bench = bench();
+    let long = "x".repeat(256);
+    for name in ["", &long, "a b", "a/b", "a\\b", "a\tb", "a\u{85}b", "a@b@c"] {
+        bench.refused(&format!("INSERT INTO users(name) VALUES ('{name}')"), &["users.name", "1 to 255"]);
+        bench.refused(&format!("UPDATE users SET name = '{name}' WHERE name = 'alice'"), &["users.name", "1 to 255"]);
+        bench.refused(&format!("INSERT INTO mailboxes(name) VALUES ('{name}')"), &["mailboxes.name", "1 to 255"]);
+    }
+    bench.refused("INSERT INTO users(name) VALUES (NULL)", &["users.name"]);
+    bench.refused("INSERT INTO users(name) VALUES (x'61')", &["users.name"]);
+    bench.refused("INSERT INTO users(name) VALUES ('a' || char(0))", &["users.name"]);
+    for column in ["pop_enabled", "ntlm"] {
+        for value in ["2", "-1", "NULL", "'yes'", "0.5", "''"] {
+            bench.refused(&format!("UPDATE users SET {column} = {value}"), &[&format!("users.{column}")]);
+        }
+    }
+    let hashes = [
+        "$argon2id$garbage",
+        "$argon2",
+        "$argon2id$v=19$m=1,t=1,p=1$short$short",
+        "$2b$12$tooshort",
+        "$2b$xx$aaaaaaaaaaaaaaaaaaaaaa",
+        "$6$",
+        "$6$salt$short",
+        "$6$salt$a!a",
+    ];
+    for hash in hashes {
+        bench.refused(
+            &format!("UPDATE users SET password = '{hash}' WHERE name = 'alice'"),
+            &["users.password", "well-formed"],
+        );
+    }
+    for hash in [
+        "{PLAIN}secret",
+        "{MD5}x",
+        "{ARGON2ID}garbage",
+        "{sha512-crypt}$6$x$y",
+        "{SHA512-CRYPT}$6$salt$short",
+        "{BLF-CRYPT}",
+    ] {
+        bench.refused(
+            &format!("UPDATE users SET password = '{hash}' WHERE name = 'alice'"),
+            &["users.password", "{SCHEME}"],
+        );
+    }
+    for password in ["''", "x'41'", "'a' || char(10) || 'b'", "'a' || char(0)", "printf('%1025s', 'x')"] {
+        bench.refused(&format!("UPDATE users SET password = {password}"), &["users.password", "1 to 1024"]);
+    }
+}
+
+#[test]
+fn mailboxes() {
+    let bench = bench();
+    for column in ["prohibit_send_receive_quota", "issue_warning_quota"] {
+        for value in ["-1", "9007199254740992", "'much'", "1.5", "x'01'"] {
+            let named = format!("mailboxes.{column}: 0 to 9007199254740991");
+            bench.refused(&format!("UPDATE mailboxes SET {column} = {value} WHERE name = 'alice'"), &[&named]);
+        }
+    }
+    for column in ["retain_read_days", "retain_unread_days"] {
+        for value in ["-1", "24856", "'week'"] {
+            bench.refused(
+                &format!("UPDATE mailboxes SET {column} = {value}"),
+                &[&format!("mailboxes.{column}: 0 to 24855")],
+            );
+        }
+    }
+    for value in ["2", "NULL", "'no'"] {
+        bench.refused(&format!("UPDATE mailboxes SET retention_hold = {value}"), &["mailboxes.retention_hold"]);
+    }
+    bench.refused("DELETE FROM mailboxes WHERE name = 'alice'", &["mailboxes.name", "delete the user"]);
+    bench.refused("UPDATE mailboxes SET name = 'carol' WHERE name = 'alice'", &["mailboxes.name", "rename the user"]);
+    bench.refused("UPDATE mailboxes SET id = 77 WHERE name = 'alice'", &["mailboxes.id"]);
+    bench.refused("UPDATE users SET id = 77 WHERE name = 'alice'", &["users.id"]);
+    bench.refused("UPDATE users SET name = 'BOB' WHERE name = 'alice'", &["users.name", "exists"]);
+}
+
+#[test]
+fn aliases_and_delegates() {
+    let bench = bench();
+    bench.sql("INSERT INTO aliases VALUES ('sales', 'alice'); INSERT INTO delegates VALUES ('bob', 'alice')");
+    bench.refused("INSERT INTO aliases VALUES ('x', 'nobody')", &["aliases.mailbox", "no such mailbox"]);
+    bench.refused("INSERT INTO aliases VALUES ('x', 'sales')", &["aliases.mailbox", "no such mailbox"]);
+    bench.refused("UPDATE aliases SET mailbox = 'nobody'", &["aliases.mailbox"]);
+    for address in ["", "a b", "a@b@c"] {
+        bench.refused(&format!("INSERT INTO aliases VALUES ('{address}', 'alice')"), &["aliases.address", "1 to 255"]);
+    }
+    bench.refused("INSERT INTO delegates VALUES ('nobody', 'alice')", &["delegates.delegate", "no such user"]);
+    bench.refused("INSERT INTO delegates VALUES ('bob', 'nobody')", &["delegates.principal", "no such mailbox"]);
+    bench.refused("UPDATE delegates SET delegate = 'nobody'", &["delegates.delegate"]);
+}
+
+#[test]
+fn messages_are_immutable() {
+    let bench = bench();
+    for change in [
+        "uid = 99",
+        "size = 1",
+        "received_at = '2020-01-01T00:00:00Z'",
+        "unique_id = 'x'",
+        "sender = 'x'",
+        "mailbox = 'bob'",
+    ] {
+        bench.refused(&format!("UPDATE messages SET {change} WHERE mailbox = 'alice'"), &["immutable"]);
+    }
+    for change in ["uid = 99", "size = 1", "body_id = 9", "unique_id = 'x'", "flags = 0", "mailbox_id = 2"] {
+        bench.refused(&format!("UPDATE message SET {change}"), &["immutable"]);
+    }
+    bench.refused("UPDATE messages SET read = 2", &["messages.read", "0 or 1"]);
+    bench.refused("INSERT INTO messages(mailbox, uid) VALUES ('alice', 9)", &["view"]);
+    bench.refused("UPDATE recoverable SET deleted_at = '2020-01-01T00:00:00Z'", &["recoverable.deleted_at"]);
+    bench.refused("UPDATE recoverable SET deleted_at = NULL, uid = 3", &["recoverable.deleted_at"]);
+    let again = "INSERT OR REPLACE INTO message(mailbox_id, uid, body_id, size, flags, received_at, stored_at) SELECT mailbox_id, 2, 99, 1, 0, 1, 1 FROM message";
+    bench.refused(again, &["message.uid", "given out"]);
+    bench.refused("UPDATE usage SET next_uid = 1", &["usage.next_uid"]);
+    bench.refused("DELETE FROM usage", &["usage.mailbox_id"]);
+    bench.refused("UPDATE counters SET next_body_id = 1", &["counters.next_body_id"]);
+    bench.assert_sound();
+}

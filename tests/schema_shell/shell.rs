@@ -1,0 +1,106 @@
+//! A database, an engine that has it open, and the shell.
+
+use pillarbox::store::sqlite::{Options, Sqlite};
+use pillarbox::store::{Accounts, Envelope, Mail, MailboxId, Result, Uid, Upkeep};
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+pub struct Bench {
+    pub store: Sqlite,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mail.db");
+        Sqlite::create_or_migrate(&path).unwrap();
+        Self { store: Sqlite::open(&path, Options { readers: 2, ..Options::default() }).unwrap(), folder }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("mail.db")
+    }
+
+    /// Runs one line as an administrator types it; Debian's shell must be there.
+    pub fn run(&self, sql: &str) -> Output {
+        let path = self.path();
+        let run = Command::new("sqlite3").arg("-batch").arg(path).arg(sql).env("HOME", "/nonexistent").output();
+        run.expect("the sqlite3 shell must be installed (Debian: apt-get install sqlite3)")
+    }
+
+    /// The answer to a line that must work.
+    #[track_caller]
+    pub fn sql(&self, sql: &str) -> String {
+        let output = self.run(sql);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && error.is_empty(), "{sql}\n{error}");
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// A line that must be refused with a message that has these parts, and change nothing.
+    #[track_caller]
+    pub fn refused(&self, sql: &str, parts: &[&str]) {
+        let before = self.dump();
+        let output = self.run(sql);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{sql}\nwas not refused");
+        for part in parts {
+            assert!(error.contains(part), "{sql}\n{error}does not name {part:?}");
+        }
+        assert_eq!(self.dump(), before, "{sql}\nwas refused, but changed something");
+    }
+
+    /// Everything but the pieces.
+    fn dump(&self) -> String {
+        let tables = [
+            "settings",
+            "users",
+            "verifiers",
+            "mailboxes",
+            "aliases",
+            "delegates",
+            "usage",
+            "message",
+            "deleted",
+            "purge",
+        ];
+        self.sql(&tables.map(|table| format!("SELECT '{table}', * FROM {table};")).concat())
+    }
+
+    pub fn mailbox(&self, name: &str) -> MailboxId {
+        self.store.recipients(&[name.to_owned()]).unwrap()[0]
+    }
+
+    pub fn deliver(&self, name: &str, octets: usize) -> Result<Uid> {
+        self.import(name, octets, None)
+    }
+
+    pub fn import(&self, name: &str, octets: usize, unique_id: Option<&str>) -> Result<Uid> {
+        let mut upload = self.store.upload()?;
+        upload.push(&vec![b'x'; octets])?;
+        let envelope = Envelope {
+            sender: "bob@example.org".into(),
+            received_at: Some(1_795_428_000),
+            unique_id: unique_id.map(str::to_owned),
+        };
+        upload.deliver(&[self.mailbox(name)], &envelope)?.remove(0)
+    }
+
+    pub fn uids(&self, name: &str) -> Vec<u64> {
+        self.store.open(self.mailbox(name)).unwrap().entries().iter().map(|entry| entry.uid.0).collect()
+    }
+
+    #[track_caller]
+    pub fn assert_sound(&self) {
+        assert_eq!(self.store.check().unwrap(), Vec::<String>::new());
+    }
+
+    pub fn purge_all(&self, now: i64) {
+        while self.store.purge(now, 50).unwrap() > 0 {}
+    }
+}
+
+pub fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
+}

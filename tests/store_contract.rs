@@ -1,0 +1,85 @@
+//! One suite that every engine passes: the promises of `src/store/mod.rs`, one function each.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+#[path = "store_contract/accounts.rs"]
+mod accounts;
+#[path = "store_contract/bed.rs"]
+mod bed;
+#[path = "store_contract/deliveries.rs"]
+mod deliveries;
+#[path = "store_contract/maildrops.rs"]
+mod maildrops;
+#[path = "store_contract/unique_ids.rs"]
+mod unique_ids;
+#[path = "store_contract/upkeep.rs"]
+mod upkeep;
+
+macro_rules! contract {
+    ($($room:ident { $($promise:ident),* $(,)? })*) => {
+        mod sqlite {
+            $(mod $room { $(#[test] fn $promise() { crate::bed::on_sqlite(crate::$room::$promise) })* })*
+        }
+        mod memory {
+            $(mod $room { $(#[test] fn $promise() { crate::bed::on_memory(crate::$room::$promise) })* })*
+        }
+    };
+}
+
+contract! {
+    maildrops {
+        a_snapshot_is_not_moved_by_what_comes_later,
+        a_new_snapshot_shows_what_changed,
+        reading_what_was_deleted_is_no_such_message,
+        a_transfer_that_has_begun_goes_on,
+        commit_deletes_what_it_names_and_nothing_else,
+        commit_of_what_is_gone_is_no_error,
+        a_mailbox_that_is_gone,
+        read_marks_show_in_the_next_snapshot,
+        sessions_and_deliveries_at_once,
+    }
+    deliveries {
+        octets_come_back_as_they_went_in,
+        an_empty_message,
+        lines_with_dots_are_known,
+        fifty_mebibytes,
+        an_upload_that_is_dropped_leaves_nothing,
+        a_copy_for_each_mailbox,
+        one_over_quota_does_not_touch_the_others,
+        quota_counts_storage_and_deleting_makes_room,
+        an_unknown_mailbox_does_not_touch_the_others,
+        too_big_is_refused_early_and_stays_refused,
+        the_greatest_size_fits,
+    }
+    unique_ids {
+        the_same_message_twice_has_two_ids,
+        ids_grow_and_are_not_given_again_after_everything_was_deleted,
+        ids_go_on_when_a_mailbox_is_made_anew,
+        an_imported_id_stands_in_for_the_number,
+        an_imported_id_of_another_message_is_refused,
+        an_imported_number_moves_the_next_uid_above_it,
+        imported_numbers_in_any_order,
+        digits_that_are_no_number_are_plain_text,
+        malformed_ids_are_refused,
+    }
+    accounts {
+        the_first_name_that_exists,
+        ascii_letters_compare_without_case_all_else_exactly,
+        bad_and_taken_names_are_refused,
+        a_new_password_voids_every_verifier,
+        a_password_is_replaced_only_if_it_is_the_expected_one,
+        a_verifier_is_added_only_to_the_password_it_was_made_from,
+        an_nt_hash_is_kept_only_while_wanted,
+        recipients_are_mailboxes_first_then_all_targets,
+        a_principal_and_its_delegates,
+        a_user_that_is_deleted_leaves_nothing,
+        pending_passwords_are_the_plain_ones,
+    }
+    upkeep {
+        the_change_mark_moves_with_changes_from_outside_only,
+        settings_that_were_set_come_back,
+        retention_of_a_mailbox_and_of_all,
+        purge_frees_nothing_early_and_ends,
+        purge_keeps_what_somebody_else_still_has,
+    }
+}

@@ -1,0 +1,221 @@
+//! What a promise is tried on: an engine, an administrator beside it, and short words for mail.
+
+use pillarbox::store::memory::Memory;
+use pillarbox::store::sqlite::{Options, Sqlite};
+use pillarbox::store::{Envelope, MailboxId, MessageId, Result, Store, StoreError, Uid, Upload};
+use rusqlite::{Connection, params};
+
+/// What administrators do from outside.
+pub enum Change<'a> {
+    Setting(&'a str, &'a str),
+    Password(&'a str, &'a str),
+    Pop(&'a str, bool),
+    Ntlm(&'a str, bool),
+    Quota(&'a str, Option<u64>),
+    Retention(&'a str, Option<u32>, Option<u32>, bool),
+    Site(&'a str, Option<&'a str>),
+    Mailbox(&'a str),
+    Alias(&'a str, &'a str),
+    Delegate(&'a str, &'a str),
+    DeleteUser(&'a str),
+}
+
+pub trait Bed {
+    fn store(&self) -> &dyn Store;
+    fn change(&self, change: Change<'_>);
+    /// Closes and opens the store, and does to its file what administrators do to files.
+    fn reopen(&mut self);
+    fn finish(&self);
+}
+
+pub fn on_sqlite(promise: fn(&mut dyn Bed)) {
+    let folder = tempfile::tempdir().unwrap();
+    Sqlite::create_or_migrate(&folder.path().join("mail.db")).unwrap();
+    let mut bed = OnSqlite { store: None, folder };
+    bed.reopen();
+    promise(&mut bed);
+    bed.finish();
+}
+
+pub fn on_memory(promise: fn(&mut dyn Bed)) {
+    let mut bed = OnMemory(Memory::default());
+    promise(&mut bed);
+    bed.finish();
+}
+
+struct OnSqlite {
+    store: Option<Sqlite>,
+    folder: tempfile::TempDir,
+}
+
+impl OnSqlite {
+    fn shell(&self) -> Connection {
+        Connection::open(self.folder.path().join("mail.db")).unwrap()
+    }
+}
+
+impl Bed for OnSqlite {
+    fn store(&self) -> &dyn Store {
+        self.store.as_ref().unwrap()
+    }
+
+    fn change(&self, change: Change<'_>) {
+        let shell = self.shell();
+        let flag = i64::from;
+        let done = match change {
+            Change::Setting(name, value) => shell.execute("UPDATE settings SET value = ?2 WHERE name = ?1", [name, value]),
+            Change::Password(user, text) => shell.execute("UPDATE users SET password = ?2 WHERE name = ?1", [user, text]),
+            Change::Pop(user, on) => {
+                shell.execute("UPDATE users SET pop_enabled = ?2 WHERE name = ?1", params![user, flag(on)])
+            }
+            Change::Ntlm(user, on) => shell.execute("UPDATE users SET ntlm = ?2 WHERE name = ?1", params![user, flag(on)]),
+            Change::Quota(mailbox, quota) => shell.execute(
+                "UPDATE mailboxes SET prohibit_send_receive_quota = ?2 WHERE name = ?1",
+                params![mailbox, quota.map(|quota| quota as i64)],
+            ),
+            Change::Retention(mailbox, read, unread, hold) => shell.execute(
+                "UPDATE mailboxes SET retain_read_days = ?2, retain_unread_days = ?3, retention_hold = ?4 WHERE name = ?1",
+                params![mailbox, read, unread, flag(hold)],
+            ),
+            Change::Site(mailbox, site) => {
+                shell.execute("UPDATE mailboxes SET site = ?2 WHERE name = ?1", params![mailbox, site])
+            }
+            Change::Mailbox(name) => shell.execute("INSERT INTO mailboxes (name) VALUES (?1)", [name]),
+            Change::Alias(address, mailbox) => shell.execute("INSERT INTO aliases VALUES (?1, ?2)", [address, mailbox]),
+            Change::Delegate(delegate, principal) => {
+                shell.execute("INSERT INTO delegates VALUES (?1, ?2)", [delegate, principal])
+            }
+            Change::DeleteUser(name) => shell.execute("DELETE FROM users WHERE name = ?1", [name]),
+        };
+        assert_eq!(done.unwrap(), 1);
+    }
+
+    fn reopen(&mut self) {
+        self.store = None;
+        self.shell().execute_batch("VACUUM").unwrap();
+        let options = Options { readers: 3, ..Options::default() };
+        self.store = Some(Sqlite::open(&self.folder.path().join("mail.db"), options).unwrap());
+    }
+
+    fn finish(&self) {
+        assert_eq!(self.store.as_ref().unwrap().check().unwrap(), Vec::<String>::new());
+    }
+}
+
+struct OnMemory(Memory);
+
+impl Bed for OnMemory {
+    fn store(&self) -> &dyn Store {
+        &self.0
+    }
+
+    fn change(&self, change: Change<'_>) {
+        match change {
+            Change::Setting(name, value) => self.0.set(name, value),
+            Change::Password(user, text) => self.0.write_password(user, text),
+            Change::Pop(user, on) => self.0.enable_pop(user, on),
+            Change::Ntlm(user, on) => self.0.enable_ntlm(user, on),
+            Change::Quota(mailbox, quota) => self.0.set_quota(mailbox, quota),
+            Change::Retention(mailbox, read, unread, hold) => self.0.set_retention(mailbox, read, unread, hold),
+            Change::Site(mailbox, site) => self.0.set_site(mailbox, site),
+            Change::Mailbox(name) => self.0.add_mailbox(name),
+            Change::Alias(address, mailbox) => self.0.add_alias(address, mailbox),
+            Change::Delegate(delegate, principal) => self.0.add_delegate(delegate, principal),
+            Change::DeleteUser(name) => self.0.delete_user(name),
+        }
+    }
+
+    fn reopen(&mut self) {}
+
+    fn finish(&self) {}
+}
+
+/// A user's mailbox.
+pub fn user(bed: &dyn Bed, name: &str) -> MailboxId {
+    bed.store().create_user(name).unwrap();
+    mailbox(bed, name)
+}
+
+pub fn mailbox(bed: &dyn Bed, name: &str) -> MailboxId {
+    match bed.store().recipients(&names(&[name])).unwrap()[..] {
+        [mailbox] => mailbox,
+        ref other => panic!("{name} leads to {other:?}"),
+    }
+}
+
+pub fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+pub fn uploaded<'a>(bed: &'a dyn Bed, octets: &[u8]) -> Box<dyn Upload + 'a> {
+    let mut upload = bed.store().upload().unwrap();
+    upload.push(octets).unwrap();
+    upload
+}
+
+/// Delivers to one mailbox.
+pub fn deliver(bed: &dyn Bed, to: MailboxId, octets: &[u8]) -> Uid {
+    uploaded(bed, octets).deliver(&[to], &Envelope::default()).unwrap().remove(0).unwrap()
+}
+
+/// Imports with a unique-id.
+pub fn import(bed: &dyn Bed, to: MailboxId, unique_id: &str) -> Result<Uid> {
+    let envelope = Envelope { unique_id: Some(unique_id.into()), ..Envelope::default() };
+    uploaded(bed, b"imported\r\n").deliver(&[to], &envelope).unwrap().remove(0)
+}
+
+pub fn message(mailbox: MailboxId, bed: &dyn Bed, index: usize) -> MessageId {
+    let entry = bed.store().open(mailbox).unwrap().entries()[index];
+    MessageId { mailbox, uid: entry.uid, body: entry.body }
+}
+
+/// All octets of a message.
+pub fn octets(bed: &dyn Bed, message: MessageId) -> Result<Vec<u8>> {
+    let (mut whole, mut piece) = (Vec::new(), Vec::new());
+    for number in 0.. {
+        bed.store().read(message, number, &mut piece)?;
+        if piece.is_empty() {
+            break;
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole)
+}
+
+pub fn uids(bed: &dyn Bed, mailbox: MailboxId) -> Vec<u64> {
+    bed.store().open(mailbox).unwrap().entries().iter().map(|entry| entry.uid.0).collect()
+}
+
+/// What UIDL would show.
+pub fn unique_ids(bed: &dyn Bed, mailbox: MailboxId) -> Vec<String> {
+    let listing = bed.store().open(mailbox).unwrap();
+    let id = |(index, entry): (usize, &pillarbox::store::Entry)| match listing.legacy_id(index) {
+        Some(id) => id.to_owned(),
+        None => entry.uid.0.to_string(),
+    };
+    listing.entries().iter().enumerate().map(id).collect()
+}
+
+/// Purges until there is nothing left to do.
+pub fn purge_all(bed: &dyn Bed, now: i64) -> usize {
+    let mut total = 0;
+    loop {
+        match bed.store().purge(now, 10).unwrap() {
+            0 => return total,
+            done => total += done,
+        }
+        assert!(total < 1_000_000, "purge does not end");
+    }
+}
+
+pub fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
+}
+
+#[track_caller]
+pub fn assert_refused<T: std::fmt::Debug>(result: Result<T>, part: &str) {
+    match result {
+        Err(StoreError::Refused(text)) => assert!(text.contains(part), "{text:?} does not name {part:?}"),
+        other => panic!("{other:?} is not a refusal"),
+    }
+}

@@ -1,0 +1,119 @@
+//! Unique-ids (RFC 1939 section 7; [MS-STANXPOP3] C0007; interface.md section 2).
+
+use crate::bed::{Bed, Change, assert_refused, deliver, import, purge_all, uids, unique_ids, user};
+use pillarbox::store::Uid;
+
+pub fn the_same_message_twice_has_two_ids(bed: &mut dyn Bed) {
+    let alice = user(bed, "alice");
+    assert_ne!(deliver(bed, alice, b"same\r\n"), deliver(bed, alice, b"same\r\n"));
+}
+
+pub fn ids_grow_and_are_not_given_again_after_everything_was_deleted(bed: &mut dyn Bed) {
+    let alice = user(bed, "alice");
+    let mut highest = 0;
+    for _ in 0..3 {
+        for _ in 0..3 {
+            let uid = deliver(bed, alice, b"x\r\n").0;
+            assert!(uid > highest);
+            highest = uid;
+        }
+        let all: Vec<Uid> = uids(bed, alice).into_iter().map(Uid).collect();
+        bed.store().commit(alice, &all).unwrap();
+        purge_all(bed, crate::bed::now() + 86_400 * 365);
+        bed.reopen();
+    }
+}
+
+pub fn ids_go_on_when_a_mailbox_is_made_anew(bed: &mut dyn Bed) {
+    for name in ["alice", "ALICE", "Alice"] {
+        let mailbox = user(bed, name);
+        deliver(bed, mailbox, b"x\r\n");
+        deliver(bed, mailbox, b"x\r\n");
+        bed.change(Change::DeleteUser(name));
+        bed.reopen();
+    }
+    let mailbox = user(bed, "alice");
+    assert_eq!(deliver(bed, mailbox, b"x\r\n"), Uid(7));
+    assert_refused(import(bed, mailbox, "3"), "unique-id taken");
+}
+
+pub fn an_imported_id_stands_in_for_the_number(bed: &mut dyn Bed) {
+    let alice = user(bed, "alice");
+    deliver(bed, alice, b"x\r\n");
+    let longest = "~".repeat(70);
+    for id in ["00000a1b4c", &longest, "!"] {
+        import(bed, alice, id).unwrap();
+    }
+    deliver(bed, alice, b"x\r\n");
+    assert_eq!(unique_ids(bed, alice), ["1", "00000a1b4c", &longest, "!", "5"]);
+    bed.store().commit(alice, &[Uid(2)]).unwrap();
+    assert_eq!(unique_ids(bed, alice), ["1", &longest, "!", "5"]);
+}
+
+pub fn an_imported_id_of_another_message_is_refused(bed: &mut dyn Bed) {
+    let (alice, bob) = (user(bed, "alice"), user(bed, "bob"));
+    deliver(bed, alice, b"x\r\n");
+    import(bed, alice, "abc").unwrap();
+    assert_refused(import(bed, alice, "abc"), "unique-id exists");
+    assert_refused(import(bed, alice, "1"), "unique-id taken");
+    import(bed, alice, "ABC").unwrap();
+    import(bed, bob, "abc").unwrap();
+    import(bed, bob, "1").unwrap();
+    bed.store().commit(alice, &[Uid(1), Uid(2)]).unwrap();
+    assert_refused(import(bed, alice, "abc"), "unique-id taken");
+    assert_refused(import(bed, alice, "1"), "unique-id taken");
+    assert_eq!(unique_ids(bed, alice), ["ABC"]);
+}
+
+pub fn an_imported_number_moves_the_next_uid_above_it(bed: &mut dyn Bed) {
+    let alice = user(bed, "alice");
+    import(bed, alice, "500").unwrap();
+    assert_eq!(deliver(bed, alice, b"x\r\n"), Uid(501));
+    let last = ((1u64 << 53) - 2).to_string();
+    import(bed, alice, &last).unwrap();
+    assert_eq!(deliver(bed, alice, b"x\r\n"), Uid((1 << 53) - 1));
+    assert_eq!(unique_ids(bed, alice), ["500", "501", &last, "9007199254740991"]);
+}
+
+pub fn imported_numbers_in_any_order(bed: &mut dyn Bed) {
+    let alice = user(bed, "alice");
+    for id in ["500", "499", "20", "300", "301", "299", "1", "2", "plain"] {
+        import(bed, alice, id).unwrap();
+    }
+    for id in ["500", "499", "300", "1", "2"] {
+        assert_refused(import(bed, alice, id), "unique-id exists");
+    }
+    let natural = deliver(bed, alice, b"x\r\n").0;
+    assert!(natural > 500);
+    assert_refused(import(bed, alice, &natural.to_string()), "unique-id taken");
+    import(bed, alice, "498").unwrap();
+    import(bed, alice, "3").unwrap();
+    let all: Vec<Uid> = uids(bed, alice).into_iter().map(Uid).collect();
+    bed.store().commit(alice, &all).unwrap();
+    purge_all(bed, crate::bed::now() + 86_400 * 365);
+    for id in ["500", "499", "20", "300", "301", "299", "1", "2", "498", "3"] {
+        assert_refused(import(bed, alice, id), "unique-id taken");
+    }
+    import(bed, alice, "4").unwrap();
+    import(bed, alice, "302").unwrap();
+    assert!(deliver(bed, alice, b"x\r\n").0 > natural);
+}
+
+pub fn digits_that_are_no_number_are_plain_text(bed: &mut dyn Bed) {
+    let alice = user(bed, "alice");
+    let ids = ["0", "007", "9007199254740991", "18446744073709551616", "+5", "5 ".trim_end(), "1.5"];
+    for id in ids {
+        import(bed, alice, id).unwrap();
+    }
+    assert_eq!(unique_ids(bed, alice), ids);
+    assert!(deliver(bed, alice, b"x\r\n").0 < 20);
+}
+
+pub fn malformed_ids_are_refused(bed: &mut dyn Bed) {
+    let alice = user(bed, "alice");
+    let long = "x".repeat(71);
+    for id in ["", &long, "a b", "tab\t", "\u{e9}", "\u{7f}"] {
+        assert_refused(import(bed, alice, id), "unique_id: 1 to 70 characters of 0x21 to 0x7E");
+    }
+    assert_eq!(deliver(bed, alice, b"x\r\n"), Uid(1));
+}
