@@ -26,6 +26,9 @@ pub fn field(message: &[u8], name: &str) -> Option<String> {
 /// The header, without the empty line behind it.
 fn header(message: &[u8]) -> &[u8] {
     let head = &message[..message.len().min(LONGEST)];
+    if head.starts_with(b"\n") || head.starts_with(b"\r\n") {
+        return &[];
+    }
     let ends = [&b"\n\n"[..], b"\n\r\n"].into_iter().filter_map(|end| memchr::memmem::find(head, end));
     &head[..ends.min().map_or(head.len(), |at| at + 1)]
 }

@@ -155,12 +155,12 @@ mod tests {
         )
         .unwrap();
         let note = &notes["1276528487.M364837P9451.kurkku,S=1355,W=1394"];
-        assert_eq!(note.unique_id, "000061AE4C0905B0");
-        assert_eq!(notes["1276533073.M242911P3632.kurkku"].unique_id, "000061B94C0905B0");
+        assert_eq!(note.unique_id, "000061AE4C0907B0");
+        assert_eq!(notes["1276533073.M242911P3632.kurkku"].unique_id, "000061B94C0907B0");
         let taken_over = &notes["1276533074.x"];
         assert_eq!((taken_over.unique_id.as_str(), taken_over.order), ("OLD-17", Some((3, 25018))));
         assert!(taken_over.order < note.order);
-        assert_eq!(dovecot("1 1275660208 7\n6 123.x:2,S\n").unwrap()["123.x"].unique_id, "000000064C0905B0");
+        assert_eq!(dovecot("1 1275660208 7\n6 123.x:2,S\n").unwrap()["123.x"].unique_id, "000000064C0907B0");
         assert!(dovecot("2 x\n").is_err() && dovecot("").is_err() && dovecot("1 5 7\nx y\n").is_err());
     }
 
