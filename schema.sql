@@ -125,10 +125,10 @@ CREATE TRIGGER settings_names BEFORE UPDATE OF value ON settings
   WHEN OLD.name IN ('Domains', 'GssapiRealms') AND NEW.value <> ''
 BEGIN
   SELECT CASE OLD.name
-    WHEN 'Domains' THEN RAISE(ABORT, 'Domains: mail domains, comma separated without spaces, no @, / or \')
-    ELSE RAISE(ABORT, 'GssapiRealms: realms, comma separated without spaces, no @, / or \') END
+    WHEN 'Domains' THEN RAISE(ABORT, 'Domains: mail domains, comma separated, no space, @, / or \')
+    ELSE RAISE(ABORT, 'GssapiRealms: realms, comma separated, no space, @, / or \') END
    WHERE EXISTS (SELECT 1 FROM json_each('[' || replace(json_quote(NEW.value), ',', '","') || ']') AS item
-                  WHERE length(item.value) NOT BETWEEN 1 AND 255 OR item.value GLOB '*[@/\ ]*');
+                  WHERE length(trim(item.value)) NOT BETWEEN 1 AND 255 OR trim(item.value) GLOB '*[@/\ ]*');
 END;
 
 CREATE TRIGGER settings_bindings BEFORE UPDATE OF value ON settings
@@ -143,7 +143,7 @@ BEGIN
    WHERE EXISTS (
      SELECT 1 FROM (
        SELECT v, substr(v, length(head) + 1) AS port, substr(head, 1, length(head) - 1) AS host, substr(head, -1) AS colon
-         FROM (SELECT item.value AS v, rtrim(item.value, '0123456789') AS head
+         FROM (SELECT trim(item.value) AS v, rtrim(trim(item.value), '0123456789') AS head
                  FROM json_each('[' || replace(json_quote(NEW.value), ',', '","') || ']') AS item))
       WHERE NOT (OLD.name = 'LmtpBindings' AND v GLOB '/?*' AND length(CAST(v AS BLOB)) <= 107)
         AND NOT (colon = ':' AND length(port) BETWEEN 1 AND 5 AND CAST(port AS INTEGER) <= 65535 AND (
@@ -156,12 +156,13 @@ END;
 CREATE TRIGGER settings_networks BEFORE UPDATE OF value ON settings
   WHEN OLD.name = 'TrustedNetworks' AND NEW.value <> ''
 BEGIN
-  SELECT RAISE(ABORT, 'TrustedNetworks: CIDR blocks such as 10.0.0.0/8 or fd00::/8, comma separated without spaces')
+  SELECT RAISE(ABORT, 'TrustedNetworks: CIDR blocks such as 10.0.0.0/8 or fd00::/8, comma separated')
    WHERE EXISTS (
      SELECT 1 FROM (
-       SELECT substr(v, 1, instr(v, '/') - 1) AS host, substr(v, instr(v, '/') + 1) AS bits, instr(v, '/') > 0 AS slash
-         FROM (SELECT item.value AS v FROM json_each('[' || replace(json_quote(NEW.value), ',', '","') || ']') AS item))
-      WHERE NOT (slash AND CAST(CAST(bits AS INTEGER) AS TEXT) = bits AND (
+       SELECT CASE slash WHEN 0 THEN v ELSE substr(v, 1, slash - 1) END AS host,
+              CASE WHEN slash THEN substr(v, slash + 1) WHEN v GLOB '*:*' THEN '128' ELSE '32' END AS bits
+         FROM (SELECT trim(item.value) AS v, instr(trim(item.value), '/') AS slash FROM json_each('[' || replace(json_quote(NEW.value), ',', '","') || ']') AS item))
+      WHERE NOT (CAST(CAST(bits AS INTEGER) AS TEXT) = bits AND (
               (host GLOB '*:*' AND host NOT GLOB '*[^0-9A-Fa-f:.]*' AND host NOT GLOB '*:::*'
                AND CAST(bits AS INTEGER) BETWEEN 0 AND 128)
            OR (CAST(bits AS INTEGER) BETWEEN 0 AND 32
@@ -198,20 +199,29 @@ CREATE TABLE users (
         AND password NOT GLOB '*[^0-9A-Za-z./$=]*'
         AND length(password) - length(replace(password, '$', '')) = CASE WHEN password GLOB '$6$rounds=[0-9]*$*' THEN 4 ELSE 3 END)),
   CONSTRAINT "users.password: {SCHEME} is one of {ARGON2ID}, {ARGON2I}, {BLF-CRYPT}, {SHA512-CRYPT}, {CRYPT}, with its hash" CHECK (
-    password IS NULL OR password NOT GLOB '{[A-Za-z]*}*'
-    OR ((password GLOB '{ARGON2ID}$argon2id$*' OR password GLOB '{ARGON2I}$argon2i$*')
-        AND password GLOB '*}$argon2*$v=[0-9]*$m=[0-9]*,t=[0-9]*,p=[0-9]*$??????????*$????????????????*'
-        AND password NOT GLOB '*}*[^0-9A-Za-z+/$=,]*'
-        AND length(password) - length(replace(password, '$', '')) = 5)
-    OR ((password GLOB '{BLF-CRYPT}$2[aby]$[0-3][0-9]$*' OR password GLOB '{CRYPT}$2[aby]$[0-3][0-9]$*')
-        AND length(substr(password, instr(password, '}') + 1)) = 60 AND substr(password, -53) NOT GLOB '*[^0-9A-Za-z./]*')
-    OR ((password GLOB '{SHA512-CRYPT}$6$*$*' OR password GLOB '{CRYPT}$6$*$*')
-        AND substr(password, -86) NOT GLOB '*[^0-9A-Za-z./]*' AND substr(password, -87, 1) = '$'
-        AND password NOT GLOB '*}*[^0-9A-Za-z./$=]*'))
+    password IS NULL OR password NOT GLOB '{[0-9A-Za-z._-]*}*'
+    OR CASE upper(substr(password, 1, instr(password, '}')))
+         WHEN '{ARGON2ID}' THEN password GLOB '{*}$argon2id$*'
+         WHEN '{ARGON2I}' THEN password GLOB '{*}$argon2i$*'
+         WHEN '{BLF-CRYPT}' THEN password GLOB '{*}$2[aby]$*'
+         WHEN '{SHA512-CRYPT}' THEN password GLOB '{*}$6$*'
+         WHEN '{CRYPT}' THEN password GLOB '{*}$2[aby]$*' OR password GLOB '{*}$6$*'
+         ELSE 0 END
+       AND CASE
+         WHEN password GLOB '{*}$argon2*'
+           THEN password GLOB '*}$argon2*$v=[0-9]*$m=[0-9]*,t=[0-9]*,p=[0-9]*$??????????*$????????????????*'
+                AND password NOT GLOB '*}*[^0-9A-Za-z+/$=,]*' AND length(password) - length(replace(password, '$', '')) = 5
+         WHEN password GLOB '{*}$2*'
+           THEN password GLOB '{*}$2[aby]$[0-3][0-9]$*' AND length(password) - instr(password, '}') = 60
+                AND substr(password, -53) NOT GLOB '*[^0-9A-Za-z./]*'
+         ELSE substr(password, -86) NOT GLOB '*[^0-9A-Za-z./]*' AND substr(password, -87, 1) = '$'
+                AND password NOT GLOB '*}*[^0-9A-Za-z./$=]*'
+                AND length(password) - length(replace(password, '$', '')) = CASE WHEN password GLOB '*}$6$rounds=[0-9]*$*' THEN 4 ELSE 3 END
+         END)
 );
 
 CREATE INDEX users_pending ON users (id)
-  WHERE password NOT GLOB '$argon2*' AND password NOT GLOB '$2b$*' AND password NOT GLOB '$6$*' AND password NOT GLOB '{[A-Za-z]*}*';
+  WHERE password NOT GLOB '$argon2*' AND password NOT GLOB '$2b$*' AND password NOT GLOB '$6$*' AND password NOT GLOB '{[0-9A-Za-z._-]*}*';
 
 CREATE TABLE verifiers (
   user_id INTEGER NOT NULL,

@@ -74,6 +74,7 @@ contract! {
         a_principal_and_its_delegates,
         a_user_that_is_deleted_leaves_nothing,
         pending_passwords_are_the_plain_ones,
+        which_verifiers_can_be_used,
     }
     upkeep {
         the_change_mark_moves_with_changes_from_outside_only,

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// To what multiple a timeout is rounded up.
 const GRAIN: Duration = Duration::from_millis(100);
+/// How long the kernel waits in one write at most.
+const SLICE: Duration = Duration::from_secs(2);
 /// Until the driver says otherwise no call waits longer than this.
 const AT_FIRST: Duration = Duration::from_secs(60);
 /// Octets that [`Socket::wait`] takes in at most: a command under TLS, with room to spare.
@@ -130,6 +132,16 @@ impl Patience {
     }
 }
 
+impl Patience {
+    /// Whether more waiting is allowed for a call that began at `since` and has got nothing done.
+    fn allows(&self, since: Instant) -> bool {
+        match self.limit {
+            Limit::Each(timeout) => since.elapsed() < timeout,
+            Limit::By(deadline) => Instant::now() < deadline,
+        }
+    }
+}
+
 fn round_up(left: Duration) -> Duration {
     let grains = left.as_nanos().div_ceil(GRAIN.as_nanos());
     GRAIN.saturating_mul(u32::try_from(grains).unwrap_or(u32::MAX))
@@ -225,11 +237,15 @@ impl Socket {
         }
     }
 
+    /// The kernel answers after a slice of the limit with what the client has taken by then, so that
+    /// a client that takes nothing any more is told from one that is only slow.
     fn send(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let since = Instant::now();
         loop {
-            self.write.arm(Instant::now(), |timeout| self.handle.set_write_timeout(timeout))?;
+            self.write.arm(Instant::now(), |timeout| self.handle.set_write_timeout(timeout.min(SLICE)))?;
             match self.handle.write(bufs) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.write.allows(since) => {}
                 done => return done,
             }
         }

@@ -77,14 +77,14 @@ fn settings_of_words_and_texts() {
         ("RecipientDelimiter", &["", "+", "+-_"], &["@", "a", "5", "/", " "], "punctuation"),
         (
             "Domains",
-            &["", "example.org", "a.example,b.example"],
-            &["a.example, b.example", ",", "a,,b", "@a"],
+            &["", "example.org", "a.example, b.example"],
+            &["a. example", ",", "a,,b", "@a"],
             "comma separated",
         ),
         ("GssapiRealms", &["", "A.EXAMPLE,B.EXAMPLE"], &["A B", "a@b"], "comma separated"),
         (
             "UnencryptedOrTLSBindings",
-            &["", "0.0.0.0:110,[::]:110", "127.0.0.1:0"],
+            &["", "0.0.0.0:110, [::]:110", "127.0.0.1:0"],
             &["110", "127.0.0.1", "1.2.3:110", "1.2.3.256:1", "1.2.3.4:65536", "::1:110", "[x]:1", "/run/x", "a\"b"],
             "0 to 65535",
         ),
@@ -97,8 +97,8 @@ fn settings_of_words_and_texts() {
         ),
         (
             "TrustedNetworks",
-            &["", "10.0.0.0/8,fd00::/8,::1/128,0.0.0.0/0"],
-            &["10.0.0.0", "10.0.0.0/33", "::/129", "10.0.0/8", "x/8", "10.0.0.0/8, ::1/128"],
+            &["", "10.0.0.0/8, fd00::/8,::1/128,0.0.0.0/0", "192.0.2.7,::1"],
+            &["10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0/8", "x/8", "10.0.0.0/8,,::1/128", "10.0.0"],
             "CIDR",
         ),
         ("Site", &["", "Default-First-Site"], &[&long], "255"),
@@ -133,8 +133,7 @@ fn settings_are_neither_made_nor_lost() {
             &["settings.name", "renamed"],
         );
     }
-    bench.sql("UPDATE settings SET value = '1' WHERE name = 'Nonsense'");
-    assert_eq!(bench.sql("SELECT count(*) FROM settings"), "35");
+    assert_eq!(bench.sql("UPDATE settings SET value = '1' WHERE name = 'Nonsense' RETURNING name, value"), "");
 }
 
 #[test]
@@ -175,6 +174,8 @@ fn users() {
         "{MD5}x",
         "{ARGON2ID}garbage",
         "{sha512-crypt}$6$x$y",
+        "{BLF-CRYPT}$6$x$y",
+        "{1}x",
         "{SHA512-CRYPT}$6$salt$short",
         "{BLF-CRYPT}",
     ] {

@@ -212,3 +212,21 @@ pub fn pending_passwords_are_the_plain_ones(bed: &mut dyn Bed) {
     bed.store().set_password(first.user, Some(&first.password), &Secret::from(HASH), &[]).unwrap();
     assert_eq!(pending(10), ["f", "g"]);
 }
+
+pub fn which_verifiers_can_be_used(bed: &mut dyn Bed) {
+    let usable = |bed: &dyn Bed| {
+        let usable = bed.store().usable().unwrap();
+        (usable.ntlm, usable.scram)
+    };
+    user(bed, "alice");
+    user(bed, "gssapi-only");
+    bed.change(Change::Ntlm("alice", true));
+    assert_eq!(usable(bed), (false, true));
+    let alice = id(bed, "alice");
+    bed.store().set_password(alice, None, &Secret::from(HASH), &[(Scheme::NtHash, Secret::from("sealed"))]).unwrap();
+    assert_eq!(usable(bed), (true, false));
+    bed.store().add_verifier(alice, &Secret::from(HASH), Scheme::ScramSha256, &Secret::from("v")).unwrap();
+    assert_eq!(usable(bed), (true, true));
+    bed.change(Change::Pop("alice", false));
+    assert_eq!(usable(bed), (false, true), "somebody who cannot log in does not count");
+}

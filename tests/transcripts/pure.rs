@@ -3,7 +3,7 @@
 use crate::Peer;
 use crate::script::Script;
 use pillarbox::authenticator::{Authenticator, Door};
-use pillarbox::credential::{Credentials, KeyFile, Secret};
+use pillarbox::credential::{Credentials, KeyFile};
 use pillarbox::dot::{Normaliser, Stuffer, Top};
 use pillarbox::pop3::Step;
 use pillarbox::pop3::policy::Policy;

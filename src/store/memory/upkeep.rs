@@ -37,11 +37,10 @@ impl Upkeep for Memory {
 
     fn usable(&self) -> Result<Usable> {
         let state = self.state();
-        let mut users = state.users.values().filter(|user| user.pop_enabled);
-        Ok(Usable {
-            ntlm: users.clone().any(|user| user.verifiers.contains_key(&Scheme::NtHash)),
-            scram: users.all(|user| user.password.is_none() || user.verifiers.contains_key(&Scheme::ScramSha256)),
-        })
+        let mut able = state.users.values().filter(|user| user.pop_enabled);
+        let ntlm = able.clone().any(|user| user.verifiers.contains_key(&Scheme::NtHash));
+        let scram = able.all(|user| user.password.is_none() || user.verifiers.contains_key(&Scheme::ScramSha256));
+        Ok(Usable { ntlm, scram })
     }
 
     fn pending(&self, limit: usize) -> Result<Vec<Pending>> {

@@ -219,6 +219,37 @@ mod tests {
         );
     }
 
+    /// Debian 12 has 3.40, and older ones are in use: one newer construct makes every statement of their shells fail.
+    #[test]
+    fn nothing_newer_than_sqlite_3_37() {
+        let newer = [
+            "unixepoch(",
+            "format(",
+            "concat(",
+            "concat_ws(",
+            "octet_length(",
+            "string_agg(",
+            "timediff(",
+            "->",
+            "is distinct from",
+            "is not distinct from",
+            "right join",
+            "full join",
+            "unhex(",
+            "if(",
+            "within group",
+        ];
+        let text = MIGRATIONS.concat().to_lowercase();
+        let code: String =
+            text.lines().map(|line| line.split("--").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+        for construct in newer {
+            let found = code
+                .match_indices(construct)
+                .find(|(at, _)| !code[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+            assert_eq!(found, None, "{construct}");
+        }
+    }
+
     #[test]
     fn a_new_database_is_private_in_wal_mode_and_gives_space_back() {
         let (folder, path) = made(MIGRATIONS);

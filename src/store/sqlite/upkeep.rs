@@ -103,7 +103,7 @@ impl Upkeep for Sqlite {
 
 /// The words of the index `users_pending`, or SQLite would look at every user.
 const PENDING: &str = "SELECT id, name, password, ntlm FROM users
-  WHERE password NOT GLOB '$argon2*' AND password NOT GLOB '$2b$*' AND password NOT GLOB '$6$*' AND password NOT GLOB '{[A-Za-z]*}*'
+  WHERE password NOT GLOB '$argon2*' AND password NOT GLOB '$2b$*' AND password NOT GLOB '$6$*' AND password NOT GLOB '{[0-9A-Za-z._-]*}*'
   ORDER BY id LIMIT ?1";
 
 /// A user without any password can log in by GSSAPI or a token only, and needs no verifier.
