@@ -25,6 +25,15 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct MailboxId(pub i64);
 
+/// A mailbox that mail is for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mailbox {
+    /// The store's own name of it.
+    pub id: MailboxId,
+    /// Its name as an administrator wrote it.
+    pub name: String,
+}
+
 /// The store's own name of a user; never given to another one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct UserId(pub i64);
@@ -175,6 +184,10 @@ pub struct Envelope {
     /// The unique-id it was imported with, 1 to 70 characters of 0x21 to 0x7E (RFC 1939 section 7).
     /// Refused, mailbox by mailbox, where another message has or had it.
     pub unique_id: Option<String>,
+    /// It was read where it was imported from.
+    pub read: bool,
+    /// It was received as internationalized (RFC 6531): outside of UTF8 mode it is sent downgraded.
+    pub internationalized: bool,
 }
 
 /// One message on its way in. Dropped without [`Upload::deliver`], nothing of it stays.
@@ -252,7 +265,7 @@ pub trait Accounts: Send + Sync {
     fn principal(&self, delegate: UserId, names: &[String]) -> Result<Option<Principal>>;
 
     /// The mailboxes that the first known of these names leads to: mailbox names, then aliases.
-    fn recipients(&self, names: &[String]) -> Result<Vec<MailboxId>>;
+    fn recipients(&self, names: &[String]) -> Result<Vec<Mailbox>>;
 
     /// A stored verifier of a user, as [`Accounts::set_password`] was given it.
     fn verifier(&self, user: UserId, scheme: Scheme) -> Result<Option<Secret>>;

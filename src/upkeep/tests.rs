@@ -68,7 +68,7 @@ impl Accounts for Script {
     fn principal(&self, _: UserId, _: &[String]) -> Result<Option<Principal>> {
         elsewhere()
     }
-    fn recipients(&self, _: &[String]) -> Result<Vec<MailboxId>> {
+    fn recipients(&self, _: &[String]) -> Result<Vec<Mailbox>> {
         elsewhere()
     }
     fn verifier(&self, _: UserId, _: Scheme) -> Result<Option<Secret>> {

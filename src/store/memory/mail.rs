@@ -96,7 +96,7 @@ impl Upload for Buffer<'_> {
             body,
             octets: self.octets.len() as u64,
             dotted: self.octets.split(|octet| *octet == b'\n').any(|line| line.starts_with(b".")),
-            read: false,
+            read: envelope.read,
             envelope: envelope.clone(),
         };
         let answers: Vec<_> = to.iter().map(|mailbox| state.add(*mailbox, message.clone())).collect();

@@ -17,6 +17,9 @@ pub const PIECES: i64 = 4096;
 /// `message.flags`: some line starts with a dot.
 pub const DOTTED: i64 = 1;
 
+/// `message.flags`: received as internationalized (RFC 6531).
+pub const INTERNATIONALIZED: i64 = 4;
+
 /// Read marks that may wait for their batch; who comes later is not marked.
 const MARKS: usize = 100_000;
 
