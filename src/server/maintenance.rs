@@ -48,9 +48,8 @@ impl Maintenance {
             }),
         };
         let mut upkeep = Upkeep::new(site.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
-        let failed = |error| Error::store(options.db.display(), &error);
-        upkeep.process_pending().map_err(failed)?;
-        site.set_live(live(&*site.store, &site.live().settings).map_err(failed)?);
+        upkeep.process_pending().map_err(|error| Error::store(options.db.display(), &error))?;
+        lock(&change).publish(&site.live().settings);
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let thread = upkeep::spawn(upkeep, SystemClock::default(), stopped)
             .map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))?;
