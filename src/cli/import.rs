@@ -74,7 +74,7 @@ impl Import {
         let password = password::read_once(&format!("Password of {}: ", address.login))?;
         let mut source = Pop3::open(&address, &password).map_err(failed)?;
         if source.is_clear() {
-            let _ = writeln!(io::stderr(), "{address} has no TLS: the password crossed the network in clear");
+            let _ = writeln!(io::stderr(), "{address} has no TLS: the password crosses the network in clear");
         }
         let listed = source.list().map_err(failed)?;
         let report = self.transfer(&mut source, &listed)?;

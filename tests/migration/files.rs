@@ -98,7 +98,7 @@ fn maildirs_of_dovecot_and_courier() {
     import(&site, &dovecot);
     site.succeed(&["import", "-u", "bob", courier.to_str().unwrap()], b"");
     let server = site.serve(&[]);
-    assert_eq!(uidl(&server), ["000000054C0907B0", "000000064C0907B0"]);
+    assert_eq!(uidl(&server), ["000000054c0907b0", "000000064c0907b0"]);
     let mut bob = server.session("bob", "se cret");
     assert_eq!(bob.unique_ids(), ["UID8-77", "UID3-77"]);
     assert_eq!(bob.multi("RETR 1"), b"Subject: first\r\n\r\n");
