@@ -128,7 +128,10 @@ mod tests {
             path
         };
         let count = |path: &Path| open(path).unwrap().list().unwrap().len();
-        assert_eq!(count(&file("box", "From a Mon Nov 23 12:00:00 2026\nA: b\n\nFrom a Mon Nov 23 12:00:00 2026\n")), 2);
+        assert_eq!(
+            count(&file("box", "From a Mon Nov 23 12:00:00 2026\nA: b\n\nFrom a Mon Nov 23 12:00:00 2026\n")),
+            2
+        );
         assert_eq!(count(&file("one.eml", "A: b\n\nFrom here\n")), 1);
         assert_eq!(count(&file("empty", "")), 0);
         file("mails/2.eml", "A: b\n");

@@ -166,7 +166,8 @@ mod tests {
 
     #[test]
     fn courier_shows_three_generations() {
-        let notes = courier("/3 8 1275660208\n123.a:2,S 1000 7:1275660208:0\n124.b 99 5:0:0\n125.c+x 1 0:0:0\nx\n").unwrap();
+        let notes =
+            courier("/3 8 1275660208\n123.a:2,S 1000 7:1275660208:0\n124.b 99 5:0:0\n125.c+x 1 0:0:0\nx\n").unwrap();
         assert_eq!(notes["123.a"].unique_id, "UID7-1275660208");
         assert_eq!(notes["124.b"].unique_id, "UID5");
         assert_eq!(notes["125.c+x"].unique_id, "125.c+2Bx");

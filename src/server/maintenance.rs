@@ -38,7 +38,9 @@ impl Maintenance {
             changed: Box::new(move |settings| change.apply(settings)),
         };
         let mut upkeep = Upkeep::new(site.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
-        upkeep.process_pending().map_err(|error| Error::store(options.db.display(), &error))?;
+        let failed = |error| Error::store(options.db.display(), &error);
+        upkeep.process_pending().map_err(failed)?;
+        site.set_live(live(&*site.store, &site.live().settings).map_err(failed)?);
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let thread = upkeep::spawn(upkeep, SystemClock::default(), stopped)
             .map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))?;

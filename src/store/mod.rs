@@ -157,6 +157,14 @@ pub trait Mail: Send + Sync {
     /// The snapshot that a session keeps until its end.
     fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>>;
 
+    /// Gives `take` the first piece of each of these messages, in their order and all of one moment;
+    /// a message of at most 64 KiB has no other.
+    /// `take` must not wait for anything: the store is being read while it runs.
+    ///
+    /// # Errors
+    /// None of its own: what cannot be read is given to `take` as an error, as [`Mail::read`] says.
+    fn first_pieces(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>));
+
     /// Replaces the content of `piece` by piece number `number` (from 0) of a message, without an
     /// open transaction afterwards. An empty piece is the end.
     ///

@@ -39,7 +39,9 @@ fn a_client_that_pipelines() {
         lmtp.expect(start);
     }
     lmtp.send("A: b\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<alice>\r\nBDAT 6\r\nA: c\r\nBDAT 0 LAST\r\nQUIT\r\n");
-    for start in ["250 2.0.0 <alice>", "250 2.0.0 <ALICE>", "250 2.1.0 ", "250 2.1.5 ", "250 2.0.0 6 ", "250 2.0.0 <alice>"] {
+    for start in
+        ["250 2.0.0 <alice>", "250 2.0.0 <ALICE>", "250 2.1.0 ", "250 2.1.5 ", "250 2.0.0 6 ", "250 2.0.0 <alice>"]
+    {
         lmtp.expect(start);
     }
     lmtp.expect("221 ");

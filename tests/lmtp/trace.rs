@@ -26,7 +26,12 @@ fn every_copy_names_its_own_recipient_and_no_other() {
     assert!(alice.contains(" with LMTP id ") && alice.contains("\n\tfor <alice@example.org>; "), "{alice}");
     assert!(alice.ends_with(" +0000\nSubject: x\n\n\n"), "{alice}");
     let bob = headers(&server, "bob");
-    assert!(bob.starts_with("Return-Path: <carol@c.example>\nX-Original-To: info@example.org\nDelivered-To: bob@example.org\n"), "{bob}");
+    assert!(
+        bob.starts_with(
+            "Return-Path: <carol@c.example>\nX-Original-To: info@example.org\nDelivered-To: bob@example.org\n"
+        ),
+        "{bob}"
+    );
     assert!(!bob.contains("alice") && !alice.contains("info"));
     assert_eq!(server.sql("SELECT DISTINCT sender FROM messages"), "carol@c.example\n");
 }

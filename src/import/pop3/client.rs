@@ -92,7 +92,8 @@ impl Client {
     pub(super) fn retrieve(&mut self, number: u64, limit: u64, octets: &mut Vec<u8>) -> Result<()> {
         octets.clear();
         let place = format!("{}, message {number}", self.server);
-        self.say(&format!("RETR {number}"))?.map_err(|text| ImportError::Broken(format!("{text} (to RETR {number})")))?;
+        self.say(&format!("RETR {number}"))?
+            .map_err(|text| ImportError::Broken(format!("{text} (to RETR {number})")))?;
         let (mut unstuffer, mut size) = (Unstuffer::new(), 0);
         loop {
             let end = unstuffer.push(self.lines.buffered(), octets);

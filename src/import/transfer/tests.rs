@@ -1,8 +1,8 @@
 //! Transfers into the memory engine; what is said here holds for every engine (tests/store_contract).
 
 use super::*;
-use crate::store::memory::Memory;
 use crate::store::Accounts;
+use crate::store::memory::Memory;
 
 /// Messages in memory; counts what is read of them.
 struct Fake {
@@ -70,9 +70,8 @@ impl Bed {
     /// What UIDL shows.
     fn shown(&self) -> Vec<String> {
         let listing = self.store.open(self.mailbox).unwrap();
-        let id = |(at, entry): (usize, &Entry)| {
-            listing.legacy_id(at).map_or_else(|| entry.uid.0.to_string(), str::to_owned)
-        };
+        let id =
+            |(at, entry): (usize, &Entry)| listing.legacy_id(at).map_or_else(|| entry.uid.0.to_string(), str::to_owned);
         listing.entries().iter().enumerate().map(id).collect()
     }
 }
@@ -137,7 +136,8 @@ fn a_dry_run_changes_nothing() {
 #[test]
 fn what_is_too_big_is_refused_and_the_rest_comes() {
     let bed = Bed::new();
-    let big: &'static str = "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789x";
+    let big: &'static str =
+        "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789x";
     let report = bed.import(&mut source(false, &[(Some("a"), big), (Some("b"), "2\r\n")]));
     assert_eq!((report.stored, report.refused.len()), (1, 1));
 }
@@ -150,10 +150,8 @@ fn the_comparison_sees_what_differs() {
     // Sizes that are not exact are no difference.
     there.off = 7;
     assert!(bed.differences(&mut there).is_empty());
-    let differences = bed.differences(&mut source(
-        true,
-        &[(Some("b"), "22\r\n"), (Some("a"), "other\r\n"), (Some("d"), "4\r\n")],
-    ));
+    let differences =
+        bed.differences(&mut source(true, &[(Some("b"), "22\r\n"), (Some("a"), "other\r\n"), (Some("d"), "4\r\n")]));
     assert_eq!(differences.len(), 3, "{differences:?}");
     assert!(differences[0].contains("another order"), "{differences:?}");
     assert!(differences[1].contains("7 octets there, 3 here"), "{differences:?}");

@@ -50,6 +50,16 @@ impl Mail for Memory {
         Ok(Envelope { read: found.read, ..found.envelope.clone() })
     }
 
+    fn first_pieces(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
+        let mut piece = Vec::new();
+        for (index, message) in messages.iter().enumerate() {
+            match self.read(*message, 0, &mut piece) {
+                Ok(()) => take(index, Ok(&piece)),
+                Err(error) => take(index, Err(error)),
+            }
+        }
+    }
+
     fn mark_retrieved(&self, message: MessageId) {
         let mut state = self.state();
         let marked = state.mailboxes.get_mut(&message.mailbox).and_then(|found| found.messages.get_mut(&message.uid.0));

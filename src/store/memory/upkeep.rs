@@ -1,6 +1,6 @@
 //! What the maintenance thread asks for, in memory.
 
-use super::{Memory, State, is_plain};
+use super::{Memory, State, User, is_plain};
 use crate::credential::Secret;
 use crate::store::{Expire, MailboxId, Pending, Result, Scheme, Upkeep, Usable};
 use std::collections::HashSet;
@@ -39,7 +39,9 @@ impl Upkeep for Memory {
         let state = self.state();
         let mut able = state.users.values().filter(|user| user.pop_enabled);
         let ntlm = able.clone().any(|user| user.verifiers.contains_key(&Scheme::NtHash));
-        let scram = able.all(|user| user.password.is_none() || user.verifiers.contains_key(&Scheme::ScramSha256));
+        let hashed =
+            |user: &User| user.password.as_ref().is_some_and(|password| !password.expose_str().is_some_and(is_plain));
+        let scram = able.all(|user| !hashed(user) || user.verifiers.contains_key(&Scheme::ScramSha256));
         Ok(Usable { ntlm, scram })
     }
 
