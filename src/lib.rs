@@ -50,6 +50,7 @@ pub mod cli;
 pub mod credential;
 pub mod date;
 pub mod dot;
+pub mod downgrade;
 pub mod gssapi;
 pub mod import;
 pub mod jwt;

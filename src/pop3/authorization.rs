@@ -27,6 +27,8 @@ pub struct Authorization {
     failures: u32,
     /// The mechanism that was used last, for the log.
     method: &'static str,
+    /// UTF8 was said.
+    utf8: bool,
 }
 
 impl Authorization {
@@ -38,6 +40,11 @@ impl Authorization {
     /// The mechanism that was used last; USER and PASS count as PLAIN.
     pub fn method(&self) -> &'static str {
         if self.method.is_empty() { "PLAIN" } else { self.method }
+    }
+
+    /// UTF-8 mode (RFC 6856 section 2.1).
+    pub fn is_utf8(&self) -> bool {
+        self.utf8
     }
 
     /// Wrong credentials on this connection so far.
@@ -67,6 +74,10 @@ impl Authorization {
             },
             Command::Auth(None) => Step::Reply(policy.mechanism_list()),
             Command::Auth(Some((name, initial))) => self.auth(policy, name, *initial),
+            Command::Utf8 => {
+                self.utf8 = true;
+                Step::Reply(Reply::OK)
+            }
             Command::Stls if policy.offers_stls() => Step::StartTls(Reply::BEGIN_TLS),
             _ => Step::Reply(Reply::WRONG_STATE),
         }
