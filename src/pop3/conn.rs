@@ -145,7 +145,10 @@ impl Connection<'_> {
                 self.failed();
             }
             step = match step {
-                Step::Send(reply, Transfer::Message { id, octets: octets @ ..=SMALL, dotted, top: None, unread, downgraded: false }) => {
+                Step::Send(
+                    reply,
+                    Transfer::Message { id, octets: octets @ ..=SMALL, dotted, top: None, unread, downgraded: false },
+                ) => {
                     self.gather(reply, id, octets, dotted, unread)?;
                     return Ok(true);
                 }
