@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// After this time without a login the memory for hashes is given back.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_millis(300);
 
 /// Why a verifier could not be made or had.
 #[derive(Clone, PartialEq, Eq, Debug)]
