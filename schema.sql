@@ -1,6 +1,6 @@
 -- The newest schema, made from migrations/ by PILLARBOX_BLESS=1 cargo test --lib schema_sql.
 PRAGMA application_id = 1348628344;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE settings (
   name  TEXT NOT NULL COLLATE NOCASE PRIMARY KEY,
@@ -34,6 +34,10 @@ INSERT INTO settings (name, value) VALUES ('MaxConnectionsPerUser', '16');
 INSERT INTO settings (name, value) VALUES ('MaxLoginDelay', '5');
 INSERT INTO settings (name, value) VALUES ('MaxReceiveSize', '104857600');
 INSERT INTO settings (name, value) VALUES ('MessageRetrievalSortOrder', 'Ascending');
+INSERT INTO settings (name, value) VALUES ('OAuthAudience', '');
+INSERT INTO settings (name, value) VALUES ('OAuthIssuer', '');
+INSERT INTO settings (name, value) VALUES ('OAuthKeyFile', '');
+INSERT INTO settings (name, value) VALUES ('OAuthUserClaim', 'sub');
 INSERT INTO settings (name, value) VALUES ('OverQuotaPermanent', '0');
 INSERT INTO settings (name, value) VALUES ('PreAuthenticatedConnectionTimeout', '60');
 INSERT INTO settings (name, value) VALUES ('PrivateKeyFile', '');
@@ -659,13 +663,6 @@ BEGIN
   DELETE FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
 END;
 
-CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings
-BEGIN
-  SELECT CASE WHEN EXISTS (SELECT 1 FROM settings WHERE name = NEW.name)
-    THEN RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...')
-    ELSE RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all') END;
-END;
-
 CREATE TRIGGER settings_mail_in BEFORE UPDATE OF value ON settings
   WHEN OLD.name IN ('LmtpMaxConnections', 'LmtpSocketMode', 'LmtpSocketGroup', 'OverQuotaPermanent')
 BEGIN
@@ -691,4 +688,25 @@ CREATE TRIGGER mailboxes_added AFTER INSERT ON mailboxes
 BEGIN
   INSERT INTO usage (mailbox_id, next_uid)
     VALUES (NEW.id, max((SELECT first_uid FROM counters), coalesce((SELECT next_uid FROM retired WHERE name = NEW.name), 1)));
+END;
+
+CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings
+BEGIN
+  SELECT CASE WHEN EXISTS (SELECT 1 FROM settings WHERE name = NEW.name)
+    THEN RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...')
+    ELSE RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all') END;
+END;
+
+CREATE TRIGGER settings_oauth BEFORE UPDATE OF value ON settings
+  WHEN OLD.name IN ('OAuthIssuer', 'OAuthAudience', 'OAuthUserClaim')
+BEGIN
+  SELECT CASE OLD.name
+    WHEN 'OAuthIssuer' THEN CASE WHEN length(v) > 255
+      THEN RAISE(ABORT, 'OAuthIssuer: at most 255 characters') END
+    WHEN 'OAuthAudience' THEN CASE WHEN length(v) > 255
+      THEN RAISE(ABORT, 'OAuthAudience: at most 255 characters') END
+    WHEN 'OAuthUserClaim' THEN CASE WHEN length(v) NOT BETWEEN 1 AND 255
+      THEN RAISE(ABORT, 'OAuthUserClaim: 1 to 255 characters') END
+    END
+  FROM (SELECT coalesce(CAST(NEW.value AS TEXT), '') AS v);
 END;

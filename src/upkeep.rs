@@ -23,6 +23,8 @@ const PASSWORDS: usize = 16;
 const PIECES: usize = 32;
 /// What is left to deliveries between two batches of freeing.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How often what is only kept in memory is tidied.
+const TIDY: Duration = Duration::from_secs(3);
 /// How often the same complaint is logged.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -78,6 +80,8 @@ pub struct Hooks {
     /// Called with the settings at the first look, and whenever they or something else that CAPA shows
     /// ([`crate::store::Upkeep::shortest_retention`], [`crate::store::Upkeep::usable`]) changed.
     pub changed: Box<Listener>,
+    /// Called every few seconds: drops what need not stay in memory, tries again what was missing.
+    pub tidy: Box<dyn FnMut() + Send>,
 }
 
 /// The maintenance of one store.
@@ -105,6 +109,7 @@ pub struct Upkeep {
     marks_due: Duration,
     scrub_due: Duration,
     purge_due: Duration,
+    tidy_due: Duration,
     complaints: Vec<(&'static str, Duration, String)>,
 }
 
@@ -129,6 +134,7 @@ impl Upkeep {
             marks_due: Duration::ZERO,
             scrub_due: Duration::ZERO,
             purge_due: Duration::ZERO,
+            tidy_due: Duration::ZERO,
             complaints: Vec::new(),
         }
     }
@@ -168,6 +174,10 @@ impl Upkeep {
             self.marks_due = at + SECOND;
             let flushed = self.store.flush_marks();
             self.log_failure("write read marks", at, flushed);
+        }
+        if at >= self.tidy_due {
+            self.tidy_due = at + TIDY;
+            (self.hooks.tidy)();
         }
         if at >= self.purge_due {
             let purged = self.purge(now);

@@ -81,7 +81,10 @@ impl Import {
         let differences = if self.dry_run {
             None
         } else {
-            Some(transfer::differences(&self.store, &mut source, &listed, self.task(&|_, _| {}), &report).map_err(stopped)?)
+            Some(
+                transfer::differences(&self.store, &mut source, &listed, self.task(&|_, _| {}), &report)
+                    .map_err(stopped)?,
+            )
         };
         source.close();
         self.tell(&report, differences)

@@ -162,9 +162,15 @@ mod tests {
         assert_eq!(texts[1], "Subject: x\n\nFrom me\n>From you\n>Frog\n\n");
         assert_eq!(texts[2], "");
         assert_eq!(listed.len(), 3);
-        assert_eq!((listed[0].sender.as_deref().unwrap(), listed[0].received_at), ("bob@b.example", Some(1_795_435_200)));
+        assert_eq!(
+            (listed[0].sender.as_deref().unwrap(), listed[0].received_at),
+            ("bob@b.example", Some(1_795_435_200))
+        );
         assert_eq!((listed[0].unique_id.as_deref(), listed[0].read), (Some("abc"), true));
-        assert_eq!((listed[1].sender.as_deref().unwrap(), listed[1].unique_id.as_deref(), listed[1].read), ("", None, false));
+        assert_eq!(
+            (listed[1].sender.as_deref().unwrap(), listed[1].unique_id.as_deref(), listed[1].read),
+            ("", None, false)
+        );
         assert_eq!((listed[2].sender.as_deref().unwrap(), listed[2].received_at), ("carol@c.example", None));
     }
 

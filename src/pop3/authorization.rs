@@ -27,6 +27,8 @@ pub struct Authorization {
     failures: u32,
     /// The mechanism that was used last, for the log.
     method: &'static str,
+    /// Why the last exchange failed, for the log.
+    diagnosis: Option<String>,
     /// UTF8 was said.
     utf8: bool,
 }
@@ -50,6 +52,11 @@ impl Authorization {
     /// Wrong credentials on this connection so far.
     pub fn failures(&self) -> u32 {
         self.failures
+    }
+
+    /// Why the last exchange failed, once.
+    pub fn take_diagnosis(&mut self) -> Option<String> {
+        self.diagnosis.take()
     }
 
     /// What STLS leaves: the failures, lest it be a way around them.
@@ -151,6 +158,9 @@ impl Authorization {
     }
 
     fn outcome(&mut self, outcome: Outcome) -> Step {
+        if matches!(outcome, Outcome::Failed(_)) {
+            self.diagnosis = self.exchange.as_ref().and_then(|exchange| exchange.diagnosis()).map(str::to_owned);
+        }
         match outcome {
             Outcome::Challenge(octets) => Step::Reply(Reply::Challenge(octets)),
             Outcome::Ask(query) => Step::Ask(query),

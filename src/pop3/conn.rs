@@ -137,6 +137,7 @@ impl Connection<'_> {
     /// Does what the step says, and what follows from it; `false`: the session is over.
     fn obey(&mut self, mut step: Step) -> io::Result<bool> {
         loop {
+            self.diagnose();
             if let Step::Reply(reply) | Step::Send(reply, _) | Step::StartTls(reply) | Step::Close(reply) = &step {
                 self.about.log(self.site, Event::Send, || reply.loggable());
             }
@@ -144,7 +145,10 @@ impl Connection<'_> {
                 self.failed();
             }
             step = match step {
-                Step::Send(reply, Transfer::Message { id, octets: octets @ ..=SMALL, dotted, top: None, unread, downgraded: false }) => {
+                Step::Send(
+                    reply,
+                    Transfer::Message { id, octets: octets @ ..=SMALL, dotted, top: None, unread, downgraded: false },
+                ) => {
                     self.gather(reply, id, octets, dotted, unread)?;
                     return Ok(true);
                 }

@@ -59,6 +59,14 @@ impl Session {
         }
     }
 
+    /// Why the exchange before failed, once; for our log only.
+    pub fn take_diagnosis(&mut self) -> Option<String> {
+        match self {
+            Self::Authorization(state) => state.take_diagnosis(),
+            Self::Transaction(_) => None,
+        }
+    }
+
     /// Somebody has logged in.
     pub fn is_transaction(&self) -> bool {
         matches!(self, Self::Transaction(_))

@@ -162,6 +162,7 @@ fn upkeep(overrides: &[(String, String)]) -> (Arc<Script>, Seen, Upkeep) {
         changed: Box::new(move |settings| {
             sink.lock().unwrap().push((settings.max_connections, settings.max_command_size));
         }),
+        tidy: Box::new(|| ()),
     };
     let store: Arc<dyn Store> = script.clone();
     (script, seen, Upkeep::new(store, Arc::default(), overrides.to_vec(), hooks))

@@ -27,7 +27,10 @@ fn internationalized_mail_is_sent_as_it_is_in_utf8_mode_only() {
     let header = &downgraded[..downgraded.windows(4).position(|four| four == b"\r\n\r\n").unwrap()];
     assert!(header.is_ascii(), "{}", String::from_utf8_lossy(header));
     let text = String::from_utf8(downgraded).unwrap();
-    assert!(text.contains("\r\nSubject: =?UTF-8?B?Z3LDvG4=?=\r\n") && text.contains("\r\nTo: alice@example.org\r\n"), "{text}");
+    assert!(
+        text.contains("\r\nSubject: =?UTF-8?B?Z3LDvG4=?=\r\n") && text.contains("\r\nTo: alice@example.org\r\n"),
+        "{text}"
+    );
     assert!(text.ends_with("\r\n\r\n.\u{fc}ber\r\nzwei\r\n"), "{text}");
     let top = String::from_utf8(plain.multi("TOP 1 1")).unwrap();
     assert_eq!(top, text.strip_suffix("zwei\r\n").unwrap());

@@ -1,9 +1,9 @@
 //! Backup, and the database anew from one.
 
 use crate::support::messages::{DOTTED, PLAIN};
+use crate::support::site::{feed, text};
 use crate::support::{Server, Site};
 use std::process::{Command, Stdio};
-use crate::support::site::{feed, text};
 
 /// Runs a command of ours on another database.
 fn on(database: &std::path::Path, arguments: &[&str]) -> (Option<i32>, String) {

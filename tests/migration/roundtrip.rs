@@ -15,7 +15,8 @@ fn mailbox(server: &Server, user: &str) -> Vec<(String, Vec<u8>)> {
 fn export_and_import_give_the_same_mailbox() {
     let big = of_size(600_000);
     let site = Site::with_alice(&[PLAIN, DOTTED, b"", &big]);
-    std::fs::write(site.path("mbox"), "From a Mon Nov 23 12:00:00 2026\nX-UIDL: P:odd,S=1|id\n\n8-bit \u{e4}\n").unwrap();
+    std::fs::write(site.path("mbox"), "From a Mon Nov 23 12:00:00 2026\nX-UIDL: P:odd,S=1|id\n\n8-bit \u{e4}\n")
+        .unwrap();
     site.succeed(&["import", "-u", "alice", site.path("mbox").to_str().unwrap()], b"");
     site.sql("DELETE FROM messages WHERE mailbox = 'alice' AND uid = 2");
     site.sql("UPDATE messages SET read = 1 WHERE mailbox = 'alice' AND uid = 3");

@@ -28,9 +28,9 @@ impl Sqlite {
     pub fn is_in_use(path: &Path) -> bool {
         let Ok(opened) = connection::writer(path, &super::Options::default()) else { return false };
         // Only somebody who is alone can leave the log mode; closing would bring it back anyway.
-        let alone = opened.busy_timeout(std::time::Duration::ZERO).and_then(|()| {
-            opened.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0))
-        });
+        let alone = opened
+            .busy_timeout(std::time::Duration::ZERO)
+            .and_then(|()| opened.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0)));
         let in_use = !matches!(&alone, Ok(mode) if mode == "delete");
         if !in_use {
             let _ = opened.pragma_update(None, "journal_mode", "WAL");
