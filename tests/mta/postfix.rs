@@ -39,11 +39,14 @@ fn postfix(folder: &Path, main: &str, master: &str) -> (Daemon, u16) {
     }
     open(folder);
     chown(folder.join("data"), Some(owner.uid.as_raw()), None).unwrap();
-    for name in "active bounce corrupt defer deferred flush hold incoming private saved trace maildrop public pid".split(' ') {
+    for name in
+        "active bounce corrupt defer deferred flush hold incoming private saved trace maildrop public pid".split(' ')
+    {
         let path = folder.join("spool").join(name);
         std::fs::create_dir(&path).unwrap();
         if name != "pid" {
-            chown(&path, Some(owner.uid.as_raw()), matches!(name, "maildrop" | "public").then_some(group.as_raw())).unwrap();
+            chown(&path, Some(owner.uid.as_raw()), matches!(name, "maildrop" | "public").then_some(group.as_raw()))
+                .unwrap();
         }
     }
     let place = folder.display();
@@ -95,7 +98,10 @@ fn lmtp() {
     let socket = site.path("lmtp");
     site.set("Domains", "example.org");
     site.set("LmtpSocketGroup", "uucp");
-    let server = Server::start_with(&site, &["serve", "-l", "127.0.0.1:0", "--set", "LoginType=PlainTextLogin", "-m", socket.to_str().unwrap()]);
+    let server = Server::start_with(
+        &site,
+        &["serve", "-l", "127.0.0.1:0", "--set", "LoginType=PlainTextLogin", "-m", socket.to_str().unwrap()],
+    );
     let folder = site.path("postfix");
     let main = recipe("Postfix, LMTP", "main.cf", &[("/run/pillarbox/lmtp", socket.to_str().unwrap())]);
     let (_postfix, port) = postfix(&folder, &main, "");
