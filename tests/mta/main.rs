@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test; clippy sees only #[test] as one")]
 
+mod others;
 mod postfix;
 
 #[path = "../support/mod.rs"]
@@ -18,4 +19,19 @@ fn recipe(heading: &str, file: &str, replace: &[(&str, &str)]) -> String {
         assert!(text.contains(from) || !from.starts_with('/'), "{from} is not in the recipe of {heading}");
         text.replace(from, to)
     })
+}
+
+/// These servers run as root only.
+fn cannot_run() -> bool {
+    let cannot = !support::debian::is_root();
+    if cannot {
+        eprintln!("this mail server needs root: not run");
+    }
+    cannot
+}
+
+/// Everybody may look into this folder.
+fn open(path: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -1,11 +1,11 @@
 //! Debian's Postfix, through LMTP and through a pipe to `deliver`.
 
-use crate::recipe;
-use crate::support::debian::{Daemon, free_port, is_root, unpack};
+use crate::support::debian::{Daemon, free_port, unpack};
 use crate::support::site::{feed, text};
 use crate::support::{Server, Site, eventually};
+use crate::{cannot_run, open, recipe};
 use nix::unistd::User;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -14,19 +14,6 @@ use std::sync::Arc;
 const OWNER: &str = "uucp";
 const GROUP: &str = "games";
 const DELIVERER: &str = "mail";
-
-/// Postfix's master runs as root only.
-fn cannot_run() -> bool {
-    let cannot = !is_root();
-    if cannot {
-        eprintln!("Postfix needs root: not run");
-    }
-    cannot
-}
-
-fn open(path: &Path) {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-}
 
 /// Postfix with these lines in its configuration; answers the port of its SMTP server.
 fn postfix(folder: &Path, main: &str, master: &str) -> (Daemon, u16) {
@@ -75,7 +62,7 @@ fn postfix(folder: &Path, main: &str, master: &str) -> (Daemon, u16) {
 }
 
 /// Hands a message to the SMTP server.
-fn send(port: u16, to: &str, body: &str) {
+pub fn send(port: u16, to: &str, body: &str) {
     let mut command = Command::new("swaks");
     command.args(["--server", &format!("127.0.0.1:{port}"), "--from", "bob@b.example", "--to", to, "--body", body]);
     command.args(["--timeout", "30"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
