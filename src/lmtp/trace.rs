@@ -4,7 +4,7 @@ use super::command::Mail;
 use super::transaction::Copy;
 use crate::date;
 use std::fmt;
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// Where a message came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
