@@ -7,14 +7,13 @@ mod backup;
 mod check;
 pub mod database;
 mod deliver;
-pub mod exit;
 mod hash;
 mod init;
 mod passwd;
 mod password;
 pub mod serve;
 
-use exit::Error;
+use crate::exit::{self, Error};
 use getopts::{Matches, Options};
 use std::ffi::OsString;
 use std::io::{self, Write};

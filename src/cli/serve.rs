@@ -2,10 +2,10 @@
 
 use super::exit::Error;
 use super::{Command, arguments, database};
+use crate::server::{self, ServeOptions};
 use crate::settings;
 use getopts::Matches;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 pub(super) const COMMAND: Command = Command {
@@ -25,24 +25,9 @@ pub(super) const COMMAND: Command = Command {
         let options = options(matches)?;
         database::readable(&options.db)?;
         start_log();
-        crate::server::run(options)
+        server::run(options)
     },
 };
-
-/// What `serve` was asked for. Where all three lists are empty, the settings name the listeners.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ServeOptions {
-    /// The database.
-    pub db: PathBuf,
-    /// Listeners for POP3 in clear and with STLS.
-    pub listen: Vec<String>,
-    /// Listeners for POP3 over TLS.
-    pub listen_tls: Vec<String>,
-    /// Listeners for LMTP: addresses, or absolute paths of Unix sockets.
-    pub lmtp: Vec<String>,
-    /// Settings for this run, already checked.
-    pub overrides: Vec<(String, String)>,
-}
 
 fn options(matches: &Matches) -> Result<ServeOptions, Error> {
     let [] = arguments(matches, "")?;
@@ -87,6 +72,7 @@ fn start_log() {
 mod tests {
     use super::super::tests::parsed;
     use super::*;
+    use std::path::PathBuf;
 
     fn read(arguments: &[&str]) -> Result<ServeOptions, Error> {
         options(&parsed(&COMMAND, arguments).unwrap())
