@@ -374,7 +374,7 @@ CREATE TABLE counters (
   id           INTEGER PRIMARY KEY CHECK (id = 1),
   next_body_id INTEGER NOT NULL CHECK (next_body_id BETWEEN 1 AND 2251799813685247),
   erased       INTEGER NOT NULL DEFAULT 0
-) STRICT;
+, first_uid INTEGER NOT NULL DEFAULT 1 CHECK (first_uid BETWEEN 1 AND 9007199254740991)) STRICT;
 INSERT INTO counters (id, next_body_id) VALUES (1, 1);
 
 CREATE TRIGGER counters_no_insert BEFORE INSERT ON counters
@@ -460,12 +460,6 @@ CREATE TRIGGER mailboxes_user_first BEFORE DELETE ON mailboxes
 BEGIN
   SELECT RAISE(ABORT, 'mailboxes.name: belongs to the user of the same name; delete the user')
    WHERE EXISTS (SELECT 1 FROM users WHERE name = OLD.name);
-END;
-
-CREATE TRIGGER mailboxes_added AFTER INSERT ON mailboxes
-BEGIN
-  INSERT INTO usage (mailbox_id, next_uid)
-    VALUES (NEW.id, coalesce((SELECT next_uid FROM retired WHERE name = NEW.name), 1));
 END;
 
 CREATE TRIGGER mailboxes_renamed AFTER UPDATE OF name ON mailboxes WHEN CAST(NEW.name AS BLOB) <> CAST(OLD.name AS BLOB)
@@ -685,6 +679,15 @@ BEGIN
   FROM (SELECT coalesce(CAST(NEW.value AS TEXT), '') AS v,
                CASE WHEN CAST(CAST(NEW.value AS INTEGER) AS TEXT) = NEW.value
                     THEN CAST(NEW.value AS INTEGER) ELSE -1 END AS n);
+END;
+
+CREATE TRIGGER counters_first_uid BEFORE UPDATE OF first_uid ON counters WHEN NEW.first_uid < OLD.first_uid
+BEGIN SELECT RAISE(ABORT, 'counters.first_uid: only grows'); END;
+
+CREATE TRIGGER mailboxes_added AFTER INSERT ON mailboxes
+BEGIN
+  INSERT INTO usage (mailbox_id, next_uid)
+    VALUES (NEW.id, max((SELECT first_uid FROM counters), coalesce((SELECT next_uid FROM retired WHERE name = NEW.name), 1)));
 END;
 
 CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings

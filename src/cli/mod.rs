@@ -7,10 +7,14 @@ mod backup;
 mod check;
 pub mod database;
 mod deliver;
+mod export;
 mod hash;
+mod import;
 mod init;
+mod mailbox;
 mod passwd;
 mod password;
+mod restore;
 pub mod serve;
 
 use crate::exit::{self, Error};
@@ -44,6 +48,9 @@ const COMMANDS: &[&Command] = &[
     &deliver::COMMAND,
     &check::COMMAND,
     &backup::COMMAND,
+    &restore::COMMAND,
+    &import::COMMAND,
+    &export::COMMAND,
 ];
 
 /// Runs the command that the process was started with.

@@ -29,6 +29,8 @@ pub struct Authorization {
     method: &'static str,
     /// Why the last exchange failed, for the log.
     diagnosis: Option<String>,
+    /// UTF8 was said.
+    utf8: bool,
 }
 
 impl Authorization {
@@ -40,6 +42,11 @@ impl Authorization {
     /// The mechanism that was used last; USER and PASS count as PLAIN.
     pub fn method(&self) -> &'static str {
         if self.method.is_empty() { "PLAIN" } else { self.method }
+    }
+
+    /// UTF-8 mode (RFC 6856 section 2.1).
+    pub fn is_utf8(&self) -> bool {
+        self.utf8
     }
 
     /// Wrong credentials on this connection so far.
@@ -74,6 +81,10 @@ impl Authorization {
             },
             Command::Auth(None) => Step::Reply(policy.mechanism_list()),
             Command::Auth(Some((name, initial))) => self.auth(policy, name, *initial),
+            Command::Utf8 => {
+                self.utf8 = true;
+                Step::Reply(Reply::OK)
+            }
             Command::Stls if policy.offers_stls() => Step::StartTls(Reply::BEGIN_TLS),
             _ => Step::Reply(Reply::WRONG_STATE),
         }

@@ -145,7 +145,10 @@ impl Connection<'_> {
                 self.failed();
             }
             step = match step {
-                Step::Send(reply, Transfer::Message { id, octets: octets @ ..=SMALL, dotted, top: None, unread }) => {
+                Step::Send(
+                    reply,
+                    Transfer::Message { id, octets: octets @ ..=SMALL, dotted, top: None, unread, downgraded: false },
+                ) => {
                     self.gather(reply, id, octets, dotted, unread)?;
                     return Ok(true);
                 }
@@ -179,7 +182,10 @@ impl Connection<'_> {
 
     fn send(&mut self, reply: &Reply, transfer: Transfer) -> io::Result<()> {
         match transfer {
-            Transfer::Message { id, octets, dotted, top: None, unread } => {
+            Transfer::Message { id, octets, top, unread, downgraded: true, .. } => {
+                self.surrogate(reply, id, octets, top, unread)
+            }
+            Transfer::Message { id, octets, dotted, top: None, unread, .. } => {
                 self.whole(reply, id, octets, dotted, unread)
             }
             Transfer::Message { id, octets, top: Some(lines), .. } => self.top(reply, id, octets, lines),

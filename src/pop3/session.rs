@@ -122,7 +122,8 @@ impl Session {
     pub fn opened(&mut self, opened: Result<Opened, StoreError>) -> Step {
         match opened {
             Ok(maildrop) => {
-                *self = Self::Transaction(Transaction::new(maildrop));
+                let utf8 = matches!(self, Self::Authorization(state) if state.is_utf8());
+                *self = Self::Transaction(Transaction::new(maildrop, utf8));
                 Step::Reply(Reply::LOGGED_ON)
             }
             // Gone between the login and now: the same as if it had never been.

@@ -48,6 +48,7 @@ impl Maintenance {
         };
         let mut upkeep = Upkeep::new(site.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
         upkeep.process_pending().map_err(|error| Error::store(options.db.display(), &error))?;
+        // CAPA shows what these passwords make possible.
         lock(&change).publish(&site.live().settings);
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let thread = upkeep::spawn(upkeep, SystemClock::default(), stopped)

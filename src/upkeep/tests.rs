@@ -55,6 +55,9 @@ impl Mail for Script {
     fn read(&self, _: MessageId, _: u32, _: &mut Vec<u8>) -> Result<()> {
         elsewhere()
     }
+    fn envelope(&self, _: MessageId) -> Result<Envelope> {
+        Err(StoreError::NoSuchMessage)
+    }
     fn mark_retrieved(&self, _: MessageId) {}
     fn commit(&self, _: MailboxId, _: &[Uid]) -> Result<()> {
         elsewhere()

@@ -41,6 +41,15 @@ pub fn require_newest(connection: &Connection, path: &Path) -> Result<()> {
     }
 }
 
+/// Refuses what is not a database of this program, or a newer one.
+pub fn require_ours(connection: &Connection, path: &Path) -> Result<()> {
+    match state(connection, path)? {
+        State::Version(found) if found <= newest_version() => Ok(()),
+        State::Version(found) => Err(newer(path, found, newest_version())),
+        State::Empty => Err(connection::not_ours(path)),
+    }
+}
+
 enum State {
     Empty,
     Version(i32),

@@ -27,6 +27,7 @@ mod mail;
 mod migrate;
 mod purge;
 mod readers;
+mod restore;
 mod snapshots;
 mod upkeep;
 mod upload;
