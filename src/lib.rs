@@ -63,6 +63,7 @@ pub mod pop3;
 pub mod protocol_log;
 pub mod registry;
 pub mod sasl;
+pub mod secret;
 pub mod server;
 pub mod settings;
 pub mod site;
