@@ -5,7 +5,7 @@
 //!
 //! A batch that fails is logged and tried again when it is due anew; nobody waits for it.
 
-use crate::credential::Secret;
+use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::store::{Expire, Pending, Result, Scheme, Store, Usable, UserId};
 use crossbeam_channel::{Receiver, RecvTimeoutError};

@@ -13,7 +13,7 @@ pub(super) const COMMAND: Command = Command {
         let [] = arguments(matches, "")?;
         let path = database::path(matches);
         database::creatable(&path)?;
-        Sqlite::create_or_migrate(&path).map_err(|error| database::failed(&path, &error))?;
+        Sqlite::create_or_migrate(&path).map_err(|error| Error::database(&path, &error))?;
         Ok(())
     },
 };

@@ -17,14 +17,13 @@ mod keyfile;
 mod nthash;
 pub mod scram;
 mod seal;
-mod secret;
 mod stored;
 
+pub use crate::secret::Secret;
 pub use argon2::{Hasher, Verdict};
 pub use hmac::{Key, hmac_sha256};
 pub use keyfile::KeyFile;
 pub use nthash::nt_hash;
-pub use secret::Secret;
 pub use stored::{Stored, classify};
 
 use crate::store::{Scheme, UserId};

@@ -3,8 +3,8 @@
 use super::command::Mail;
 use super::transaction::Copy;
 use crate::date;
-use std::fmt;
 use core::net::IpAddr;
+use std::fmt;
 
 /// Where a message came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
