@@ -1,5 +1,6 @@
 //! `pillarbox init`: makes the database, or brings it to the newest schema.
 
+use super::exit::Error;
 use super::{Command, arguments, database};
 use crate::store::sqlite::Sqlite;
 
