@@ -82,5 +82,5 @@ fn a_signal_brings_the_echo_back() {
     kill(Pid::from_raw(terminal.child.id() as i32), Signal::SIGINT).unwrap();
     let status = terminal.child.wait().unwrap();
     assert_eq!(status.signal(), Some(Signal::SIGINT as i32));
-    assert!(terminal.echoes());
+    assert!(echoes(&terminal.theirs));
 }
