@@ -85,7 +85,7 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
 }
 
 fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
-    |error| Error::store(options.db.display(), &error)
+    |error| Error::database(&options.db, &error)
 }
 
 /// With any listener on the command line only those are bound.
