@@ -53,11 +53,15 @@ pub fn readable(path: &Path) -> Result<(), Error> {
 /// Whether a file can be made there, in words that SQLite's own error has not.
 ///
 /// # Errors
-/// 73 if its folder does not exist, 77 if nothing may be written there.
+/// 73 if its folder does not exist or something that is no regular file has the name, 77 if nothing may be written there.
 pub fn creatable(path: &Path) -> Result<(), Error> {
     let what = format!("cannot make {path:?}");
-    if path.is_dir() {
-        return Err(Error::new(Code::CantCreate, format!("{what}: it is a folder")));
+    if let Ok(there) = std::fs::metadata(path).map(|there| there.file_type())
+        && !there.is_file()
+    {
+        // A device would be lost for all when a finished copy takes its name.
+        let kind = if there.is_dir() { "a folder" } else { "no regular file" };
+        return Err(Error::new(Code::CantCreate, format!("{what}: it is {kind}")));
     }
     let folder = folder(path);
     let metadata = std::fs::metadata(folder).map_err(|error| Error::file(&what, &error, Code::CantCreate))?;
