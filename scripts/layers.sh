@@ -44,12 +44,15 @@ mapfile -t store < <(sources src/store)
 
 effects='std::net|std::thread|std::fs|std::process|SystemTime|Instant::now'
 crates='\b(rusqlite|openssl|native_tls|log|nix|crossbeam_channel)::|\brusqlite\b'
-rooms='crate::(authenticator|cli|limits|line|pool|server|site|store::sqlite|store::memory|tls|upkeep|(pop3|lmtp)::conn)\b'
+rooms='crate::(authenticator|cli|limits|line|pool|server|site|store::sqlite|store::memory|registry|tls|upkeep|(pop3|lmtp)::conn)\b'
 forbid 'the core knows an effect' "$effects" "${core[@]}"
 forbid 'the core knows a library of an effect' "$crates" "${core[@]}"
 forbid 'the core knows a room' "$rooms" "${core[@]}"
 
 forbid 'the store knows the protocol' 'crate::(authenticator|cli|line|pool|pop3|sasl|server|site|tls)\b' "${store[@]}"
+
+mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(cli|main)')
+forbid 'nobody knows the command line' 'crate::cli\b' "${others[@]}"
 
 mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/store/sqlite')
 forbid 'only store/sqlite knows SQLite' '\brusqlite\b' "${others[@]}"

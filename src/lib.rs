@@ -12,16 +12,17 @@
 //! # Locking
 //! A session holds nothing while it waits for its client or writes to it: its maildrop is a list,
 //! each read of the store is complete before the first octet goes out. The locks that exist
-//! (settings, counters, registry) are held for the length of a map operation.
+//! (settings, counters, registry) are held for the length of a map operation; the one of the protocol
+//! log for the write of a line.
 //!
 //! # Durability
-//! `+OK` to QUIT and exit 0 of `deliver` follow the commit (`synchronous=FULL`). All writes go
+//! `+OK` to QUIT, 250 of LMTP and exit 0 of `deliver` follow the commit (`synchronous=FULL`). All writes go
 //! through one thread, which shares a commit among those who wait. `kill -9` is a correct shutdown.
 //!
 //! # Threads
 //! One accept loop a listener, a bounded pool of workers with small stacks (one per connection),
 //! the store's writer, the maintenance ([`upkeep`]), and the main thread, which waits for signals.
-//! A panic costs one connection.
+//! A panic costs one connection, or one job of the writer.
 //!
 //! # Standards
 //! | document | met | by |

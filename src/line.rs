@@ -24,9 +24,6 @@ use std::time::{Duration, Instant};
 pub const IDLE: usize = 1024;
 /// Octets that [`LineReader::fill`] holds at most.
 pub const BULK: usize = 32 * 1024;
-/// The longest SASL continuation line, octets with its line end (interface.md §4): Kerberos tickets
-/// of Windows go past the 12,288 of RFC 5034 section 4.
-pub const SASL_LINE: usize = 65_536;
 
 /// What lines are read from and replies are written to.
 pub trait Transport: Read + Write {

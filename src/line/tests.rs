@@ -4,6 +4,9 @@ use super::*;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
+/// As long as a line of a SASL exchange may be.
+const SASL_LINE: usize = 65_536;
+
 const LONG: Duration = Duration::from_secs(60);
 
 /// What one read gives.

@@ -11,7 +11,8 @@ use super::transaction::{Opened, Transaction, Transfer};
 use crate::sasl::Answer;
 use crate::store::StoreError;
 
-/// Longest line of a SASL exchange, octets (interface.md section 4).
+/// Longest line of a SASL exchange, octets with its line end: Kerberos tickets of Windows go past the
+/// 12,288 of RFC 5034 section 4.
 pub const LONGEST_SASL_LINE: usize = 65_536;
 
 /// What the next line is.

@@ -1,0 +1,14 @@
+#!/bin/bash
+# Whether systemd understands the unit, where there is a systemd to ask. The program need not be installed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+command -v systemd-analyze >/dev/null || exit 0
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+sed 's|/usr/local/bin/pillarbox|/bin/true|' packaging/pillarbox.service >"$folder/pillarbox.service"
+complaints=$(systemd-analyze verify --man=no "$folder/pillarbox.service" 2>&1 | grep -F pillarbox.service || true)
+if [ -n "$complaints" ]; then
+    echo "$complaints" >&2
+    exit 1
+fi
