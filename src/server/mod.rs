@@ -16,6 +16,7 @@ mod unix;
 mod workers;
 
 use crate::authenticator::Authenticator;
+use crate::cli::database;
 use crate::cli::exit::{Code, Error};
 use crate::cli::serve::ServeOptions;
 use crate::protocol_log::ProtocolLog;
@@ -71,7 +72,7 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
 }
 
 fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
-    |error| Error::store(options.db.display(), &error)
+    |error| database::failed(&options.db, &error)
 }
 
 /// With any listener on the command line only those are bound.
