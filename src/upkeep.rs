@@ -5,7 +5,7 @@
 //!
 //! A batch that fails is logged and tried again when it is due anew; nobody waits for it.
 
-use crate::credential::Secret;
+use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::store::{Expire, Pending, Result, Scheme, Store, Usable, UserId};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -24,7 +24,7 @@ const PIECES: usize = 32;
 /// What is left to deliveries between two batches of freeing.
 const PAUSE: Duration = Duration::from_millis(10);
 /// How often what is only kept in memory is tidied.
-const TIDY: Duration = Duration::from_secs(3);
+const TIDY: Duration = LOOK;
 /// How often the same complaint is logged.
 const PATIENCE: Duration = Duration::from_secs(60);
 

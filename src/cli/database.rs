@@ -1,9 +1,9 @@
 //! Which database a command works on, and opening it.
 
-use super::exit::{Code, Error, code_of};
+use super::exit::{Code, Error};
 use crate::settings::Settings;
+use crate::store::Upkeep;
 use crate::store::sqlite::{Options as StoreOptions, Sqlite};
-use crate::store::{StoreError, Upkeep};
 use getopts::{Matches, Options};
 use std::ffi::OsString;
 use std::fs::File;
@@ -33,7 +33,7 @@ fn choose(option: Option<String>, variable: Option<OsString>) -> PathBuf {
 /// 66 if it does not exist, 77 if it may not be read or written, else what the engine says.
 pub fn open(path: &Path) -> Result<Sqlite, Error> {
     readable(path)?;
-    Sqlite::open(path, StoreOptions::default()).map_err(|error| failed(path, &error))
+    Sqlite::open(path, StoreOptions::default()).map_err(|error| Error::database(path, &error))
 }
 
 /// Whether the file can be opened, in words that SQLite's own error has not.
@@ -75,16 +75,6 @@ pub fn creatable(path: &Path) -> Result<(), Error> {
 /// The folder that a file is in.
 pub fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// The engine refused the database as a whole. Its errors mostly name the file; if not, we do.
-pub fn failed(path: &Path, error: &StoreError) -> Error {
-    let text = error.to_string();
-    let name = path.display().to_string();
-    let text = if text.contains(&name) { text } else { format!("{name}: {text}") };
-    // Another program's file or another schema is a matter of configuration, not of bad mail.
-    let code = if matches!(error, StoreError::Refused(_)) { Code::Config } else { code_of(error) };
-    Error::new(code, text)
 }
 
 /// The settings in force for a command.

@@ -98,7 +98,6 @@ impl<'a> Connection<'a> {
     fn read_command(&mut self) -> io::Result<Option<Step>> {
         self.live = self.site.live();
         if !self.lines.has_line() {
-            self.content = Vec::new();
             self.out.flush(&mut self.stream)?;
         }
         if self.site.registry.is_stopping() {

@@ -17,7 +17,7 @@
 pub mod memory;
 pub mod sqlite;
 
-use crate::credential::Secret;
+use crate::secret::Secret;
 use std::fmt;
 use std::sync::Arc;
 

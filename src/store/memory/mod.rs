@@ -9,7 +9,7 @@ mod mail;
 mod upkeep;
 
 use super::{Envelope, MailboxId, Scheme, StoreError, UserId};
-use crate::credential::Secret;
+use crate::secret::Secret;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};

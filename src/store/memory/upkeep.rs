@@ -1,7 +1,7 @@
 //! What the maintenance thread asks for, in memory.
 
 use super::{Memory, State, User, is_plain};
-use crate::credential::Secret;
+use crate::secret::Secret;
 use crate::store::{Expire, MailboxId, Pending, Result, Scheme, Upkeep, Usable};
 use std::collections::HashSet;
 
