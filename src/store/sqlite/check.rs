@@ -1,6 +1,6 @@
 //! `pillarbox check`: what must hold, as queries that find what does not.
 
-use crate::store::Result;
+use crate::store::{Result, StoreError};
 use rusqlite::Connection;
 
 /// Faults listed at most per kind; a damaged file has thousands.
@@ -48,20 +48,34 @@ const QUERIES: &[&str] = &[
     "SELECT 'delegate ' || delegate || ': no mailbox ' || principal FROM delegates WHERE principal NOT IN (SELECT name FROM mailboxes)",
 ];
 
-/// All faults; all queries see the same moment, deliveries go on.
+/// All faults; all queries see the same moment, deliveries go on. What cannot be read is a fault, and hides no other.
 pub fn faults(connection: &Connection) -> Result<Vec<String>> {
     let transaction = connection.unchecked_transaction()?;
-    let mut faults = lines(&transaction, &format!("PRAGMA integrity_check({FAULTS})"))?;
+    let mut faults = Vec::new();
+    lines(&transaction, &format!("PRAGMA integrity_check({FAULTS})"), &mut faults)?;
     faults.retain(|line| line != "ok");
     for query in QUERIES {
-        faults.extend(lines(&transaction, &format!("SELECT * FROM ({query}) LIMIT {FAULTS}"))?);
+        lines(&transaction, &format!("SELECT * FROM ({query}) LIMIT {FAULTS}"), &mut faults)?;
     }
-    transaction.commit()?;
+    // Nothing was written; and COMMIT fails, too, once a page was found to be damaged.
+    drop(transaction);
     Ok(faults)
 }
 
-fn lines(connection: &Connection, sql: &str) -> Result<Vec<String>> {
-    let mut select = connection.prepare(sql)?;
-    let rows = select.query_map([], |row| row.get(0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+/// Adds a query's lines, and a line of its own if damage ends it early.
+fn lines(connection: &Connection, sql: &str, faults: &mut Vec<String>) -> Result<()> {
+    let mut read = || -> rusqlite::Result<()> {
+        let mut select = connection.prepare(sql)?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            // A damaged row has NULL where the schema allows none, and NULL takes the whole text with it.
+            faults.push(row.get::<_, Option<String>>(0)?.unwrap_or_else(|| format!("a row has lost a value: {sql}")));
+        }
+        Ok(())
+    };
+    match read().map_err(StoreError::from) {
+        Err(StoreError::Internal(text)) => faults.push(text),
+        other => other?,
+    }
+    Ok(())
 }

@@ -151,9 +151,16 @@ fn copy_before(connection: &Connection, path: &Path, newest: i32) -> Result<()> 
     let Some(name) = partial.to_str() else {
         return Err(StoreError::Refused(format!("{}: the path must be UTF-8", path.display())));
     };
-    connection.execute("VACUUM INTO ?1", [name]).map_err(|error| connection::named(&partial, error))?;
-    std::fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(io)?;
-    std::fs::rename(&partial, &copy).map_err(io)
+    let copied = connection.execute("VACUUM INTO ?1", [name]).map_err(|error| connection::named(&partial, error));
+    let placed = copied.and_then(|_| {
+        std::fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(io)?;
+        std::fs::rename(&partial, &copy).map_err(io)
+    });
+    if placed.is_err() {
+        // A full disk least of all can keep half a copy; the error says more than a failure to remove it.
+        let _ = std::fs::remove_file(&partial);
+    }
+    placed
 }
 
 fn suffixed(path: &Path, suffix: &str) -> PathBuf {
@@ -316,6 +323,21 @@ mod tests {
         assert!(text.contains("nowhere"), "{text}");
         assert_eq!(number(&path, "PRAGMA user_version"), i64::from(newest_version()));
         assert_eq!(number(&path, "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'"), 0);
+    }
+
+    #[test]
+    fn half_a_copy_does_not_stay() {
+        let (folder, path) = made(MIGRATIONS);
+        let page =
+            usize::try_from(number(&path, "SELECT rootpage FROM sqlite_schema WHERE name = 'delegates'")).unwrap();
+        let mut file = std::fs::read(&path).unwrap();
+        file[(page - 1) * 4096..page * 4096].fill(0xA5);
+        std::fs::write(&path, file).unwrap();
+        let text = migrate(&path, &[MIGRATIONS, &["CREATE TABLE extra (a);"]].concat()).unwrap_err().to_string();
+        assert!(text.contains("malformed"), "{text}");
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let copies: Vec<_> = names.filter(|name| name.to_string_lossy().contains("before")).collect();
+        assert!(copies.is_empty(), "{copies:?}");
     }
 
     #[test]
