@@ -5,6 +5,7 @@
 
 mod login;
 mod message;
+mod present;
 mod surroundings;
 
 use super::Step;
@@ -19,6 +20,7 @@ use crate::site::Site;
 use crate::store::{MessageId, Uid};
 use crate::tls::{Socket, Stream};
 use log::{debug, warn};
+use present::Present;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -44,6 +46,8 @@ struct Connection<'a> {
     since: Instant,
     /// Who logged in, counted as long as the session lasts.
     login: Option<(Login, Permit)>,
+    /// Shown to administrators as long as it lasts.
+    present: Option<Present<'a>>,
 }
 
 /// Serves one connection from greeting to end. With `implicit_tls` the handshake comes first (RFC
@@ -72,6 +76,7 @@ pub fn serve(site: &Site, socket: Socket, peer: SocketAddr, implicit_tls: bool) 
         claimed: String::new(),
         since: Instant::now(),
         login: None,
+        present: None,
     };
     if let Err(error) = connection.run() {
         debug!("{}: {error}", connection.about);

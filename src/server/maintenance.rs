@@ -22,7 +22,7 @@ pub(super) struct Maintenance {
 }
 
 impl Maintenance {
-    /// Deals with pending passwords before it returns, so that `ready` means ready.
+    /// Forgets the sessions of a server that crashed, and deals with pending passwords before it returns, so that `ready` means ready.
     ///
     /// # Errors
     /// The database cannot be read, or the thread cannot be made.
@@ -38,6 +38,7 @@ impl Maintenance {
             changed: Box::new(move |settings| change.apply(settings)),
         };
         let mut upkeep = Upkeep::new(site.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
+        site.store.reset_presence().map_err(|error| Error::store(options.db.display(), &error))?;
         upkeep.process_pending().map_err(|error| Error::store(options.db.display(), &error))?;
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let thread = upkeep::spawn(upkeep, SystemClock::default(), stopped)
