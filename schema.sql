@@ -1,6 +1,6 @@
 -- The newest schema, made from migrations/ by PILLARBOX_BLESS=1 cargo test --lib schema_sql.
 PRAGMA application_id = 1348628344;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE settings (
   name  TEXT NOT NULL COLLATE NOCASE PRIMARY KEY,
@@ -20,6 +20,9 @@ INSERT INTO settings (name, value) VALUES ('GssapiKeytab', '');
 INSERT INTO settings (name, value) VALUES ('GssapiRealms', '');
 INSERT INTO settings (name, value) VALUES ('IssueWarningQuota', '2039480320');
 INSERT INTO settings (name, value) VALUES ('LmtpBindings', '');
+INSERT INTO settings (name, value) VALUES ('LmtpMaxConnections', '100');
+INSERT INTO settings (name, value) VALUES ('LmtpSocketGroup', '');
+INSERT INTO settings (name, value) VALUES ('LmtpSocketMode', '0660');
 INSERT INTO settings (name, value) VALUES ('LogFileLocation', '');
 INSERT INTO settings (name, value) VALUES ('LogFileRollOverSettings', 'Hourly');
 INSERT INTO settings (name, value) VALUES ('LogPerFileSizeQuota', '0');
@@ -31,6 +34,7 @@ INSERT INTO settings (name, value) VALUES ('MaxConnectionsPerUser', '16');
 INSERT INTO settings (name, value) VALUES ('MaxLoginDelay', '5');
 INSERT INTO settings (name, value) VALUES ('MaxReceiveSize', '104857600');
 INSERT INTO settings (name, value) VALUES ('MessageRetrievalSortOrder', 'Ascending');
+INSERT INTO settings (name, value) VALUES ('OverQuotaPermanent', '0');
 INSERT INTO settings (name, value) VALUES ('PreAuthenticatedConnectionTimeout', '60');
 INSERT INTO settings (name, value) VALUES ('PrivateKeyFile', '');
 INSERT INTO settings (name, value) VALUES ('ProhibitSendReceiveQuota', '2469396480');
@@ -44,13 +48,6 @@ INSERT INTO settings (name, value) VALUES ('SSLBindings', '0.0.0.0:995,[::]:995'
 INSERT INTO settings (name, value) VALUES ('Site', '');
 INSERT INTO settings (name, value) VALUES ('TrustedNetworks', '');
 INSERT INTO settings (name, value) VALUES ('UnencryptedOrTLSBindings', '0.0.0.0:110,[::]:110');
-
-CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings
-BEGIN
-  SELECT CASE WHEN EXISTS (SELECT 1 FROM settings WHERE name = NEW.name)
-    THEN RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...')
-    ELSE RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all') END;
-END;
 
 CREATE TRIGGER settings_no_delete BEFORE DELETE ON settings
 BEGIN SELECT RAISE(ABORT, 'settings.name: a setting cannot be deleted; UPDATE its value'); END;
@@ -666,6 +663,31 @@ BEGIN
     SELECT mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, CAST(strftime('%s', 'now') AS INTEGER), sender
       FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
   DELETE FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
+END;
+
+CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings
+BEGIN
+  SELECT CASE WHEN EXISTS (SELECT 1 FROM settings WHERE name = NEW.name)
+    THEN RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...')
+    ELSE RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all') END;
+END;
+
+CREATE TRIGGER settings_mail_in BEFORE UPDATE OF value ON settings
+  WHEN OLD.name IN ('LmtpMaxConnections', 'LmtpSocketMode', 'LmtpSocketGroup', 'OverQuotaPermanent')
+BEGIN
+  SELECT CASE OLD.name
+    WHEN 'LmtpMaxConnections' THEN CASE WHEN n NOT BETWEEN 1 AND 2147483647
+      THEN RAISE(ABORT, 'LmtpMaxConnections: 1 to 2147483647') END
+    WHEN 'OverQuotaPermanent' THEN CASE WHEN n NOT BETWEEN 0 AND 1
+      THEN RAISE(ABORT, 'OverQuotaPermanent: 0 or 1') END
+    WHEN 'LmtpSocketMode' THEN CASE WHEN v NOT GLOB '[0-7][0-7][0-7]' AND v NOT GLOB '0[0-7][0-7][0-7]'
+      THEN RAISE(ABORT, 'LmtpSocketMode: 0000 to 0777, octal') END
+    WHEN 'LmtpSocketGroup' THEN CASE WHEN length(CAST(v AS BLOB)) > 255
+      THEN RAISE(ABORT, 'LmtpSocketGroup: at most 255 octets') END
+    END
+  FROM (SELECT coalesce(CAST(NEW.value AS TEXT), '') AS v,
+               CASE WHEN CAST(CAST(NEW.value AS INTEGER) AS TEXT) = NEW.value
+                    THEN CAST(NEW.value AS INTEGER) ELSE -1 END AS n);
 END;
 
 CREATE VIEW mailbox_retention AS

@@ -31,6 +31,7 @@ if [ "${1:-}" = test ]; then
     need mpop command -v mpop
     need openssl command -v openssl
     need python3 command -v python3
+    need swaks command -v swaks
     need telnet command -v telnet
 fi
 

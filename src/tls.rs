@@ -13,6 +13,7 @@
 
 mod acceptor;
 mod certificate;
+mod client;
 mod session;
 mod socket;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod tests;
 
 pub use acceptor::{Acceptor, TlsError};
 pub use certificate::self_signed;
+pub use client::Client;
 pub use session::Session;
 pub use socket::{Handle, Socket};
 

@@ -28,6 +28,7 @@ macro_rules! contract {
 
 contract! {
     maildrops {
+        first_pieces_come_in_the_order_they_were_asked_for,
         a_snapshot_is_not_moved_by_what_comes_later,
         a_new_snapshot_shows_what_changed,
         reading_what_was_deleted_is_no_such_message,

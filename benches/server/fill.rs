@@ -37,7 +37,7 @@ impl Database {
             let name = user(messages, octets);
             let id = store.create_user(&name).expect("a new user");
             store.set_password(id, None, &Secret::from("secret"), &[]).expect("a password");
-            let mailbox = store.recipients(&[name]).expect("a mailbox")[0];
+            let mailbox = store.recipients(&[name]).expect("a mailbox")[0].id;
             let message = message(octets);
             for _ in 0..messages {
                 let mut upload = store.upload().expect("an upload");

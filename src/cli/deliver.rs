@@ -113,7 +113,7 @@ impl Recipients {
             if mailboxes.is_empty() {
                 unknown.push(format!("{recipient:?}"));
             }
-            mailboxes.into_iter().for_each(|mailbox| found.add(mailbox, recipient));
+            mailboxes.into_iter().for_each(|mailbox| found.add(mailbox.id, recipient));
         }
         if unknown.is_empty() {
             return Ok(found);

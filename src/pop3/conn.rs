@@ -3,6 +3,7 @@
 //! Knows sockets, the store and the clock, and no rule of the protocol. Nothing is held while it
 //! waits for the client or writes to it: no connection of the store, no lock, no transaction.
 
+mod batch;
 mod login;
 mod message;
 mod present;
@@ -19,6 +20,7 @@ use crate::sasl::Login;
 use crate::site::Site;
 use crate::store::{MessageId, Uid};
 use crate::tls::{Socket, Stream};
+use batch::{Batch, SMALL};
 use log::{debug, warn};
 use present::Present;
 use std::io;
@@ -37,6 +39,8 @@ struct Connection<'a> {
     lines: LineReader,
     out: Output,
     session: Session,
+    /// Small messages that are asked for and not sent yet.
+    batch: Batch,
     /// A piece of a message on its way.
     piece: Vec<u8>,
     /// RETRs that stand in `out`: they count as read once it was written.
@@ -71,6 +75,7 @@ pub fn serve(site: &Site, socket: Socket, peer: SocketAddr, implicit_tls: bool) 
         lines: LineReader::new(),
         out: Output::new(),
         session: Session::default(),
+        batch: Batch::default(),
         piece: Vec::new(),
         retrieved: Vec::new(),
         claimed: String::new(),
@@ -144,6 +149,17 @@ impl Connection<'_> {
                 self.failed();
             }
             step = match step {
+                Step::Send(reply, Transfer::Message { id, octets: octets @ ..=SMALL, dotted, top: None, unread }) => {
+                    self.gather(reply, id, octets, dotted, unread)?;
+                    return Ok(true);
+                }
+                other => {
+                    // Answers go out in the order of the commands.
+                    self.send_batch()?;
+                    other
+                }
+            };
+            step = match step {
                 Step::Reply(reply) => {
                     reply.write(self.out.buffer());
                     self.spill()?;
@@ -212,6 +228,7 @@ impl Connection<'_> {
 
     /// Sends what waits, and gives memory back: the client will be waited for.
     fn flush(&mut self) -> io::Result<()> {
+        self.send_batch()?;
         self.stream.set_write_timeout(self.timeout());
         self.out.flush(&mut self.stream)?;
         self.note_retrieved();

@@ -1,16 +1,17 @@
 //! The accept loops: one thread a listener, which hands sockets to the pool and never waits for a
 //! client: no handshake, no read, and no write that could block.
 
-use super::bind::{Listener, Service};
+use super::bind::{Listener, Service, Visitor};
+use super::workers::Workers;
 use crate::limits::Full;
-use crate::pool::{Pool, Refusal};
+use crate::lmtp;
+use crate::pool::Refusal;
 use crate::pop3::{self, reply::Reply};
 use crate::site::Site;
-use crate::tls::Socket;
 use log::{error, info, warn};
 use nix::sys::socket::{Shutdown, shutdown};
-use std::io::{self, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,12 +33,12 @@ impl Loop {
     ///
     /// # Errors
     /// The thread cannot be made.
-    pub fn start(listener: Listener, site: Arc<Site>, pool: Arc<Pool>) -> io::Result<Self> {
+    pub fn start(listener: Listener, site: Arc<Site>, workers: Arc<Workers>) -> io::Result<Self> {
         let (listener, closed) = (Arc::new(listener), Arc::new(AtomicBool::new(false)));
         let name = format!("accept {}", listener.address);
         let work = {
             let (listener, closed) = (listener.clone(), closed.clone());
-            move || run(&listener, &closed, &site, &pool)
+            move || run(&listener, &closed, &site, &workers)
         };
         let thread = std::thread::Builder::new().name(name).spawn(work)?;
         Ok(Self { listener, closed, thread })
@@ -47,17 +48,22 @@ impl Loop {
     pub fn stop(self) {
         self.closed.store(true, Ordering::SeqCst);
         // On Linux this wakes an accept that waits, with EINVAL.
-        let _ = shutdown(self.listener.socket.as_raw_fd(), Shutdown::Both);
+        let _ = shutdown(self.listener.door.as_raw_fd(), Shutdown::Both);
         if self.thread.join().is_err() {
             error!("{} listener {} had panicked", self.listener.service, self.listener.address);
         }
     }
 }
 
-fn run(listener: &Listener, closed: &AtomicBool, site: &Arc<Site>, pool: &Pool) {
+fn run(listener: &Listener, closed: &AtomicBool, site: &Arc<Site>, workers: &Arc<Workers>) {
     while !closed.load(Ordering::SeqCst) {
-        match listener.socket.accept() {
-            Ok((stream, peer)) => hand_over(listener.service, stream, peer, site, pool),
+        match listener.door.accept() {
+            Ok(visitor) => match (listener.service, visitor.peer()) {
+                (Service::Pop3 | Service::Pop3s, Some(peer)) => {
+                    hand_over(listener.service, visitor, peer, site, workers)
+                }
+                _ => hand_over_lmtp(visitor, site, workers),
+            },
             Err(_) if closed.load(Ordering::SeqCst) => return,
             Err(error) if transient(&error) => {}
             Err(error) => {
@@ -73,23 +79,23 @@ fn transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
 }
 
-fn hand_over(service: Service, stream: TcpStream, peer: SocketAddr, site: &Arc<Site>, pool: &Pool) {
+fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, site: &Arc<Site>, workers: &Workers) {
     let live = site.live();
     let settings = &live.settings;
     let limits = (settings.max_connections, settings.max_connection_from_single_ip);
     let permit = match site.limits.connection(Some(peer.ip()), limits.0, limits.1) {
         Ok(permit) => permit,
-        Err(full) => return refuse(service, stream, peer, full, limits),
+        Err(full) => return refuse(service, visitor, peer, full, limits),
     };
     let job = {
         let site = site.clone();
         move || {
-            pop3::conn::serve(&site, Socket::tcp(stream), peer, service == Service::Pop3s);
+            pop3::conn::serve(&site, visitor.socket(), peer, service == Service::Pop3s);
             drop(permit);
         }
     };
-    pool.set_max(settings.max_connections);
-    match pool.submit(job) {
+    workers.pop3.set_max(settings.max_connections);
+    match workers.pop3.submit(job) {
         Ok(()) => {}
         Err(Refusal::Full(_)) => info!("{} refused: every worker is busy (MaxConnections)", peer.ip()),
         Err(Refusal::NoThread(_, error)) => warn!("{} refused: no thread: {error}", peer.ip()),
@@ -97,7 +103,7 @@ fn hand_over(service: Service, stream: TcpStream, peer: SocketAddr, site: &Arc<S
 }
 
 /// Says why, if the kernel takes it at once; under TLS there is nobody to say it to.
-fn refuse(service: Service, mut stream: TcpStream, peer: SocketAddr, full: Full, limits: (usize, usize)) {
+fn refuse(service: Service, visitor: Visitor, peer: SocketAddr, full: Full, limits: (usize, usize)) {
     let (of, setting, limit) = match full {
         Full::Server => ("in all", "MaxConnections", limits.0),
         Full::Address => ("from your address", "MaxConnectionFromSingleIP", limits.1),
@@ -105,7 +111,29 @@ fn refuse(service: Service, mut stream: TcpStream, peer: SocketAddr, full: Full,
     info!("{} refused: {limit} connections are open {of} ({setting})", peer.ip());
     let mut text = Vec::new();
     Reply::too_many(of, setting, limit).write(&mut text);
-    if service == Service::Pop3 && stream.set_nonblocking(true).is_ok() {
-        let _ = stream.write(&text);
+    if service == Service::Pop3 {
+        visitor.say(&text);
+    }
+}
+
+/// The pool is the limit: MTAs wait and come back.
+fn hand_over_lmtp(visitor: Visitor, site: &Arc<Site>, workers: &Arc<Workers>) {
+    let limit = site.live().settings.lmtp_max_connections;
+    workers.lmtp.set_max(limit);
+    if workers.lmtp.busy() >= limit {
+        info!("an LMTP connection was refused: {limit} are open (LmtpMaxConnections)");
+        let mut text = Vec::new();
+        lmtp::reply::Reply::too_many_connections(limit).write(&mut text);
+        return visitor.say(&text);
+    }
+    let job = {
+        let (site, workers) = (site.clone(), workers.clone());
+        let peer = visitor.peer().map(|peer| peer.ip());
+        move || lmtp::conn::serve(&site, &workers.host, visitor.socket(), peer)
+    };
+    match workers.lmtp.submit(job) {
+        Ok(()) => {}
+        Err(Refusal::Full(_)) => info!("an LMTP connection was refused: every worker is busy (LmtpMaxConnections)"),
+        Err(Refusal::NoThread(_, error)) => warn!("an LMTP connection was refused: no thread: {error}"),
     }
 }

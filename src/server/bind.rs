@@ -1,13 +1,19 @@
 //! Listening sockets: addresses as text become bound sockets, all before the first is served.
 
+use super::unix::{self, Bound};
 use crate::cli::exit::{Code, Error};
+use crate::settings::Settings;
+use crate::tls::Socket;
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,
 };
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsRawFd;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 /// Connections that may wait for the accept loop; the kernel lowers it to its own limit.
 const BACKLOG: i32 = 1024;
@@ -19,6 +25,8 @@ pub enum Service {
     Pop3,
     /// POP3 under TLS from the first octet (RFC 8314 section 3.3).
     Pop3s,
+    /// LMTP (RFC 2033).
+    Lmtp,
 }
 
 impl fmt::Display for Service {
@@ -26,7 +34,75 @@ impl fmt::Display for Service {
         f.write_str(match self {
             Self::Pop3 => "pop3",
             Self::Pop3s => "pop3s",
+            Self::Lmtp => "lmtp",
         })
+    }
+}
+
+/// A socket that connections come in by.
+pub enum Entrance {
+    /// The network.
+    Tcp(TcpListener),
+    /// This machine.
+    Unix(Bound),
+}
+
+/// A connection that came in.
+pub enum Visitor {
+    /// From the network, with the client's address.
+    Tcp(TcpStream, SocketAddr),
+    /// From this machine.
+    Unix(UnixStream),
+}
+
+impl Entrance {
+    /// Waits for the next connection.
+    ///
+    /// # Errors
+    /// Those of accept(2).
+    pub fn accept(&self) -> io::Result<Visitor> {
+        match self {
+            Self::Tcp(socket) => socket.accept().map(|(stream, peer)| Visitor::Tcp(stream, peer)),
+            Self::Unix(bound) => bound.socket.accept().map(|(stream, _)| Visitor::Unix(stream)),
+        }
+    }
+}
+
+impl AsRawFd for Entrance {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Self::Tcp(socket) => socket.as_raw_fd(),
+            Self::Unix(bound) => bound.socket.as_raw_fd(),
+        }
+    }
+}
+
+impl Visitor {
+    /// The client's address, if it has one.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(_, peer) => Some(*peer),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The connection, for those who serve it.
+    pub fn socket(self) -> Socket {
+        match self {
+            Self::Tcp(stream, _) => Socket::tcp(stream),
+            Self::Unix(stream) => Socket::unix(stream),
+        }
+    }
+
+    /// Writes as much as the kernel takes at once.
+    pub fn say(self, text: &[u8]) {
+        use io::Write;
+        let said = match self {
+            Self::Tcp(mut stream, _) => stream.set_nonblocking(true).and_then(|()| stream.write(text)),
+            Self::Unix(mut stream) => stream.set_nonblocking(true).and_then(|()| stream.write(text)),
+        };
+        // Nobody waits for it: the client may be gone already.
+        drop(said);
     }
 }
 
@@ -35,9 +111,21 @@ pub struct Listener {
     /// What is spoken on it.
     pub service: Service,
     /// The socket.
-    pub socket: TcpListener,
+    pub door: Entrance,
     /// Where it is bound, with the port that was picked.
-    pub address: SocketAddr,
+    pub address: String,
+}
+
+/// Binds one listener of LMTP: an address, or the absolute path of a Unix socket.
+///
+/// # Errors
+/// As [`listener`] and [`unix::bind`].
+pub fn lmtp(text: &str, settings: &Settings) -> Result<Listener, Error> {
+    if !text.starts_with('/') {
+        return listener(Service::Lmtp, text);
+    }
+    let bound = unix::bind(Path::new(text), settings.lmtp_socket_mode, &settings.lmtp_socket_group)?;
+    Ok(Listener { service: Service::Lmtp, door: Entrance::Unix(bound), address: text.to_owned() })
 }
 
 /// Binds one listener; port 0 picks a free port.
@@ -57,7 +145,7 @@ pub fn listener(service: Service, text: &str) -> Result<Listener, Error> {
     let address = socket
         .local_addr()
         .map_err(|error| Error::new(Code::Unavailable, format!("{service} listener {text}: {error}")))?;
-    Ok(Listener { service, socket, address })
+    Ok(Listener { service, door: Entrance::Tcp(socket), address: address.to_string() })
 }
 
 /// `0.0.0.0:110` and `[::]:110` are two sockets, so the second must not take IPv4 as well.
@@ -80,7 +168,7 @@ mod tests {
     #[test]
     fn both_families_can_share_a_port() {
         let four = listener(Service::Pop3, "0.0.0.0:0").unwrap();
-        assert!(listener(Service::Pop3, &format!("[::]:{}", four.address.port())).is_ok());
+        assert!(listener(Service::Pop3, &format!("[::]:{}", four.address.rsplit(':').next().unwrap())).is_ok());
     }
 
     #[test]
@@ -89,8 +177,8 @@ mod tests {
         for (text, code) in [("here", Code::Usage), ("127.0.0.1", Code::Usage)] {
             assert_eq!(listener(Service::Pop3s, text).err().map(|error| error.code), Some(code), "{text}");
         }
-        let error = listener(Service::Pop3, &taken.address.to_string()).err().unwrap();
+        let error = listener(Service::Pop3, &taken.address).err().unwrap();
         assert_eq!(error.code, Code::Unavailable);
-        assert!(error.text.contains(&taken.address.to_string()), "{}", error.text);
+        assert!(error.text.contains(&taken.address), "{}", error.text);
     }
 }

@@ -45,8 +45,8 @@ fn beside(db: &Path, ending: &str) -> PathBuf {
 }
 
 /// Takes as many file descriptors as the system lets us have, and says so if these are too few.
-pub fn raise_limit(max_connections: usize) {
-    let wanted = (max_connections as u64).saturating_add(OTHERS);
+pub fn raise_limit(connections: usize) {
+    let wanted = (connections as u64).saturating_add(OTHERS);
     let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
         let limit = wanted.clamp(soft, hard.max(soft));
         setrlimit(Resource::RLIMIT_NOFILE, limit, hard).map(|()| limit)
@@ -54,7 +54,7 @@ pub fn raise_limit(max_connections: usize) {
     match raised {
         Ok(limit) if limit >= wanted => {}
         Ok(limit) => warn!(
-            "MaxConnections is {max_connections}, but the limit of open files allows {}: raise it (ulimit -n)",
+            "MaxConnections and LmtpMaxConnections are {connections}, but the limit of open files allows {}: raise it (ulimit -n)",
             limit.saturating_sub(OTHERS)
         ),
         Err(error) => warn!("the limit of open files cannot be raised: {error}"),

@@ -11,11 +11,12 @@ mod bind;
 mod files;
 mod maintenance;
 pub mod registry;
+mod unix;
+mod workers;
 
 use crate::authenticator::Authenticator;
 use crate::cli::exit::{Code, Error};
 use crate::cli::serve::ServeOptions;
-use crate::pool::{Pool, STACK};
 use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
 use crate::site::Site;
@@ -30,6 +31,7 @@ use signal_hook::iterator::Signals;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use workers::Workers;
 
 /// How long commands that run may take after SIGTERM.
 const GRACE: Duration = Duration::from_secs(10);
@@ -46,7 +48,7 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let settings =
         Settings::from_rows(&rows, &options.overrides).map_err(|error| Error::new(Code::Config, error.to_string()))?;
     settings.warnings().iter().for_each(|warning| warn!("{warning}"));
-    files::raise_limit(settings.max_connections);
+    files::raise_limit(settings.max_connections.saturating_add(settings.lmtp_max_connections));
     let credentials = Arc::new(files::credentials(&options.db)?);
     let tls = files::acceptor(&settings, &options.db)?;
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
@@ -55,12 +57,12 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let log = ProtocolLog::beside(&options.db);
     let site = Arc::new(Site::new(store.clone(), authenticator, tls, log, live));
     let maintenance = Maintenance::start(&site, &options, settings, credentials)?;
-    let pool = Arc::new(Pool::new("pop3", site.live().settings.max_connections, STACK));
+    let workers = Arc::new(Workers::new(&site.live().settings));
     announce(&listeners)?;
-    let loops = start(listeners, &site, &pool)?;
+    let loops = start(listeners, &site, &workers)?;
     wait(&mut signals, &site);
     loops.into_iter().for_each(Loop::stop);
-    finish(&site, &pool);
+    finish(&site, &workers);
     maintenance.stop();
     Ok(())
 }
@@ -77,12 +79,9 @@ fn listeners(options: &ServeOptions, settings: &Settings) -> Result<Vec<Listener
     } else {
         (&settings.unencrypted_or_tls_bindings, &settings.ssl_bindings, &settings.lmtp_bindings)
     };
-    if let Some(address) = lmtp.first() {
-        return Err(Error::new(Code::Unavailable, format!("lmtp listener {address}: this version has no LMTP")));
-    }
     let plain = plain.iter().map(|text| bind::listener(Service::Pop3, text));
     let tls = tls.iter().map(|text| bind::listener(Service::Pop3s, text));
-    plain.chain(tls).collect()
+    plain.chain(tls).chain(lmtp.iter().map(|text| bind::lmtp(text, settings))).collect()
 }
 
 /// One line per listener on stdout, then `ready`.
@@ -98,8 +97,8 @@ fn announce(listeners: &[Listener]) -> Result<(), Error> {
     say().map_err(|error| Error::new(Code::Io, format!("cannot write to standard output: {error}")))
 }
 
-fn start(listeners: Vec<Listener>, site: &Arc<Site>, pool: &Arc<Pool>) -> Result<Vec<Loop>, Error> {
-    let start = |listener| Loop::start(listener, site.clone(), pool.clone());
+fn start(listeners: Vec<Listener>, site: &Arc<Site>, workers: &Arc<Workers>) -> Result<Vec<Loop>, Error> {
+    let start = |listener| Loop::start(listener, site.clone(), workers.clone());
     let loops: io::Result<Vec<Loop>> = listeners.into_iter().map(start).collect();
     loops.map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))
 }
@@ -118,9 +117,9 @@ fn wait(signals: &mut Signals, site: &Site) {
 }
 
 /// Running commands may finish, for [`GRACE`] at most.
-fn finish(site: &Site, pool: &Pool) {
+fn finish(site: &Site, workers: &Workers) {
     site.registry.stop();
-    let cut = pool.join(Instant::now() + GRACE);
+    let cut = workers.join(Instant::now() + GRACE);
     if cut > 0 {
         warn!("{cut} connections were cut");
     }

@@ -50,6 +50,8 @@ pub enum Kind {
     Banner(fn(&mut Settings) -> &mut String),
     /// Free text.
     Text(fn(&mut Settings) -> &mut String),
+    /// Permissions of a file, octal.
+    Mode(fn(&mut Settings) -> &mut u32),
     /// Characters that cut a sub-address off.
     Delimiters(fn(&mut Settings) -> &mut String),
     /// A file or folder, or none.
@@ -77,6 +79,7 @@ impl Kind {
             }
             Self::Banner(field) => put(is_banner(text).then(|| text.into()), |text| *field(into) = text),
             Self::Text(field) => put(is_text(text).then(|| text.into()), |text| *field(into) = text),
+            Self::Mode(field) => put(mode(text), |mode| *field(into) = mode),
             Self::Delimiters(field) => put(is_delimiters(text).then(|| text.into()), |text| *field(into) = text),
             Self::File(field) => put(is_path(text).then(|| path(text)), |path| *field(into) = path),
             Self::Names(field) => put(list(text, is_name), |items| *field(into) = items),
@@ -96,6 +99,7 @@ impl Kind {
             }
             Self::Banner(_) => "1 to 400 printable ASCII characters, no < or >, not starting with [".into(),
             Self::Text(_) => "at most 255 characters, no control characters".into(),
+            Self::Mode(_) => "0000 to 0777, octal".into(),
             Self::Delimiters(_) => "at most 16 ASCII punctuation characters, none of @ / \\".into(),
             Self::File(_) => "a path, or empty".into(),
             Self::Names(_) => "names, comma separated, or empty".into(),
@@ -150,6 +154,11 @@ fn is_banner(text: &str) -> bool {
 
 fn is_text(text: &str) -> bool {
     text.chars().count() <= LONGEST_TEXT && !text.chars().any(char::is_control)
+}
+
+fn mode(text: &str) -> Option<u32> {
+    let octal = (3..=4).contains(&text.len()) && text.bytes().all(|octet| (b'0'..b'8').contains(&octet));
+    u32::from_str_radix(text, 8).ok().filter(|mode| octal && *mode <= 0o777)
 }
 
 fn is_delimiters(text: &str) -> bool {

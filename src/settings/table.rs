@@ -60,6 +60,30 @@ pub const SETTINGS: &[Row] = &[
         Kind::Bindings { paths: true, field: |s| &mut s.lmtp_bindings },
         "listeners for LMTP; read at start only",
     ),
+    row(
+        "LmtpMaxConnections",
+        "100",
+        count(|s, n| s.lmtp_max_connections = n as usize),
+        "LMTP connections at the same time; also the bound of their worker pool",
+    ),
+    row(
+        "LmtpSocketMode",
+        "0660",
+        Kind::Mode(|s| &mut s.lmtp_socket_mode),
+        "permissions of LMTP's Unix sockets; read at start only",
+    ),
+    row(
+        "LmtpSocketGroup",
+        "",
+        Kind::Text(|s| &mut s.lmtp_socket_group),
+        "group of LMTP's Unix sockets, say that of the MTA; empty: the server's own; read at start only",
+    ),
+    row(
+        "OverQuotaPermanent",
+        "0",
+        Kind::Switch(|s| &mut s.over_quota_permanent),
+        "mail over quota is refused 0: for now (452 4.2.2, `deliver` 75); 1: for good (552 5.2.2, 69)",
+    ),
     row("Banner", "The Pillarbox POP3 service is ready.", Kind::Banner(|s| &mut s.banner), "text of the greeting"),
     row(
         "MaxCommandSize",

@@ -27,6 +27,15 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct MailboxId(pub i64);
 
+/// A mailbox that mail is for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mailbox {
+    /// The store's own name of it.
+    pub id: MailboxId,
+    /// Its name as an administrator wrote it.
+    pub name: String,
+}
+
 /// The store's own name of a user; never given to another one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct UserId(pub i64);
@@ -148,6 +157,14 @@ pub trait Mail: Send + Sync {
     /// The snapshot that a session keeps until its end.
     fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>>;
 
+    /// Gives `take` the first piece of each of these messages, in their order and all of one moment;
+    /// a message of at most 64 KiB has no other.
+    /// `take` must not wait for anything: the store is being read while it runs.
+    ///
+    /// # Errors
+    /// None of its own: what cannot be read is given to `take` as an error, as [`Mail::read`] says.
+    fn first_pieces(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>));
+
     /// Replaces the content of `piece` by piece number `number` (from 0) of a message, without an
     /// open transaction afterwards. An empty piece is the end.
     ///
@@ -177,6 +194,10 @@ pub struct Envelope {
     /// The unique-id it was imported with, 1 to 70 characters of 0x21 to 0x7E (RFC 1939 section 7).
     /// Refused, mailbox by mailbox, where another message has or had it.
     pub unique_id: Option<String>,
+    /// It was read where it was imported from.
+    pub read: bool,
+    /// It was received as internationalized (RFC 6531): outside of UTF8 mode it is sent downgraded.
+    pub internationalized: bool,
 }
 
 /// One message on its way in. Dropped without [`Upload::deliver`], nothing of it stays.
@@ -254,7 +275,7 @@ pub trait Accounts: Send + Sync {
     fn principal(&self, delegate: UserId, names: &[String]) -> Result<Option<Principal>>;
 
     /// The mailboxes that the first known of these names leads to: mailbox names, then aliases.
-    fn recipients(&self, names: &[String]) -> Result<Vec<MailboxId>>;
+    fn recipients(&self, names: &[String]) -> Result<Vec<Mailbox>>;
 
     /// A stored verifier of a user, as [`Accounts::set_password`] was given it.
     fn verifier(&self, user: UserId, scheme: Scheme) -> Result<Option<Secret>>;

@@ -51,6 +51,9 @@ impl Mail for Script {
     fn open(&self, _: MailboxId) -> Result<Arc<ScanListing>> {
         elsewhere()
     }
+    fn first_pieces(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
+        (0..messages.len()).for_each(|index| take(index, elsewhere()));
+    }
     fn read(&self, _: MessageId, _: u32, _: &mut Vec<u8>) -> Result<()> {
         elsewhere()
     }
@@ -70,7 +73,7 @@ impl Accounts for Script {
     fn principal(&self, _: UserId, _: &[String]) -> Result<Option<Principal>> {
         elsewhere()
     }
-    fn recipients(&self, _: &[String]) -> Result<Vec<MailboxId>> {
+    fn recipients(&self, _: &[String]) -> Result<Vec<Mailbox>> {
         elsewhere()
     }
     fn verifier(&self, _: UserId, _: Scheme) -> Result<Option<Secret>> {

@@ -1,7 +1,7 @@
 //! The message that tells somebody that their mailbox fills up ([MS-STANXPOP3] E0004). Text only, no effects.
 
+use crate::date::rfc5322;
 use crate::store::Overfull;
-use std::time::{Duration, UNIX_EPOCH};
 
 /// Characters of a mailbox name that fit into a line of 998 octets (RFC 5322 section 2.1.1) whatever they are.
 const NAME: usize = 200;
@@ -21,7 +21,7 @@ pub fn message(overfull: &Overfull, domain: &str, now: i64) -> Vec<u8> {
         format!("From: Mail service <postmaster@{domain}>"),
         to(&overfull.name, domain),
         format!("Subject: {subject}"),
-        format!("Date: {}", date(now)),
+        format!("Date: {}", rfc5322(now)),
         format!("Message-ID: <quota-warning.{}.{now}@{domain}>", mailbox.0),
         // RFC 3834: nobody shall answer this.
         "Auto-Submitted: auto-generated".into(),
@@ -55,19 +55,6 @@ fn to(name: &str, domain: &str) -> String {
         name if name.contains('@') => format!("To: <{name}>"),
         name => format!("To: <{name}@{domain}>"),
     }
-}
-
-/// RFC 5322 section 3.3.
-fn date(unix: i64) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let seconds = unix.max(0) as u64;
-    // 1970-01-01T00:00:00Z was a Thursday.
-    let text = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string();
-    let part = |from, to| text.get(from..to).unwrap_or_default();
-    let month = part(5, 7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1))).unwrap_or(&"Jan");
-    let day = DAYS[(seconds / 86_400 % 7) as usize];
-    format!("{day}, {} {month} {} {} +0000", part(8, 10), part(0, 4), part(11, 19))
 }
 
 /// For people, and to the octet.

@@ -148,3 +148,15 @@ fn check_finds_what_is_wrong() {
     assert!(!matches!(output.status.code(), Some(0) | None), "{output:?}");
     assert!(!output.stdout.is_empty() || !output.stderr.is_empty());
 }
+
+/// Faults that SQLite does not know: counters that lie, octets that are gone. One line each.
+#[test]
+fn check_finds_wrong_counters_and_missing_octets() {
+    for fault in ["UPDATE usage SET messages = messages + 1", "UPDATE usage SET bytes = 1", "DELETE FROM chunk"] {
+        let site = Site::with_alice(&[PLAIN, &of_size(600_000)]);
+        site.sql(fault);
+        let output = site.run(&["check"], b"");
+        assert!(!matches!(output.status.code(), Some(0) | None), "{fault}: {output:?}");
+        assert!(!output.stdout.is_empty(), "{fault}: nothing said what was wrong: {output:?}");
+    }
+}

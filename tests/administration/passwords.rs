@@ -1,8 +1,9 @@
 //! Passwords in `users.password`: what becomes of plain text, which hashes are taken.
 
 use crate::support::messages::PLAIN;
+use crate::support::texts::LOGON_FAILURE;
 use crate::support::{Site, eventually};
-use crate::{eventually_logs_in, mailbox};
+use crate::{attempt, eventually_logs_in, mailbox};
 
 /// What the column of a user holds.
 fn stored(site: &Site, user: &str) -> String {
@@ -67,6 +68,26 @@ fn malformed_hashes_are_refused() {
         }
     }
     assert_eq!(stored(&server, "alice"), before);
+    server.alice().quit();
+}
+
+/// A hash that asks for gigabytes or hours gets neither: it is like a wrong password.
+#[test]
+fn hostile_parameters_cost_nothing() {
+    let server = mailbox(&[]);
+    server.alice().quit();
+    let before = server.peak_memory();
+    for (number, parameters) in
+        ["m=4194304,t=1,p=1", "m=19456,t=1000000,p=1", "m=4294967295,t=1,p=1"].iter().enumerate()
+    {
+        let user = format!("user{number}");
+        let hash = format!("$argon2id$v=19${parameters}$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g");
+        if server.try_sql(&format!("INSERT INTO users(name, password) VALUES ('{user}', '{hash}')")).is_ok() {
+            assert_eq!(attempt(&server, &user, "x"), LOGON_FAILURE, "{parameters}");
+        }
+    }
+    let growth = server.peak_memory() - before;
+    assert!(growth < 100 * 1024, "{growth} KiB more");
     server.alice().quit();
 }
 

@@ -29,6 +29,7 @@ fn v0002_two_timers_that_any_command_resets() {
     scope(|scope| {
         scope.spawn(|| whole_after_a_stall(&server, 20, true));
         scope.spawn(|| whole_after_a_stall(&server, 44, false));
+        scope.spawn(|| whole_for_a_slow_reader(&server));
         scope.spawn(|| outlives_one_timer(server.connect(), "STAT", WRONG_STATE));
         scope.spawn(|| outlives_one_timer(server.alice(), "NOOP", OK));
         scope.spawn(|| one_octet_at_a_time_is_no_command(&server));
@@ -64,6 +65,18 @@ fn whole_after_a_stall(server: &Server, seconds: u64, whole: bool) {
     assert_eq!(came.len() > LARGE, whole, "{} octets came after {seconds} seconds", came.len());
     assert_eq!(came.ends_with(SIGNING_OFF.as_bytes()), whole);
     assert!(whole || !came.ends_with(b"\r\n.\r\n"), "a cut transfer looks whole");
+}
+
+/// A client that reads 16 KiB a second has not stopped reading.
+fn whole_for_a_slow_reader(server: &Server) {
+    let mut client = server.alice();
+    client.send("RETR 3\r\nQUIT\r\n");
+    for _ in 0..44 {
+        client.octets(16_384);
+        sleep(Duration::from_secs(1));
+    }
+    let rest = client.rest();
+    assert!(rest.ends_with(SIGNING_OFF.as_bytes()) && rest.len() > LARGE - 44 * 16_384, "cut after {}", rest.len());
 }
 
 /// A notice, then the end, and no UPDATE state.

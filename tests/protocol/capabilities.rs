@@ -47,6 +47,16 @@ fn in_clear_with_plain_text_login() {
     client.expect_start("CAPA now", PROTOCOL_ERROR);
 }
 
+/// What is offered when `ready` is printed is what is offered from then on: users whose passwords were
+/// plain text until this start have their verifiers by then.
+#[test]
+fn nothing_changes_after_ready() {
+    let server = mailbox(&[]);
+    let first = server.connect().capabilities();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(server.connect().capabilities(), first);
+}
+
 fn sorted(mut lines: Vec<String>) -> Vec<String> {
     lines.sort();
     lines

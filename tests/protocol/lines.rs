@@ -52,6 +52,22 @@ fn odd_octets() {
     client.expect("STAT", "+OK 2 8192\r\n");
 }
 
+/// Names and passwords that are no UTF-8 are wrong, not worse.
+#[test]
+fn credentials_of_odd_octets() {
+    let server = mailbox(&[]);
+    for (name, password) in
+        [(&b"\xff\xfe"[..], &b"x"[..]), (b"alice", b"\xff\xfe"), (b"a\0b", b"x"), (b"alice", b"se cret\0")]
+    {
+        let mut client = server.connect();
+        client.send([b"USER ", name, b"\r\nPASS ", password, b"\r\n"].concat());
+        let (user, pass) = (client.line(), client.line());
+        assert!(user == OK || user.starts_with("-ERR "), "{name:?}: {user:?}");
+        assert!(pass.starts_with("-ERR "), "{name:?} {password:?}: {pass:?}");
+        client.log_in("alice", "se cret");
+    }
+}
+
 /// A last line without its end is no command: nothing is deleted by it.
 #[test]
 fn a_line_cut_short_by_the_end_is_no_command() {

@@ -3,7 +3,8 @@
 use crate::mailbox;
 use crate::support::Client;
 use crate::support::texts::{BEGIN_TLS, LOGON, OK, PROTOCOL_ERROR, WRONG_STATE};
-use openssl::ssl::SslVersion;
+use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode, SslVersion};
+use std::net::TcpStream;
 
 /// Commands that came in one packet with STLS are dropped, not obeyed after the handshake.
 #[test]
@@ -69,4 +70,19 @@ fn tls_1_2_and_1_3() {
         client.quit();
     }
     assert_eq!(server.connect().start_tls().tls_version(), "TLSv1.3");
+}
+
+/// TLS 1.1 is refused by the server, though this client would take it.
+#[test]
+fn tls_1_1_is_refused() {
+    let server = mailbox(&[]);
+    let mut builder = SslConnector::builder(SslMethod::tls()).unwrap();
+    builder.set_verify(SslVerifyMode::NONE);
+    builder.set_cipher_list("DEFAULT:@SECLEVEL=0").unwrap();
+    builder.set_min_proto_version(Some(SslVersion::TLS1)).unwrap();
+    builder.set_max_proto_version(Some(SslVersion::TLS1_1)).unwrap();
+    let tcp = TcpStream::connect(server.address("pop3s")).unwrap();
+    let error = builder.build().connect("localhost", tcp).expect_err("TLS 1.1 was taken").to_string();
+    assert!(error.contains("protocol version"), "{error}");
+    server.connect_tls().log_in("alice", "se cret");
 }

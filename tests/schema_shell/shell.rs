@@ -69,7 +69,7 @@ impl Bench {
     }
 
     pub fn mailbox(&self, name: &str) -> MailboxId {
-        self.store.recipients(&[name.to_owned()]).unwrap()[0]
+        self.store.recipients(&[name.to_owned()]).unwrap()[0].id
     }
 
     pub fn deliver(&self, name: &str, octets: usize) -> Result<Uid> {
@@ -83,6 +83,7 @@ impl Bench {
             sender: "bob@example.org".into(),
             received_at: Some(1_795_428_000),
             unique_id: unique_id.map(str::to_owned),
+            ..Envelope::default()
         };
         upload.deliver(&[self.mailbox(name)], &envelope)?.remove(0)
     }

@@ -124,7 +124,9 @@ pub fn recipients_are_mailboxes_first_then_all_targets(bed: &mut dyn Bed) {
     bed.change(Change::Alias("Sales@Example.org", "BOB"));
     bed.change(Change::Alias("alice", "bob"));
     bed.change(Change::Alias("@example.org", "archive"));
-    let to = |candidates: &[&str]| bed.store().recipients(&names(candidates)).unwrap();
+    let found = |candidates: &[&str]| bed.store().recipients(&names(candidates)).unwrap();
+    let to = |candidates: &[&str]| found(candidates).iter().map(|mailbox| mailbox.id).collect::<Vec<_>>();
+    assert_eq!(found(&["ALICE"])[0].name, "alice", "as it was written");
     assert_eq!(to(&["alice"]), [alice], "a mailbox before an alias");
     assert_eq!(to(&["SALES@example.org", "sales", "@example.org"]), [alice, bob]);
     assert_eq!(to(&["x@example.org", "x", "@example.org"]), [archive]);

@@ -138,7 +138,7 @@ pub fn user(bed: &dyn Bed, name: &str) -> MailboxId {
 
 pub fn mailbox(bed: &dyn Bed, name: &str) -> MailboxId {
     match bed.store().recipients(&names(&[name])).unwrap()[..] {
-        [mailbox] => mailbox,
+        [ref mailbox] => mailbox.id,
         ref other => panic!("{name} leads to {other:?}"),
     }
 }

@@ -44,6 +44,21 @@ pub fn reading_what_was_deleted_is_no_such_message(bed: &mut dyn Bed) {
     assert_eq!(octets(bed, other_body), Err(StoreError::NoSuchMessage));
 }
 
+pub fn first_pieces_come_in_the_order_they_were_asked_for(bed: &mut dyn Bed) {
+    let alice = user(bed, "alice");
+    for text in [b"1\r\n", b"2\r\n", b"3\r\n"] {
+        deliver(bed, alice, text);
+    }
+    let [first, second, third] = [0, 1, 2].map(|index| message(alice, bed, index));
+    bed.store().commit(alice, &[second.uid]).unwrap();
+    let mut taken = Vec::new();
+    bed.store().first_pieces(&[third, second, first, third], &mut |index, piece| {
+        taken.push((index, piece.map(<[u8]>::to_vec)));
+    });
+    let wanted = [Ok(b"3\r\n".to_vec()), Err(StoreError::NoSuchMessage), Ok(b"1\r\n".to_vec()), Ok(b"3\r\n".to_vec())];
+    assert_eq!(taken, wanted.into_iter().enumerate().collect::<Vec<_>>());
+}
+
 pub fn a_transfer_that_has_begun_goes_on(bed: &mut dyn Bed) {
     let alice = user(bed, "alice");
     let text: Vec<u8> = (0..700_000u32).map(|n| b'a' + (n % 23) as u8).collect();

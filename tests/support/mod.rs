@@ -7,6 +7,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part of this")]
 
 pub mod client;
+pub mod lmtp;
 pub mod messages;
 pub mod random;
 pub mod server;
@@ -15,6 +16,7 @@ pub mod texts;
 pub mod waiting;
 
 pub use client::Client;
+pub use lmtp::Lmtp;
 pub use random::Random;
 pub use server::Server;
 pub use site::Site;

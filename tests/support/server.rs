@@ -1,6 +1,7 @@
 //! A running `pillarbox serve`.
 
 use super::client::Client;
+use super::lmtp::Lmtp;
 use super::site::Site;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -34,7 +35,7 @@ impl Deref for Server {
 impl Server {
     /// Runs `serve` on free ports with these settings and waits until it is ready.
     pub fn start(site: &Arc<Site>, settings: &[(&str, &str)]) -> Server {
-        let mut arguments = vec!["serve", "-l", "127.0.0.1:0", "-s", "127.0.0.1:0"];
+        let mut arguments = vec!["serve", "-l", "127.0.0.1:0", "-s", "127.0.0.1:0", "-m", "127.0.0.1:0"];
         let overrides: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
         for one in &overrides {
             arguments.extend(["--set", one]);
@@ -69,6 +70,11 @@ impl Server {
     pub fn address(&self, kind: &str) -> SocketAddr {
         let found = self.listeners.iter().find(|(name, _)| name == kind);
         found.unwrap_or_else(|| panic!("no {kind} among {:?}", self.listeners)).1.parse().unwrap()
+    }
+
+    /// An LMTP connection after LHLO.
+    pub fn lmtp(&self) -> Lmtp {
+        Lmtp::tcp(self.address("lmtp")).greeted()
     }
 
     /// The lines before `ready`, as kind and address.

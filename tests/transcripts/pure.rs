@@ -34,7 +34,7 @@ impl Pure {
         let store = Arc::new(Memory::default());
         store.create_user("alice").unwrap();
         store.write_password("alice", "se cret");
-        let mailbox = store.recipients(&["alice".into()]).unwrap()[0];
+        let mailbox = store.recipients(&["alice".into()]).unwrap()[0].id;
         for message in &script.mail {
             let (mut normaliser, mut octets) = (Normaliser::new(), Vec::new());
             normaliser.push(message, &mut octets);

@@ -1,7 +1,7 @@
 //! The least store that the door can stand before.
 
 use crate::credential::Secret;
-use crate::store::{self, Account, Accounts, MailboxId, Principal, Scheme, StoreError, UserId};
+use crate::store::{self, Account, Accounts, Principal, Scheme, StoreError, UserId};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -58,7 +58,7 @@ impl Accounts for Fake {
         }))
     }
 
-    fn recipients(&self, _: &[String]) -> store::Result<Vec<MailboxId>> {
+    fn recipients(&self, _: &[String]) -> store::Result<Vec<store::Mailbox>> {
         unreachable!("the door delivers nothing")
     }
 

@@ -6,12 +6,11 @@
 use super::Connection;
 use crate::dot::{Stuffer, Top};
 use crate::pop3::reply::Reply;
-use crate::store::{MessageId, StoreError};
-use log::warn;
+use crate::store::MessageId;
 use std::io;
 
 /// What ends a multi-line response (RFC 1939 section 3).
-const END: &[u8] = b".\r\n";
+pub(super) const END: &[u8] = b".\r\n";
 
 impl Connection<'_> {
     /// RETR.
@@ -79,10 +78,7 @@ impl Connection<'_> {
                 Ok(true)
             }
             Err(error) => {
-                if !matches!(error, StoreError::NoSuchMessage | StoreError::NoSuchMailbox) {
-                    warn!("{}: message {} cannot be read: {error}", self.about, id.uid.0);
-                }
-                Reply::unreadable(&error).write(self.out.buffer());
+                self.about.unreadable(id, &error).write(self.out.buffer());
                 self.spill()?;
                 Ok(false)
             }

@@ -1,9 +1,11 @@
 //! What a connection's policy follows from: settings, TLS, the client's address.
 
 use crate::pop3::policy::Policy;
+use crate::pop3::reply::Reply;
 use crate::protocol_log::{Event, SessionLog};
 use crate::sasl::Context;
 use crate::site::{Live, Site};
+use crate::store::{MessageId, StoreError};
 use crate::tls::Stream;
 use log::warn;
 use std::fmt;
@@ -62,6 +64,14 @@ impl Surroundings {
     pub(super) fn secured(&mut self, stream: &Stream) {
         self.tls = true;
         self.context.end_point = stream.end_point().map(<[u8]>::to_vec);
+    }
+
+    /// What is said of a message that cannot be read. That it was deleted is nothing to log.
+    pub(super) fn unreadable(&self, id: MessageId, error: &StoreError) -> Reply {
+        if !matches!(error, StoreError::NoSuchMessage | StoreError::NoSuchMailbox) {
+            warn!("{self}: message {} cannot be read: {error}", id.uid.0);
+        }
+        Reply::unreadable(error)
     }
 
     /// How long a client may take before it has logged in.

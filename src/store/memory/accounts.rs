@@ -2,7 +2,7 @@
 
 use super::{Mailbox, Memory, State, User};
 use crate::credential::Secret;
-use crate::store::{Account, Accounts, MailboxId, Principal, Result, Scheme, StoreError, UserId};
+use crate::store::{self, Account, Accounts, MailboxId, Principal, Result, Scheme, StoreError, UserId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 impl Accounts for Memory {
@@ -31,9 +31,11 @@ impl Accounts for Memory {
         }))
     }
 
-    fn recipients(&self, names: &[String]) -> Result<Vec<MailboxId>> {
+    fn recipients(&self, names: &[String]) -> Result<Vec<store::Mailbox>> {
         let state = self.state();
-        Ok(names.iter().map(|name| state.targets(name)).find(|targets| !targets.is_empty()).unwrap_or_default())
+        let found = names.iter().map(|name| state.targets(name)).find(|targets| !targets.is_empty());
+        let named = |id| Some(store::Mailbox { id, name: state.mailboxes.get(&id)?.name.clone() });
+        Ok(found.unwrap_or_default().into_iter().filter_map(named).collect())
     }
 
     fn verifier(&self, user: UserId, scheme: Scheme) -> Result<Option<Secret>> {

@@ -42,6 +42,16 @@ impl Mail for Memory {
         Ok(())
     }
 
+    fn first_pieces(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
+        let mut piece = Vec::new();
+        for (index, message) in messages.iter().enumerate() {
+            match self.read(*message, 0, &mut piece) {
+                Ok(()) => take(index, Ok(&piece)),
+                Err(error) => take(index, Err(error)),
+            }
+        }
+    }
+
     fn mark_retrieved(&self, message: MessageId) {
         let mut state = self.state();
         let marked = state.mailboxes.get_mut(&message.mailbox).and_then(|found| found.messages.get_mut(&message.uid.0));
@@ -97,7 +107,7 @@ impl Upload for Buffer<'_> {
             body,
             octets: self.octets.len() as u64,
             dotted: self.octets.split(|octet| *octet == b'\n').any(|line| line.starts_with(b".")),
-            read: false,
+            read: envelope.read,
             stored_at: now(),
             envelope: envelope.clone(),
         };

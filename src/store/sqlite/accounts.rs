@@ -3,7 +3,7 @@
 use super::Sqlite;
 use super::writer::Lane;
 use crate::credential::Secret;
-use crate::store::{Account, Accounts, MailboxId, Principal, Result, Scheme, StoreError, UserId};
+use crate::store::{Account, Accounts, Mailbox, MailboxId, Principal, Result, Scheme, StoreError, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Octets that a change of a user writes, for the writer's batches.
@@ -29,18 +29,20 @@ impl Accounts for Sqlite {
         })
     }
 
-    fn recipients(&self, names: &[String]) -> Result<Vec<MailboxId>> {
+    fn recipients(&self, names: &[String]) -> Result<Vec<Mailbox>> {
         self.readers.with(|connection| {
-            let mut mailbox = connection.prepare_cached("SELECT id FROM mailboxes WHERE name = ?1")?;
+            let mut mailbox = connection.prepare_cached("SELECT id, name FROM mailboxes WHERE name = ?1")?;
             let mut aliases = connection.prepare_cached(
-                "SELECT m.id FROM aliases a JOIN mailboxes m ON m.name = a.mailbox WHERE a.address = ?1 ORDER BY m.id",
+                "SELECT m.id, m.name FROM aliases a JOIN mailboxes m ON m.name = a.mailbox
+                  WHERE a.address = ?1 ORDER BY m.id",
             )?;
             let found = first(names, |name| {
                 for select in [&mut mailbox, &mut aliases] {
-                    let ids = select.query_map([name], |row| row.get(0).map(MailboxId))?;
-                    let ids = ids.collect::<rusqlite::Result<Vec<_>>>()?;
-                    if !ids.is_empty() {
-                        return Ok(Some(ids));
+                    let found = select
+                        .query_map([name], |row| Ok(Mailbox { id: MailboxId(row.get(0)?), name: row.get(1)? }))?
+                        .collect::<rusqlite::Result<Vec<_>>>()?;
+                    if !found.is_empty() {
+                        return Ok(Some(found));
                     }
                 }
                 Ok(None)

@@ -2,6 +2,7 @@
 
 use super::Options;
 use crate::store::{Result, StoreError};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -47,6 +48,9 @@ pub fn flags() -> OpenFlags {
 pub fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without it a statement on a table with a partial index is compiled again whenever a bound
+    // value differs: two thirds of what RETR of a small message cost.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
         "PRAGMA foreign_keys=OFF; PRAGMA recursive_triggers=OFF; PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0;",
     )

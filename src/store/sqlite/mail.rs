@@ -17,6 +17,9 @@ pub const PIECES: i64 = 4096;
 /// `message.flags`: some line starts with a dot.
 pub const DOTTED: i64 = 1;
 
+/// `message.flags`: received as internationalized (RFC 6531).
+pub const INTERNATIONALIZED: i64 = 4;
+
 /// Read marks that may wait for their batch; who comes later is not marked.
 const MARKS: usize = 100_000;
 
@@ -31,6 +34,14 @@ impl Mail for Sqlite {
             lock(&self.snapshots).put(mailbox, state, listing.clone());
         }
         Ok(listing)
+    }
+
+    fn first_pieces(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
+        let mut next = 0;
+        let read = self.readers.with(|connection| first_pieces(connection, messages, &mut next, take));
+        if let Err(error) = read {
+            (next..messages.len()).for_each(|index| take(index, Err(error.clone())));
+        }
     }
 
     fn read(&self, message: MessageId, number: u32, piece: &mut Vec<u8>) -> Result<()> {
@@ -123,19 +134,42 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-/// Looks at the live row too: what was deleted is not sent any more.
-fn first_piece(connection: &Connection, message: MessageId, piece: &mut Vec<u8>) -> Result<()> {
-    let mut select = connection.prepare_cached(
-        "SELECT c.data FROM message m LEFT JOIN chunk c ON c.id = m.body_id * 4096
-          WHERE m.mailbox_id = ?1 AND m.uid = ?2 AND m.body_id = ?3",
-    )?;
-    let mut rows = select.query((message.mailbox.0, message.uid.0 as i64, message.body))?;
-    let Some(row) = rows.next()? else { return Err(StoreError::NoSuchMessage) };
-    match row.get_ref(0)?.as_blob_or_null().map_err(rusqlite::Error::from)? {
-        Some(data) => piece.extend_from_slice(data),
-        None => return Err(StoreError::Internal(format!("message {message:?} has lost its octets"))),
+/// The first piece, looked up through the live row: what was deleted is not sent any more.
+const FIRST_PIECE: &str = "SELECT c.data FROM message m LEFT JOIN chunk c ON c.id = m.body_id * 4096
+  WHERE m.mailbox_id = ?1 AND m.uid = ?2 AND m.body_id = ?3";
+
+/// One read transaction for all: to begin and end one costs as much as to read a small message.
+fn first_pieces(
+    connection: &Connection,
+    messages: &[MessageId],
+    next: &mut usize,
+    take: &mut dyn FnMut(usize, Result<&[u8]>),
+) -> Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    let mut select = transaction.prepare_cached(FIRST_PIECE)?;
+    for (index, message) in messages.iter().enumerate() {
+        let mut rows = select.query((message.mailbox.0, message.uid.0 as i64, message.body))?;
+        let data = match rows.next()? {
+            None => Err(StoreError::NoSuchMessage),
+            Some(row) => data(row, *message),
+        };
+        *next = index + 1;
+        take(index, data);
     }
     Ok(())
+}
+
+fn first_piece(connection: &Connection, message: MessageId, piece: &mut Vec<u8>) -> Result<()> {
+    let mut select = connection.prepare_cached(FIRST_PIECE)?;
+    let mut rows = select.query((message.mailbox.0, message.uid.0 as i64, message.body))?;
+    let row = rows.next()?.ok_or(StoreError::NoSuchMessage)?;
+    piece.extend_from_slice(data(row, message)?);
+    Ok(())
+}
+
+fn data<'a>(row: &'a Row<'_>, message: MessageId) -> Result<&'a [u8]> {
+    let data = row.get_ref(0)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+    data.ok_or_else(|| StoreError::Internal(format!("message {message:?} has lost its octets")))
 }
 
 fn later_piece(connection: &Connection, body: i64, number: u32, piece: &mut Vec<u8>) -> Result<()> {

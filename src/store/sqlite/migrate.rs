@@ -8,8 +8,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The steps; `PRAGMA user_version` counts those that were applied. Never change one: append.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../../migrations/0001_initial.sql"), include_str!("../../../migrations/0004_retention.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/0001_initial.sql"),
+    include_str!("../../../migrations/0002_mail_in.sql"),
+    include_str!("../../../migrations/0004_retention.sql"),
+];
 
 /// "Pbox": how file(1) and we know our databases.
 pub const APPLICATION_ID: i32 = 0x5062_6f78;

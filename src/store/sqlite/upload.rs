@@ -4,7 +4,7 @@
 //! under a `purge` row that the last job removes: a crash or a dropped connection leaves only that
 //! row, and the reaper does the rest (RFC 5321 section 6.1: nothing is ours before the answer).
 
-use super::mail::{DOTTED, PIECE, PIECES};
+use super::mail::{DOTTED, INTERNATIONALIZED, PIECE, PIECES};
 use super::writer::Lane;
 use super::{Sqlite, fault};
 use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, Upload};
@@ -154,15 +154,16 @@ fn finish(
 fn insert_copy(connection: &Connection, mailbox: MailboxId, body: i64, row: &Row) -> Result<Result<Uid>> {
     // A statement that RAISE(ABORT)s takes back what it and its triggers did, and nothing else.
     let mut insert = connection.prepare_cached(
-        "INSERT INTO message (mailbox_id, uid, body_id, size, flags, unique_id, received_at, stored_at, sender)
+        "INSERT INTO message (mailbox_id, uid, body_id, size, flags, unique_id, received_at, stored_at, sender, read_at)
          SELECT mailbox_id, next_uid, ?2, ?3, ?4, ?5, coalesce(?6, CAST(strftime('%s', 'now') AS INTEGER)),
-                CAST(strftime('%s', 'now') AS INTEGER), ?7 FROM usage WHERE mailbox_id = ?1
+                CAST(strftime('%s', 'now') AS INTEGER), ?7,
+                CASE WHEN ?8 THEN CAST(strftime('%s', 'now') AS INTEGER) END FROM usage WHERE mailbox_id = ?1
          RETURNING uid",
     )?;
-    let flags = if row.dotted { DOTTED } else { 0 };
-    let Envelope { sender, received_at, unique_id } = &row.envelope;
+    let Envelope { sender, received_at, unique_id, read, internationalized } = &row.envelope;
+    let flags = if row.dotted { DOTTED } else { 0 } | if *internationalized { INTERNATIONALIZED } else { 0 };
     let uid = insert
-        .query_row(params![mailbox.0, body, row.size, flags, unique_id, received_at, sender], |row| {
+        .query_row(params![mailbox.0, body, row.size, flags, unique_id, received_at, sender, read], |row| {
             row.get::<_, i64>(0)
         })
         .optional();

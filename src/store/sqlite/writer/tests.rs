@@ -29,7 +29,7 @@ fn limit_pages(store: &Sqlite, more: i64) {
 fn a_full_disk_is_reported_nothing_is_lost_and_the_thread_goes_on() {
     let (_folder, store) = store();
     store.create_user("alice").unwrap();
-    let alice = store.recipients(&["alice".into()]).unwrap()[0];
+    let alice = store.recipients(&["alice".into()]).unwrap()[0].id;
     assert_eq!(deliver(&store, alice, 100), Ok(Uid(1)));
     limit_pages(&store, 20);
     for octets in [200_000, 3_000_000] {

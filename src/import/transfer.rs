@@ -1,0 +1,282 @@
+//! From a source into a mailbox, one message after the other, and the comparison at the end.
+
+use super::{ImportError, Listed, Source, header};
+use crate::dot::Normaliser;
+use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, ScanListing, StoreError, Uid};
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+/// Octets that are given to the store at a time.
+const PIECE: usize = 256 * 1024;
+
+/// What is to be done.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    /// Where the messages go.
+    pub mailbox: MailboxId,
+    /// `MaxReceiveSize`, octets.
+    pub limit: u64,
+    /// Only look.
+    pub dry_run: bool,
+    /// Called before each message with its position from 0 and the number of all.
+    pub progress: &'a dyn Fn(usize, usize),
+}
+
+/// What was done.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// Messages stored (in a dry run: that would be).
+    pub stored: usize,
+    /// Messages that the mailbox had already.
+    pub present: usize,
+    /// Why messages were not stored, one text each.
+    pub refused: Vec<String>,
+    /// Positions of the messages whose octets were read and are those of the mailbox.
+    checked: HashSet<usize>,
+}
+
+/// What ends a transfer in the middle. What was stored before stays.
+#[derive(Debug)]
+pub enum Stop {
+    /// The source.
+    Source(ImportError),
+    /// The mailbox; with the place of the message.
+    Store(String, StoreError),
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(error) => error.fmt(f),
+            Self::Store(place, error) => write!(f, "{place}: {error}"),
+        }
+    }
+}
+
+impl From<ImportError> for Stop {
+    fn from(error: ImportError) -> Self {
+        Self::Source(error)
+    }
+}
+
+/// What the mailbox knows of a unique-id.
+struct Known {
+    entry: Entry,
+    /// It came with an import; else the number is its own.
+    imported: bool,
+}
+
+/// A mailbox that messages are put into.
+struct Transfer<'a> {
+    store: &'a dyn Mail,
+    task: Task<'a>,
+    known: HashMap<String, Known>,
+    /// Unique-ids that the source shows more than once (RFC 1939 section 7 allows it for copies).
+    twice: HashSet<String>,
+    report: Report,
+    /// A message as it was found, and as it is stored.
+    found: Vec<u8>,
+    normal: Vec<u8>,
+}
+
+/// Puts all messages of `listed` into the mailbox, in their order.
+///
+/// # Errors
+/// [`Stop`]; messages that are refused are no reason to stop, they stand in the report.
+pub fn run(store: &dyn Mail, source: &mut dyn Source, listed: &[Listed], task: Task<'_>) -> Result<Report, Stop> {
+    let listing = opened(store, task.mailbox)?;
+    let known = known(&listing);
+    let (report, found, normal) = (Report::default(), Vec::new(), Vec::new());
+    let mut transfer = Transfer { store, task, known, twice: twice(listed), report, found, normal };
+    for (at, message) in listed.iter().enumerate() {
+        (task.progress)(at, listed.len());
+        transfer.message(source, at, message)?;
+    }
+    Ok(transfer.report)
+}
+
+fn opened(store: &dyn Mail, mailbox: MailboxId) -> Result<std::sync::Arc<ScanListing>, Stop> {
+    store.open(mailbox).map_err(|error| Stop::Store("mailbox".into(), error))
+}
+
+fn twice(listed: &[Listed]) -> HashSet<String> {
+    let mut seen = HashSet::new();
+    let ids = listed.iter().filter_map(|message| message.unique_id.as_ref());
+    ids.filter(|id| !seen.insert(*id)).cloned().collect()
+}
+
+/// The messages of a mailbox by what UIDL shows for them.
+fn known(listing: &ScanListing) -> HashMap<String, Known> {
+    let shown = |(at, entry): (usize, &Entry)| {
+        let imported = listing.legacy_id(at);
+        let id = imported.map_or_else(|| entry.uid.0.to_string(), str::to_owned);
+        (id, Known { entry: *entry, imported: imported.is_some() })
+    };
+    listing.entries().iter().enumerate().map(shown).collect()
+}
+
+impl Transfer<'_> {
+    fn message(&mut self, source: &mut dyn Source, at: usize, message: &Listed) -> Result<(), Stop> {
+        let known = message.unique_id.as_ref().and_then(|id| self.known.get(id));
+        let known = known.map(|known| (known.entry, known.imported));
+        // Over the network the unique-id must do; the comparison looks at sizes.
+        let again = message.unique_id.as_ref().is_some_and(|id| self.twice.contains(id));
+        if matches!(known, Some((_, true))) && source.is_remote() && !again {
+            self.report.present += 1;
+            return Ok(());
+        }
+        if self.task.dry_run && source.is_remote() && known.is_none() {
+            self.report.stored += 1;
+            return Ok(());
+        }
+        match source.fetch(at, self.task.limit, &mut self.found) {
+            Ok(()) => {}
+            Err(ImportError::TooBig(place)) => {
+                self.report.refused.push(ImportError::TooBig(place).to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        normalise(&self.found, &mut self.normal);
+        match known {
+            Some((entry, _)) => self.compare(at, message, entry),
+            None if self.task.dry_run => {
+                self.report.stored += 1;
+                Ok(())
+            }
+            None => self.store(at, message),
+        }
+    }
+
+    /// The mailbox has this unique-id: is it this message?
+    fn compare(&mut self, position: usize, message: &Listed, entry: Entry) -> Result<(), Stop> {
+        let at = |error| Stop::Store(message.place.clone(), error);
+        if is_same(self.store, self.task.mailbox, entry, &self.normal).map_err(at)? {
+            self.report.present += 1;
+            self.report.checked.insert(position);
+        } else {
+            let id = message.unique_id.as_deref().unwrap_or_default();
+            let text = format!("{}: unique-id {id:?} was given to another message of the mailbox", message.place);
+            self.report.refused.push(text);
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, position: usize, message: &Listed) -> Result<(), Stop> {
+        let at = |error| Stop::Store(message.place.clone(), error);
+        let envelope = Envelope {
+            sender: message.sender.clone(),
+            received_at: message.received_at.or_else(|| header::received_at(&self.found)).filter(|time| *time >= 0),
+            unique_id: message.unique_id.clone(),
+            read: message.read,
+            internationalized: false,
+        };
+        let mut upload = self.store.upload().map_err(at)?;
+        for piece in self.normal.chunks(PIECE) {
+            match upload.push(piece) {
+                Ok(()) => {}
+                Err(StoreError::TooBig) => {
+                    self.report.refused.push(ImportError::TooBig(message.place.clone()).to_string());
+                    return Ok(());
+                }
+                Err(error) => return Err(at(error)),
+            }
+        }
+        let answers = upload.deliver(&[self.task.mailbox], &envelope).map_err(at)?;
+        match answers.into_iter().next().unwrap_or(Err(StoreError::NoSuchMailbox)) {
+            Ok(uid) => {
+                self.report.stored += 1;
+                self.report.checked.insert(position);
+                self.remember(message, uid)
+            }
+            // The text names the unique-id's fault: the mailbox gave it to somebody before.
+            Err(StoreError::Refused(text)) => {
+                let id = message.unique_id.as_deref().unwrap_or_default();
+                self.report.refused.push(format!("{}: unique-id {id:?}: {text}", message.place));
+                Ok(())
+            }
+            Err(error) => Err(at(error)),
+        }
+    }
+
+    fn remember(&mut self, message: &Listed, uid: Uid) -> Result<(), Stop> {
+        if let Some(id) = message.unique_id.as_ref().filter(|id| self.twice.contains(*id)) {
+            let listing = opened(self.store, self.task.mailbox)?;
+            if let Some(entry) = listing.entries().iter().rev().find(|entry| entry.uid == uid) {
+                self.known.insert(id.clone(), Known { entry: *entry, imported: true });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Replaces `normal` by the stored form of a message.
+fn normalise(found: &[u8], normal: &mut Vec<u8>) {
+    let mut normaliser = Normaliser::default();
+    normal.clear();
+    normaliser.push(found, normal);
+    normaliser.finish(normal);
+}
+
+/// Whether a stored message has exactly these octets.
+fn is_same(store: &dyn Mail, mailbox: MailboxId, entry: Entry, octets: &[u8]) -> Result<bool, StoreError> {
+    if u64::from(entry.octets) != octets.len() as u64 {
+        return Ok(false);
+    }
+    let id = MessageId { mailbox, uid: entry.uid, body: entry.body };
+    let (mut piece, mut rest) = (Vec::new(), octets);
+    for number in 0.. {
+        store.read(id, number, &mut piece)?;
+        if piece.is_empty() {
+            break;
+        }
+        match rest.strip_prefix(piece.as_slice()) {
+            Some(behind) => rest = behind,
+            None => return Ok(false),
+        }
+    }
+    Ok(rest.is_empty())
+}
+
+/// Compares both sides: the same unique-ids in the same order, and the same sizes. Where the old server
+/// states another size than ours, and the message was not read just now, it is asked for the message
+/// itself: many state sizes that are not exact. Answers one text per difference.
+///
+/// # Errors
+/// One side cannot be read.
+pub fn differences(
+    store: &dyn Mail,
+    source: &mut dyn Source,
+    listed: &[Listed],
+    task: Task<'_>,
+    report: &Report,
+) -> Result<Vec<String>, Stop> {
+    let listing = opened(store, task.mailbox)?;
+    let (known, mut differences, mut last) = (known(&listing), Vec::new(), 0);
+    let (mut found, mut normal) = (Vec::new(), Vec::new());
+    for (at, message) in listed.iter().enumerate() {
+        let Some(id) = &message.unique_id else { continue };
+        let Some(Known { entry, .. }) = known.get(id) else {
+            differences.push(format!("{}: unique-id {id:?} is not in the mailbox", message.place));
+            continue;
+        };
+        if entry.uid.0 < last {
+            differences.push(format!("{}: unique-id {id:?} stands in another order", message.place));
+        }
+        last = last.max(entry.uid.0);
+        let checked = report.checked.contains(&at);
+        if !checked && message.octets.is_some_and(|octets| octets != u64::from(entry.octets)) {
+            source.fetch(at, task.limit, &mut found)?;
+            normalise(&found, &mut normal);
+            let same = is_same(store, task.mailbox, *entry, &normal);
+            if !same.map_err(|error| Stop::Store(message.place.clone(), error))? {
+                let (there, here) = (normal.len(), entry.octets);
+                differences.push(format!("{}: {there} octets there, {here} here", message.place));
+            }
+        }
+    }
+    Ok(differences)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! The copies of one message on their way into the store, each with its own trace header.
+
+use crate::lmtp::command::Mail;
+use crate::lmtp::session::Session;
+use crate::lmtp::trace::{self, Origin, Peer};
+use crate::lmtp::transaction::Copy;
+use crate::store::{Envelope, MailboxId, Result, Store, StoreError, Uid, Upload};
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Most copies that are stored apart. More share their octets and say nothing of recipients, since
+/// nobody's copy may name another recipient: it bounds memory and what is written.
+const MOST_STAMPED: usize = 32;
+
+/// The client, as headers and log name it.
+pub(super) struct Source<'a> {
+    pub(super) host: &'a str,
+    peer: Peer,
+    connection: u64,
+    messages: u64,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(host: &'a str, peer: Peer, connection: u64) -> Self {
+        Self { host, peer, connection, messages: 0 }
+    }
+
+    fn next_message(&mut self, time: i64) -> String {
+        self.messages += 1;
+        format!("{time:x}.{}.{}", self.connection, self.messages)
+    }
+}
+
+impl fmt::Display for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "lmtp connection {} from {}", self.connection, self.peer)
+    }
+}
+
+/// One message.
+pub(super) struct Inbox<'a> {
+    envelope: Envelope,
+    copies: Vec<(Box<dyn Upload + 'a>, Vec<MailboxId>)>,
+}
+
+impl<'a> Inbox<'a> {
+    /// Starts the session's message with its trace headers.
+    pub(super) fn open(store: &'a dyn Store, session: &Session, source: &mut Source<'_>) -> Result<Self> {
+        let no_message = || StoreError::Internal("there is no message".into());
+        let mail = session.mail().ok_or_else(no_message)?;
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as i64);
+        let id = source.next_message(time);
+        let origin = Origin { client: session.client(), peer: source.peer, host: source.host, id: &id, time };
+        let copies = session.copies();
+        let stamped = |copy: &Copy| start(store, mail, Some(copy), &origin, vec![copy.mailbox.id]);
+        let copies = if copies.len() <= MOST_STAMPED {
+            copies.iter().map(stamped).collect::<Result<_>>()?
+        } else {
+            let mailboxes = copies.iter().map(|copy| copy.mailbox.id).collect();
+            vec![start(store, mail, None, &origin, mailboxes)?]
+        };
+        let envelope =
+            Envelope { sender: mail.sender.clone(), internationalized: mail.smtputf8, ..Envelope::default() };
+        Ok(Self { envelope, copies })
+    }
+
+    /// Takes more of the message.
+    pub(super) fn push(&mut self, content: &[u8]) -> Result<()> {
+        self.copies.iter_mut().try_for_each(|(upload, _)| upload.push(content))
+    }
+
+    /// One answer per copy, all that is stored durable.
+    pub(super) fn deliver(self) -> Result<Vec<Result<Uid>>> {
+        let mut answers = Vec::new();
+        for (upload, mailboxes) in self.copies {
+            // What is stored already stays, whatever becomes of the rest.
+            match upload.deliver(&mailboxes, &self.envelope) {
+                Ok(stored) => answers.extend(stored),
+                Err(error) => answers.extend(mailboxes.iter().map(|_| Err(error.clone()))),
+            }
+        }
+        Ok(answers)
+    }
+}
+
+fn start<'a>(
+    store: &'a dyn Store,
+    mail: &Mail,
+    copy: Option<&Copy>,
+    origin: &Origin<'_>,
+    mailboxes: Vec<MailboxId>,
+) -> Result<(Box<dyn Upload + 'a>, Vec<MailboxId>)> {
+    let mut upload = store.upload()?;
+    upload.push(trace::header(mail, copy, origin).as_bytes())?;
+    Ok((upload, mailboxes))
+}

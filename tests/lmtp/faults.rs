@@ -1,0 +1,99 @@
+//! Quotas, locks, connections that break: nothing hangs, nothing bounces that need not.
+
+use crate::support::messages::{PLAIN, of_size};
+use crate::support::{Lmtp, Site, eventually};
+use std::io::{BufRead, BufReader, Write};
+
+#[test]
+fn over_quota_is_temporary_unless_set() {
+    let site = Site::with_alice(&[PLAIN]);
+    site.add_user("bob", "x");
+    site.sql("UPDATE mailboxes SET prohibit_send_receive_quota = 8192 WHERE name = 'alice'");
+    for (permanent, code) in [("0", "452 4.2.2 <alice>"), ("1", "552 5.2.2 <alice>")] {
+        let server = site.serve(&[("OverQuotaPermanent", permanent)]);
+        let mut lmtp = server.lmtp();
+        lmtp.begin("a@b", &["bob", "alice", "bob"]);
+        lmtp.send(of_size(6000));
+        lmtp.send(".\r\n");
+        lmtp.expect("250 2.0.0 <bob>");
+        lmtp.expect(code);
+        lmtp.expect("250 2.0.0 <bob>");
+        lmtp.say("NOOP", "250 2.0.0 OK");
+    }
+    assert_eq!(site.sql("SELECT name, messages FROM mailbox_usage ORDER BY name"), "alice|1\nbob|2\n");
+    site.assert_sound();
+}
+
+/// An administrator's transaction: every recipient is told to come back, and the server goes on.
+#[test]
+fn a_locked_database_is_a_temporary_fault() {
+    let site = Site::with_alice(&[]);
+    site.add_user("bob", "x");
+    let server = site.serve(&[]);
+    let mut shell = site.shell(&[]).spawn().unwrap();
+    let mut stdin = shell.stdin.take().unwrap();
+    stdin.write_all(b"BEGIN IMMEDIATE;\nSELECT 'held';\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(shell.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    std::thread::scope(|scope| {
+        for size in [500, 900_000] {
+            let server = &server;
+            scope.spawn(move || {
+                let mut lmtp = server.lmtp();
+                lmtp.begin("a@b", &["alice", "bob"]);
+                lmtp.send(of_size(size));
+                lmtp.send(".\r\n");
+                lmtp.expect("451 4.3.0 <alice>");
+                lmtp.expect("451 4.3.0 <bob>");
+                lmtp.say("NOOP", "250 2.0.0 OK");
+            });
+        }
+    });
+    stdin.write_all(b"ROLLBACK;\n").unwrap();
+    drop(stdin);
+    assert!(shell.wait().unwrap().success());
+    let mut lmtp = server.lmtp();
+    assert!(lmtp.deliver("alice", PLAIN).starts_with("250 "));
+    assert_eq!(site.sql("SELECT name, messages FROM mailbox_usage ORDER BY name"), "alice|1\nbob|0\n");
+    site.assert_sound();
+}
+
+#[test]
+fn a_connection_that_is_cut_stores_nothing() {
+    let server = Site::with_alice(&[]).serve(&[]);
+    for size in [10, 100_000, 2_000_000] {
+        let mut lmtp = server.lmtp();
+        lmtp.begin("a@b", &["alice"]);
+        lmtp.send(of_size(size.max(64)));
+        drop(lmtp);
+        let mut lmtp = server.lmtp();
+        lmtp.say("MAIL FROM:<>", "250 ");
+        lmtp.say("RCPT TO:<alice>", "250 ");
+        lmtp.send(format!("BDAT {}\r\n", size + 1));
+        lmtp.send(vec![b'x'; size]);
+    }
+    let mut lmtp = server.lmtp();
+    assert!(lmtp.deliver("alice", PLAIN).starts_with("250 "));
+    assert_eq!(server.alice().stat().0, 1);
+    // What was staged is handed to the reaper at once.
+    eventually("nothing is kept for a day", || {
+        server.sql("SELECT count(*) FROM purge WHERE not_before > 0").trim() == "0"
+    });
+    server.assert_sound();
+}
+
+/// A pool of their own: LMTP clients that do nothing keep no POP3 client out, and the other way round.
+#[test]
+fn connections_are_bounded() {
+    let server = Site::with_alice(&[]).serve(&[("LmtpMaxConnections", "2"), ("MaxConnections", "1")]);
+    let (first, _second) = (server.lmtp(), server.lmtp());
+    let mut third = Lmtp::tcp(server.address("lmtp"));
+    third.expect("421 4.3.2 ");
+    third.expect_end();
+    let client = server.alice();
+    drop(first);
+    eventually("a place is free", || {
+        Lmtp::tcp(server.address("lmtp")).try_reply().is_some_and(|reply| reply.starts_with("220 "))
+    });
+    client.quit();
+}

@@ -1,0 +1,13 @@
+//! LMTP against the running server: the wire, the mailboxes, and what foreign programs make of it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test; clippy sees only #[test] as one")]
+
+mod dialogue;
+mod faults;
+mod foreign;
+mod killed;
+mod sockets;
+mod trace;
+
+#[path = "../support/mod.rs"]
+mod support;
