@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-/// A step shall not hold the writer longer.
-const LONG: Duration = Duration::from_millis(20);
+/// A step shall not hold the writer longer: who delivers waits for one step and a commit of their own.
+const LONG: Duration = Duration::from_millis(10);
 /// After a step shorter than this the next one does more.
-const SHORT: Duration = Duration::from_millis(5);
+const SHORT: Duration = Duration::from_millis(4);
 /// Where it begins: what a slow disk takes in [`LONG`].
 const START: usize = 32;
 /// What any step does, so that upkeep ends on any disk.
 const LEAST: usize = 4;
 /// A disk that has been quick may be slow next time.
-const MOST: usize = 1024;
+const MOST: usize = 128;
 
 /// Follows the disk: halves what a step does after a long one, and does a little more after a short one.
 pub struct Pace(usize);
@@ -49,12 +49,12 @@ mod tests {
     #[test]
     fn long_steps_halve_short_ones_grow_and_both_have_an_end() {
         let mut pace = Pace::default();
-        pace.adapt(Duration::from_millis(21));
+        pace.adapt(Duration::from_millis(11));
         assert_eq!(pace.limit(1000), 16);
-        pace.adapt(Duration::from_millis(20));
-        pace.adapt(Duration::from_millis(5));
-        assert_eq!(pace.limit(1000), 16);
+        pace.adapt(Duration::from_millis(10));
         pace.adapt(Duration::from_millis(4));
+        assert_eq!(pace.limit(1000), 16);
+        pace.adapt(Duration::from_millis(3));
         assert_eq!((pace.limit(1000), pace.limit(10)), (20, 10));
         (0..50).for_each(|_| pace.adapt(Duration::ZERO));
         assert_eq!(pace.limit(usize::MAX), MOST);

@@ -13,11 +13,6 @@ const IN_USE: i64 = 3600;
 /// Free pages that the file keeps for what comes next.
 const SPARE_PAGES: i64 = 512;
 
-/// Pages given back to the file system in one step.
-const PAGES_AT_ONCE: i64 = 256;
-/// Pages that cost about as much as a message's row and piece.
-const PAGES_A_THING: i64 = 4;
-
 /// Octets freed in one step at most, one piece at least: secure_delete writes over each page.
 const OCTETS_AT_ONCE: i64 = 1 << 20;
 
@@ -122,7 +117,10 @@ fn give_back(connection: &Connection, limit: i64) -> Result<usize> {
     if free <= SPARE_PAGES {
         return Ok(0);
     }
-    let pages = (free - SPARE_PAGES).min(limit * PAGES_A_THING).min(PAGES_AT_ONCE);
-    connection.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
+    let pages = (free - SPARE_PAGES).min(limit);
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+    let mut rows = vacuum.query([])?;
+    // One page for each row that is asked for.
+    while rows.next()?.is_some() {}
     Ok(1)
 }
