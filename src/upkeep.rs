@@ -28,7 +28,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Plain-text passwords made into verifiers before we look for changes again: argon2 takes its time.
 const PASSWORDS: usize = 16;
 /// What is left to deliveries between two steps of the reaper; they never wait for more than one.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(25);
 /// How often the same complaint is logged.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -401,7 +401,7 @@ pub struct Arrival {
     pub address: IpAddr,
     /// Whether the session is under TLS.
     pub tls: bool,
-    /// How they proved who they are: a SASL mechanism, or `USER`.
+    /// How they proved who they are: a SASL mechanism; USER and PASS count as PLAIN.
     pub mechanism: &'static str,
     /// When, seconds since 1970 UTC.
     pub at: i64,

@@ -5,9 +5,9 @@ use crate::store::Result;
 use std::time::Duration;
 
 /// Messages deleted in one step at most. The store does less where the disk is slow.
-const MESSAGES: usize = 128;
+const MESSAGES: usize = 64;
 /// Pieces freed in one step at most.
-const PIECES: usize = 128;
+const PIECES: usize = 64;
 /// Warnings between two steps.
 const WARNINGS: usize = 16;
 
