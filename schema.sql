@@ -1,6 +1,6 @@
 -- The newest schema, made from migrations/ by PILLARBOX_BLESS=1 cargo test --lib schema_sql.
 PRAGMA application_id = 1348628344;
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 CREATE TABLE settings (
   name  TEXT NOT NULL COLLATE NOCASE PRIMARY KEY,
@@ -34,6 +34,10 @@ INSERT INTO settings (name, value) VALUES ('MaxConnectionsPerUser', '16');
 INSERT INTO settings (name, value) VALUES ('MaxLoginDelay', '5');
 INSERT INTO settings (name, value) VALUES ('MaxReceiveSize', '104857600');
 INSERT INTO settings (name, value) VALUES ('MessageRetrievalSortOrder', 'Ascending');
+INSERT INTO settings (name, value) VALUES ('OAuthAudience', '');
+INSERT INTO settings (name, value) VALUES ('OAuthIssuer', '');
+INSERT INTO settings (name, value) VALUES ('OAuthKeyFile', '');
+INSERT INTO settings (name, value) VALUES ('OAuthUserClaim', 'sub');
 INSERT INTO settings (name, value) VALUES ('OverQuotaPermanent', '0');
 INSERT INTO settings (name, value) VALUES ('PreAuthenticatedConnectionTimeout', '60');
 INSERT INTO settings (name, value) VALUES ('PrivateKeyFile', '');
@@ -370,7 +374,7 @@ CREATE TABLE counters (
   id           INTEGER PRIMARY KEY CHECK (id = 1),
   next_body_id INTEGER NOT NULL CHECK (next_body_id BETWEEN 1 AND 2251799813685247),
   erased       INTEGER NOT NULL DEFAULT 0
-) STRICT;
+, first_uid INTEGER NOT NULL DEFAULT 1 CHECK (first_uid BETWEEN 1 AND 9007199254740991)) STRICT;
 INSERT INTO counters (id, next_body_id) VALUES (1, 1);
 
 CREATE TRIGGER counters_no_insert BEFORE INSERT ON counters
@@ -456,12 +460,6 @@ CREATE TRIGGER mailboxes_user_first BEFORE DELETE ON mailboxes
 BEGIN
   SELECT RAISE(ABORT, 'mailboxes.name: belongs to the user of the same name; delete the user')
    WHERE EXISTS (SELECT 1 FROM users WHERE name = OLD.name);
-END;
-
-CREATE TRIGGER mailboxes_added AFTER INSERT ON mailboxes
-BEGIN
-  INSERT INTO usage (mailbox_id, next_uid)
-    VALUES (NEW.id, coalesce((SELECT next_uid FROM retired WHERE name = NEW.name), 1));
 END;
 
 CREATE TRIGGER mailboxes_renamed AFTER UPDATE OF name ON mailboxes WHEN CAST(NEW.name AS BLOB) <> CAST(OLD.name AS BLOB)
@@ -665,13 +663,6 @@ BEGIN
   DELETE FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
 END;
 
-CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings
-BEGIN
-  SELECT CASE WHEN EXISTS (SELECT 1 FROM settings WHERE name = NEW.name)
-    THEN RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...')
-    ELSE RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all') END;
-END;
-
 CREATE TRIGGER settings_mail_in BEFORE UPDATE OF value ON settings
   WHEN OLD.name IN ('LmtpMaxConnections', 'LmtpSocketMode', 'LmtpSocketGroup', 'OverQuotaPermanent')
 BEGIN
@@ -688,6 +679,36 @@ BEGIN
   FROM (SELECT coalesce(CAST(NEW.value AS TEXT), '') AS v,
                CASE WHEN CAST(CAST(NEW.value AS INTEGER) AS TEXT) = NEW.value
                     THEN CAST(NEW.value AS INTEGER) ELSE -1 END AS n);
+END;
+
+CREATE TRIGGER counters_first_uid BEFORE UPDATE OF first_uid ON counters WHEN NEW.first_uid < OLD.first_uid
+BEGIN SELECT RAISE(ABORT, 'counters.first_uid: only grows'); END;
+
+CREATE TRIGGER mailboxes_added AFTER INSERT ON mailboxes
+BEGIN
+  INSERT INTO usage (mailbox_id, next_uid)
+    VALUES (NEW.id, max((SELECT first_uid FROM counters), coalesce((SELECT next_uid FROM retired WHERE name = NEW.name), 1)));
+END;
+
+CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings
+BEGIN
+  SELECT CASE WHEN EXISTS (SELECT 1 FROM settings WHERE name = NEW.name)
+    THEN RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...')
+    ELSE RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all') END;
+END;
+
+CREATE TRIGGER settings_oauth BEFORE UPDATE OF value ON settings
+  WHEN OLD.name IN ('OAuthIssuer', 'OAuthAudience', 'OAuthUserClaim')
+BEGIN
+  SELECT CASE OLD.name
+    WHEN 'OAuthIssuer' THEN CASE WHEN length(v) > 255
+      THEN RAISE(ABORT, 'OAuthIssuer: at most 255 characters') END
+    WHEN 'OAuthAudience' THEN CASE WHEN length(v) > 255
+      THEN RAISE(ABORT, 'OAuthAudience: at most 255 characters') END
+    WHEN 'OAuthUserClaim' THEN CASE WHEN length(v) NOT BETWEEN 1 AND 255
+      THEN RAISE(ABORT, 'OAuthUserClaim: 1 to 255 characters') END
+    END
+  FROM (SELECT coalesce(CAST(NEW.value AS TEXT), '') AS v);
 END;
 
 CREATE VIEW mailbox_retention AS

@@ -29,3 +29,16 @@ BEGIN
                CASE WHEN CAST(CAST(NEW.value AS INTEGER) AS TEXT) = NEW.value
                     THEN CAST(NEW.value AS INTEGER) ELSE -1 END AS n);
 END;
+
+-- Where the unique-ids of a mailbox with a new name start. A restored backup raises it: it cannot know
+-- which names were in use after it was made.
+
+ALTER TABLE counters ADD COLUMN first_uid INTEGER NOT NULL DEFAULT 1 CHECK (first_uid BETWEEN 1 AND 9007199254740991);
+CREATE TRIGGER counters_first_uid BEFORE UPDATE OF first_uid ON counters WHEN NEW.first_uid < OLD.first_uid
+BEGIN SELECT RAISE(ABORT, 'counters.first_uid: only grows'); END;
+DROP TRIGGER mailboxes_added;
+CREATE TRIGGER mailboxes_added AFTER INSERT ON mailboxes
+BEGIN
+  INSERT INTO usage (mailbox_id, next_uid)
+    VALUES (NEW.id, max((SELECT first_uid FROM counters), coalesce((SELECT next_uid FROM retired WHERE name = NEW.name), 1)));
+END;

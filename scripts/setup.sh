@@ -30,7 +30,8 @@ if [ "${1:-}" = test ]; then
     need curl command -v curl
     need mpop command -v mpop
     need openssl command -v openssl
-    need python3 command -v python3
+    need python3 test -x /usr/bin/python3
+    need python3-pip /usr/bin/python3 -m pip --version
     need swaks command -v swaks
     need telnet command -v telnet
 fi
@@ -54,3 +55,7 @@ command -v cargo >/dev/null || {
     echo "setup: there is no cargo; https://rustup.rs installs Rust" >&2
     exit 1
 }
+
+if [ "${1:-}" = test ]; then
+    "$(dirname "$0")/interop.sh"
+fi

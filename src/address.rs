@@ -6,6 +6,12 @@
 
 use crate::sasl::Identity;
 
+/// A name that a stranger gave, for the log: nothing in it can end its field or the line.
+pub fn printable(name: &str) -> String {
+    let shown = |c: char| if c.is_ascii_graphic() && !matches!(c, '<' | '>' | ',') { c } else { '?' };
+    name.chars().take(255).map(shown).collect()
+}
+
 /// The names to try for a login as `alice`, `alice@domain`, `DOMAIN\alice` or `domain/alice`, in
 /// order and never empty: the whole address first, then the local part if its domain is one of
 /// `domains` (ASCII letters without case; none: any domain is). Before `\` and `/` the first label

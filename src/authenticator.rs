@@ -16,10 +16,10 @@
 //! `Domains` names their domain, the SCRAM salts of `user` and `user@domain` differ, while those of
 //! nobody are the same.
 
-use crate::address::login_names;
+use crate::address::{login_names, printable};
 use crate::credential::{CredentialError, Credentials, Secret, Verdict, is_current, plain_text, scram, wanted};
 use crate::sasl::{Answer, Identity, Login, Query, Verifier};
-use crate::store::{Account, Accounts, Scheme, StoreError, UserId};
+use crate::store::{Account, Accounts, MailboxId, Principal, Scheme, StoreError, UserId};
 use std::sync::Arc;
 
 /// Most readings of one password that are tried; each costs a hash.
@@ -68,6 +68,8 @@ impl std::fmt::Display for Trouble {
 }
 
 type Result<T> = std::result::Result<T, Trouble>;
+/// A login that is allowed, or why it is not.
+type Allowed = std::result::Result<Login, &'static str>;
 
 impl Authenticator {
     /// Asks this store and these credentials.
@@ -94,19 +96,27 @@ impl Authenticator {
         let account = self.store.account(&login_names(&who.authcid, door.domains))?;
         let login = match &account {
             Some(account) => self.login(account, who.authzid.as_deref(), door)?,
-            None => None,
+            None => Err("there is no such user"),
         };
-        let (Some(account), Some(login)) = (&account, login) else {
-            // Not allowed, whatever the password is. That it is right must not show by stopping there.
-            for candidate in candidates {
-                self.right_one(account.as_ref(), std::slice::from_ref(candidate))?;
+        let (account, login) = match (&account, login) {
+            (Some(account), Ok(login)) => (account, login),
+            (_, why) => {
+                // Not allowed, whatever the password is. That it is right must not show by stopping there.
+                for candidate in candidates {
+                    self.right_one(account.as_ref(), std::slice::from_ref(candidate))?;
+                }
+                return Ok(refused(who, why.err().unwrap_or_default()));
             }
-            return Ok(Answer::Refused);
         };
         if self.is_remembered(account, candidates) {
             return Ok(Answer::Accepted(login));
         }
-        let Some(password) = self.right_one(Some(account), candidates)? else { return Ok(Answer::Refused) };
+        let Some(password) = self.right_one(Some(account), candidates)? else {
+            return Ok(refused(
+                who,
+                if account.password.is_some() { "wrong password" } else { "the user has no password" },
+            ));
+        };
         self.settle(account, password);
         Ok(Answer::Accepted(login))
     }
@@ -184,6 +194,11 @@ impl Authenticator {
         let nobodys = self.false_verifier(names.last().map_or(authcid, String::as_str), scheme)?;
         let user = account.as_ref().map_or(UserId(0), |account| account.user);
         let stored = self.stored_verifier(user, scheme)?;
+        if let Some(account) = &account
+            && stored.is_none()
+        {
+            log::debug!("{} has no {scheme:?} verifier (yet): a false one is used", printable(&account.name));
+        }
         let usable = account.filter(|account| scheme != Scheme::NtHash || account.ntlm);
         let made = match usable.as_ref().and_then(|account| Some((account, account.password.as_ref()?))) {
             Some((account, password)) => match plain_text(password) {
@@ -226,28 +241,25 @@ impl Authenticator {
     /// For a mechanism that has proved the authentication identity itself.
     fn authorize(&self, who: &Identity, door: &Door<'_>) -> Result<Answer> {
         let Some(account) = self.store.account(&login_names(&who.authcid, door.domains))? else {
-            return Ok(Answer::Refused);
+            return Ok(refused(who, "there is no such user"));
         };
         let login = self.login(&account, who.authzid.as_deref(), door)?;
-        Ok(login.map_or(Answer::Refused, Answer::Accepted))
+        Ok(login.map_or_else(|why| refused(who, why), Answer::Accepted))
     }
 
     /// Who may act as whom: the only place that makes a [`Login`]. A user opens the own mailbox, or
     /// with an authorization identity (RFC 4422 section 2) the mailbox behind that name: the own one
     /// again, or one with a row in `delegates` ([MS-OXPOP3] 2.2.2). Both users must have POP3 enabled
-    /// and be of this site ([MS-STANXPOP3] C0010).
-    fn login(&self, account: &Account, authzid: Option<&str>, door: &Door<'_>) -> Result<Option<Login>> {
-        if !account.pop_enabled || !is_here(account.site.as_deref(), door) {
-            return Ok(None);
-        }
+    /// and be of this site ([MS-STANXPOP3] C0010). Otherwise it says why not, for the log.
+    fn login(&self, account: &Account, authzid: Option<&str>, door: &Door<'_>) -> Result<Allowed> {
         let opened = match authzid {
-            None => account.mailbox.map(|mailbox| (mailbox, account.name.clone())),
-            Some(name) => self
-                .store
-                .principal(account.user, &login_names(name, door.domains))?
-                .filter(|principal| principal.delegated || account.mailbox == Some(principal.mailbox))
-                .filter(|principal| principal.pop_enabled && is_here(principal.site.as_deref(), door))
-                .map(|principal| (principal.mailbox, principal.name)),
+            _ if !account.pop_enabled => Err("users.pop_enabled is 0"),
+            _ if !is_here(account.site.as_deref(), door) => Err("the mailbox is of another site"),
+            None => account.mailbox.map(|mailbox| (mailbox, account.name.clone())).ok_or("the user has no mailbox"),
+            Some(name) => match self.store.principal(account.user, &login_names(name, door.domains))? {
+                None => Err("there is no such mailbox to open"),
+                Some(principal) => opened(account, principal, door),
+            },
         };
         Ok(opened.map(|(mailbox, principal)| Login {
             user: account.user,
@@ -256,6 +268,35 @@ impl Authenticator {
             principal,
         }))
     }
+}
+
+/// The mailbox of an authorization identity, if this user may open it.
+fn opened(
+    account: &Account,
+    principal: Principal,
+    door: &Door<'_>,
+) -> std::result::Result<(MailboxId, String), &'static str> {
+    if !principal.delegated && account.mailbox != Some(principal.mailbox) {
+        Err("there is no such row in delegates")
+    } else if !principal.pop_enabled {
+        Err("users.pop_enabled of the mailbox's user is 0")
+    } else if !is_here(principal.site.as_deref(), door) {
+        Err("the mailbox to open is of another site")
+    } else {
+        Ok((principal.mailbox, principal.name))
+    }
+}
+
+/// The refusal of a login, whose reason only we may learn. There is one line for each, so that
+/// writing it takes the same time.
+fn refused(who: &Identity, why: &str) -> Answer {
+    match &who.authzid {
+        None => log::info!("login as {} is refused: {why}", printable(&who.authcid)),
+        Some(authzid) => {
+            log::info!("login as {} for {} is refused: {why}", printable(&who.authcid), printable(authzid));
+        }
+    }
+    Answer::Refused
 }
 
 /// Whether a mailbox with this `mailboxes.site` logs in here; one without a site does anywhere.

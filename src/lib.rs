@@ -7,7 +7,7 @@
 //!   [`address`], [`settings`].
 //! * **Rooms** have one kind of effect each: [`store`], [`tls`], [`line`], [`credential`],
 //!   [`pool`], [`limits`], [`protocol_log`].
-//! * **Drivers** join them: [`pop3::conn`], [`authenticator`], [`upkeep`], [`server`], [`cli`].
+//! * **Drivers** join them: [`pop3::conn`], [`lmtp::conn`], [`import`], [`authenticator`], [`upkeep`], [`server`], [`cli`].
 //!
 //! # Locking
 //! A session holds nothing while it waits for its client or writes to it: its maildrop is a list,
@@ -50,6 +50,7 @@ pub mod cli;
 pub mod credential;
 pub mod date;
 pub mod dot;
+pub mod downgrade;
 pub mod gssapi;
 pub mod import;
 pub mod jwt;

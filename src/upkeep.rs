@@ -29,6 +29,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const PASSWORDS: usize = 16;
 /// What is left to deliveries between two steps of the reaper; they never wait for more than one.
 const PAUSE: Duration = Duration::from_millis(25);
+/// How often what is only kept in memory is tidied.
+const TIDY: Duration = Duration::from_secs(3);
 /// How often the same complaint is logged.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -84,6 +86,8 @@ pub struct Hooks {
     /// Called with the settings at the first look, and whenever they or something else that CAPA shows
     /// ([`crate::store::Upkeep::shortest_retention`], [`crate::store::Upkeep::usable`]) changed.
     pub changed: Box<Listener>,
+    /// Called every few seconds: drops what need not stay in memory, tries again what was missing.
+    pub tidy: Box<dyn FnMut() + Send>,
 }
 
 /// The maintenance of one store.
@@ -115,6 +119,7 @@ pub struct Upkeep {
     /// That step found something to do.
     reaping: bool,
     calendar: Calendar,
+    tidy_due: Duration,
     complaints: Vec<(&'static str, Duration, String)>,
 }
 
@@ -141,6 +146,7 @@ impl Upkeep {
             reaped_at: None,
             reaping: false,
             calendar: Calendar::default(),
+            tidy_due: Duration::ZERO,
             complaints: Vec::new(),
         }
     }
@@ -182,6 +188,10 @@ impl Upkeep {
             self.log_failure("write read marks", at, flushed);
             let flushed = self.store.flush_presence();
             self.log_failure("write who is on", at, flushed);
+        }
+        if at >= self.tidy_due {
+            self.tidy_due = at + TIDY;
+            (self.hooks.tidy)();
         }
         if at >= self.reap_due() {
             self.reap(now);

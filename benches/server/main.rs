@@ -4,6 +4,8 @@
 //! other, and prints server CPU time per operation (the figure to compare: wall time on a shared
 //! machine is mostly noise) with operations per second beside it. Nothing is asserted here.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that cannot go on says why and ends")]
+
 mod client;
 mod fill;
 mod meter;

@@ -55,10 +55,10 @@ fn failed(target: &Path, error: &io::Error) -> Error {
 }
 
 /// A file of a temporary name; gone when dropped.
-struct Unfinished(PathBuf);
+pub(super) struct Unfinished(PathBuf);
 
 impl Unfinished {
-    fn beside(target: &Path) -> Self {
+    pub(super) fn beside(target: &Path) -> Self {
         let mut name = OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
         name.push(format!(".{}.tmp", std::process::id()));
@@ -68,8 +68,13 @@ impl Unfinished {
         Self(path)
     }
 
+    /// Where it is for now.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Makes it durable under its final name.
-    fn become_file(self, target: &Path) -> io::Result<()> {
+    pub(super) fn become_file(self, target: &Path) -> io::Result<()> {
         File::open(&self.0)?.sync_all()?;
         fs::rename(&self.0, target)?;
         File::open(database::folder(target))?.sync_all()

@@ -23,7 +23,7 @@ pub(super) const COMMAND: Command = Command {
     summary: "stores one message from standard input in each recipient's mailbox",
     notes: "Exit 0: every copy is on the disk. 67: a recipient is unknown, nothing was stored for anybody.\n\
             75: try again later (a mailbox is over its quota, though the others have their copies; or the\n\
-            database is locked). 65: the message is larger than MaxReceiveSize. 66: there is no database.\n\
+            database is locked). 69: over quota, and OverQuotaPermanent is set. 65: the message is larger than MaxReceiveSize. 66: there is no database.\n\
             74: the disk is full or failed. 77: the database may not be opened.",
     options: |options| {
         options.optopt(
@@ -66,7 +66,7 @@ fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(
     let answers = answers.map_err(|error| Error::store("the message was not stored", &error))?;
     let refused =
         answers.iter().zip(&to.names).filter_map(|(answer, name)| Some((name.as_str(), answer.as_ref().err()?)));
-    verdict(refused.collect(), to.mailboxes.len())
+    verdict(refused.collect(), to.mailboxes.len(), to.over_quota)
 }
 
 /// Streams a message through the normaliser; memory does not grow with it.
@@ -97,6 +97,8 @@ fn push(upload: &mut (dyn Upload + '_), octets: &[u8]) -> Result<(), Error> {
 /// Where the copies go: one a mailbox, however many addresses lead to it.
 #[derive(Default)]
 struct Recipients {
+    /// How mail over quota is refused (`OverQuotaPermanent`); nothing: as what may pass.
+    over_quota: Option<Code>,
     mailboxes: Vec<MailboxId>,
     /// The recipient that led to the mailbox, for messages.
     names: Vec<String>,
@@ -106,6 +108,7 @@ impl Recipients {
     fn find(store: &Sqlite, recipients: &[String]) -> Result<Self, Error> {
         let settings = database::settings(store)?;
         let (mut found, mut unknown) = (Self::default(), Vec::new());
+        found.over_quota = settings.over_quota_permanent.then_some(Code::Unavailable);
         for recipient in recipients {
             let names = recipient_names(recipient, &settings.domains, &settings.recipient_delimiter);
             let mailboxes =
@@ -131,8 +134,12 @@ impl Recipients {
 
 /// What the mail program is told of the copies that were refused. As soon as one of several was stored,
 /// only "try again" is true: any other code would have the message returned to its sender.
-fn verdict(refused: Vec<(&str, &StoreError)>, copies: usize) -> Result<(), Error> {
+fn verdict(refused: Vec<(&str, &StoreError)>, copies: usize, over_quota: Option<Code>) -> Result<(), Error> {
     let Some((_, first)) = refused.first() else { return Ok(()) };
+    let code_of = |error: &StoreError| match (error, over_quota) {
+        (StoreError::OverQuota, Some(code)) => code,
+        _ => code_of(error),
+    };
     let code = code_of(first);
     let same = refused.len() == copies && refused.iter().all(|(_, error)| code_of(error) == code);
     let list: Vec<String> = refused.iter().map(|(name, error)| format!("{name:?}: {error}")).collect();
@@ -158,7 +165,7 @@ mod tests {
         let (quota, gone, io) = (StoreError::OverQuota, StoreError::NoSuchMailbox, StoreError::Io("full".into()));
         let code = |refused: &[&StoreError], copies| {
             let refused = refused.iter().map(|error| ("alice", *error)).collect();
-            verdict(refused, copies).map_or_else(|error| error.code as u8, |()| 0)
+            verdict(refused, copies, None).map_or_else(|error| error.code as u8, |()| 0)
         };
         for (refused, copies, expected) in [
             (&[][..], 2, 0),
@@ -172,7 +179,7 @@ mod tests {
         ] {
             assert_eq!(code(refused, copies), expected, "{refused:?} of {copies}");
         }
-        let text = verdict(vec![("alice", &quota)], 2).unwrap_err().text;
+        let text = verdict(vec![("alice", &quota)], 2, None).unwrap_err().text;
         assert_eq!(text, "not stored for \"alice\": mailbox is over its quota");
     }
 }

@@ -8,10 +8,14 @@ mod check;
 pub mod database;
 mod deliver;
 pub mod exit;
+mod export;
 mod hash;
+mod import;
 mod init;
+mod mailbox;
 mod passwd;
 mod password;
+mod restore;
 pub mod serve;
 
 use exit::Error;
@@ -45,6 +49,9 @@ const COMMANDS: &[&Command] = &[
     &deliver::COMMAND,
     &check::COMMAND,
     &backup::COMMAND,
+    &restore::COMMAND,
+    &import::COMMAND,
+    &export::COMMAND,
 ];
 
 /// Runs the command that the process was started with.

@@ -26,6 +26,21 @@ pub fn read() -> Result<Secret, Error> {
     if first == again { Ok(first) } else { Err(Error::new(Code::Data, "the passwords differ")) }
 }
 
+/// Reads a password that exists already: a typing error shows when it is used.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_once(prompt: &str) -> Result<Secret, Error> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return line(&mut stdin.lock());
+    }
+    let silence = Silence::begin()?;
+    let typed = ask(prompt, &mut stdin.lock());
+    drop(silence);
+    typed
+}
+
 fn ask(prompt: &str, from: &mut impl BufRead) -> Result<Secret, Error> {
     // The prompt is a courtesy: that it cannot be shown is no reason to fail.
     let _ = io::stderr().write_all(prompt.as_bytes());

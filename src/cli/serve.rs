@@ -6,6 +6,7 @@ use crate::settings;
 use getopts::Matches;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 pub(super) const COMMAND: Command = Command {
     name: "serve",
@@ -75,7 +76,10 @@ fn bindings(matches: &Matches, option: &str, setting: &str) -> Result<Vec<String
 fn start_log() {
     let filter = env_logger::Env::default().default_filter_or("info");
     let _ = env_logger::Builder::from_env(filter)
-        .format(|out, record| writeln!(out, "{} {} {}", out.timestamp_millis(), record.level(), record.args()))
+        .format(|out, record| {
+            let now = humantime::format_rfc3339_millis(SystemTime::now());
+            writeln!(out, "{now} {} {}", record.level(), record.args())
+        })
         .try_init();
 }
 

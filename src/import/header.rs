@@ -40,6 +40,19 @@ pub fn received_at(message: &[u8]) -> Option<i64> {
     received.or_else(|| date::parse_rfc5322(&field(message, "Date")?))
 }
 
+/// The reverse path that was noted at delivery (RFC 5321 section 4.4); empty for the null sender.
+pub fn sender(message: &[u8]) -> Option<String> {
+    let path = field(message, "Return-Path")?;
+    let path = path.strip_prefix('<')?.strip_suffix('>')?;
+    (path.len() <= 254 && !path.chars().any(char::is_control)).then(|| path.to_owned())
+}
+
+/// Whether a message came in as internationalized: its topmost Received field names one of the
+/// protocols of RFC 6531 section 4.3 (UTF8SMTP, UTF8LMTP and their kin).
+pub fn is_internationalized(message: &[u8]) -> bool {
+    field(message, "Received").is_some_and(|text| text.contains(" with UTF8"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

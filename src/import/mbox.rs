@@ -57,7 +57,7 @@ impl Mbox {
             unique_id: header::field(&found.head, "X-UIDL").filter(|id| is_unique_id(id)),
             octets: None,
             received_at,
-            sender,
+            sender: Some(sender),
             read: status.contains('R'),
         });
     }
@@ -77,7 +77,7 @@ impl Source for Mbox {
             let read = reader.by_ref().take(header::LONGEST as u64).read_until(b'\n', &mut line);
             let read = read.map_err(file_error(&self.path))? as u64;
             if read == 0 {
-                self.end(found.take(), at, &mut listed);
+                self.end(found.take(), at - empty.unwrap_or(0), &mut listed);
                 return Ok(listed);
             }
             if let (Some(before), true) = (empty, line.starts_with(FROM)) {
@@ -160,12 +160,18 @@ mod tests {
         );
         assert_eq!(texts[0], "X-UIDL: abc\nStatus: RO\n\nHello\nFrom here on\n");
         assert_eq!(texts[1], "Subject: x\n\nFrom me\n>From you\n>Frog\n\n");
-        assert_eq!(texts[2], "\n");
+        assert_eq!(texts[2], "");
         assert_eq!(listed.len(), 3);
-        assert_eq!((listed[0].sender.as_str(), listed[0].received_at), ("bob@b.example", Some(1_795_435_200)));
+        assert_eq!(
+            (listed[0].sender.as_deref().unwrap(), listed[0].received_at),
+            ("bob@b.example", Some(1_795_435_200))
+        );
         assert_eq!((listed[0].unique_id.as_deref(), listed[0].read), (Some("abc"), true));
-        assert_eq!((listed[1].sender.as_str(), listed[1].unique_id.as_deref(), listed[1].read), ("", None, false));
-        assert_eq!((listed[2].sender.as_str(), listed[2].received_at), ("carol@c.example", None));
+        assert_eq!(
+            (listed[1].sender.as_deref().unwrap(), listed[1].unique_id.as_deref(), listed[1].read),
+            ("", None, false)
+        );
+        assert_eq!((listed[2].sender.as_deref().unwrap(), listed[2].received_at), ("carol@c.example", None));
     }
 
     #[test]

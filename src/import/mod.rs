@@ -31,7 +31,7 @@ pub struct Listed {
     /// When it was received, seconds since 1970 UTC, if that stands outside of it.
     pub received_at: Option<i64>,
     /// The reverse path, if that stands outside of it.
-    pub sender: String,
+    pub sender: Option<String>,
     /// It was read.
     pub read: bool,
 }

@@ -165,11 +165,11 @@ impl Transfer<'_> {
     fn store(&mut self, position: usize, message: &Listed) -> Result<(), Stop> {
         let at = |error| Stop::Store(message.place.clone(), error);
         let envelope = Envelope {
-            sender: message.sender.clone(),
+            sender: message.sender.clone().or_else(|| header::sender(&self.found)).unwrap_or_default(),
             received_at: message.received_at.or_else(|| header::received_at(&self.found)).filter(|time| *time >= 0),
             unique_id: message.unique_id.clone(),
             read: message.read,
-            internationalized: false,
+            internationalized: header::is_internationalized(&self.found),
         };
         let mut upload = self.store.upload().map_err(at)?;
         for piece in self.normal.chunks(PIECE) {

@@ -2,7 +2,7 @@
 //! `courierpop3dsizelist`, and lists that UIDL printed.
 //!
 //! The formats are what these servers write; the unique-ids are what they show with their defaults:
-//! Dovecot's `pop3_uidl_format = %08Xu%08Xv`, Courier's `UID<n>-<uidvalidity>`.
+//! Dovecot's `pop3_uidl_format = %08Xu%08Xv` (`X` makes lower-case digits), Courier's `UID<n>-<uidvalidity>`.
 
 use super::{ImportError, Result, is_unique_id};
 use std::collections::HashMap;
@@ -60,7 +60,7 @@ fn dovecot_line(line: &str, uid_validity: u32) -> Option<(&str, Note)> {
         None => rest.split_once(" :").unwrap_or(("", rest)),
     };
     let field = |letter: char| fields.split(' ').find_map(|field| field.strip_prefix(letter));
-    let unique_id = field('P').map_or_else(|| format!("{uid:08X}{uid_validity:08X}"), str::to_owned);
+    let unique_id = field('P').map_or_else(|| format!("{uid:08x}{uid_validity:08x}"), str::to_owned);
     let order = field('O').and_then(|order| order.parse().ok());
     // Messages without an order of their own stand behind those with one.
     let order = (order.unwrap_or(u64::MAX), u64::from(uid));
@@ -155,12 +155,12 @@ mod tests {
         )
         .unwrap();
         let note = &notes["1276528487.M364837P9451.kurkku,S=1355,W=1394"];
-        assert_eq!(note.unique_id, "000061AE4C0907B0");
-        assert_eq!(notes["1276533073.M242911P3632.kurkku"].unique_id, "000061B94C0907B0");
+        assert_eq!(note.unique_id, "000061ae4c0907b0");
+        assert_eq!(notes["1276533073.M242911P3632.kurkku"].unique_id, "000061b94c0907b0");
         let taken_over = &notes["1276533074.x"];
         assert_eq!((taken_over.unique_id.as_str(), taken_over.order), ("OLD-17", Some((3, 25018))));
         assert!(taken_over.order < note.order);
-        assert_eq!(dovecot("1 1275660208 7\n6 123.x:2,S\n").unwrap()["123.x"].unique_id, "000000064C0907B0");
+        assert_eq!(dovecot("1 1275660208 7\n6 123.x:2,S\n").unwrap()["123.x"].unique_id, "000000064c0907b0");
         assert!(dovecot("2 x\n").is_err() && dovecot("").is_err() && dovecot("1 5 7\nx y\n").is_err());
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -61,9 +61,13 @@ impl Delays {
     /// must be held back: not at all for the first failure, then twice as long each time, up to `max`
     /// (`MaxLoginDelay`). The address or the name counts, whichever has failed more often.
     pub fn failed(&self, peer: IpAddr, name: &str, max: Duration, now: Instant) -> Duration {
-        let (address, name) = self.keys(peer, name);
+        let (address, key) = self.keys(peer, name);
         let mut failures = self.lock();
-        let count = failures.add(address, now).max(failures.add(name, now));
+        let mut count = failures.add(address, now);
+        // A client may fail before it has named anybody: strangers do not share that.
+        if !name.is_empty() {
+            count = count.max(failures.add(key, now));
+        }
         delay(count).min(max)
     }
 
@@ -80,9 +84,18 @@ impl Delays {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// ASCII letters of a name compare without case, as in the store.
+    /// ASCII letters of a name compare without case, as in the store. Who has one IPv6 address has its
+    /// whole /64 (RFC 6177), and would have a new one for each guess.
     fn keys(&self, peer: IpAddr, name: &str) -> (u64, u64) {
-        (self.hasher.hash_one(peer.to_canonical()), self.hasher.hash_one(name.to_ascii_lowercase()))
+        (self.hasher.hash_one(network(peer)), self.hasher.hash_one(name.to_ascii_lowercase()))
+    }
+}
+
+/// The address, of IPv6 its first half only.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 
@@ -163,6 +176,20 @@ mod tests {
         assert_eq!(of(5, "carol"), 0);
         let mapped = "::ffff:192.0.2.5".parse().unwrap();
         assert_eq!(delays.failed(mapped, "dave", MAX, now).as_millis(), 500);
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_address() {
+        let (delays, now) = (Delays::new(), Instant::now());
+        let of = |peer: &str, name| delays.failed(peer.parse().unwrap(), name, MAX, now).as_millis();
+        assert_eq!([of("2001:db8::1", "a"), of("2001:db8::ffff:2", "b"), of("2001:db8:0:1::1", "c")], [0, 500, 0]);
+    }
+
+    #[test]
+    fn failures_without_a_name_count_for_the_address_only() {
+        let (delays, now) = (Delays::new(), Instant::now());
+        let of = |last| delays.failed(peer(last), "", MAX, now).as_millis();
+        assert_eq!([of(1), of(2), of(1)], [0, 0, 500]);
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub struct Authorization {
     failures: u32,
     /// The mechanism that was used last, for the log.
     method: &'static str,
+    /// Why the last exchange failed, for the log.
+    diagnosis: Option<String>,
+    /// UTF8 was said.
+    utf8: bool,
 }
 
 impl Authorization {
@@ -40,9 +44,19 @@ impl Authorization {
         if self.method.is_empty() { "PLAIN" } else { self.method }
     }
 
+    /// UTF-8 mode (RFC 6856 section 2.1).
+    pub fn is_utf8(&self) -> bool {
+        self.utf8
+    }
+
     /// Wrong credentials on this connection so far.
     pub fn failures(&self) -> u32 {
         self.failures
+    }
+
+    /// Why the last exchange failed, once.
+    pub fn take_diagnosis(&mut self) -> Option<String> {
+        self.diagnosis.take()
     }
 
     /// What STLS leaves: the failures, lest it be a way around them.
@@ -67,6 +81,10 @@ impl Authorization {
             },
             Command::Auth(None) => Step::Reply(policy.mechanism_list()),
             Command::Auth(Some((name, initial))) => self.auth(policy, name, *initial),
+            Command::Utf8 => {
+                self.utf8 = true;
+                Step::Reply(Reply::OK)
+            }
             Command::Stls if policy.offers_stls() => Step::StartTls(Reply::BEGIN_TLS),
             _ => Step::Reply(Reply::WRONG_STATE),
         }
@@ -140,6 +158,9 @@ impl Authorization {
     }
 
     fn outcome(&mut self, outcome: Outcome) -> Step {
+        if matches!(outcome, Outcome::Failed(_)) {
+            self.diagnosis = self.exchange.as_ref().and_then(|exchange| exchange.diagnosis()).map(str::to_owned);
+        }
         match outcome {
             Outcome::Challenge(octets) => Step::Reply(Reply::Challenge(octets)),
             Outcome::Ask(query) => Step::Ask(query),

@@ -47,6 +47,8 @@ pub enum Command<'a> {
     Uidl(Option<MessageNumber>),
     /// RFC 1939 section 7: the name.
     User(&'a [u8]),
+    /// RFC 6856 section 2.
+    Utf8,
 }
 
 /// Why a line is no command that can be obeyed now.
@@ -99,6 +101,7 @@ const COMMANDS: &[Row] = &[
         parse: |rest| maybe(rest).map(Command::Uidl),
     },
     Row { keyword: "USER", states: BEFORE, usage: "USER name", parse: user },
+    Row { keyword: "UTF8", states: BEFORE, usage: "UTF8 takes no argument", parse: |rest| none(rest, Command::Utf8) },
 ];
 
 /// Reads one line (without its line end) as a command of this state. An unknown keyword is

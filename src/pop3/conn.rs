@@ -142,6 +142,7 @@ impl Connection<'_> {
     /// Does what the step says, and what follows from it; `false`: the session is over.
     fn obey(&mut self, mut step: Step) -> io::Result<bool> {
         loop {
+            self.diagnose();
             if let Step::Reply(reply) | Step::Send(reply, _) | Step::StartTls(reply) | Step::Close(reply) = &step {
                 self.about.log(self.site, Event::Send, || reply.loggable());
             }
@@ -149,7 +150,10 @@ impl Connection<'_> {
                 self.failed();
             }
             step = match step {
-                Step::Send(reply, Transfer::Message { id, octets: octets @ ..=SMALL, dotted, top: None, unread }) => {
+                Step::Send(
+                    reply,
+                    Transfer::Message { id, octets: octets @ ..=SMALL, dotted, top: None, unread, downgraded: false },
+                ) => {
                     self.gather(reply, id, octets, dotted, unread)?;
                     return Ok(true);
                 }
@@ -183,7 +187,10 @@ impl Connection<'_> {
 
     fn send(&mut self, reply: &Reply, transfer: Transfer) -> io::Result<()> {
         match transfer {
-            Transfer::Message { id, octets, dotted, top: None, unread } => {
+            Transfer::Message { id, octets, top, unread, downgraded: true, .. } => {
+                self.surrogate(reply, id, octets, top, unread)
+            }
+            Transfer::Message { id, octets, dotted, top: None, unread, .. } => {
                 self.whole(reply, id, octets, dotted, unread)
             }
             Transfer::Message { id, octets, top: Some(lines), .. } => self.top(reply, id, octets, lines),

@@ -59,7 +59,7 @@ impl Policy<'_> {
         if self.allows(Exposure::Clear) {
             lines.push("USER".into());
         }
-        lines.extend(["RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"].map(Cow::Borrowed));
+        lines.extend(["RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "UTF8"].map(Cow::Borrowed));
         lines.push(match owner.unwrap_or(self.expire) {
             Expire::Never => "EXPIRE NEVER".into(),
             Expire::Days(days) => format!("EXPIRE {days}").into(),

@@ -59,6 +59,14 @@ impl Session {
         }
     }
 
+    /// Why the exchange before failed, once; for our log only.
+    pub fn take_diagnosis(&mut self) -> Option<String> {
+        match self {
+            Self::Authorization(state) => state.take_diagnosis(),
+            Self::Transaction(_) => None,
+        }
+    }
+
     /// Somebody has logged in.
     pub fn is_transaction(&self) -> bool {
         matches!(self, Self::Transaction(_))
@@ -114,7 +122,8 @@ impl Session {
     pub fn opened(&mut self, opened: Result<Opened, StoreError>) -> Step {
         match opened {
             Ok(maildrop) => {
-                *self = Self::Transaction(Transaction::new(maildrop));
+                let utf8 = matches!(self, Self::Authorization(state) if state.is_utf8());
+                *self = Self::Transaction(Transaction::new(maildrop, utf8));
                 Step::Reply(Reply::LOGGED_ON)
             }
             // Gone between the login and now: the same as if it had never been.

@@ -40,6 +40,8 @@ pub enum Transfer {
         top: Option<u64>,
         /// It still counts as unread.
         unread: bool,
+        /// It is internationalized and the client is not in UTF-8 mode: it gets a surrogate (RFC 6856 section 2.1).
+        downgraded: bool,
     },
     /// The scan listing (LIST).
     Sizes,
@@ -50,6 +52,8 @@ pub enum Transfer {
 /// One session's maildrop.
 pub struct Transaction {
     maildrop: Opened,
+    /// UTF-8 mode (RFC 6856 section 2.1).
+    utf8: bool,
     /// One bit per message, by position; empty as long as nothing is marked.
     marked: Vec<u64>,
     /// Messages not marked as deleted, and their sizes.
@@ -59,8 +63,8 @@ pub struct Transaction {
 
 impl Transaction {
     /// A session begins.
-    pub fn new(maildrop: Opened) -> Self {
-        let mut new = Self { maildrop, marked: Vec::new(), left: 0, octets: 0 };
+    pub fn new(maildrop: Opened, utf8: bool) -> Self {
+        let mut new = Self { maildrop, utf8, marked: Vec::new(), left: 0, octets: 0 };
         new.reset();
         new
     }
@@ -169,7 +173,8 @@ impl Transaction {
         let entry = self.entry(at);
         let id = MessageId { mailbox: self.maildrop.mailbox, uid: entry.uid, body: entry.body };
         let (octets, dotted, unread) = (entry.octets, entry.dotted, !entry.read);
-        Step::Send(Reply::OK, Transfer::Message { id, octets, dotted, top, unread })
+        let downgraded = entry.internationalized && !self.utf8;
+        Step::Send(Reply::OK, Transfer::Message { id, octets, dotted, top, unread, downgraded })
     }
 
     /// `number size`, nothing after it ([MS-STANXPOP3] V0005).

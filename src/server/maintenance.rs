@@ -1,6 +1,7 @@
 //! The maintenance thread of a running server: what [`crate::upkeep`] needs of the rest.
 
 use super::files;
+use super::trust::Trust;
 use crate::cli::exit::{Code, Error};
 use crate::cli::serve::ServeOptions;
 use crate::credential::Credentials;
@@ -12,13 +13,15 @@ use crate::upkeep::{self, Hooks, SystemClock, Upkeep, Verifiers};
 use crossbeam_channel::Sender;
 use log::{error, info, warn};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 /// The thread, from start to end.
 pub(super) struct Maintenance {
     stop: Sender<()>,
     thread: JoinHandle<()>,
+    change: Arc<Mutex<Change>>,
+    credentials: Arc<Credentials>,
 }
 
 impl Maintenance {
@@ -31,19 +34,35 @@ impl Maintenance {
         options: &ServeOptions,
         settings: Settings,
         credentials: Arc<Credentials>,
+        trust: Trust,
     ) -> Result<Self, Error> {
-        let mut change = Change::new(site.clone(), options, &settings);
+        let change = Arc::new(Mutex::new(Change::new(site.clone(), options, &settings, trust)));
+        let (changed, tidied) = (change.clone(), change.clone());
+        let (makes, tidies) = (credentials.clone(), credentials.clone());
         let hooks = Hooks {
-            verifiers: Box::new(move |pending| verifiers(&credentials, pending)),
-            changed: Box::new(move |settings| change.apply(settings)),
+            verifiers: Box::new(move |pending| verifiers(&makes, pending)),
+            changed: Box::new(move |settings| lock(&changed).apply(settings)),
+            tidy: Box::new(move || {
+                tidies.tidy();
+                lock(&tidied).retry();
+            }),
         };
         let mut upkeep = Upkeep::new(site.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
         site.store.reset_presence().map_err(|error| Error::store(options.db.display(), &error))?;
         upkeep.process_pending().map_err(|error| Error::store(options.db.display(), &error))?;
+        // CAPA shows what these passwords make possible.
+        lock(&change).publish(&site.live().settings);
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let thread = upkeep::spawn(upkeep, SystemClock::default(), stopped)
             .map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))?;
-        Ok(Self { stop, thread })
+        Ok(Self { stop, thread, change, credentials })
+    }
+
+    /// SIGHUP: reads certificate, keytab and token keys again, and forgets which passwords were right a
+    /// moment ago.
+    pub(super) fn reload(&self) {
+        self.credentials.forget();
+        lock(&self.change).reload();
     }
 
     /// Ends the thread; what waits is written first.
@@ -53,6 +72,10 @@ impl Maintenance {
             error!("the maintenance thread had panicked");
         }
     }
+}
+
+fn lock(change: &Mutex<Change>) -> MutexGuard<'_, Change> {
+    change.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn verifiers(credentials: &Credentials, pending: &Pending) -> Result<Verifiers, String> {
@@ -66,13 +89,14 @@ fn verifiers(credentials: &Credentials, pending: &Pending) -> Result<Verifiers, 
 ///
 /// # Errors
 /// The database cannot be read.
-pub(super) fn live(store: &dyn Store, settings: &Settings) -> crate::store::Result<Live> {
+pub(super) fn live(store: &dyn Store, settings: &Settings, trust: &mut Trust) -> crate::store::Result<Live> {
     let usable = store.usable()?;
+    trust.refresh(settings);
     let context = Context {
         extended_protection: settings.extended_protection_policy,
         ntlm: settings.enable_gssapi_and_ntlm_auth && usable.ntlm,
         scram: usable.scram,
-        ..Context::default()
+        ..trust.context()
     };
     Ok(Live { settings: settings.clone(), expire: store.shortest_retention()?, context })
 }
@@ -83,18 +107,39 @@ struct Change {
     db: PathBuf,
     /// The certificate files in use.
     files: Option<(PathBuf, PathBuf)>,
+    trust: Trust,
 }
 
 impl Change {
-    fn new(site: Arc<Site>, options: &ServeOptions, settings: &Settings) -> Self {
-        Self { site, db: options.db.clone(), files: files::pair(settings, &options.db).ok() }
+    fn new(site: Arc<Site>, options: &ServeOptions, settings: &Settings, trust: Trust) -> Self {
+        Self { site, db: options.db.clone(), files: files::pair(settings, &options.db).ok(), trust }
     }
 
     fn apply(&mut self, settings: &Arc<Settings>) {
         self.certificate(settings);
-        match live(&*self.site.store, settings) {
+        self.publish(settings);
+    }
+
+    fn publish(&mut self, settings: &Settings) {
+        match live(&*self.site.store, settings, &mut self.trust) {
             Ok(live) => self.site.set_live(live),
             Err(error) => warn!("what was changed cannot be read: {error}"),
+        }
+    }
+
+    fn reload(&mut self) {
+        match self.site.tls.reload() {
+            Ok(()) => info!("certificate read again"),
+            Err(error) => error!("{error}: the certificate in use stays"),
+        }
+        self.trust.renew();
+        self.publish(&self.site.live().settings);
+    }
+
+    fn retry(&mut self) {
+        let live = self.site.live();
+        if self.trust.retry(&live.settings) {
+            self.publish(&live.settings);
         }
     }
 

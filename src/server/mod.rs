@@ -11,6 +11,7 @@ mod bind;
 mod files;
 mod maintenance;
 pub mod registry;
+mod trust;
 mod unix;
 mod workers;
 
@@ -24,13 +25,14 @@ use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{Store, StoreError};
 use accept::Loop;
 use bind::{Listener, Service};
-use log::{error, info, warn};
+use log::{info, warn};
 use maintenance::Maintenance;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use trust::Trust;
 use workers::Workers;
 
 /// How long commands that run may take after SIGTERM.
@@ -52,15 +54,16 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let credentials = Arc::new(files::credentials(&options.db)?);
     let tls = files::acceptor(&settings, &options.db)?;
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
-    let live = maintenance::live(&*store, &settings).map_err(opening(&options))?;
+    let mut trust = Trust::default();
+    let live = maintenance::live(&*store, &settings, &mut trust).map_err(opening(&options))?;
     let listeners = listeners(&options, &settings)?;
     let log = ProtocolLog::beside(&options.db);
     let site = Arc::new(Site::new(store.clone(), authenticator, tls, log, live));
-    let maintenance = Maintenance::start(&site, &options, settings, credentials)?;
+    let maintenance = Maintenance::start(&site, &options, settings, credentials, trust)?;
     let workers = Arc::new(Workers::new(&site.live().settings));
     announce(&listeners)?;
     let loops = start(listeners, &site, &workers)?;
-    wait(&mut signals, &site);
+    wait(&mut signals, &maintenance);
     loops.into_iter().for_each(Loop::stop);
     finish(&site, &workers);
     maintenance.stop();
@@ -103,16 +106,13 @@ fn start(listeners: Vec<Listener>, site: &Arc<Site>, workers: &Arc<Workers>) -> 
     loops.map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))
 }
 
-/// Until SIGTERM or SIGINT; SIGHUP reads the certificate files again.
-fn wait(signals: &mut Signals, site: &Site) {
+/// Until SIGTERM or SIGINT; SIGHUP reads files again.
+fn wait(signals: &mut Signals, maintenance: &Maintenance) {
     for signal in signals.forever() {
         if signal != SIGHUP {
             return info!("signal {signal}: no new connections; commands that run may finish");
         }
-        match site.tls.reload() {
-            Ok(()) => info!("certificate read again"),
-            Err(error) => error!("{error}: the certificate in use stays"),
-        }
+        maintenance.reload();
     }
 }
 

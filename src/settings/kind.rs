@@ -50,6 +50,8 @@ pub enum Kind {
     Banner(fn(&mut Settings) -> &mut String),
     /// Free text.
     Text(fn(&mut Settings) -> &mut String),
+    /// The same, but not empty.
+    Word(fn(&mut Settings) -> &mut String),
     /// Permissions of a file, octal.
     Mode(fn(&mut Settings) -> &mut u32),
     /// Characters that cut a sub-address off.
@@ -79,6 +81,9 @@ impl Kind {
             }
             Self::Banner(field) => put(is_banner(text).then(|| text.into()), |text| *field(into) = text),
             Self::Text(field) => put(is_text(text).then(|| text.into()), |text| *field(into) = text),
+            Self::Word(field) => {
+                put((is_text(text) && !text.is_empty()).then(|| text.into()), |text| *field(into) = text)
+            }
             Self::Mode(field) => put(mode(text), |mode| *field(into) = mode),
             Self::Delimiters(field) => put(is_delimiters(text).then(|| text.into()), |text| *field(into) = text),
             Self::File(field) => put(is_path(text).then(|| path(text)), |path| *field(into) = path),
@@ -99,6 +104,7 @@ impl Kind {
             }
             Self::Banner(_) => "1 to 400 printable ASCII characters, no < or >, not starting with [".into(),
             Self::Text(_) => "at most 255 characters, no control characters".into(),
+            Self::Word(_) => "1 to 255 characters, no control characters".into(),
             Self::Mode(_) => "0000 to 0777, octal".into(),
             Self::Delimiters(_) => "at most 16 ASCII punctuation characters, none of @ / \\".into(),
             Self::File(_) => "a path, or empty".into(),

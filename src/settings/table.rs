@@ -211,6 +211,15 @@ pub const SETTINGS: &[Row] = &[
         "realms whose principals are users of the same name; empty: the realm of the keytab",
     ),
     row(
+        "OAuthKeyFile",
+        "",
+        Kind::File(|s| &mut s.oauth_key_file),
+        "public keys of whoever issues tokens, JWK set or PEM; empty: OAUTHBEARER and XOAUTH2 are not offered",
+    ),
+    row("OAuthIssuer", "", Kind::Text(|s| &mut s.oauth_issuer), "what a token's `iss` must be"),
+    row("OAuthAudience", "", Kind::Text(|s| &mut s.oauth_audience), "what a token's `aud` must be or contain"),
+    row("OAuthUserClaim", "sub", Kind::Word(|s| &mut s.oauth_user_claim), "the claim of a token that names the user"),
+    row(
         "RecipientDelimiter",
         "+",
         Kind::Delimiters(|s| &mut s.recipient_delimiter),

@@ -68,6 +68,8 @@ pub struct Entry {
     pub dotted: bool,
     /// RETR has sent it whole in an earlier session.
     pub read: bool,
+    /// It was received as internationalized (RFC 6531).
+    pub internationalized: bool,
 }
 
 /// Storage size of a message of `octets`: whole database pages of 4,096 ([MS-STANXPOP3] 2.1.4).
@@ -172,6 +174,9 @@ pub trait Mail: Send + Sync {
     /// Piece 0 is [`StoreError::NoSuchMessage`] once the message was deleted; later pieces of a
     /// transfer already begun stay readable for at least an hour.
     fn read(&self, message: MessageId, number: u32, piece: &mut Vec<u8>) -> Result<()>;
+
+    /// What is known of a message beside its octets.
+    fn envelope(&self, message: MessageId) -> Result<Envelope>;
 
     /// Notes that RETR has sent these whole. Never waits for the disk: written in a later batch.
     fn mark_retrieved(&self, message: MessageId);

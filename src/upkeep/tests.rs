@@ -57,6 +57,9 @@ impl Mail for Script {
     fn read(&self, _: MessageId, _: u32, _: &mut Vec<u8>) -> Result<()> {
         elsewhere()
     }
+    fn envelope(&self, _: MessageId) -> Result<Envelope> {
+        Err(StoreError::NoSuchMessage)
+    }
     fn mark_retrieved(&self, _: MessageId) {}
     fn commit(&self, _: MailboxId, _: &[Uid]) -> Result<()> {
         elsewhere()
@@ -187,6 +190,7 @@ fn upkeep(overrides: &[(String, String)]) -> (Arc<Script>, Seen, Upkeep) {
         changed: Box::new(move |settings| {
             sink.lock().unwrap().push((settings.max_connections, settings.max_command_size));
         }),
+        tidy: Box::new(|| ()),
     };
     let store: Arc<dyn Store> = script.clone();
     (script, seen, Upkeep::new(store, Arc::default(), overrides.to_vec(), hooks))

@@ -21,13 +21,8 @@ impl Terminal {
         let OpenptyResult { master, slave } = openpty(None, None).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_pillarbox"));
         command.arg("hash").stdin(slave.try_clone().unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let terminal = Self { ours: master, theirs: slave, child: command.spawn().unwrap() };
-        assert!(terminal.echoes());
-        terminal
-    }
-
-    fn echoes(&self) -> bool {
-        tcgetattr(&self.theirs).unwrap().local_flags.contains(LocalFlags::ECHO)
+        assert!(echoes(&slave)); // before the command has begun
+        Self { ours: master, theirs: slave, child: command.spawn().unwrap() }
     }
 
     /// Waits for this prompt, at which nothing may echo.
@@ -35,7 +30,7 @@ impl Terminal {
         let mut shown = vec![0; prompt.len()];
         self.child.stderr.as_mut().unwrap().read_exact(&mut shown).unwrap();
         assert_eq!(String::from_utf8_lossy(&shown), prompt);
-        assert!(!self.echoes());
+        assert!(!echoes(&self.theirs));
     }
 
     fn enter(&self, line: &str) {
@@ -48,9 +43,13 @@ impl Terminal {
         self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         let status = self.child.wait().unwrap();
-        assert!(self.echoes());
+        assert!(echoes(&self.theirs));
         (status.code(), stdout, stderr)
     }
+}
+
+fn echoes(terminal: &OwnedFd) -> bool {
+    tcgetattr(terminal).unwrap().local_flags.contains(LocalFlags::ECHO)
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod foreign;
 mod killed;
 mod sockets;
 mod trace;
+mod utf8;
 
 #[path = "../support/mod.rs"]
 mod support;

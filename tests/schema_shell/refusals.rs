@@ -58,7 +58,7 @@ fn settings_out_of_range() {
 fn settings_of_words_and_texts() {
     let bench = bench();
     let long = "x".repeat(401);
-    let rows: [(&str, &[&str], &[&str], &str); 14] = [
+    let rows: [(&str, &[&str], &[&str], &str); 18] = [
         (
             "LoginType",
             &["PlainTextLogin", "PlainTextAuthentication", "SecureLogin"],
@@ -102,6 +102,10 @@ fn settings_of_words_and_texts() {
             "CIDR",
         ),
         ("Site", &["", "Default-First-Site"], &[&long], "255"),
+        ("OAuthKeyFile", &["", "/etc/pillarbox/jwks.json"], &["a\u{1}b"], "control"),
+        ("OAuthIssuer", &["", "https://id.example.org/realms/mail"], &[&long], "255"),
+        ("OAuthAudience", &["", "pillarbox"], &[&long], "255"),
+        ("OAuthUserClaim", &["sub", "preferred_username"], &["", &long], "1 to 255"),
         ("CertificateFile", &["", "/etc/ssl/x.pem"], &["a\u{1}b"], "control"),
     ];
     for (name, good, bad, part) in rows {

@@ -1,5 +1,7 @@
 //! Transcripts of the protocol, each run against the pure session and over a socket.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test; clippy sees only #[test] as one")]
+
 mod pure;
 mod script;
 #[path = "../support/mod.rs"]

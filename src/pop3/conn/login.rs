@@ -2,6 +2,7 @@
 
 use super::Connection;
 use super::present::Present;
+use crate::address::{login_names, printable};
 use crate::authenticator::Door;
 use crate::pop3::Step;
 use crate::pop3::reply::Reply;
@@ -36,18 +37,34 @@ impl Connection<'_> {
     /// shows whether the user exists.
     pub(super) fn failed(&mut self) {
         let (method, attempts) = self.session.attempts();
+        // What a later exchange fails for may not say whom it was for.
+        let claimed = std::mem::take(&mut self.claimed);
         // The form that fail2ban's filter for Dovecot knows.
         warn!(
             "pop3-login: Aborted login (auth failed, {attempts} attempts in {} secs): user=<{}>, method={method}, rip={}, lip={}",
             self.since.elapsed().as_secs(),
-            printable(&self.claimed),
+            printable(&claimed),
             self.about.peer.to_canonical(),
             self.about.local.to_canonical(),
         );
         let longest = self.about.live.settings.max_login_delay;
-        let until = Instant::now() + self.site.delays.failed(self.about.peer, &self.claimed, longest, Instant::now());
+        let (name, now) = (self.counted_name(&claimed), Instant::now());
+        let until = now + self.site.delays.failed(self.about.peer, &name, longest, now);
         while Instant::now() < until && !self.site.registry.is_stopping() {
             std::thread::sleep(NAP.min(until.saturating_duration_since(Instant::now())));
+        }
+    }
+
+    /// The name that failures count for: all forms in which a client can write it are one.
+    fn counted_name(&self, claimed: &str) -> String {
+        login_names(claimed, &self.about.live.settings.domains).pop().unwrap_or_default()
+    }
+
+    /// Logs why an exchange failed: the client must not learn it, the administrator should.
+    pub(super) fn diagnose(&mut self) {
+        if let Some(why) = self.session.take_diagnosis() {
+            let (method, _) = self.session.attempts();
+            info!("{}: {method} failed: {}", self.about, one_line(&why));
         }
     }
 
@@ -68,7 +85,7 @@ impl Connection<'_> {
             }
             Err(error) => warn!("{}: {} cannot open {}: {error}", self.about, login.name, login.principal),
         }
-        self.site.delays.succeeded(self.about.peer, &self.claimed);
+        self.site.delays.succeeded(self.about.peer, &self.counted_name(&self.claimed));
         self.login = Some((login, permit));
         self.session.opened(opened)
     }
@@ -86,7 +103,7 @@ impl Connection<'_> {
     }
 }
 
-/// A name for the log: nothing in it can end the field or the line.
-fn printable(name: &str) -> String {
-    name.chars().take(255).map(|c| if c.is_ascii_graphic() && !matches!(c, '<' | '>') { c } else { '?' }).collect()
+/// Text for the log that may hold something of the client's: it stays on its line.
+fn one_line(text: &str) -> String {
+    text.chars().take(300).map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }

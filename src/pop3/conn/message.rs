@@ -5,6 +5,7 @@
 
 use super::Connection;
 use crate::dot::{Stuffer, Top};
+use crate::downgrade::Downgrader;
 use crate::pop3::reply::Reply;
 use crate::store::MessageId;
 use std::io;
@@ -67,6 +68,43 @@ impl Connection<'_> {
             self.next_piece(id, number)?;
         }
         self.out.push(END);
+        self.spill()
+    }
+
+    /// RETR or TOP of an internationalized message for a client that is not in UTF-8 mode.
+    pub(super) fn surrogate(
+        &mut self,
+        reply: &Reply,
+        id: MessageId,
+        octets: u32,
+        lines: Option<u64>,
+        unread: bool,
+    ) -> io::Result<()> {
+        if !self.first_piece(reply, id)? {
+            return Ok(());
+        }
+        let (mut downgrader, mut stuffer, mut top) = (Downgrader::new(), Stuffer::new(), lines.map(Top::new));
+        let (mut seen, mut ascii) = (0, Vec::new());
+        for number in 1.. {
+            seen += self.piece.len() as u64;
+            ascii.clear();
+            downgrader.push(&self.piece, &mut ascii);
+            let last = seen >= u64::from(octets);
+            if last {
+                downgrader.finish(&mut ascii);
+            }
+            let wanted = top.as_mut().map_or(ascii.len(), |top| top.push(&ascii));
+            stuffer.push(&ascii[..wanted], self.out.buffer());
+            self.spill()?;
+            if last || top.as_ref().is_some_and(Top::finished) {
+                break;
+            }
+            self.next_piece(id, number)?;
+        }
+        self.out.push(END);
+        if unread && lines.is_none() {
+            self.retrieved.push(id);
+        }
         self.spill()
     }
 

@@ -7,7 +7,7 @@
 
 pub mod message;
 
-use super::{Answer, Context, Failure, Identity, Mechanism, Outcome, Query, Verifier};
+use super::{Answer, Context, Failure, Identity, Login, Mechanism, Outcome, Query, Verifier};
 use crate::credential::Secret;
 use crate::store::Scheme;
 use base64::Engine as _;
@@ -34,9 +34,11 @@ enum State {
     ClientFirst,
     Verifier(ClientFirst),
     ClientFinal(Box<Expected>),
+    /// The proof is right; may this user log in? The server's final message waits for the answer, or it
+    /// would tell that the password of somebody who may not is right.
+    Authorize([u8; 32]),
     /// The server's final message is out, the client's empty answer is awaited (RFC 5034 section 4).
-    Acknowledge(Identity),
-    Authorize,
+    Acknowledge(Login),
     Over,
 }
 
@@ -67,12 +69,9 @@ impl Mechanism for Scram {
         match std::mem::replace(&mut self.state, State::Over) {
             State::ClientFirst => self.client_first(message),
             State::ClientFinal(expected) => self.client_final(message, *expected),
-            State::Acknowledge(who) if message.is_empty() => {
-                self.state = State::Authorize;
-                Outcome::Ask(Query::Authorize { who })
-            }
+            State::Acknowledge(login) if message.is_empty() => Outcome::Done(login),
             State::Acknowledge(_) => malformed("SCRAM ends with an empty response"),
-            State::Verifier(_) | State::Authorize | State::Over => malformed("SCRAM exchange is over"),
+            State::Verifier(_) | State::Authorize(_) | State::Over => malformed("SCRAM exchange is over"),
         }
     }
 
@@ -83,7 +82,11 @@ impl Mechanism for Scram {
                 Answer::Verifier(Verifier::Scram { salt, iterations, stored_key, server_key }),
             ) => self.server_first(first, &salt, iterations, stored_key, server_key),
             (State::Verifier(_), Answer::Refused) => Outcome::Failed(Failure::Credentials),
-            (State::Authorize, answer) => answer.into(),
+            (State::Authorize(signature), Answer::Accepted(login)) => {
+                self.state = State::Acknowledge(login);
+                Outcome::Challenge(format!("v={}", STANDARD.encode(signature)).into_bytes())
+            }
+            (State::Authorize(_), answer) => answer.into(),
             _ => Outcome::Failed(Failure::Unavailable),
         }
     }
@@ -153,8 +156,8 @@ impl Scram {
         };
         match expected.prove(&last) {
             Ok(signature) => {
-                self.state = State::Acknowledge(expected.who);
-                Outcome::Challenge(format!("v={}", STANDARD.encode(signature)).into_bytes())
+                self.state = State::Authorize(signature);
+                Outcome::Ask(Query::Authorize { who: expected.who })
             }
             Err(what) => {
                 self.diagnosis = Some(what);

@@ -49,11 +49,11 @@ fn passes_the_vector_of_rfc_7677() {
     let asked = Outcome::Ask(Query::Verifier { authcid: "user".into(), scheme: Scheme::ScramSha256 });
     assert_eq!(scram.step(FIRST.as_bytes()), asked);
     assert_eq!(scram.answer(Answer::Verifier(pencil())), Outcome::Challenge(SERVER_FIRST.into()));
-    assert_eq!(scram.step(FINAL.as_bytes()), Outcome::Challenge(SERVER_FINAL.into()));
     let who = Identity { authcid: "user".into(), authzid: None };
-    assert_eq!(scram.step(b""), Outcome::Ask(Query::Authorize { who }));
+    assert_eq!(scram.step(FINAL.as_bytes()), Outcome::Ask(Query::Authorize { who }));
     let login = Login { user: UserId(1), name: "user".into(), mailbox: MailboxId(1), principal: "user".into() };
-    assert_eq!(scram.answer(Answer::Accepted(login.clone())), Outcome::Done(login));
+    assert_eq!(scram.answer(Answer::Accepted(login.clone())), Outcome::Challenge(SERVER_FINAL.into()));
+    assert_eq!(scram.step(b""), Outcome::Done(login));
 }
 
 #[test]
@@ -73,6 +73,14 @@ fn a_wrong_proof_nonce_or_binding_is_wrong_credentials() {
     }
 }
 
+/// Whoever may not log in must not learn from the server's signature that the password was right.
+#[test]
+fn a_refused_user_gets_no_signature() {
+    let mut scram = challenged(exchange(false, None), FIRST);
+    assert!(matches!(scram.step(FINAL.as_bytes()), Outcome::Ask(Query::Authorize { .. })));
+    assert_eq!(scram.answer(Answer::Refused), Outcome::Failed(Failure::Credentials));
+}
+
 #[test]
 fn the_client_s_own_computation_agrees() {
     assert_eq!(final_message(&FIRST[3..], b"n,,", b"pencil"), FINAL);
@@ -90,7 +98,7 @@ fn plus_binds_to_the_certificate() {
     ] {
         let mut scram = challenged(exchange(true, Some(b"HASH")), first);
         let outcome = scram.step(final_message(bare, binding, b"pencil").as_bytes());
-        assert_eq!(matches!(outcome, Outcome::Challenge(_)), right, "{binding:?}");
+        assert_eq!(matches!(outcome, Outcome::Ask(_)), right, "{binding:?}");
     }
 }
 

@@ -20,6 +20,7 @@ impl Mail for Memory {
                 octets: message.octets as u32,
                 dotted: message.dotted,
                 read: message.read,
+                internationalized: message.envelope.internationalized,
             };
             listing.push(entry, message.envelope.unique_id.as_deref());
         }
@@ -40,6 +41,13 @@ impl Mail for Memory {
             piece.extend(body.chunks(PIECE).nth(number as usize).unwrap_or_default());
         }
         Ok(())
+    }
+
+    fn envelope(&self, message: MessageId) -> Result<Envelope> {
+        let state = self.state();
+        let found = state.mailboxes.get(&message.mailbox).and_then(|mailbox| mailbox.messages.get(&message.uid.0));
+        let found = found.ok_or(StoreError::NoSuchMessage)?;
+        Ok(Envelope { read: found.read, ..found.envelope.clone() })
     }
 
     fn first_pieces(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
@@ -109,7 +117,7 @@ impl Upload for Buffer<'_> {
             dotted: self.octets.split(|octet| *octet == b'\n').any(|line| line.starts_with(b".")),
             read: envelope.read,
             stored_at: now(),
-            envelope: envelope.clone(),
+            envelope: Envelope { received_at: envelope.received_at.or(Some(now())), ..envelope.clone() },
         };
         let answers: Vec<_> = to.iter().map(|mailbox| state.add(*mailbox, message.clone())).collect();
         if answers.iter().any(Result::is_ok) {

@@ -1,6 +1,6 @@
 //! What the maintenance thread asks for, in memory.
 
-use super::{Mailbox, Memory, Message, State, is_plain, now as present};
+use super::{Mailbox, Memory, Message, State, User, is_plain, now as present};
 use crate::credential::Secret;
 use crate::store::{Envelope, Expire, MailboxId, Overfull, Pending, Result, Scheme, Upkeep, Usable, WARNING_INTERVAL};
 use std::collections::HashSet;
@@ -40,7 +40,9 @@ impl Upkeep for Memory {
         let state = self.state();
         let mut able = state.users.values().filter(|user| user.pop_enabled);
         let ntlm = able.clone().any(|user| user.verifiers.contains_key(&Scheme::NtHash));
-        let scram = able.all(|user| user.password.is_none() || user.verifiers.contains_key(&Scheme::ScramSha256));
+        let hashed =
+            |user: &User| user.password.as_ref().is_some_and(|password| !password.expose_str().is_some_and(is_plain));
+        let scram = able.all(|user| !hashed(user) || user.verifiers.contains_key(&Scheme::ScramSha256));
         Ok(Usable { ntlm, scram })
     }
 

@@ -20,6 +20,14 @@ impl Sqlite {
         keep_log_mode(target).map_err(|error| connection::named(target, error))
     }
 
+    /// Whether a file is a database of this program at all, of this version or an older one.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn verify_backup(copy: &Path) -> Result<()> {
+        migrate::require_ours(&connection::writer(copy, &Options::default())?, copy)
+    }
+
     /// The faults of a copy that nobody else has open.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use super::snapshots::State;
 use super::upload::Staging;
 use super::writer::Lane;
 use super::{Sqlite, lock};
-use crate::store::{Entry, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
+use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::sync::Arc;
 
@@ -49,6 +49,25 @@ impl Mail for Sqlite {
         self.readers.with(|connection| match number {
             0 => first_piece(connection, message, piece),
             _ => later_piece(connection, message.body, number, piece),
+        })
+    }
+
+    fn envelope(&self, message: MessageId) -> Result<Envelope> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT sender, received_at, unique_id, read_at IS NOT NULL, flags FROM message
+                  WHERE mailbox_id = ?1 AND uid = ?2",
+            )?;
+            let envelope = select.query_row((message.mailbox.0, message.uid.0 as i64), |row| {
+                Ok(Envelope {
+                    sender: row.get(0)?,
+                    received_at: row.get(1)?,
+                    unique_id: row.get(2)?,
+                    read: row.get(3)?,
+                    internationalized: row.get::<_, i64>(4)? & INTERNATIONALIZED != 0,
+                })
+            });
+            envelope.optional()?.ok_or(StoreError::NoSuchMessage)
         })
     }
 
@@ -130,6 +149,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         body: row.get(1)?,
         octets: row.get(2)?,
         dotted: row.get::<_, i64>(3)? & DOTTED != 0,
+        internationalized: row.get::<_, i64>(3)? & INTERNATIONALIZED != 0,
         read: row.get(4)?,
     })
 }

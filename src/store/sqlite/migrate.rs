@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0001_initial.sql"),
     include_str!("../../../migrations/0002_mail_in.sql"),
+    include_str!("../../../migrations/0003_oauth.sql"),
     include_str!("../../../migrations/0004_retention.sql"),
 ];
 
@@ -38,6 +39,15 @@ pub fn require_newest(connection: &Connection, path: &Path) -> Result<()> {
             newest_version()
         ))),
         State::Version(_) => Ok(()),
+    }
+}
+
+/// Refuses what is not a database of this program, or a newer one.
+pub fn require_ours(connection: &Connection, path: &Path) -> Result<()> {
+    match state(connection, path)? {
+        State::Version(found) if found <= newest_version() => Ok(()),
+        State::Version(found) => Err(newer(path, found, newest_version())),
+        State::Empty => Err(connection::not_ours(path)),
     }
 }
 

@@ -30,6 +30,7 @@ mod presence;
 mod purge;
 mod readers;
 mod reap;
+mod restore;
 mod snapshots;
 mod upkeep;
 mod upload;

@@ -132,11 +132,13 @@ const PENDING: &str = "SELECT id, name, password, ntlm FROM users
   WHERE password NOT GLOB '$argon2*' AND password NOT GLOB '$2b$*' AND password NOT GLOB '$6$*' AND password NOT GLOB '{[0-9A-Za-z._-]*}*'
   ORDER BY id LIMIT ?1";
 
-/// A user without any password can log in by GSSAPI or a token only, and needs no verifier.
+/// A user without any password can log in by GSSAPI or a token only, and needs no verifier; one whose
+/// plain password waits has it in a moment, and nobody's CAPA shall change twice for that.
 const USABLE: &str = "
   SELECT EXISTS (SELECT 1 FROM verifiers JOIN users ON id = user_id WHERE scheme = 'NT' AND pop_enabled),
-         NOT EXISTS (SELECT 1 FROM users WHERE pop_enabled AND password IS NOT NULL AND NOT EXISTS (
-           SELECT 1 FROM verifiers WHERE user_id = id AND scheme = 'SCRAM-SHA-256'))";
+         NOT EXISTS (SELECT 1 FROM users
+           WHERE pop_enabled AND (password GLOB '$argon2*' OR password GLOB '$2b$*' OR password GLOB '$6$*' OR password GLOB '{[0-9A-Za-z._-]*}*')
+             AND NOT EXISTS (SELECT 1 FROM verifiers WHERE user_id = id AND scheme = 'SCRAM-SHA-256'))";
 
 /// Days that a mailbox keeps its messages at least, 0: for ever. The shorter of read and unread, because
 /// either may be what happens to a message (RFC 2449 section 6.7: the minimum).

@@ -1,0 +1,115 @@
+//! `pillarbox export`: a mailbox as a Maildir, with its unique-ids as Dovecot notes them, so that
+//! `import` and other servers find them.
+
+use super::exit::{Code, Error};
+use super::{Command, arguments, database, mailbox, print};
+use crate::store::sqlite::Sqlite;
+use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, StoreError};
+use std::fs::{self, File, FileTimes};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub(super) const COMMAND: Command = Command {
+    name: "export",
+    arguments: "-u USER DIR",
+    summary: "writes a mailbox as a Maildir, unique-ids included",
+    notes: "DIR must not exist yet, or be empty. import of it gives the same mailbox. Exit 73: DIR is not empty.",
+    options: mailbox::option,
+    run: |matches| {
+        let user = mailbox::user(matches)?;
+        let [target] = arguments(matches, "DIR")?;
+        let store = database::open(&database::path(matches))?;
+        let mailbox = mailbox::find(&store, &user)?;
+        let count = Export::new(&store, mailbox.id, Path::new(&target))?.run()?;
+        print(&format!("{count} exported\n"))
+    },
+};
+
+struct Export<'a> {
+    store: &'a Sqlite,
+    mailbox: MailboxId,
+    folder: &'a Path,
+    /// `dovecot-uidlist`, version 3.
+    list: String,
+}
+
+impl<'a> Export<'a> {
+    fn new(store: &'a Sqlite, mailbox: MailboxId, folder: &'a Path) -> Result<Self, Error> {
+        let failed = |error| Error::file(format_args!("cannot make {folder:?}"), &error, Code::CantCreate);
+        let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        if occupied {
+            return Err(Error::new(Code::CantCreate, format!("{folder:?} is not empty")));
+        }
+        for name in ["cur", "new", "tmp"] {
+            fs::create_dir_all(folder.join(name)).map_err(failed)?;
+        }
+        Ok(Self { store, mailbox, folder, list: String::new() })
+    }
+
+    /// Answers how many messages were written.
+    fn run(mut self) -> Result<usize, Error> {
+        let failed = |error| Error::store("cannot open the mailbox", &error);
+        let listing = self.store.open(self.mailbox).map_err(failed)?;
+        let mut count = 0;
+        for (at, entry) in listing.entries().iter().enumerate() {
+            let unique_id = listing.legacy_id(at).map_or_else(|| entry.uid.0.to_string(), str::to_owned);
+            if self.message(count + 1, entry, &unique_id)? {
+                count += 1;
+            }
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let head = format!("3 V{} N{}\n", now & 0x7fff_ffff, count + 1);
+        let path = self.folder.join("dovecot-uidlist");
+        let written = fs::write(&path, head + &self.list).and_then(|()| File::open(self.folder)?.sync_all());
+        written.map_err(|error| cannot_write(&path, &error))?;
+        Ok(count)
+    }
+
+    /// `false`: the message was deleted since.
+    fn message(&mut self, number: usize, entry: &Entry, unique_id: &str) -> Result<bool, Error> {
+        let id = MessageId { mailbox: self.mailbox, uid: entry.uid, body: entry.body };
+        let failed = |error| Error::store(format_args!("message {unique_id}"), &error);
+        let (envelope, first) = match self.first(id) {
+            Ok(found) => found,
+            Err(StoreError::NoSuchMessage) => return Ok(false),
+            Err(error) => return Err(failed(error)),
+        };
+        let received_at = u64::try_from(envelope.received_at.unwrap_or(0)).unwrap_or(0);
+        let name = format!("{received_at}.{number}.pillarbox,S={}", entry.octets);
+        let draft = self.folder.join("tmp").join(&name);
+        let mut file = File::create_new(&draft).map_err(|error| cannot_write(&draft, &error))?;
+        let mut piece = first;
+        for next in 1.. {
+            if piece.is_empty() {
+                break;
+            }
+            file.write_all(&piece).map_err(|error| cannot_write(&draft, &error))?;
+            self.store.read(id, next, &mut piece).map_err(failed)?;
+        }
+        let place = match envelope.read {
+            true => self.folder.join("cur").join(format!("{name}:2,S")),
+            false => self.folder.join("new").join(&name),
+        };
+        finish(&file, &draft, &place, received_at).map_err(|error| cannot_write(&place, &error))?;
+        self.list += &format!("{number} P{unique_id} :{name}\n");
+        Ok(true)
+    }
+
+    fn first(&self, id: MessageId) -> Result<(Envelope, Vec<u8>), StoreError> {
+        let mut piece = Vec::new();
+        self.store.read(id, 0, &mut piece)?;
+        Ok((self.store.envelope(id)?, piece))
+    }
+}
+
+/// The date of a file is when the message was received.
+fn finish(file: &File, draft: &Path, place: &Path, received_at: u64) -> io::Result<()> {
+    file.set_times(FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_secs(received_at)))?;
+    file.sync_data()?;
+    fs::rename(draft, place)
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Error {
+    Error::file(format_args!("cannot write {path:?}"), error, Code::CantCreate)
+}

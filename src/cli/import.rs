@@ -1,0 +1,166 @@
+//! `pillarbox import`: messages of other programs and servers, with the unique-ids their clients know.
+
+use super::exit::{Code, Error};
+use super::{Command, arguments, database, mailbox, password, print};
+use crate::import::pop3::{Address, Pop3};
+use crate::import::transfer::{self, Report, Stop, Task};
+use crate::import::{self, ImportError, Listed, Source, uidlist};
+use crate::store::Mailbox;
+use crate::store::sqlite::Sqlite;
+use getopts::Matches;
+use std::cell::Cell;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How often a terminal is told.
+const EVERY: Duration = Duration::from_millis(200);
+
+pub(super) const COMMAND: Command = Command {
+    name: "import",
+    arguments: "-u USER PATH | pop3[s]://LOGIN@HOST[:PORT]",
+    summary: "takes messages over from files or another POP3 server, unique-ids included",
+    notes: "PATH is an mbox file, a Maildir (with the unique-ids of dovecot-uidlist or courierpop3dsizelist), an\n\
+            .eml file or a folder of them. From another server the password is read from standard input; TLS is\n\
+            used where there is any, and the certificate must be good. Messages whose unique-id is there already\n\
+            are not stored again: an import that was cut can be run again. Exit 65: some messages were refused,\n\
+            or both sides differ at the end; 69: the server cannot be reached or trusted; 75: try again; 77: the\n\
+            server refuses the login.",
+    options: |options| {
+        mailbox::option(options);
+        options.optopt("", "uidl", "a unique-id a line, or what UIDL printed, for the messages of PATH", "FILE");
+        options.optflag("", "dry-run", "say what would be done, and change nothing");
+    },
+    run: |matches| {
+        let user = mailbox::user(matches)?;
+        let [from] = arguments(matches, "PATH")?;
+        let store = database::open(&database::path(matches))?;
+        let mailbox = mailbox::find(&store, &user)?;
+        let import = Import { dry_run: matches.opt_present("dry-run"), limit: limit(&store)?, store, mailbox };
+        if Address::is_one(&from) { import.server(&from, matches) } else { import.path(&from, matches) }
+    },
+};
+
+fn limit(store: &Sqlite) -> Result<u64, Error> {
+    Ok(database::settings(store)?.max_receive_size)
+}
+
+struct Import {
+    store: Sqlite,
+    mailbox: Mailbox,
+    limit: u64,
+    dry_run: bool,
+}
+
+impl Import {
+    fn path(&self, from: &str, matches: &Matches) -> Result<(), Error> {
+        let mut source = import::open(Path::new(from)).map_err(failed)?;
+        let mut listed = source.list().map_err(failed)?;
+        if let Some(file) = matches.opt_str("uidl") {
+            let text = std::fs::read(&file)
+                .map_err(|error| Error::file(format_args!("cannot read {file:?}"), &error, Code::Io))?;
+            let ids = uidlist::given(&String::from_utf8_lossy(&text), listed.len()).map_err(failed)?;
+            listed.iter_mut().zip(ids).for_each(|(message, id)| message.unique_id = Some(id));
+        }
+        let report = self.transfer(&mut *source, &listed)?;
+        self.tell(&report, None)
+    }
+
+    fn server(&self, from: &str, matches: &Matches) -> Result<(), Error> {
+        if matches.opt_present("uidl") {
+            return Err(Error::usage("--uidl is for files: a server shows its unique-ids itself"));
+        }
+        let address = Address::parse(from).map_err(|what| Error::usage(format!("{from:?}: {what}")))?;
+        let password = password::read_once(&format!("Password of {}: ", address.login))?;
+        let mut source = Pop3::open(&address, &password).map_err(failed)?;
+        if source.is_clear() {
+            let _ = writeln!(io::stderr(), "{address} has no TLS: the password crosses the network in clear");
+        }
+        let listed = source.list().map_err(failed)?;
+        let report = self.transfer(&mut source, &listed)?;
+        let differences = if self.dry_run {
+            None
+        } else {
+            Some(
+                transfer::differences(&self.store, &mut source, &listed, self.task(&|_, _| {}), &report)
+                    .map_err(stopped)?,
+            )
+        };
+        source.close();
+        self.tell(&report, differences)
+    }
+
+    fn task<'a>(&self, progress: &'a dyn Fn(usize, usize)) -> Task<'a> {
+        Task { mailbox: self.mailbox.id, limit: self.limit, dry_run: self.dry_run, progress }
+    }
+
+    fn transfer(&self, source: &mut dyn Source, listed: &[Listed]) -> Result<Report, Error> {
+        let meter = Meter::new();
+        let report = transfer::run(&self.store, source, listed, self.task(&|at, all| meter.show(at, all)));
+        meter.clear();
+        report.map_err(stopped)
+    }
+
+    /// What was done on stdout; what went wrong as one line.
+    fn tell(&self, report: &Report, differences: Option<Vec<String>>) -> Result<(), Error> {
+        let Report { stored, present, refused, .. } = report;
+        let verb = if self.dry_run { "would be imported" } else { "imported" };
+        let mut text = format!("{stored} {verb}, {present} there already, {} refused\n", refused.len());
+        if let Some(differences) = &differences {
+            text += &match differences.len() {
+                0 => "both sides are the same\n".to_owned(),
+                n => format!("{n} differences\n"),
+            };
+        }
+        print(&text)?;
+        let faults: Vec<&String> = refused.iter().chain(differences.iter().flatten()).collect();
+        match faults.as_slice() {
+            [] => Ok(()),
+            [only] => Err(Error::new(Code::Data, only.as_str())),
+            [first, rest @ ..] => Err(Error::new(Code::Data, format!("{first} (and {} more)", rest.len()))),
+        }
+    }
+}
+
+fn failed(error: ImportError) -> Error {
+    match &error {
+        ImportError::File(path, cause) => Error::file(format_args!("cannot read {path:?}"), cause, Code::Io),
+        ImportError::Data(_) | ImportError::TooBig(_) => Error::new(Code::Data, error.to_string()),
+        ImportError::Unreachable(_) => Error::new(Code::Unavailable, error.to_string()),
+        ImportError::Login(_) => Error::new(Code::NoPerm, error.to_string()),
+        ImportError::Broken(_) => Error::new(Code::TempFail, format!("{error}: run the import again")),
+    }
+}
+
+fn stopped(stop: Stop) -> Error {
+    match stop {
+        Stop::Source(error) => failed(error),
+        Stop::Store(place, error) => Error::store(place, &error),
+    }
+}
+
+/// Progress, if somebody looks.
+struct Meter {
+    shown: bool,
+    last: Cell<Option<Instant>>,
+}
+
+impl Meter {
+    fn new() -> Self {
+        Self { shown: io::stderr().is_terminal(), last: Cell::new(None) }
+    }
+
+    fn show(&self, at: usize, all: usize) {
+        let due = self.last.get().is_none_or(|last| last.elapsed() >= EVERY);
+        if self.shown && due {
+            self.last.set(Some(Instant::now()));
+            let _ = write!(io::stderr(), "\r{at} of {all} messages");
+        }
+    }
+
+    fn clear(&self) {
+        if self.shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677) with mpop and scramp.
+
+use crate::support::texts::{LOGON_FAILURE, PROTOCOL_ERROR};
+use crate::support::{Server, Site};
+use crate::tools::{Login, REFUSED, WELCOME, crypt, logged, mpop, offered, python, said, wait_for};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+fn server() -> Server {
+    Site::with_alice(&[b"Subject: x\n\ny\n"]).serve(&[])
+}
+
+fn scramp(server: &Server, kind: &str, user: &str, password: &str, which: &str) -> String {
+    let port = server.address(kind).port().to_string();
+    said(&mut python("scram.py", &[&port, kind, user, password, which]))
+}
+
+#[test]
+fn mpop_right_and_wrong() {
+    let server = server();
+    for kind in ["pop3", "pop3s"] {
+        let login =
+            |user, password| mpop(&server, kind, &format!("auth scram-sha-256\nuser {user}\npassword \"{password}\""));
+        assert_eq!(login("alice", "se cret"), Login::In);
+        assert_eq!(login("Alice@example.org", "se cret"), Login::In);
+        assert_eq!(login("alice", "wrong"), Login::Denied);
+        assert_eq!(login("nobody", "se cret"), Login::Denied);
+    }
+}
+
+#[test]
+fn scramp_with_bindings() {
+    let server = server();
+    assert_eq!(scramp(&server, "pop3", "alice", "se cret", "n"), WELCOME);
+    assert_eq!(scramp(&server, "pop3s", "alice", "se cret", "n"), WELCOME);
+    assert_eq!(scramp(&server, "pop3s", "alice", "se cret", "right"), WELCOME);
+    assert_eq!(scramp(&server, "pop3s", "alice", "se cret", "wrong"), REFUSED);
+    assert_eq!(scramp(&server, "pop3s", "alice", "wrong", "right"), REFUSED);
+    logged(&server, "SCRAM-SHA-256-PLUS failed: SCRAM channel bindings do not match");
+    assert!(scramp(&server, "pop3s", "alice", "se cret", "y").starts_with(PROTOCOL_ERROR), "a downgrade");
+    assert_eq!(scramp(&server, "pop3", "alice", "se cret", "y"), WELCOME, "it was not offered");
+}
+
+/// Unknown users have a salt, and it stays the same: nobody learns who exists.
+#[test]
+fn unknown_users_have_a_stable_salt() {
+    let server = server();
+    let first = |user: &str| {
+        let mut client = server.connect();
+        let reply = client.say(&format!("AUTH SCRAM-SHA-256 {}", STANDARD.encode(format!("n,,n={user},r=abc"))));
+        let challenge =
+            String::from_utf8(STANDARD.decode(reply.trim_end().strip_prefix("+ ").unwrap()).unwrap()).unwrap();
+        let (nonce, rest) = challenge.split_once(",s=").unwrap();
+        assert!(nonce.starts_with("r=abc") && nonce.len() > 20, "{challenge}");
+        let proof = STANDARD.encode(format!("c=biws,{nonce},p={}", STANDARD.encode([7; 32])));
+        client.expect(&proof, LOGON_FAILURE);
+        rest.to_owned()
+    };
+    let (alice, nobody, other) = (first("alice"), first("nobody"), first("other"));
+    assert_eq!((&alice, &nobody), (&first("ALICE"), &first("NoBody")));
+    assert!(alice != nobody && nobody != other);
+    let shape = |rest: &str| (rest.len(), rest.split_once(",i=").unwrap().1.to_owned());
+    assert_eq!(shape(&alice), shape(&nobody));
+    server.sql("UPDATE users SET pop_enabled = 0 WHERE name = 'alice'");
+    assert_eq!(first("alice"), alice);
+    server.sql("DELETE FROM users WHERE name = 'alice'");
+    assert_eq!(first("alice"), alice, "not even after the user's end");
+}
+
+/// What is stored cannot be used in the password's place, and is offered once everybody has it.
+#[test]
+fn offered_once_everybody_has_a_verifier() {
+    let site = Site::with_alice(&[]);
+    // SCRAM keys cannot be had from it.
+    site.add_user("bob", &crypt("builder", "$2b$04$abcdefghijklmnopqrstuu"));
+    let server = site.serve(&[]);
+    assert!(!offered(&server, "pop3s").iter().any(|name| name.starts_with("SCRAM")));
+    server.sql("UPDATE users SET password = 'builder' WHERE name = 'bob'");
+    wait_for(&server, "SCRAM-SHA-256-PLUS", true);
+    assert_eq!(scramp(&server, "pop3s", "bob", "builder", "right"), WELCOME);
+    server.sql("INSERT INTO users(name) VALUES ('carol')");
+    wait_for(&server, "SCRAM-SHA-256", true);
+}

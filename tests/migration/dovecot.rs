@@ -1,0 +1,112 @@
+//! A mailbox moves away from Debian's Dovecot, over POP3 and as files.
+
+use crate::support::debian::{Daemon, free_port, is_root, unpack};
+use crate::support::messages::{DOTTED, PLAIN, message, unstuffed};
+use crate::support::{Client, Site, eventually};
+use std::path::Path;
+
+/// Dovecot with alice's Maildir in `folder`.
+fn dovecot(folder: &Path, port: u16) -> Daemon {
+    let packages = unpack("dovecot", &["dovecot-core", "dovecot-pop3d"]);
+    let me = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
+    let (internal, login) = if is_root() { ("daemon", "nobody") } else { (&*me, &*me) };
+    let (uid, gid) = owner();
+    let place = folder.display();
+    let configuration = format!(
+        "protocols = pop3\nlisten = 127.0.0.1\nbase_dir = {place}/run\nstate_dir = {place}/state\nlog_path = {place}/log\n\
+         ssl = no\ndisable_plaintext_auth = no\ndefault_internal_user = {internal}\ndefault_internal_group = {internal}\n\
+         default_login_user = {login}\nfirst_valid_uid = 0\nfirst_valid_gid = 0\nmail_location = maildir:{place}/Maildir\n\
+         passdb {{\n driver = static\n args = password=secret\n}}\n\
+         userdb {{\n driver = static\n args = uid={uid} gid={gid} home={place}\n}}\n\
+         service pop3-login {{\n chroot =\n inet_listener pop3 {{\n  port = {port}\n }}\n inet_listener pop3s {{\n  port = 0\n }}\n}}\n\
+         service anvil {{\n chroot =\n}}\nservice stats {{\n chroot =\n}}\nservice ipc {{\n chroot =\n}}\n"
+    );
+    std::fs::write(folder.join("conf"), configuration).unwrap();
+    let conf = folder.join("conf");
+    let daemon = Daemon::start(
+        &mut packages.command(&[], &["/usr/sbin/dovecot", "-F", "-c", conf.to_str().unwrap()]),
+        &folder.join("log"),
+    );
+    eventually("dovecot answers", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    daemon
+}
+
+/// Whose files Dovecot reads: it does not do that as root.
+fn owner() -> (nix::unistd::Uid, nix::unistd::Gid) {
+    let mail = || nix::unistd::User::from_name("mail").unwrap().unwrap();
+    if is_root() { (mail().uid, mail().gid) } else { (nix::unistd::geteuid(), nix::unistd::getegid()) }
+}
+
+/// Unique-ids and messages as Dovecot shows them.
+fn shown(port: u16) -> (Vec<String>, Vec<Vec<u8>>) {
+    let mut client = Client::plain(([127, 0, 0, 1], port).into());
+    assert!(client.line().starts_with("+OK"));
+    client.expect_start("USER alice", "+OK");
+    client.expect_start("PASS secret", "+OK");
+    let ids = client.unique_ids();
+    let read = |at: usize| {
+        client.expect_start(&format!("RETR {}", at + 1), "+OK");
+        unstuffed(&client.stuffed_body())
+    };
+    let messages = (0..ids.len()).map(read).collect();
+    client.expect_start("QUIT", "+OK");
+    (ids, messages)
+}
+
+#[test]
+fn a_mailbox_of_debians_dovecot() {
+    let site = Site::with_alice(&[]);
+    site.add_user("bob", "se cret");
+    let folder = site.path("dovecot");
+    for name in ["run", "Maildir", "Maildir/new", "Maildir/cur", "Maildir/tmp"] {
+        std::fs::create_dir_all(folder.join(name)).unwrap();
+        let (uid, gid) = owner();
+        let whose = if name == "run" { None } else { Some((uid.as_raw(), gid.as_raw())) };
+        std::os::unix::fs::chown(folder.join(name), whose.map(|who| who.0), whose.map(|who| who.1)).unwrap();
+    }
+    if is_root() {
+        use std::os::unix::fs::PermissionsExt;
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(site.path(""), open).unwrap();
+    }
+    let put = |number: u64, text: &[u8]| {
+        let text: Vec<u8> = text.iter().copied().filter(|octet| *octet != b'\r').collect();
+        std::fs::write(folder.join(format!("Maildir/new/{}.M{number}.host", 1_700_000_000 + number)), text).unwrap();
+    };
+    put(1, PLAIN);
+    put(3, DOTTED);
+    put(2, &message("8-bit \u{e4}", &"a line\r\n".repeat(20_000)));
+    let port = free_port();
+    let server = dovecot(&folder, port);
+    let (first, _) = shown(port);
+    put(0, &message("late", "it has the oldest name, but came last"));
+    let (saved, messages) = shown(port);
+    assert_eq!((first.len(), saved.len()), (3, 4));
+    assert_eq!(saved[..3], first);
+
+    // Over POP3.
+    let url = format!("pop3://alice@127.0.0.1:{port}");
+    let said = site.succeed(&["import", "-u", "alice", &url], b"secret\n");
+    assert_eq!(said, "4 imported, 0 there already, 0 refused\nboth sides are the same\n");
+    let said = site.succeed(&["import", "-u", "alice", &url], b"secret\n");
+    assert_eq!(said, "0 imported, 4 there already, 0 refused\nboth sides are the same\n");
+    // As files.
+    drop(server);
+    let maildir = folder.join("Maildir");
+    site.succeed(&["import", "-u", "bob", maildir.to_str().unwrap()], b"");
+
+    let server = site.serve(&[]);
+    for user in ["alice", "bob"] {
+        let mut client = server.session(user, "se cret");
+        // A client downloads what is not in the list it saved: nothing.
+        assert_eq!(client.unique_ids(), saved, "{user}");
+        for (at, message) in messages.iter().enumerate() {
+            assert!(client.multi(&format!("RETR {}", at + 1)) == *message, "{user}'s message {}", at + 1);
+        }
+        client.quit();
+        server.deliver(user, PLAIN);
+        let now = server.session(user, "se cret").unique_ids();
+        assert!(now[..4] == saved && !saved.contains(&now[4]), "{now:?}");
+    }
+    site.assert_sound();
+}

@@ -1,0 +1,12 @@
+//! Mail that moves: import, export, backup and restore, each with the unique-ids that clients know.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test; clippy sees only #[test] as one")]
+
+mod dovecot;
+mod files;
+mod restore;
+mod roundtrip;
+mod server;
+
+#[path = "../support/mod.rs"]
+mod support;

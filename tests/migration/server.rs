@@ -1,0 +1,157 @@
+//! Import from another POP3 server: one of our own here (Debian's Dovecot: see `dovecot.rs`).
+
+use crate::support::messages::{DOTTED, PLAIN, of_size};
+use crate::support::site::{feed, text};
+use crate::support::{Client, Site};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs an import that trusts this certificate only.
+fn import(site: &Site, url: &str, trusted: &Path) -> Output {
+    let mut command = site.command(&["import", "-u", "alice", url]);
+    command.env("SSL_CERT_FILE", trusted);
+    feed(&mut command, b"se cret\n")
+}
+
+/// A certificate for localhost and its key.
+fn certificate(site: &Site) -> (String, String) {
+    let path = |name: &str| site.path(name).to_str().unwrap().to_owned();
+    let (certificate, key) = (path("localhost.crt"), path("localhost.key"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        .args(["-keyout", &key, "-out", &certificate])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    (certificate, key)
+}
+
+/// STLS where it is offered, TLS where it is asked for, and never without a good certificate. A client
+/// with the list it saved finds nothing new.
+#[test]
+fn from_a_server_with_tls() {
+    let messages = [PLAIN, DOTTED, &of_size(600_000)];
+    let old = Site::with_alice(&messages);
+    old.sql("DELETE FROM messages WHERE uid = 1");
+    let (certificate, key) = certificate(&old);
+    let old = old.serve(&[("LoginType", "SecureLogin"), ("CertificateFile", &certificate), ("PrivateKeyFile", &key)]);
+    let mut client = Client::greeted(Client::plain(old.address("pop3"))).start_tls();
+    client.log_in("alice", "se cret");
+    let saved = client.unique_ids();
+    assert_eq!(saved, ["2", "3"]);
+    let nobody = old.path("nobody.crt");
+    std::fs::write(&nobody, "").unwrap();
+    for (scheme, kind) in [("pop3", "pop3"), ("pop3s", "pop3s")] {
+        let site = Site::with_alice(&[]);
+        let port = old.address(kind).port();
+        let url = format!("{scheme}://alice@localhost:{port}");
+        let untrusted = import(&site, &url, &nobody);
+        assert_eq!(untrusted.status.code(), Some(69), "{}", text(&untrusted.stderr));
+        let another_name = import(&site, &format!("{scheme}://alice@127.0.0.1:{port}"), Path::new(&certificate));
+        assert_eq!(another_name.status.code(), Some(69), "{}", text(&another_name.stderr));
+        assert_eq!(site.sql("SELECT count(*) FROM messages"), "0\n");
+        let output = import(&site, &url, Path::new(&certificate));
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), "2 imported, 0 there already, 0 refused\nboth sides are the same\n");
+        assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+        let server = site.serve(&[]);
+        let mut client = server.alice();
+        assert_eq!(client.unique_ids(), saved);
+        assert!(client.multi("RETR 1") == DOTTED && client.multi("RETR 2") == of_size(600_000));
+        site.assert_sound();
+    }
+}
+
+/// A POP3 server that has no TLS, with what goes wrong with real ones.
+fn simple(sessions: Vec<Vec<(&'static str, String)>>) -> (u16, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let thread = std::thread::spawn(move || {
+        for answers in sessions {
+            let (stream, _) = listener.accept().unwrap();
+            session(stream, answers);
+        }
+    });
+    (port, thread)
+}
+
+fn session(mut stream: TcpStream, answers: Vec<(&'static str, String)>) {
+    stream.write_all(b"+OK old server\r\n").unwrap();
+    let mut line = Vec::new();
+    let mut octet = [0];
+    while stream.read(&mut octet).is_ok_and(|n| n == 1) {
+        line.push(octet[0]);
+        if octet[0] != b'\n' {
+            continue;
+        }
+        let command = String::from_utf8_lossy(&line).trim().to_owned();
+        line.clear();
+        match answers.iter().find(|(known, _)| *known == command) {
+            // An empty answer: the connection breaks here.
+            Some((_, answer)) if answer.is_empty() => return,
+            Some((_, answer)) => stream.write_all(answer.as_bytes()).unwrap(),
+            None if command == "CAPA" => stream.write_all(b"-ERR what?\r\n").unwrap(),
+            None => stream.write_all(b"+OK\r\n").unwrap(),
+        }
+        if command == "QUIT" {
+            return;
+        }
+    }
+}
+
+fn answers(more: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    let mut answers: Vec<(&'static str, String)> = more.iter().map(|(c, a)| (*c, (*a).to_owned())).collect();
+    answers.extend([
+        ("LIST", "+OK\r\n1 13\r\n2 999\r\n3 7\r\n.\r\n".to_owned()),
+        ("UIDL", "+OK\r\n1 zz!\r\n2 0A\r\n3 12\r\n.\r\n".to_owned()),
+        ("RETR 1", "+OK\r\nA: b\r\n\r\none\r\n.\r\n".to_owned()),
+        ("RETR 2", "+OK\r\n..\r\n..two\r\n.\r\n".to_owned()),
+        ("RETR 3", "+OK\r\nthree\r\n.\r\n".to_owned()),
+    ]);
+    answers
+}
+
+#[test]
+fn an_import_that_broke_goes_on_where_it_was() {
+    let site = Site::with_alice(&[]);
+    let broken = answers(&[("RETR 3", "")]);
+    let (port, thread) = simple(vec![answers(&[]), broken, answers(&[]), answers(&[("RETR 1", ""), ("RETR 3", "")])]);
+    let url = format!("pop3://alice@127.0.0.1:{port}");
+    let dry = site.succeed(&["import", "-u", "alice", "--dry-run", &url], b"secret\n");
+    assert_eq!(dry, "3 would be imported, 0 there already, 0 refused\n");
+    assert_eq!(site.sql("SELECT count(*) FROM messages"), "0\n");
+    let broken = site.run(&["import", "-u", "alice", &url], b"secret\n");
+    assert_eq!(broken.status.code(), Some(75), "{}", String::from_utf8_lossy(&broken.stderr));
+    assert_eq!(site.sql("SELECT count(*) FROM messages"), "2\n");
+    // Message 2 is stated with another size than it has: that is no difference.
+    let said = site.succeed(&["import", "-u", "alice", &url], b"secret\n");
+    assert_eq!(said, "1 imported, 2 there already, 0 refused\nboth sides are the same\n");
+    let said = site.succeed(&["import", "-u", "alice", &url], b"secret\n");
+    assert_eq!(said, "0 imported, 3 there already, 0 refused\nboth sides are the same\n");
+    thread.join().unwrap();
+    let server = site.serve(&[]);
+    let mut client = server.alice();
+    assert_eq!(client.unique_ids(), ["zz!", "0A", "12"]);
+    assert_eq!(client.multi("RETR 2"), b".\r\n.two\r\n");
+    server.deliver("alice", PLAIN);
+    assert_eq!(server.alice().unique_ids()[3], "13", "new mail goes on above what was taken over");
+    site.assert_sound();
+}
+
+#[test]
+fn differences_are_found_and_the_code_says_so() {
+    let site = Site::with_alice(&[]);
+    let changed = answers(&[("RETR 1", "+OK\r\nA: c\r\n\r\nother\r\n.\r\n"), ("LIST", "+OK\r\n1 14\r\n.\r\n")]);
+    let (port, thread) = simple(vec![answers(&[]), changed, answers(&[("PASS secret", "-ERR [AUTH] no\r\n")])]);
+    let url = format!("pop3://alice@127.0.0.1:{port}");
+    site.succeed(&["import", "-u", "alice", &url], b"secret\n");
+    let output = site.run(&["import", "-u", "alice", &url], b"secret\n");
+    assert_eq!(output.status.code(), Some(65));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("message 1"), "{output:?}");
+    assert_eq!(site.run(&["import", "-u", "alice", &url], b"secret\n").status.code(), Some(77));
+    thread.join().unwrap();
+    site.fail(&["import", "-u", "alice", &format!("pop3://alice@127.0.0.1:{port}")], b"secret\n", 69);
+}

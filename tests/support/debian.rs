@@ -1,0 +1,104 @@
+//! Debian's own servers, unpacked into a folder of ours: nothing is installed, no system service runs.
+//!
+//! The programs have their paths built in, so each runs in a mount namespace of its own in which the
+//! unpacked files lie over the system's.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Packages, unpacked.
+pub struct Unpacked {
+    root: PathBuf,
+}
+
+/// Fetches and unpacks these packages; kept in the build folder for the next time.
+pub fn unpack(name: &str, packages: &[&str]) -> Unpacked {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian");
+    let root = folder.join(name);
+    if !root.join("complete").exists() {
+        let fresh = folder.join(format!("{name}.{}", std::process::id()));
+        std::fs::create_dir_all(&fresh).unwrap();
+        for package in packages {
+            run(Command::new("apt-get").args(["download", "-qq", package]).current_dir(&fresh));
+        }
+        for entry in std::fs::read_dir(&fresh).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|ending| ending == "deb") {
+                run(Command::new("dpkg").arg("-x").arg(&path).arg(&fresh));
+            }
+        }
+        std::fs::write(fresh.join("complete"), "").unwrap();
+        // Another test binary may have been faster.
+        if std::fs::rename(&fresh, &root).is_err() {
+            std::fs::remove_dir_all(&fresh).unwrap();
+        }
+    }
+    Unpacked { root }
+}
+
+fn run(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Whether this process may change to other users.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+impl Unpacked {
+    /// A command in a namespace where the packages' `/usr` lies over the system's. What stands in
+    /// `over` (pairs of a folder of ours and a system folder) hides the system's own.
+    pub fn command(&self, over: &[(&Path, &str)], program: &[&str]) -> Command {
+        let mut script = format!("mount -t overlay overlay -o lowerdir={}/usr:/usr /usr", self.root.display());
+        for (folder, system) in over {
+            script += &format!(" && mount --bind {} {system}", folder.display());
+        }
+        script += " && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        if !is_root() {
+            command.args(["--map-current-user", "--keep-caps"]);
+        }
+        command.args(["--mount", "--", "sh", "-c", &script, "sh"]).args(program);
+        command
+    }
+
+    /// Where the packages are.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+/// A server in the foreground; killed, with its children, when dropped.
+pub struct Daemon {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts it in a process group of its own. `log` is shown when the test fails.
+    pub fn start(command: &mut Command, log: &Path) -> Daemon {
+        use std::os::unix::process::CommandExt;
+        Daemon { child: command.process_group(0).stdin(Stdio::null()).spawn().unwrap(), log: log.to_owned() }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        use nix::sys::signal::{Signal, killpg};
+        let group = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        let _ = killpg(group, Signal::SIGTERM);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let _ = killpg(group, Signal::SIGKILL);
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read(&self.log).unwrap_or_default();
+            eprintln!("--- {}\n{}---", self.log.display(), String::from_utf8_lossy(&log));
+        }
+    }
+}
+
+/// A port of 127.0.0.1 that is free now.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
