@@ -38,13 +38,13 @@ except() {
 }
 
 mapfile -t all < <(sources src)
-mapfile -t core < <(sources src/pop3 src/sasl src/settings src/dot src/dot.rs src/address.rs |
-    except '^src/pop3/conn|^src/sasl/(gssapi|context)') # context: the clock that a driver may replace
+mapfile -t core < <(sources src/pop3 src/lmtp src/sasl src/settings src/dot src/dot.rs src/downgrade src/downgrade.rs \
+    src/address.rs src/date.rs | except '^src/(pop3|lmtp)/conn|^src/sasl/(gssapi|context)') # context: the clock that a driver may replace
 mapfile -t store < <(sources src/store)
 
 effects='std::net|std::thread|std::fs|std::process|SystemTime|Instant::now'
 crates='\b(rusqlite|openssl|native_tls|log|nix|crossbeam_channel)::|\brusqlite\b'
-rooms='crate::(authenticator|cli|limits|line|pool|server|site|store::sqlite|store::memory|tls|upkeep|pop3::conn)\b'
+rooms='crate::(authenticator|cli|limits|line|pool|server|site|store::sqlite|store::memory|tls|upkeep|(pop3|lmtp)::conn)\b'
 forbid 'the core knows an effect' "$effects" "${core[@]}"
 forbid 'the core knows a library of an effect' "$crates" "${core[@]}"
 forbid 'the core knows a room' "$rooms" "${core[@]}"
@@ -60,7 +60,7 @@ forbid 'only tls, jwt and credential/seal know OpenSSL' '\b(openssl|native_tls):
 mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(sasl/)?gssapi')
 forbid 'unsafe is for the GSSAPI room' '\bunsafe\b|allow\(unsafe_code' "${others[@]}"
 
-mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/pop3/reply')
+mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(pop3/reply|import)') # an import reads them
 forbid 'only pop3/reply writes status indicators' '"(\+OK|-ERR)' "${others[@]}"
 
 if [ -s "$offences" ]; then

@@ -171,7 +171,8 @@ impl Authenticator {
 
     fn add_missing(&self, account: &Account, stored: &Secret, password: &Secret, schemes: &[Scheme]) -> Result<()> {
         for scheme in schemes {
-            if self.stored_verifier(account.user, *scheme)?.is_some() {
+            let there = self.store.verifier(account.user, *scheme)?;
+            if there.is_some_and(|there| matches!(self.open(account.user, *scheme, &there), Ok(Some(_)))) {
                 continue;
             }
             let made = self.credentials.verifier_for(*scheme, &account.name, account.user, password)?;
@@ -190,24 +191,31 @@ impl Authenticator {
     fn verifier(&self, authcid: &str, scheme: Scheme, door: &Door<'_>) -> Result<Answer> {
         let names = login_names(authcid, door.domains);
         let account = self.store.account(&names)?;
-        // Made in any case: the work is the same for who exists and who does not.
-        let nobodys = self.false_verifier(names.last().map_or(authcid, String::as_str), scheme)?;
         let user = account.as_ref().map_or(UserId(0), |account| account.user);
-        let stored = self.stored_verifier(user, scheme)?;
+        // Made in any case, in the form that is stored: the work is the same for who exists and who does not.
+        let nobodys =
+            self.credentials.false_verifier_for(scheme, names.last().map_or(authcid, String::as_str), user)?;
+        let stored = self.store.verifier(user, scheme)?;
         if let Some(account) = &account
             && stored.is_none()
         {
             log::debug!("{} has no {scheme:?} verifier (yet): a false one is used", printable(&account.name));
         }
         let usable = account.filter(|account| scheme != Scheme::NtHash || account.ntlm);
-        let made = match usable.as_ref().and_then(|account| Some((account, account.password.as_ref()?))) {
+        let used = match usable.as_ref().and_then(|account| Some((account, account.password.as_ref()?))) {
             Some((account, password)) => match plain_text(password) {
                 Some(plain) => self.pending_verifier(account, password, &plain, scheme)?,
                 None => stored,
             },
             None => None,
         };
-        Ok(Answer::Verifier(made.unwrap_or(nobodys)))
+        let opened = self.open(user, scheme, used.as_ref().unwrap_or(&nobodys))?;
+        let verifier = match opened {
+            Some(verifier) => Some(verifier),
+            // What is stored was not made here, or is broken.
+            None => self.open(user, scheme, &nobodys)?,
+        };
+        Ok(verifier.map_or(Answer::Unavailable, Answer::Verifier))
     }
 
     /// Of a plain-text password that waits for its verifiers: this is the moment to make them. What
@@ -218,23 +226,16 @@ impl Authenticator {
         stored: &Secret,
         password: &Secret,
         scheme: Scheme,
-    ) -> Result<Option<Verifier>> {
+    ) -> Result<Option<Secret>> {
         self.replace(account, stored, password)?;
-        self.stored_verifier(account.user, scheme)
+        Ok(self.store.verifier(account.user, scheme)?)
     }
 
-    fn stored_verifier(&self, user: UserId, scheme: Scheme) -> Result<Option<Verifier>> {
-        let Some(stored) = self.store.verifier(user, scheme)? else { return Ok(None) };
+    /// A verifier out of the form in which it is stored.
+    fn open(&self, user: UserId, scheme: Scheme, stored: &Secret) -> Result<Option<Verifier>> {
         Ok(match scheme {
-            Scheme::ScramSha256 => scram::Keys::decode(&stored).map(Verifier::from),
-            Scheme::NtHash => self.credentials.open_nt_hash(user, &stored)?.map(Verifier::NtHash),
-        })
-    }
-
-    fn false_verifier(&self, name: &str, scheme: Scheme) -> Result<Verifier> {
-        Ok(match scheme {
-            Scheme::ScramSha256 => self.credentials.false_scram(name)?.into(),
-            Scheme::NtHash => Verifier::NtHash(self.credentials.false_nt_hash(name)?),
+            Scheme::ScramSha256 => scram::Keys::decode(stored).map(Verifier::from),
+            Scheme::NtHash => self.credentials.open_nt_hash(user, stored)?.map(Verifier::NtHash),
         })
     }
 

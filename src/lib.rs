@@ -3,7 +3,7 @@
 //!
 //! # Rooms
 //! Three rings; imports point inward only (`make layers` checks it).
-//! * **Core** decides and has no effects: [`pop3`] without its driver, [`sasl`], [`dot`],
+//! * **Core** decides and has no effects: [`pop3`] and [`lmtp`] without their drivers, [`sasl`], [`dot`], [`downgrade`],
 //!   [`address`], [`settings`].
 //! * **Rooms** have one kind of effect each: [`store`], [`tls`], [`line`], [`credential`],
 //!   [`pool`], [`limits`], [`protocol_log`].
@@ -28,6 +28,12 @@
 //! |---|---|---|
 //! | [MS-STANXPOP3] | see `docs/conformance.md` | everything |
 //! | RFC 1939 POP3 | yes, without APOP ([MS-STANXPOP3] V0012) and with its variations | [`pop3`] |
+//! | RFC 2033 LMTP | yes | [`lmtp`] |
+//! | RFC 1870 SIZE, 2034 enhanced codes, 2920 PIPELINING, 6152 8BITMIME, 6531 SMTPUTF8 | yes, in LMTP | [`lmtp`] |
+//! | RFC 3030 CHUNKING | yes, in LMTP; no BINARYMIME | [`lmtp::content`] |
+//! | RFC 4155 mbox | read, with `>From` of mboxrd | [`import::mbox`] |
+//! | RFC 6856 UTF8 | `UTF8`, no `USER` argument, no LANG; LIST shows the size as stored | [`pop3::policy`] |
+//! | RFC 6858 simplified downgrade | headers of the message and its parts | [`downgrade`] |
 //! | RFC 2449 CAPA, response codes | yes | [`pop3::policy`], [`pop3::reply`] |
 //! | RFC 2595 STLS | yes | [`pop3::conn`], [`tls`] |
 //! | RFC 3206 AUTH and SYS codes | yes | [`pop3::reply`] |
@@ -51,6 +57,7 @@ pub mod credential;
 pub mod date;
 pub mod dot;
 pub mod downgrade;
+pub mod exit;
 pub mod gssapi;
 pub mod import;
 pub mod jwt;
@@ -60,7 +67,9 @@ pub mod lmtp;
 pub mod pool;
 pub mod pop3;
 pub mod protocol_log;
+pub mod registry;
 pub mod sasl;
+pub mod secret;
 pub mod server;
 pub mod settings;
 pub mod site;

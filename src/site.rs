@@ -4,8 +4,8 @@
 use crate::authenticator::Authenticator;
 use crate::limits::{Delays, Limits};
 use crate::protocol_log::ProtocolLog;
+use crate::registry::Registry;
 use crate::sasl::Context;
-use crate::server::registry::Registry;
 use crate::settings::Settings;
 use crate::store::{Expire, Store};
 use crate::tls::Acceptor;

@@ -14,14 +14,16 @@
 mod acceptor;
 mod certificate;
 mod client;
+mod error;
 mod session;
 mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use acceptor::{Acceptor, TlsError};
+pub use acceptor::Acceptor;
 pub use certificate::self_signed;
 pub use client::Client;
+pub use error::TlsError;
 pub use session::Session;
 pub use socket::{Handle, Socket};
 

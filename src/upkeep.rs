@@ -12,7 +12,7 @@ mod calendar;
 mod reaper;
 mod warning;
 
-use crate::credential::Secret;
+use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::store::{Expire, Pending, Result, Scheme, Store, Usable, UserId};
 use calendar::Calendar;
@@ -30,7 +30,7 @@ const PASSWORDS: usize = 16;
 /// What is left to deliveries between two steps of the reaper; they never wait for more than one.
 const PAUSE: Duration = Duration::from_millis(25);
 /// How often what is only kept in memory is tidied.
-const TIDY: Duration = Duration::from_secs(3);
+const TIDY: Duration = LOOK;
 /// How often the same complaint is logged.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -1,6 +1,6 @@
 //! A database full of old mail, filled in bulk.
 
-use pillarbox::credential::Secret;
+use pillarbox::secret::Secret;
 use pillarbox::store::Accounts;
 use pillarbox::store::sqlite::{Options, Sqlite};
 use rusqlite::Connection;

@@ -25,7 +25,7 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn faults(path: &Path) -> Result<Vec<String>, Error> {
-    let faults = database::open(path).and_then(|store| store.check().map_err(|error| database::failed(path, &error)));
+    let faults = database::open(path).and_then(|store| store.check().map_err(|error| Error::database(path, &error)));
     // What SQLite cannot read at all is what this command looks for.
     faults.map_err(|error| if error.code == Code::Software { Error { code: Code::Data, ..error } } else { error })
 }

@@ -1,9 +1,9 @@
 //! Which database a command works on, and opening it.
 
-use super::exit::{Code, Error, code_of};
+use super::exit::{Code, Error};
 use crate::settings::Settings;
+use crate::store::Upkeep;
 use crate::store::sqlite::{Options as StoreOptions, Sqlite};
-use crate::store::{StoreError, Upkeep};
 use getopts::{Matches, Options};
 use std::ffi::OsString;
 use std::fs::File;
@@ -33,7 +33,7 @@ fn choose(option: Option<String>, variable: Option<OsString>) -> PathBuf {
 /// 66 if it does not exist, 77 if it may not be read or written, else what the engine says.
 pub fn open(path: &Path) -> Result<Sqlite, Error> {
     readable(path)?;
-    Sqlite::open(path, StoreOptions::default()).map_err(|error| failed(path, &error))
+    Sqlite::open(path, StoreOptions::default()).map_err(|error| Error::database(path, &error))
 }
 
 /// Whether the file can be opened, in words that SQLite's own error has not.
@@ -53,11 +53,15 @@ pub fn readable(path: &Path) -> Result<(), Error> {
 /// Whether a file can be made there, in words that SQLite's own error has not.
 ///
 /// # Errors
-/// 73 if its folder does not exist, 77 if nothing may be written there.
+/// 73 if its folder does not exist or something that is no regular file has the name, 77 if nothing may be written there.
 pub fn creatable(path: &Path) -> Result<(), Error> {
     let what = format!("cannot make {path:?}");
-    if path.is_dir() {
-        return Err(Error::new(Code::CantCreate, format!("{what}: it is a folder")));
+    if let Ok(there) = std::fs::metadata(path).map(|there| there.file_type())
+        && !there.is_file()
+    {
+        // A device would be lost for all when a finished copy takes its name.
+        let kind = if there.is_dir() { "a folder" } else { "no regular file" };
+        return Err(Error::new(Code::CantCreate, format!("{what}: it is {kind}")));
     }
     let folder = folder(path);
     let metadata = std::fs::metadata(folder).map_err(|error| Error::file(&what, &error, Code::CantCreate))?;
@@ -71,16 +75,6 @@ pub fn creatable(path: &Path) -> Result<(), Error> {
 /// The folder that a file is in.
 pub fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// The engine refused the database as a whole. Its errors mostly name the file; if not, we do.
-pub fn failed(path: &Path, error: &StoreError) -> Error {
-    let text = error.to_string();
-    let name = path.display().to_string();
-    let text = if text.contains(&name) { text } else { format!("{name}: {text}") };
-    // Another program's file or another schema is a matter of configuration, not of bad mail.
-    let code = if matches!(error, StoreError::Refused(_)) { Code::Config } else { code_of(error) };
-    Error::new(code, text)
 }
 
 /// The settings in force for a command.

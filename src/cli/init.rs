@@ -1,5 +1,6 @@
 //! `pillarbox init`: makes the database, or brings it to the newest schema.
 
+use super::exit::Error;
 use super::{Command, arguments, database};
 use crate::store::sqlite::Sqlite;
 
@@ -13,7 +14,7 @@ pub(super) const COMMAND: Command = Command {
         let [] = arguments(matches, "")?;
         let path = database::path(matches);
         database::creatable(&path)?;
-        Sqlite::create_or_migrate(&path).map_err(|error| database::failed(&path, &error))?;
+        Sqlite::create_or_migrate(&path).map_err(|error| Error::database(&path, &error))?;
         Ok(())
     },
 };

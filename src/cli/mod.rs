@@ -7,7 +7,6 @@ mod backup;
 mod check;
 pub mod database;
 mod deliver;
-pub mod exit;
 mod export;
 mod hash;
 mod import;
@@ -18,7 +17,7 @@ mod password;
 mod restore;
 pub mod serve;
 
-use exit::Error;
+use crate::exit::{self, Error};
 use getopts::{Matches, Options};
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -2,10 +2,10 @@
 
 use super::exit::Error;
 use super::{Command, arguments, database};
+use crate::server::{self, ServeOptions};
 use crate::settings;
 use getopts::Matches;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 pub(super) const COMMAND: Command = Command {
@@ -25,24 +25,9 @@ pub(super) const COMMAND: Command = Command {
         let options = options(matches)?;
         database::readable(&options.db)?;
         start_log();
-        crate::server::run(options)
+        server::run(options)
     },
 };
-
-/// What `serve` was asked for. Where all three lists are empty, the settings name the listeners.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ServeOptions {
-    /// The database.
-    pub db: PathBuf,
-    /// Listeners for POP3 in clear and with STLS.
-    pub listen: Vec<String>,
-    /// Listeners for POP3 over TLS.
-    pub listen_tls: Vec<String>,
-    /// Listeners for LMTP: addresses, or absolute paths of Unix sockets.
-    pub lmtp: Vec<String>,
-    /// Settings for this run, already checked.
-    pub overrides: Vec<(String, String)>,
-}
 
 fn options(matches: &Matches) -> Result<ServeOptions, Error> {
     let [] = arguments(matches, "")?;
@@ -71,22 +56,43 @@ fn bindings(matches: &Matches, option: &str, setting: &str) -> Result<Vec<String
     Ok(given)
 }
 
-/// Sends the log to stderr, a line `time LEVEL text` each. A logger that is there already (in a
-/// test) stays.
+/// Sends the log to stderr: a line `time LEVEL text` each, or for the journal, which keeps time and
+/// level itself, `<priority>text` (sd-daemon(3)). A logger that is there already (in a test) stays.
 fn start_log() {
     let filter = env_logger::Env::default().default_filter_or("info");
+    let journal = is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref());
     let _ = env_logger::Builder::from_env(filter)
-        .format(|out, record| {
+        .format(move |out, record| {
+            if journal {
+                return writeln!(out, "<{}>{}", priority(record.level()), record.args());
+            }
             let now = humantime::format_rfc3339_millis(SystemTime::now());
             writeln!(out, "{now} {} {}", record.level(), record.args())
         })
         .try_init();
 }
 
+/// Whether stderr is the journal's: systemd says so by device and inode (systemd.exec(5)).
+fn is_journal(stream: Option<&str>) -> bool {
+    let ours = nix::sys::stat::fstat(std::io::stderr()).map(|found| format!("{}:{}", found.st_dev, found.st_ino));
+    stream.is_some() && ours.ok().as_deref() == stream
+}
+
+/// The priority of syslog(3).
+fn priority(level: log::Level) -> u8 {
+    match level {
+        log::Level::Error => 3,
+        log::Level::Warn => 4,
+        log::Level::Info => 6,
+        log::Level::Debug | log::Level::Trace => 7,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::parsed;
     use super::*;
+    use std::path::PathBuf;
 
     fn read(arguments: &[&str]) -> Result<ServeOptions, Error> {
         options(&parsed(&COMMAND, arguments).unwrap())
@@ -121,5 +127,14 @@ mod tests {
         }
         let text = read(&["--set", "MaxCommandSize=39"]).unwrap_err().text;
         assert_eq!(text, "--set: setting MaxCommandSize cannot be \"39\" (range: 40 to 1024 octets)");
+    }
+
+    #[test]
+    fn only_the_journals_own_stream_is_the_journal() {
+        let stderr = nix::sys::stat::fstat(std::io::stderr()).unwrap();
+        assert!(is_journal(Some(&format!("{}:{}", stderr.st_dev, stderr.st_ino))));
+        // Inherited, but stderr was sent elsewhere since.
+        assert!(!is_journal(Some("8:1")));
+        assert!(!is_journal(None));
     }
 }

@@ -54,6 +54,10 @@ impl From<bool> for Verdict {
     }
 }
 
+/// Blocks that are asked for at least, 34 MiB of address space: above 32 MiB glibc maps memory by
+/// itself and gives it back when it is freed; below, it keeps it for this thread's next needs.
+const MAPPED: usize = 34 * 1024;
+
 /// Computes Argon2 hashes, never more than it has permits at the same time.
 pub struct Hasher {
     state: Mutex<State>,
@@ -155,9 +159,9 @@ impl Permit<'_> {
         output: &mut [u8],
     ) -> Result<(), CredentialError> {
         let blocks = argon2.params().block_count();
-        let missing = blocks.saturating_sub(self.memory.len());
-        self.memory.try_reserve_exact(missing).map_err(|_| CredentialError::Busy)?;
-        if missing > 0 {
+        if self.memory.len() < blocks {
+            let room = blocks.max(MAPPED) - self.memory.len();
+            self.memory.try_reserve_exact(room).map_err(|_| CredentialError::Busy)?;
             self.memory.resize(blocks, Block::new());
         }
         argon2

@@ -17,14 +17,13 @@ mod keyfile;
 mod nthash;
 pub mod scram;
 mod seal;
-mod secret;
 mod stored;
 
+pub use crate::secret::Secret;
 pub use argon2::{Hasher, Verdict};
 pub use hmac::{Key, hmac_sha256};
 pub use keyfile::KeyFile;
 pub use nthash::nt_hash;
-pub use secret::Secret;
 pub use stored::{Stored, classify};
 
 use crate::store::{Scheme, UserId};
@@ -34,7 +33,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// After this time without a login the memory for hashes is given back.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_millis(300);
 
 /// Why a verifier could not be made or had.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -210,6 +209,18 @@ impl Credentials {
     pub fn false_nt_hash(&self, name: &str) -> Result<Secret, CredentialError> {
         let key = self.keys.key("false NT hashes")?;
         Ok(Secret::from(&hmac_sha256(&key, &[&folded(name)])[..nthash::LENGTH]))
+    }
+
+    /// A verifier that no password has, in the form in which a real one is stored, so that using it takes
+    /// the same work: the two above for `name`, sealed for `user` where that is done.
+    ///
+    /// # Errors
+    /// [`CredentialError::Random`] or [`CredentialError::KeyFile`].
+    pub fn false_verifier_for(&self, scheme: Scheme, name: &str, user: UserId) -> Result<Secret, CredentialError> {
+        match scheme {
+            Scheme::ScramSha256 => Ok(self.false_scram(name)?.encode()),
+            Scheme::NtHash => seal::seal(&self.sealing_key()?, user, &self.false_nt_hash(name)?),
+        }
     }
 
     /// Opens a stored [`Scheme::NtHash`]; none if it was not sealed here for this user.

@@ -159,6 +159,10 @@ fn false_verifiers_are_stable_and_look_like_true_ones() {
     assert_ne!(real.stored_key, keys.stored_key);
 
     let hash = first.false_nt_hash("nobody").unwrap();
+    let sealed = first.false_verifier_for(Scheme::NtHash, "nobody", UserId(7)).unwrap();
+    assert_eq!(first.open_nt_hash(UserId(7), &sealed).unwrap(), Some(hash.clone()), "in the form that is stored");
+    let stored = first.false_verifier_for(Scheme::ScramSha256, "nobody", UserId(7)).unwrap();
+    assert_eq!(scram::Keys::decode(&stored), Some(first.false_scram("nobody").unwrap()));
     assert_eq!(second.false_nt_hash("NOBODY").unwrap(), hash);
     assert_ne!(first.false_nt_hash("somebody").unwrap(), hash);
     assert_eq!(hash.expose().len(), 16);

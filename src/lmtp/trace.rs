@@ -3,8 +3,8 @@
 use super::command::Mail;
 use super::transaction::Copy;
 use crate::date;
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 
 /// Where a message came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

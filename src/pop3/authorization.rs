@@ -8,8 +8,8 @@ use super::command::Command;
 use super::policy::Policy;
 use super::reply::{Reply, shown};
 use crate::address;
-use crate::credential::Secret;
 use crate::sasl::{self, Answer, Exposure, Failure, Identity, Mechanism, Outcome, Query};
+use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 

@@ -1,7 +1,7 @@
 //! Listening sockets: addresses as text become bound sockets, all before the first is served.
 
 use super::unix::{self, Bound};
-use crate::cli::exit::{Code, Error};
+use crate::exit::{Code, Error};
 use crate::settings::Settings;
 use crate::tls::Socket;
 use nix::errno::Errno;

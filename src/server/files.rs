@@ -1,7 +1,7 @@
 //! What the start of the server needs of the machine: certificate files and file descriptors.
 
-use crate::cli::exit::{Code, Error};
 use crate::credential::{Credentials, KeyFile};
+use crate::exit::{Code, Error};
 use crate::settings::Settings;
 use crate::tls::{self, Acceptor};
 use log::{info, warn};

@@ -1,10 +1,9 @@
 //! The maintenance thread of a running server: what [`crate::upkeep`] needs of the rest.
 
-use super::files;
 use super::trust::Trust;
-use crate::cli::exit::{Code, Error};
-use crate::cli::serve::ServeOptions;
+use super::{ServeOptions, files};
 use crate::credential::Credentials;
+use crate::exit::{Code, Error};
 use crate::sasl::Context;
 use crate::settings::Settings;
 use crate::site::{Live, Site};

@@ -10,14 +10,12 @@ mod accept;
 mod bind;
 mod files;
 mod maintenance;
-pub mod registry;
 mod trust;
 mod unix;
 mod workers;
 
 use crate::authenticator::Authenticator;
-use crate::cli::exit::{Code, Error};
-use crate::cli::serve::ServeOptions;
+use crate::exit::{Code, Error};
 use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
 use crate::site::Site;
@@ -30,6 +28,7 @@ use maintenance::Maintenance;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use trust::Trust;
@@ -37,6 +36,21 @@ use workers::Workers;
 
 /// How long commands that run may take after SIGTERM.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// What the server is asked for at its start. Where all three lists are empty, the settings name the listeners.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServeOptions {
+    /// The database.
+    pub db: PathBuf,
+    /// Listeners for POP3 in clear and with STLS.
+    pub listen: Vec<String>,
+    /// Listeners for POP3 over TLS.
+    pub listen_tls: Vec<String>,
+    /// Listeners for LMTP: addresses, or absolute paths of Unix sockets.
+    pub lmtp: Vec<String>,
+    /// Settings for this run, already checked.
+    pub overrides: Vec<(String, String)>,
+}
 
 /// Runs the server until SIGTERM or SIGINT.
 ///
@@ -71,7 +85,7 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
 }
 
 fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
-    |error| Error::store(options.db.display(), &error)
+    |error| Error::database(&options.db, &error)
 }
 
 /// With any listener on the command line only those are bound.

@@ -3,7 +3,7 @@
 //! A socket gets its group and mode under a name of its own and is then moved to its place, so that
 //! nobody finds it there with other permissions, and no moment is without one.
 
-use crate::cli::exit::{Code, Error};
+use crate::exit::{Code, Error};
 use nix::unistd::Group;
 use std::fs;
 use std::io;

@@ -18,7 +18,7 @@
 pub mod memory;
 pub mod sqlite;
 
-use crate::credential::Secret;
+use crate::secret::Secret;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,37 +1,19 @@
 //! Certificate and key, and what accepts TLS with them.
 
 use super::certificate;
+use super::error::{TlsError, brief};
 use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{SslAcceptor, SslMethod, SslMode, SslOptions, SslSessionCacheMode, SslVersion};
 use openssl::x509::X509;
 use std::cmp::Ordering;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 /// The log warns when a certificate has fewer days than this.
 const EXPIRES_SOON_DAYS: u32 = 14;
-
-/// One line about a certificate or key that cannot be used; it names the files.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TlsError(String);
-
-impl TlsError {
-    pub(super) fn new(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for TlsError {}
 
 /// Accepts TLS with a certificate that can be exchanged while sessions run.
 pub struct Acceptor {
@@ -91,14 +73,14 @@ impl Pair {
         let private = read_key(key)?;
         let (leaf, rest) = chain.split_first().ok_or_else(|| no_certificate(certificate))?;
         if !leaf.public_key().is_ok_and(|public| public.public_eq(&private)) {
-            return Err(TlsError(format!(
+            return Err(TlsError::new(format!(
                 "private key file {} does not belong to the certificate in {}",
                 key.display(),
                 certificate.display()
             )));
         }
         let acceptor = build(leaf, rest, &private).map_err(|error| {
-            TlsError(format!("certificate file {} cannot be used: {}", certificate.display(), brief(&error)))
+            TlsError::new(format!("certificate file {} cannot be used: {}", certificate.display(), brief(&error)))
         })?;
         warn_of_expiry(leaf, certificate);
         let end_point = certificate::end_point(leaf).map(Arc::from);
@@ -108,21 +90,21 @@ impl Pair {
 
 fn read_chain(file: &Path) -> Result<Vec<X509>, TlsError> {
     let pem = std::fs::read(file)
-        .map_err(|error| TlsError(format!("certificate file {} cannot be read: {error}", file.display())))?;
+        .map_err(|error| TlsError::new(format!("certificate file {} cannot be read: {error}", file.display())))?;
     let chain = X509::stack_from_pem(&pem)
-        .map_err(|error| TlsError(format!("certificate file {} is no PEM: {}", file.display(), brief(&error))))?;
+        .map_err(|error| TlsError::new(format!("certificate file {} is no PEM: {}", file.display(), brief(&error))))?;
     if chain.is_empty() { Err(no_certificate(file)) } else { Ok(chain) }
 }
 
 fn no_certificate(file: &Path) -> TlsError {
-    TlsError(format!("certificate file {} has no PEM certificate in it", file.display()))
+    TlsError::new(format!("certificate file {} has no PEM certificate in it", file.display()))
 }
 
 /// Any PEM form of key will do, but none that wants a passphrase: nobody is there to give it.
 fn read_key(file: &Path) -> Result<PKey<Private>, TlsError> {
     let pem = std::fs::read(file)
         .map(Zeroizing::new)
-        .map_err(|error| TlsError(format!("private key file {} cannot be read: {error}", file.display())))?;
+        .map_err(|error| TlsError::new(format!("private key file {} cannot be read: {error}", file.display())))?;
     let mut asked = false;
     PKey::private_key_from_pem_callback(&pem, |_| {
         asked = true;
@@ -130,7 +112,7 @@ fn read_key(file: &Path) -> Result<PKey<Private>, TlsError> {
     })
     .map_err(|error| {
         let why = if asked { "it is encrypted".to_owned() } else { brief(&error) };
-        TlsError(format!("private key file {} cannot be used: {why}", file.display()))
+        TlsError::new(format!("private key file {} cannot be used: {why}", file.display()))
     })
 }
 
@@ -167,10 +149,4 @@ fn warn_of_expiry(leaf: &X509, file: &Path) {
     } else if before(EXPIRES_SOON_DAYS) == Some(true) {
         log::warn!("the certificate in {} expires soon, at {until}", file.display());
     }
-}
-
-/// The library's own words, on one line.
-pub(super) fn brief(error: &ErrorStack) -> String {
-    let reason = error.errors().first().and_then(|first| first.reason());
-    reason.unwrap_or("unknown error of the TLS library").to_owned()
 }

@@ -1,6 +1,6 @@
 //! A certificate's hash for channel binding, and the self-signed pair of a first start.
 
-use super::acceptor::{TlsError, brief};
+use super::error::{TlsError, brief};
 use openssl::asn1::Asn1Time;
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};

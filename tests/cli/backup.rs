@@ -1,7 +1,7 @@
 //! `pillarbox backup`.
 
 use super::support::{Server, Site};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::sync::Arc;
 
 const MESSAGE: &[u8] = b"Subject: x\r\n\r\ny\r\n";
@@ -55,4 +55,18 @@ fn what_cannot_be_written_is_said_and_harms_nothing() {
     assert!(site.fail(&["backup", &path(&site, "no/copy.db")], b"", 73).contains("no/copy.db"));
     site.fail(&["backup", &path(&site, "")], b"", 73);
     site.assert_sound();
+}
+
+/// A copy takes the place of an older file, but not of a device, a pipe or a socket.
+#[test]
+fn what_is_no_regular_file_stays() {
+    let site: Arc<Site> = Site::with_alice(&[MESSAGE]);
+    let (socket, link) = (path(&site, "socket"), path(&site, "link"));
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::os::unix::fs::symlink(&socket, &link).unwrap();
+    for target in [&socket, &link] {
+        assert!(site.fail(&["backup", target], b"", 73).contains(target.as_str()));
+        assert!(std::fs::metadata(target).unwrap().file_type().is_socket(), "{target} was replaced");
+    }
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
 }

@@ -17,7 +17,7 @@ fn c0003_the_client_must_identify_itself() {
     assert_eq!(server.alice().stat(), (2, 8192));
 }
 
-/// PLAIN and USER/PASS, in CAPA and in fact.
+/// PLAIN and USER/PASS, in CAPA and in fact; NTLM and GSSAPI are shown with their clients in `tests/interop`.
 #[test]
 fn e0002_authentication_mechanisms() {
     let server = mailbox(&[]);

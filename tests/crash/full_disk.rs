@@ -61,8 +61,17 @@ impl Cramped {
     }
 
     fn serve(&self) -> Server {
-        let arguments =
-            ["serve", "-l", "127.0.0.1:0", "--set", "LoginType=PlainTextLogin", "--set", "EnableExactRFC822Size=1"];
+        let arguments = [
+            "serve",
+            "-l",
+            "127.0.0.1:0",
+            "-m",
+            "127.0.0.1:0",
+            "--set",
+            "LoginType=PlainTextLogin",
+            "--set",
+            "EnableExactRFC822Size=1",
+        ];
         Server::launch(&self.site, &mut self.command(&arguments))
     }
 
@@ -118,6 +127,34 @@ fn fill(cramped: Cramped) {
     cramped.site.assert_sound();
     drop(server);
     expect_messages(&cramped.site.serve(&[("EnableExactRFC822Size", "1")]), &stored);
+}
+
+/// LMTP says 452 4.3.1 for what has no room, in the middle of a large message too, and the session goes on.
+#[test]
+fn lmtp_without_room() {
+    let cramped = Cramped::by_disk().unwrap_or_else(Cramped::by_limit);
+    let server = cramped.serve();
+    let mut lmtp = server.lmtp();
+    let mut stored = Vec::new();
+    for size in [700_000, 5_000] {
+        for _ in 0..300 {
+            let reply = lmtp.deliver("alice", &of_size(size));
+            if !reply.starts_with("250 ") {
+                assert!(reply.starts_with("452 4.3.1 <alice>"), "{reply}");
+                break;
+            }
+            stored.push(size);
+        }
+    }
+    assert!(stored.len() > 3 && stored.len() < 300, "{} messages", stored.len());
+    cramped.relieve();
+    assert!(lmtp.deliver("alice", PLAIN).starts_with("250 "));
+    let mut client = server.alice();
+    assert_eq!(client.stat().0, stored.len() as u64 + 1);
+    for (at, size) in stored.iter().enumerate() {
+        assert!(client.multi(&format!("RETR {}", at + 1)).ends_with(&of_size(*size)), "message {}", at + 1);
+    }
+    cramped.site.assert_sound();
 }
 
 /// Exactly these messages, whole.

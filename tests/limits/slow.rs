@@ -70,7 +70,7 @@ fn connections_that_are_reset() {
         if round % 3 == 0 {
             client.try_send(b"\x16\x03\x01USER alice\r\nPASS se cret\r\nRETR 1\r\n");
         }
-        setsockopt(client.tcp(), sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 }).unwrap();
+        setsockopt(client.tcp(), sockopt::Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 }).unwrap();
     }
     others_are_served(&server);
 }

@@ -28,6 +28,19 @@ fn what_is_sent_is_what_is_stored() {
     server.assert_sound();
 }
 
+/// 50 MiB take a few pieces of memory on their way in.
+#[test]
+fn a_large_message() {
+    let server = Site::with_alice(&[]).serve(&[]);
+    let message = of_size(50 << 20);
+    let before = server.peak_memory();
+    assert_eq!(server.lmtp().deliver("alice", &message), "250 2.0.0 <alice> stored");
+    let grown = server.peak_memory() - before;
+    assert!(grown < 24 * 1024, "the server grew by {grown} KiB");
+    assert!(content(&mut server.alice(), 1) == message);
+    server.assert_sound();
+}
+
 /// RFC 2920: everything up to DATA at once, then everything up to the next DATA.
 #[test]
 fn a_client_that_pipelines() {

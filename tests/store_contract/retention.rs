@@ -9,7 +9,7 @@ const DAY: i64 = 86_400;
 fn mailbox(bed: &dyn Bed, read: Option<u32>, unread: Option<u32>, messages: usize) -> MailboxId {
     let alice = user(bed, "alice");
     bed.change(Change::Retention("alice", read, unread, false));
-    (0..messages).for_each(|_| drop(deliver(bed, alice, b"Subject: x\r\n\r\ny\r\n")));
+    (0..messages).for_each(|_| _ = deliver(bed, alice, b"Subject: x\r\n\r\ny\r\n"));
     alice
 }
 
@@ -110,7 +110,7 @@ pub fn many_go_in_small_steps(bed: &mut dyn Bed) {
     let alice = mailbox(bed, None, Some(1), 150);
     let bob = user(bed, "bob");
     bed.change(Change::Retention("bob", None, Some(1), false));
-    (0..150).for_each(|_| drop(deliver(bed, bob, b"x\r\n")));
+    (0..150).for_each(|_| _ = deliver(bed, bob, b"x\r\n"));
     let mut before = 300;
     loop {
         let done = bed.store().reap(now() + 2 * DAY, 10).unwrap();

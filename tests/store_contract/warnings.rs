@@ -11,7 +11,7 @@ fn mailbox(bed: &dyn Bed, warning: Option<u64>, limit: Option<u64>, messages: us
     let alice = user(bed, "alice");
     bed.change(Change::Warning("alice", warning));
     bed.change(Change::Quota("alice", limit));
-    (0..messages).for_each(|_| drop(deliver(bed, alice, b"x\r\n")));
+    (0..messages).for_each(|_| _ = deliver(bed, alice, b"x\r\n"));
     alice
 }
 

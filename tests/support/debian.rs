@@ -13,6 +13,9 @@ pub struct Unpacked {
 
 /// Fetches and unpacks these packages; kept in the build folder for the next time.
 pub fn unpack(name: &str, packages: &[&str]) -> Unpacked {
+    // Tests of one binary come at the same time.
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian");
     let root = folder.join(name);
     if !root.join("complete").exists() {

@@ -1,7 +1,7 @@
 //! Users, verifiers and addresses in memory.
 
 use super::{Mailbox, Memory, State, User};
-use crate::credential::Secret;
+use crate::secret::Secret;
 use crate::store::{self, Account, Accounts, MailboxId, Principal, Result, Scheme, StoreError, UserId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 

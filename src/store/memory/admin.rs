@@ -2,7 +2,7 @@
 //! UPDATE that matches no row.
 
 use super::{Memory, State, User, now};
-use crate::credential::Secret;
+use crate::secret::Secret;
 use crate::store::{MailboxId, Scheme};
 
 /// Seconds that octets stay after their mailbox went.

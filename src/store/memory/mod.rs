@@ -10,7 +10,7 @@ mod presence;
 mod upkeep;
 
 use super::{Arrival, Envelope, MailboxId, Scheme, StoreError, UserId};
-use crate::credential::Secret;
+use crate::secret::Secret;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};

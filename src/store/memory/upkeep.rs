@@ -1,7 +1,7 @@
 //! What the maintenance thread asks for, in memory.
 
 use super::{Mailbox, Memory, Message, State, User, is_plain, now as present};
-use crate::credential::Secret;
+use crate::secret::Secret;
 use crate::store::{Envelope, Expire, MailboxId, Overfull, Pending, Result, Scheme, Upkeep, Usable, WARNING_INTERVAL};
 use std::collections::HashSet;
 use std::sync::Arc;

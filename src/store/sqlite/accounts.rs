@@ -2,7 +2,7 @@
 
 use super::Sqlite;
 use super::writer::Lane;
-use crate::credential::Secret;
+use crate::secret::Secret;
 use crate::store::{Account, Accounts, Mailbox, MailboxId, Principal, Result, Scheme, StoreError, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 

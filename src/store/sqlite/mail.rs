@@ -1,5 +1,6 @@
 //! Maildrops: snapshots, pieces of messages, read marks, UPDATE.
 
+use super::body::{DOTTED, INTERNATIONALIZED, PIECES};
 use super::snapshots::State;
 use super::upload::Staging;
 use super::writer::Lane;
@@ -7,18 +8,6 @@ use super::{Sqlite, lock};
 use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::sync::Arc;
-
-/// Octets in a piece; the schema depends on it nowhere, old messages may have other pieces.
-pub const PIECE: usize = 256 << 10;
-
-/// Pieces that a body id has room for.
-pub const PIECES: i64 = 4096;
-
-/// `message.flags`: some line starts with a dot.
-pub const DOTTED: i64 = 1;
-
-/// `message.flags`: received as internationalized (RFC 6531).
-pub const INTERNATIONALIZED: i64 = 4;
 
 /// Read marks that may wait for their batch; who comes later is not marked.
 const MARKS: usize = 100_000;

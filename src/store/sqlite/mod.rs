@@ -19,6 +19,7 @@
 //! log. After a password was replaced the writer tries that by itself, until it succeeds.
 
 mod accounts;
+mod body;
 mod check;
 mod connection;
 mod copy;

@@ -2,7 +2,7 @@
 
 use super::writer::{Lane, truncate_log};
 use super::{Sqlite, lock, purge, reap, warnings};
-use crate::credential::Secret;
+use crate::secret::Secret;
 use crate::store::{Expire, MailboxId, MessageId, Overfull, Pending, Result, StoreError, Upkeep, Usable, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Instant;

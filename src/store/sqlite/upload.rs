@@ -4,7 +4,7 @@
 //! under a `purge` row that the last job removes: a crash or a dropped connection leaves only that
 //! row, and the reaper does the rest (RFC 5321 section 6.1: nothing is ours before the answer).
 
-use super::mail::{DOTTED, INTERNATIONALIZED, PIECE, PIECES};
+use super::body::{DOTTED, INTERNATIONALIZED, PIECE, PIECES};
 use super::writer::Lane;
 use super::{Sqlite, fault};
 use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, Upload};

@@ -12,6 +12,7 @@ mod thread;
 use crate::store::{Result, StoreError};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -65,7 +66,7 @@ struct Task<T, F> {
 impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
     fn run(&mut self, connection: &Connection) -> bool {
         if let Some(work) = self.work.take() {
-            self.result = work(connection);
+            self.result = guarded(work, connection);
         }
         self.result.is_ok()
     }
@@ -128,7 +129,7 @@ impl Writer {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = bounded(1);
-        let run = move |connection: &Connection| drop(reply.send(work(connection)));
+        let run = move |connection: &Connection| drop(reply.send(guarded(work, connection)));
         self.send(lane, Order::Alone(Box::new(run)))?;
         answer.recv().map_err(|_| ended())?
     }
@@ -158,6 +159,13 @@ impl Drop for Writer {
             let _ = thread.join();
         }
     }
+}
+
+/// A panic costs one job: without this thread nobody could store anything until the next start.
+fn guarded<T>(work: impl FnOnce(&Connection) -> Result<T>, connection: &Connection) -> Result<T> {
+    // What it may have left half done goes with its savepoint.
+    catch_unwind(AssertUnwindSafe(|| work(connection)))
+        .unwrap_or_else(|_| Err(StoreError::Internal("a job of the store's writer was ended by a panic".into())))
 }
 
 fn ended() -> StoreError {

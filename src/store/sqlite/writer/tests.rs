@@ -101,3 +101,17 @@ fn what_was_submitted_is_written_before_the_thread_ends() {
     assert_eq!(count, Ok(300));
     assert!(!folder.path().join("mail.db-wal").exists(), "the last one to leave removes the log");
 }
+
+#[test]
+fn a_panic_costs_one_job() {
+    let (_folder, store) = store();
+    let half_done = |connection: &Connection| -> Result<()> {
+        connection.execute("INSERT INTO users (name) VALUES ('bob')", [])?;
+        panic!("on purpose")
+    };
+    assert!(matches!(store.writer.write(Lane::Mail, 0, half_done), Err(StoreError::Internal(_))));
+    let alone = |_: &Connection| -> Result<()> { panic!("on purpose") };
+    assert!(matches!(store.writer.alone(Lane::Upkeep, alone), Err(StoreError::Internal(_))));
+    assert!(store.account(&["bob".into()]).unwrap().is_none());
+    store.create_user("alice").unwrap();
+}

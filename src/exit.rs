@@ -5,6 +5,7 @@
 use crate::store::StoreError;
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 /// The exit codes of `sysexits.h` that this program uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +65,15 @@ impl Error {
             _ => otherwise,
         };
         Self::new(code, format!("{what}: {error}"))
+    }
+
+    /// The engine refused the database as a whole. Its errors mostly name the file; if not, we do.
+    pub fn database(path: &Path, error: &StoreError) -> Self {
+        let (text, name) = (error.to_string(), path.display().to_string());
+        let text = if text.contains(&name) { text } else { format!("{name}: {text}") };
+        // Another program's file or another schema is a matter of configuration, not of bad mail.
+        let code = if matches!(error, StoreError::Refused(_)) { Code::Config } else { code_of(error) };
+        Self::new(code, text)
     }
 
     /// The store refused; `what` says what it was asked for.

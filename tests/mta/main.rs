@@ -1,0 +1,37 @@
+//! The recipes of docs/mta.md, each with Debian's own mail server.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test; clippy sees only #[test] as one")]
+
+mod others;
+mod postfix;
+
+#[path = "../support/mod.rs"]
+mod support;
+
+/// The block of `docs/mta.md` that follows this heading and names this file, with the documented
+/// paths replaced.
+fn recipe(heading: &str, file: &str, replace: &[(&str, &str)]) -> String {
+    let text = include_str!("../../docs/mta.md");
+    let section = text.split("\n## ").find(|section| section.starts_with(heading)).expect(heading);
+    let block = section.split("```").skip(1).step_by(2).find(|block| block.contains(file)).expect(file);
+    let lines = block.split_once('\n').unwrap().1;
+    replace.iter().fold(lines.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from) || !from.starts_with('/'), "{from} is not in the recipe of {heading}");
+        text.replace(from, to)
+    })
+}
+
+/// These servers run as root only.
+fn cannot_run() -> bool {
+    let cannot = !support::debian::is_root();
+    if cannot {
+        eprintln!("this mail server needs root: not run");
+    }
+    cannot
+}
+
+/// Everybody may look into this folder.
+fn open(path: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
