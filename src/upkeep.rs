@@ -3,11 +3,19 @@
 //! What lives here: *when* each batch is due. What a batch does is the store's business. What must not be
 //! known here: SQL, sockets, how verifiers are computed, what time it is (a [`Clock`] says it).
 //!
+//! [`calendar`] says which date deletion goes by, [`reaper`] when old mail goes, [`warning`] what owners of
+//! full mailboxes are told.
+//!
 //! A batch that fails is logged and tried again when it is due anew; nobody waits for it.
+
+mod calendar;
+mod reaper;
+mod warning;
 
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::store::{Expire, Pending, Result, Scheme, Store, Usable, UserId};
+use calendar::Calendar;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -19,10 +27,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const SECOND: Duration = Duration::from_secs(1);
 /// Plain-text passwords made into verifiers before we look for changes again: argon2 takes its time.
 const PASSWORDS: usize = 16;
-/// Pieces freed in one batch; deliveries never wait for more than one.
-const PIECES: usize = 32;
-/// What is left to deliveries between two batches of freeing.
-const PAUSE: Duration = Duration::from_millis(10);
+/// What is left to deliveries between two steps of the reaper; they never wait for more than one.
+const PAUSE: Duration = Duration::from_millis(25);
 /// How often what is only kept in memory is tidied.
 const TIDY: Duration = LOOK;
 /// How often the same complaint is logged.
@@ -108,7 +114,11 @@ pub struct Upkeep {
     usable_due: Duration,
     marks_due: Duration,
     scrub_due: Duration,
-    purge_due: Duration,
+    /// The last step of the reaper; `None`: never.
+    reaped_at: Option<Duration>,
+    /// That step found something to do.
+    reaping: bool,
+    calendar: Calendar,
     tidy_due: Duration,
     complaints: Vec<(&'static str, Duration, String)>,
 }
@@ -133,7 +143,9 @@ impl Upkeep {
             usable_due: Duration::ZERO,
             marks_due: Duration::ZERO,
             scrub_due: Duration::ZERO,
-            purge_due: Duration::ZERO,
+            reaped_at: None,
+            reaping: false,
+            calendar: Calendar::default(),
             tidy_due: Duration::ZERO,
             complaints: Vec::new(),
         }
@@ -174,14 +186,15 @@ impl Upkeep {
             self.marks_due = at + SECOND;
             let flushed = self.store.flush_marks();
             self.log_failure("write read marks", at, flushed);
+            let flushed = self.store.flush_presence();
+            self.log_failure("write who is on", at, flushed);
         }
         if at >= self.tidy_due {
             self.tidy_due = at + TIDY;
             (self.hooks.tidy)();
         }
-        if at >= self.purge_due {
-            let purged = self.purge(now);
-            self.log_failure("free deleted messages", at, purged);
+        if at >= self.reap_due() {
+            self.reap(now);
         }
         if self.residue && at >= self.scrub_due {
             self.scrub_due = at + SECOND;
@@ -264,19 +277,9 @@ impl Upkeep {
         Ok(replaced)
     }
 
-    fn purge(&mut self, now: Moment) -> Result<()> {
-        let freed = self.store.purge(now.unix, PIECES);
-        let more = matches!(freed, Ok(pieces) if pieces > 0);
-        self.purge_due = now.steady + if more { PAUSE } else { self.settings.reaper_interval };
-        // One scrub for all batches: it holds deliveries up.
-        self.residue |= self.freed && !more;
-        self.freed = more;
-        freed.map(drop)
-    }
-
     fn sleep(&self, at: Duration) -> Duration {
         let passwords = if self.passwords { self.passwords_due } else { at + LOOK };
-        passwords.min(self.purge_due).min(at + LOOK).saturating_sub(at)
+        passwords.min(self.reap_due()).min(at + LOOK).saturating_sub(at)
     }
 
     /// Logs a failure, the same one once a minute.
@@ -307,8 +310,9 @@ pub fn spawn(mut upkeep: Upkeep, clock: impl Clock + 'static, stop: Receiver<()>
                 break;
             }
         }
-        if let Err(error) = upkeep.store.flush_marks() {
-            log::warn!("maintenance could not write read marks: {error}");
+        let flushed = upkeep.store.flush_marks().and_then(|()| upkeep.store.flush_presence());
+        if let Err(error) = flushed {
+            log::warn!("maintenance could not write what waited: {error}");
         }
     };
     std::thread::Builder::new().name("upkeep".into()).spawn(work)

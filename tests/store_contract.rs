@@ -10,10 +10,16 @@ mod bed;
 mod deliveries;
 #[path = "store_contract/maildrops.rs"]
 mod maildrops;
+#[path = "store_contract/presence.rs"]
+mod presence;
+#[path = "store_contract/retention.rs"]
+mod retention;
 #[path = "store_contract/unique_ids.rs"]
 mod unique_ids;
 #[path = "store_contract/upkeep.rs"]
 mod upkeep;
+#[path = "store_contract/warnings.rs"]
+mod warnings;
 
 macro_rules! contract {
     ($($room:ident { $($promise:ident),* $(,)? })*) => {
@@ -83,5 +89,29 @@ contract! {
         retention_of_a_mailbox_and_of_all,
         purge_frees_nothing_early_and_ends,
         purge_keeps_what_somebody_else_still_has,
+    }
+    retention {
+        read_and_unread_mail_go_by_days_of_their_own,
+        days_are_inherited_zero_keeps_and_hold_suspends,
+        mail_that_is_read_late_goes_at_once,
+        new_days_hold_for_old_mail,
+        an_open_session_still_lists_what_went,
+        what_is_brought_back_begins_anew,
+        age_counts_from_the_import,
+        many_go_in_small_steps,
+        everything_that_goes_can_be_brought_back,
+        a_clock_that_jumps_deletes_nothing_early_twice_over,
+    }
+    warnings {
+        crossing_earns_one_warning_a_day,
+        a_full_mailbox_takes_its_warning,
+        falling_below_and_crossing_anew_earns_another,
+        none_where_the_warning_is_under_half_of_the_limit,
+        quotas_that_change_cross_too,
+        a_clock_that_is_set_back_does_not_silence_them,
+    }
+    presence {
+        who_is_on_and_who_was,
+        a_crash_leaves_nobody_on,
     }
 }

@@ -6,6 +6,7 @@
 mod batch;
 mod login;
 mod message;
+mod present;
 mod surroundings;
 
 use super::Step;
@@ -21,6 +22,7 @@ use crate::store::{MessageId, Uid};
 use crate::tls::{Socket, Stream};
 use batch::{Batch, SMALL};
 use log::{debug, warn};
+use present::Present;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -48,6 +50,8 @@ struct Connection<'a> {
     since: Instant,
     /// Who logged in, counted as long as the session lasts.
     login: Option<(Login, Permit)>,
+    /// Shown to administrators as long as it lasts.
+    present: Option<Present<'a>>,
 }
 
 /// Serves one connection from greeting to end. With `implicit_tls` the handshake comes first (RFC
@@ -77,6 +81,7 @@ pub fn serve(site: &Site, socket: Socket, peer: SocketAddr, implicit_tls: bool) 
         claimed: String::new(),
         since: Instant::now(),
         login: None,
+        present: None,
     };
     if let Err(error) = connection.run() {
         debug!("{}: {error}", connection.about);

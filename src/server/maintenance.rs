@@ -24,7 +24,7 @@ pub(super) struct Maintenance {
 }
 
 impl Maintenance {
-    /// Deals with pending passwords before it returns, so that `ready` means ready.
+    /// Forgets the sessions of a server that crashed, and deals with pending passwords before it returns, so that `ready` means ready.
     ///
     /// # Errors
     /// The database cannot be read, or the thread cannot be made.
@@ -47,6 +47,7 @@ impl Maintenance {
             }),
         };
         let mut upkeep = Upkeep::new(site.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
+        site.store.reset_presence().map_err(|error| Error::store(options.db.display(), &error))?;
         upkeep.process_pending().map_err(|error| Error::store(options.db.display(), &error))?;
         // CAPA shows what these passwords make possible.
         lock(&change).publish(&site.live().settings);

@@ -6,6 +6,7 @@
 //! * [`Mail`]: maildrops as a session and a delivery see them.
 //! * [`Accounts`]: who may log in, and where mail for an address goes.
 //! * [`Upkeep`]: the small batches of the maintenance thread.
+//! * [`Presence`]: who is on and who was, for administrators.
 //!
 //! # Promises every engine keeps (the contract suite in `tests/store_contract.rs` checks them)
 //!
@@ -19,6 +20,7 @@ pub mod sqlite;
 
 use crate::secret::Secret;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The store's own name of a mailbox; never given to another one.
@@ -325,6 +327,24 @@ pub struct Usable {
     pub scram: bool,
 }
 
+/// Seconds between two warnings of a mailbox that stays at or over its `IssueWarningQuota`.
+pub const WARNING_INTERVAL: i64 = 86_400;
+
+/// A mailbox whose owner is to be warned.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Overfull {
+    /// Which one.
+    pub mailbox: MailboxId,
+    /// Its name as stored.
+    pub name: String,
+    /// Storage size of its messages, octets.
+    pub bytes: u64,
+    /// `IssueWarningQuota` as it holds for this mailbox, octets.
+    pub warning: u64,
+    /// `ProhibitSendReceiveQuota` as it holds for this mailbox, octets; 0: none.
+    pub limit: u64,
+}
+
 /// The small batches of the maintenance thread.
 pub trait Upkeep: Send + Sync {
     /// A number that differs after anybody else changed the database (a shell, another process).
@@ -355,11 +375,59 @@ pub trait Upkeep: Send + Sync {
     /// the way, ask again later.
     fn scrub(&self) -> Result<bool>;
 
+    /// Deletes at most `limit` messages whose age at `now` (seconds since 1970 UTC) is that of
+    /// `RetainReadDays` or `RetainUnreadDays`; they stay recoverable. Age counts from the moment a
+    /// message was stored here. Says how much was done, looking included, so that 0 is the end.
+    fn reap(&self, now: i64, limit: usize) -> Result<usize>;
+
+    /// Mailboxes whose owners are to be warned at `now`, at most `limit`: usage is at or over
+    /// `IssueWarningQuota`, which is not under half of the limit, and no warning is younger than
+    /// [`WARNING_INTERVAL`] seconds.
+    fn overfull(&self, now: i64, limit: usize) -> Result<Vec<Overfull>>;
+
+    /// Delivers a warning however full the mailbox is, durably; `false`: it is not due any more.
+    fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool>;
+
     /// Frees at most `limit` pieces of messages that nobody can want any more at `now` (seconds
     /// since 1970 UTC); says how many, so that 0 is the end.
     fn purge(&self, now: i64, limit: usize) -> Result<usize>;
 }
 
+/// Somebody who has logged in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Arrival {
+    /// Names the session until it ends; not used twice while the process lives.
+    pub session: u64,
+    /// Who logged in.
+    pub name: String,
+    /// Whose mailbox was opened.
+    pub principal: String,
+    /// The client's address.
+    pub address: IpAddr,
+    /// Whether the session is under TLS.
+    pub tls: bool,
+    /// How they proved who they are: a SASL mechanism; USER and PASS count as PLAIN.
+    pub mechanism: &'static str,
+    /// When, seconds since 1970 UTC.
+    pub at: i64,
+}
+
+/// Who is on and who was: what administrators look at. Nobody waits for the disk but
+/// [`Presence::flush_presence`], and what it cannot write is not missed.
+pub trait Presence: Send + Sync {
+    /// Somebody has logged in.
+    fn arrived(&self, arrival: Arrival);
+
+    /// The session has ended.
+    fn left(&self, session: u64);
+
+    /// Writes what has changed since the last time. What could not be written is tried again.
+    fn flush_presence(&self) -> Result<()>;
+
+    /// Forgets the sessions of a server that has crashed. For the start of a server only.
+    fn reset_presence(&self) -> Result<()>;
+}
+
 /// Everything an engine is.
-pub trait Store: Mail + Accounts + Upkeep {}
-impl<T: Mail + Accounts + Upkeep> Store for T {}
+pub trait Store: Mail + Accounts + Upkeep + Presence {}
+impl<T: Mail + Accounts + Upkeep + Presence> Store for T {}

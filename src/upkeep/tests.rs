@@ -14,7 +14,9 @@ struct Script {
     rows: Mutex<Vec<(String, String)>>,
     pending: Mutex<Vec<Pending>>,
     scrubs: Mutex<VecDeque<Result<bool>>>,
+    reaps: Mutex<VecDeque<Result<usize>>>,
     purges: Mutex<VecDeque<Result<usize>>>,
+    overfull: Mutex<Vec<Overfull>>,
     broken: Mutex<bool>,
     expire: Mutex<Expire>,
     usable: Mutex<Usable>,
@@ -142,9 +144,35 @@ impl crate::store::Upkeep for Script {
         self.note("scrub");
         self.scrubs.lock().unwrap().pop_front().unwrap_or(Ok(true))
     }
-    fn purge(&self, now: i64, limit: usize) -> Result<usize> {
-        self.note(format!("purge {now} {limit}"));
+    fn reap(&self, now: i64, _: usize) -> Result<usize> {
+        self.note(format!("reap {now}"));
+        self.reaps.lock().unwrap().pop_front().unwrap_or(Ok(0))
+    }
+    fn overfull(&self, _: i64, limit: usize) -> Result<Vec<Overfull>> {
+        Ok(self.overfull.lock().unwrap().iter().take(limit).cloned().collect())
+    }
+    fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool> {
+        let known = self.overfull.lock().unwrap().len();
+        self.overfull.lock().unwrap().retain(|it| it.mailbox != mailbox);
+        let from = String::from_utf8_lossy(message).lines().next().unwrap().to_owned();
+        self.note(format!("warn {} {now} {from}", mailbox.0));
+        Ok(self.overfull.lock().unwrap().len() < known)
+    }
+    fn purge(&self, now: i64, _: usize) -> Result<usize> {
+        self.note(format!("purge {now}"));
         self.purges.lock().unwrap().pop_front().unwrap_or(Ok(0))
+    }
+}
+
+impl Presence for Script {
+    fn arrived(&self, _: Arrival) {}
+    fn left(&self, _: u64) {}
+    fn flush_presence(&self) -> Result<()> {
+        self.note("presence");
+        if *self.broken.lock().unwrap() { Err(StoreError::Busy("locked".into())) } else { Ok(()) }
+    }
+    fn reset_presence(&self) -> Result<()> {
+        elsewhere()
     }
 }
 
@@ -176,7 +204,7 @@ fn at(milliseconds: u64) -> Moment {
 fn the_first_round_does_everything_and_the_next_nothing() {
     let (script, seen, mut upkeep) = upkeep(&[]);
     assert_eq!(upkeep.round(at(0)), LOOK);
-    assert_eq!(script.calls(), ["settings", "drop", "flush", "purge 1000000 32", "scrub"]);
+    assert_eq!(script.calls(), ["settings", "drop", "flush", "presence", "reap 1000000", "purge 1000000", "scrub"]);
     assert_eq!(upkeep.round(at(500)), LOOK);
     assert!(script.calls().is_empty());
     assert_eq!(seen.lock().unwrap().len(), 1, "only told what holds at first");
@@ -221,7 +249,7 @@ fn passwords_are_replaced_in_batches_and_scrubbed() {
     upkeep.round(at(2400));
     assert_eq!(script.calls(), ["set 16 hash of x", "set 17 hash of x", "set 18 hash of x", "set 19 hash of x"]);
     upkeep.round(at(3000));
-    assert_eq!(script.calls(), ["flush", "scrub"]);
+    assert_eq!(script.calls(), ["flush", "presence", "scrub"]);
 }
 
 #[test]
@@ -250,17 +278,18 @@ fn purging_goes_in_small_batches_with_pauses_and_one_scrub_at_the_end() {
     let (script, _, mut upkeep) = upkeep(&[]);
     upkeep.round(at(0));
     script.calls();
+    script.reaps.lock().unwrap().extend([Ok(7), Ok(0), Ok(0)]);
     script.purges.lock().unwrap().extend([Ok(32), Ok(5), Ok(0)]);
     assert_eq!(upkeep.round(at(60_000)), PAUSE);
-    assert_eq!(upkeep.round(at(60_010)), PAUSE);
-    assert_eq!(script.calls(), ["flush", "purge 1000060 32", "purge 1000060 32"]);
-    upkeep.round(at(60_020));
+    assert_eq!(upkeep.round(at(60_025)), PAUSE);
+    assert_eq!(script.calls(), ["flush", "presence", "reap 1000060", "purge 1000060", "reap 1000060", "purge 1000060"]);
+    upkeep.round(at(60_050));
     upkeep.round(at(60_500));
-    assert_eq!(script.calls(), ["purge 1000060 32", "scrub"]);
-    upkeep.round(at(120_019));
-    assert_eq!(script.calls(), ["flush"], "the interval counts from the end");
+    assert_eq!(script.calls(), ["reap 1000060", "purge 1000060", "scrub"]);
+    upkeep.round(at(120_049));
+    assert_eq!(script.calls(), ["flush", "presence"], "the interval counts from the end");
     script.purges.lock().unwrap().push_back(Err(StoreError::Io("full".into())));
-    assert_eq!(upkeep.round(at(120_020)), LOOK);
+    assert_eq!(upkeep.round(at(120_050)), LOOK);
 }
 
 #[test]
@@ -288,5 +317,42 @@ fn the_thread_ends_when_told_and_writes_what_waits() {
     let thread = spawn(upkeep, Stopped, stopped).unwrap();
     drop(stop);
     thread.join().unwrap();
-    assert_eq!(script.calls().last().unwrap(), "flush");
+    assert_eq!(script.calls().last().unwrap(), "presence");
+}
+
+#[test]
+fn an_interval_that_is_made_shorter_holds_at_once() {
+    let (script, _, mut upkeep) = upkeep(&[]);
+    upkeep.round(at(0));
+    script.set("ReaperInterval", "1");
+    script.calls();
+    upkeep.round(at(1500));
+    assert!(script.calls().contains(&"reap 1000001".into()));
+}
+
+#[test]
+fn owners_of_full_mailboxes_are_warned_in_batches() {
+    let (script, _, mut upkeep) = upkeep(&[("Domains".into(), "example.org".into())]);
+    script.set("Banner", "x");
+    let overfull = |id| Overfull { mailbox: MailboxId(id), name: "x".into(), bytes: 9, warning: 8, limit: 10 };
+    script.overfull.lock().unwrap().extend((0..20).map(overfull));
+    assert_eq!(upkeep.round(at(0)), PAUSE, "more wait");
+    let calls = script.calls();
+    assert_eq!(calls.iter().filter(|call| call.starts_with("warn ")).count(), 16);
+    assert!(calls.contains(&"warn 3 1000000 From: Mail service <postmaster@example.org>".into()), "{calls:?}");
+    upkeep.round(at(25));
+    assert_eq!(script.calls().iter().filter(|call| call.starts_with("warn ")).count(), 4);
+}
+
+/// A day forward by mistake ages no mail; a batch that fails keeps no other from being done.
+#[test]
+fn a_clock_that_jumps_ahead_deletes_nothing_early() {
+    let (script, _, mut upkeep) = upkeep(&[]);
+    upkeep.round(at(0));
+    script.calls();
+    script.reaps.lock().unwrap().push_back(Err(StoreError::Io("full".into())));
+    upkeep.round(Moment { steady: Duration::from_secs(60), unix: 1_000_060 + 86_400 });
+    assert_eq!(script.calls(), ["flush", "presence", "reap 1000060", "purge 1000060"]);
+    upkeep.round(Moment { steady: Duration::from_secs(120), unix: 1_000_120 - 86_400 });
+    assert_eq!(script.calls(), ["flush", "presence", "reap 913720", "purge 913720"]);
 }

@@ -9,9 +9,11 @@ mod support;
 mod commands;
 mod mail;
 mod passwords;
+mod presence;
 mod process;
 mod settings;
 mod statements;
+mod undo;
 mod users;
 
 use support::messages::{DOTTED, PLAIN};

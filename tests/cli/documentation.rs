@@ -1,12 +1,13 @@
-//! The lines that docs/administration.md tells people to paste work in Debian's shell as they stand.
+//! The lines that docs/administration.md and docs/quotas-and-retention.md tell people to paste work in Debian's shell as they stand.
 
 use super::support::Site;
 
 const PAGE: &str = include_str!("../../docs/administration.md");
+const QUOTAS: &str = include_str!("../../docs/quotas-and-retention.md");
 
-/// Every line of the page's SQL blocks.
-fn statements() -> Vec<&'static str> {
-    let blocks = PAGE.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+/// Every line of a page's SQL blocks.
+fn statements(page: &'static str) -> Vec<&'static str> {
+    let blocks = page.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     blocks.flat_map(str::lines).filter(|line| !line.is_empty()).collect()
 }
 
@@ -15,7 +16,7 @@ fn every_statement_of_the_page_works_and_changes_something() {
     let site = Site::new();
     site.add_user("bob", "x");
     let (last, first): (Vec<_>, Vec<_>) =
-        statements().into_iter().partition(|line| line.starts_with("DELETE FROM users"));
+        statements(PAGE).into_iter().partition(|line| line.starts_with("DELETE FROM users"));
     assert!(first.len() > 15 && last.len() == 1);
     for line in first.into_iter().chain(last) {
         if line.contains("FROM messages") && line.starts_with("SELECT") {
@@ -33,10 +34,36 @@ fn every_statement_of_the_page_works_and_changes_something() {
 fn a_message_that_was_deleted_comes_back_under_its_unique_id() {
     let site = Site::with_alice(&[b"Subject: x\n\ny\n"]);
     let uid = |table: &str| site.sql(&format!("SELECT uid FROM {table} WHERE mailbox = 'alice'")).trim().to_owned();
-    for statement in statements().iter().filter(|line| line.contains("uid = 17")) {
+    for statement in statements(PAGE).iter().filter(|line| line.contains("uid = 17")) {
         let before = (uid("messages"), uid("recoverable"));
         site.sql(&statement.replace("uid = 17", "uid = 1"));
         assert_eq!((uid("recoverable"), uid("messages")), before, "{statement}");
     }
     assert_eq!(uid("messages"), "1");
+}
+
+#[test]
+fn every_statement_about_quotas_and_retention_works_as_it_stands() {
+    let site = Site::with_alice(&[b"Subject: x\n\ny\n"]);
+    (1..20).for_each(|_| site.deliver("alice", b"Subject: x\n\ny\n"));
+    site.sql("UPDATE mailboxes SET prohibit_send_receive_quota = 82000");
+    site.sql("INSERT INTO recent_login VALUES ('alice', '192.0.2.1', 'USER', 1795428000, 3)");
+    site.sql("INSERT INTO session VALUES (1, 'alice', 'alice', '192.0.2.1', 1, 1795428000)");
+    let statements = statements(QUOTAS);
+    assert!(statements.len() > 20);
+    for line in statements {
+        if line.contains("FROM recoverable") {
+            site.sql("DELETE FROM messages WHERE mailbox = 'alice' AND uid > 15");
+        }
+        let answer = site.sql(line);
+        let shows = line.starts_with("SELECT") || line.contains(" RETURNING ");
+        assert_eq!(!answer.is_empty(), shows, "{line}: {answer:?}");
+        if line.contains("uid = 17") {
+            assert_eq!(site.sql("SELECT count(*) FROM messages WHERE uid > 15"), "1\n");
+        } else if line.contains("-1 day") {
+            assert_eq!(site.sql("SELECT count(*) FROM messages"), "20\n");
+        }
+    }
+    assert_eq!(site.sql("SELECT read_days, unread_days FROM mailbox_retention"), "0|90\n");
+    site.assert_sound();
 }

@@ -12,17 +12,24 @@ pub enum Change<'a> {
     Pop(&'a str, bool),
     Ntlm(&'a str, bool),
     Quota(&'a str, Option<u64>),
+    Warning(&'a str, Option<u64>),
     Retention(&'a str, Option<u32>, Option<u32>, bool),
     Site(&'a str, Option<&'a str>),
     Mailbox(&'a str),
     Alias(&'a str, &'a str),
     Delegate(&'a str, &'a str),
     DeleteUser(&'a str),
+    DeleteMessage(&'a str, u64),
+    BringBack(&'a str, u64),
 }
 
 pub trait Bed {
     fn store(&self) -> &dyn Store;
     fn change(&self, change: Change<'_>);
+    /// The view `sessions`: name, principal, address, TLS.
+    fn sessions(&self) -> Vec<(String, String, String, bool)>;
+    /// The view `recent_logins` by name: name, address, mechanism, count.
+    fn recent_logins(&self) -> Vec<(String, String, String, i64)>;
     /// Closes and opens the store, and does to its file what administrators do to files.
     fn reopen(&mut self);
     fn finish(&self);
@@ -73,6 +80,10 @@ impl Bed for OnSqlite {
                 "UPDATE mailboxes SET prohibit_send_receive_quota = ?2 WHERE name = ?1",
                 params![mailbox, quota.map(|quota| quota as i64)],
             ),
+            Change::Warning(mailbox, quota) => shell.execute(
+                "UPDATE mailboxes SET issue_warning_quota = ?2 WHERE name = ?1",
+                params![mailbox, quota.map(|quota| quota as i64)],
+            ),
             Change::Retention(mailbox, read, unread, hold) => shell.execute(
                 "UPDATE mailboxes SET retain_read_days = ?2, retain_unread_days = ?3, retention_hold = ?4 WHERE name = ?1",
                 params![mailbox, read, unread, flag(hold)],
@@ -86,8 +97,33 @@ impl Bed for OnSqlite {
                 shell.execute("INSERT INTO delegates VALUES (?1, ?2)", [delegate, principal])
             }
             Change::DeleteUser(name) => shell.execute("DELETE FROM users WHERE name = ?1", [name]),
+            // What triggers of a view do is not counted.
+            Change::DeleteMessage(mailbox, uid) => shell
+                .execute("DELETE FROM messages WHERE mailbox = ?1 AND uid = ?2", params![mailbox, uid as i64])
+                .map(|_| 1),
+            Change::BringBack(mailbox, uid) => shell
+                .execute(
+                    "UPDATE recoverable SET deleted_at = NULL WHERE mailbox = ?1 AND uid = ?2",
+                    params![mailbox, uid as i64],
+                )
+                .map(|_| 1),
         };
         assert_eq!(done.unwrap(), 1);
+    }
+
+    fn sessions(&self) -> Vec<(String, String, String, bool)> {
+        let shell = self.shell();
+        let mut select = shell.prepare("SELECT name, principal, address, tls FROM sessions").unwrap();
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    fn recent_logins(&self) -> Vec<(String, String, String, i64)> {
+        let shell = self.shell();
+        let mut select =
+            shell.prepare("SELECT name, address, mechanism, count FROM recent_logins ORDER BY 1, 2, 3").unwrap();
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
     }
 
     fn reopen(&mut self) {
@@ -116,13 +152,24 @@ impl Bed for OnMemory {
             Change::Pop(user, on) => self.0.enable_pop(user, on),
             Change::Ntlm(user, on) => self.0.enable_ntlm(user, on),
             Change::Quota(mailbox, quota) => self.0.set_quota(mailbox, quota),
+            Change::Warning(mailbox, quota) => self.0.set_warning(mailbox, quota),
             Change::Retention(mailbox, read, unread, hold) => self.0.set_retention(mailbox, read, unread, hold),
             Change::Site(mailbox, site) => self.0.set_site(mailbox, site),
             Change::Mailbox(name) => self.0.add_mailbox(name),
             Change::Alias(address, mailbox) => self.0.add_alias(address, mailbox),
             Change::Delegate(delegate, principal) => self.0.add_delegate(delegate, principal),
             Change::DeleteUser(name) => self.0.delete_user(name),
+            Change::DeleteMessage(mailbox, uid) => self.0.delete_message(mailbox, uid),
+            Change::BringBack(mailbox, uid) => self.0.bring_back(mailbox, uid),
         }
+    }
+
+    fn sessions(&self) -> Vec<(String, String, String, bool)> {
+        self.0.sessions()
+    }
+
+    fn recent_logins(&self) -> Vec<(String, String, String, i64)> {
+        self.0.recent_logins()
     }
 
     fn reopen(&mut self) {}
@@ -205,6 +252,15 @@ pub fn purge_all(bed: &dyn Bed, now: i64) -> usize {
             done => total += done,
         }
         assert!(total < 1_000_000, "purge does not end");
+    }
+}
+
+/// Reaps until there is nothing left to do.
+pub fn reap_all(bed: &dyn Bed, now: i64) {
+    let mut steps = 0;
+    while bed.store().reap(now, 10).unwrap() > 0 {
+        steps += 1;
+        assert!(steps < 10_000, "reaping does not end");
     }
 }
 

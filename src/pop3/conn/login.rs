@@ -1,6 +1,7 @@
 //! Login: the door's answer, what a failure costs, and the maildrop behind it.
 
 use super::Connection;
+use super::present::Present;
 use crate::address::{login_names, printable};
 use crate::authenticator::Door;
 use crate::pop3::Step;
@@ -77,7 +78,11 @@ impl Connection<'_> {
         };
         let opened = self.maildrop(&login);
         match &opened {
-            Ok(_) => info!("{}: {} opened {}", self.about, login.name, login.principal),
+            Ok(_) => {
+                info!("{}: {} opened {}", self.about, login.name, login.principal);
+                let mechanism = self.session.attempts().0;
+                self.present = Some(Present::arrive(&*self.site.store, &self.about, &login, mechanism));
+            }
             Err(error) => warn!("{}: {} cannot open {}: {error}", self.about, login.name, login.principal),
         }
         self.site.delays.succeeded(self.about.peer, &self.counted_name(&self.claimed));

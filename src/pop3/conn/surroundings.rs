@@ -21,8 +21,10 @@ pub(super) struct Surroundings {
     pub(super) peer: IpAddr,
     /// Ours.
     pub(super) local: IpAddr,
-    id: u64,
-    tls: bool,
+    /// Names the connection in the log.
+    pub(super) id: u64,
+    /// Under TLS.
+    pub(super) tls: bool,
     trusted: bool,
     context: Context,
     log: SessionLog,

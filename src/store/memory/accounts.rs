@@ -128,6 +128,8 @@ impl State {
         let mailbox = Mailbox {
             name: name.to_owned(),
             quota: None,
+            warning: None,
+            warning_due: None,
             retain_read: None,
             retain_unread: None,
             hold: false,

@@ -44,6 +44,30 @@ impl Memory {
         self.change_mailbox(mailbox, |mailbox| mailbox.quota = quota);
     }
 
+    /// Writes `mailboxes.issue_warning_quota`, octets.
+    pub fn set_warning(&self, mailbox: &str, quota: Option<u64>) {
+        self.change_mailbox(mailbox, |mailbox| mailbox.warning = quota);
+    }
+
+    /// `DELETE FROM messages` of one message.
+    pub fn delete_message(&self, mailbox: &str, uid: u64) {
+        self.change_mailbox(mailbox, |mailbox| {
+            if let Some(message) = mailbox.messages.remove(&uid) {
+                mailbox.deleted.insert(uid, (message, now()));
+            }
+        });
+    }
+
+    /// `UPDATE recoverable SET deleted_at = NULL` of one message. Its age counts anew.
+    pub fn bring_back(&self, mailbox: &str, uid: u64) {
+        self.change_mailbox(mailbox, |mailbox| {
+            if let Some((mut message, _)) = mailbox.deleted.remove(&uid) {
+                message.stored_at = now();
+                mailbox.messages.insert(uid, message);
+            }
+        });
+    }
+
     /// Writes `mailboxes.retain_read_days`, `retain_unread_days` and `retention_hold`.
     pub fn set_retention(&self, mailbox: &str, read: Option<u32>, unread: Option<u32>, hold: bool) {
         self.change_mailbox(mailbox, |mailbox| {
@@ -111,6 +135,7 @@ impl Memory {
         let mut state = self.state();
         state.changes += 1;
         change(&mut state);
+        state.note_usage();
     }
 }
 

@@ -77,6 +77,7 @@ impl Mail for Memory {
                 mailbox.deleted.insert(uid.0, (message, now()));
             }
         }
+        state.note_usage();
         Ok(())
     }
 
@@ -115,12 +116,14 @@ impl Upload for Buffer<'_> {
             octets: self.octets.len() as u64,
             dotted: self.octets.split(|octet| *octet == b'\n').any(|line| line.starts_with(b".")),
             read: envelope.read,
+            stored_at: now(),
             envelope: Envelope { received_at: envelope.received_at.or(Some(now())), ..envelope.clone() },
         };
         let answers: Vec<_> = to.iter().map(|mailbox| state.add(*mailbox, message.clone())).collect();
         if answers.iter().any(Result::is_ok) {
             state.bodies.insert(body, Arc::new(self.octets));
         }
+        state.note_usage();
         Ok(answers)
     }
 }
@@ -129,9 +132,8 @@ impl State {
     fn add(&mut self, mailbox: MailboxId, message: Message) -> Result<Uid> {
         let site_quota = self.setting("ProhibitSendReceiveQuota", 2_469_396_480);
         let mailbox = self.mailbox_mut(mailbox)?;
-        let used: u64 = mailbox.messages.values().map(|message| storage_size(message.octets)).sum();
         let quota = mailbox.quota.unwrap_or(site_quota);
-        if quota > 0 && used + storage_size(message.octets) > quota {
+        if quota > 0 && mailbox.bytes() + storage_size(message.octets) > quota {
             return Err(StoreError::OverQuota);
         }
         mailbox.add(message)
@@ -139,7 +141,12 @@ impl State {
 }
 
 impl Mailbox {
-    fn add(&mut self, message: Message) -> Result<Uid> {
+    /// Storage size of all messages, octets.
+    pub(super) fn bytes(&self) -> u64 {
+        self.messages.values().map(|message| storage_size(message.octets)).sum()
+    }
+
+    pub(super) fn add(&mut self, message: Message) -> Result<Uid> {
         let uid = self.next_uid;
         self.next_uid += 1;
         match message.envelope.unique_id.clone() {

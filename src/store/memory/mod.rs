@@ -6,9 +6,10 @@
 mod accounts;
 mod admin;
 mod mail;
+mod presence;
 mod upkeep;
 
-use super::{Envelope, MailboxId, Scheme, StoreError, UserId};
+use super::{Arrival, Envelope, MailboxId, Scheme, StoreError, UserId};
 use crate::secret::Secret;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +34,10 @@ struct State {
     purge: Vec<(i64, i64)>,
     /// Where unique-ids go on under a name that was used before.
     retired: HashMap<String, u64>,
+    /// Who is on.
+    on: Vec<Arrival>,
+    /// Name, address, mechanism; the last moment and how many.
+    logins: BTreeMap<(String, String, String), (i64, i64)>,
     /// Last id of anything; none is used twice.
     last_id: i64,
     /// Moves with every change from outside.
@@ -50,6 +55,9 @@ struct User {
 struct Mailbox {
     name: String,
     quota: Option<u64>,
+    warning: Option<u64>,
+    /// Since the mailbox crossed its warning quota: when the next warning is due.
+    warning_due: Option<i64>,
     retain_read: Option<u32>,
     retain_unread: Option<u32>,
     hold: bool,
@@ -70,6 +78,8 @@ struct Message {
     octets: u64,
     dotted: bool,
     read: bool,
+    /// Where the age counts from.
+    stored_at: i64,
     envelope: Envelope,
 }
 

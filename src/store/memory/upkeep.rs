@@ -1,9 +1,10 @@
 //! What the maintenance thread asks for, in memory.
 
-use super::{Memory, State, User, is_plain};
+use super::{Mailbox, Memory, Message, State, User, is_plain, now as present};
 use crate::secret::Secret;
-use crate::store::{Expire, MailboxId, Pending, Result, Scheme, Upkeep, Usable};
+use crate::store::{Envelope, Expire, MailboxId, Overfull, Pending, Result, Scheme, Upkeep, Usable, WARNING_INTERVAL};
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Seconds that octets stay after a deletion at least.
 const IN_USE: i64 = 3600;
@@ -68,6 +69,52 @@ impl Upkeep for Memory {
         Ok(true)
     }
 
+    fn reap(&self, now: i64, limit: usize) -> Result<usize> {
+        let mut state = self.state();
+        let site = (state.site_days("RetainReadDays"), state.site_days("RetainUnreadDays"));
+        let mut reaped = 0;
+        for mailbox in state.mailboxes.values_mut().filter(|mailbox| !mailbox.hold) {
+            let (read, unread) = (mailbox.retain_read.unwrap_or(site.0), mailbox.retain_unread.unwrap_or(site.1));
+            let is_old = |message: &Message| {
+                let days = i64::from(if message.read { read } else { unread });
+                days > 0 && message.stored_at + days * 86_400 <= now
+            };
+            let old = mailbox.messages.iter().filter(|(_, message)| is_old(message)).map(|(uid, _)| *uid);
+            for uid in old.take(limit - reaped).collect::<Vec<_>>() {
+                if let Some(message) = mailbox.messages.remove(&uid) {
+                    mailbox.deleted.insert(uid, (message, present()));
+                    reaped += 1;
+                }
+            }
+        }
+        state.note_usage();
+        Ok(reaped)
+    }
+
+    fn overfull(&self, now: i64, limit: usize) -> Result<Vec<Overfull>> {
+        let mut state = self.state();
+        for due in state.mailboxes.values_mut().filter_map(|mailbox| mailbox.warning_due.as_mut()) {
+            // What is further away was noted by a clock that has been set back since.
+            *due = (*due).min(now + WARNING_INTERVAL);
+        }
+        let overfull = state.mailboxes.iter().filter_map(|(id, mailbox)| state.warning(*id, mailbox, now));
+        Ok(overfull.take(limit).collect())
+    }
+
+    fn warn(&self, id: MailboxId, message: &[u8], now: i64) -> Result<bool> {
+        let mut state = self.state();
+        if state.mailboxes.get(&id).and_then(|mailbox| state.warning(id, mailbox, now)).is_none() {
+            return Ok(false);
+        }
+        let body = state.new_id();
+        state.bodies.insert(body, Arc::new(message.to_vec()));
+        let mailbox = state.mailbox_mut(id)?;
+        mailbox.warning_due = Some(now + WARNING_INTERVAL);
+        let (octets, envelope) = (message.len() as u64, Envelope::default());
+        mailbox.add(Message { body, octets, dotted: false, read: false, stored_at: now, envelope })?;
+        Ok(true)
+    }
+
     fn purge(&self, now: i64, limit: usize) -> Result<usize> {
         let mut state = self.state();
         state.expire_deleted(now);
@@ -85,6 +132,25 @@ impl Upkeep for Memory {
 }
 
 impl State {
+    /// Notes who has crossed the warning quota, in either direction.
+    pub(super) fn note_usage(&mut self) {
+        let site = self.setting("IssueWarningQuota", 2_039_480_320);
+        for mailbox in self.mailboxes.values_mut() {
+            let warning = mailbox.warning.unwrap_or(site);
+            let over = warning > 0 && mailbox.bytes() >= warning;
+            mailbox.warning_due = over.then(|| mailbox.warning_due.unwrap_or(0));
+        }
+    }
+
+    /// The mailbox, if its owner is to be warned.
+    fn warning(&self, id: MailboxId, mailbox: &Mailbox, now: i64) -> Option<Overfull> {
+        let warning = mailbox.warning.unwrap_or(self.setting("IssueWarningQuota", 2_039_480_320));
+        let limit = mailbox.quota.unwrap_or(self.setting("ProhibitSendReceiveQuota", 2_469_396_480));
+        let due = mailbox.warning_due.is_some_and(|due| due <= now) && (limit == 0 || 2 * warning >= limit);
+        let (name, bytes) = (mailbox.name.clone(), mailbox.bytes());
+        due.then_some(Overfull { mailbox: id, name, bytes, warning, limit })
+    }
+
     fn site_days(&self, setting: &str) -> u32 {
         self.setting(setting, 0) as u32
     }

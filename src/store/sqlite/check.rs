@@ -10,6 +10,11 @@ const FAULTS: i64 = 100;
 const QUERIES: &[&str] = &[
     "SELECT 'mailbox ' || m.name || ': has no row in usage' FROM mailboxes m LEFT JOIN usage u ON u.mailbox_id = m.id
       WHERE u.mailbox_id IS NULL",
+    "SELECT 'mailbox ' || name || ': has no row in reaping' FROM mailboxes WHERE id NOT IN (SELECT mailbox_id FROM reaping)",
+    "SELECT 'mailbox ' || m.name || ': row in overfull, but usage is ' || u.bytes FROM overfull o
+       JOIN mailboxes m ON m.id = o.mailbox_id JOIN usage u ON u.mailbox_id = m.id
+      WHERE coalesce(m.issue_warning_quota, (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'IssueWarningQuota'))
+            NOT BETWEEN 1 AND u.bytes",
     "SELECT 'usage of mailbox id ' || u.mailbox_id || ': no such mailbox' FROM usage u LEFT JOIN mailboxes m ON m.id = u.mailbox_id
       WHERE m.id IS NULL",
     "SELECT 'mailbox ' || m.name || ': usage counts ' || u.messages || ' messages and ' || u.bytes || ' octets, there are '

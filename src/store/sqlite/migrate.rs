@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0001_initial.sql"),
     include_str!("../../../migrations/0002_mail_in.sql"),
     include_str!("../../../migrations/0003_oauth.sql"),
+    include_str!("../../../migrations/0004_retention.sql"),
 ];
 
 /// "Pbox": how file(1) and we know our databases.

@@ -26,16 +26,23 @@ mod copy;
 mod fault;
 mod mail;
 mod migrate;
+mod pace;
+mod presence;
 mod purge;
 mod readers;
+mod reap;
 mod restore;
 mod snapshots;
 mod upkeep;
 mod upload;
+mod warnings;
 mod writer;
 
 use super::{MessageId, Result};
+use pace::Pace;
+use presence::Board;
 use readers::Readers;
+use reap::Reaper;
 use snapshots::Snapshots;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -79,6 +86,9 @@ pub struct Sqlite {
     writer: Writer,
     snapshots: Mutex<Snapshots>,
     marks: Mutex<HashSet<MessageId>>,
+    reaper: Mutex<Reaper>,
+    purging: Mutex<Pace>,
+    board: Mutex<Board>,
     patience: Duration,
 }
 
@@ -104,6 +114,9 @@ impl Sqlite {
             writer: Writer::start(writer, options.busy_timeout)?,
             snapshots: Mutex::new(Snapshots::new(options.snapshot_memory)),
             marks: Mutex::default(),
+            reaper: Mutex::default(),
+            purging: Mutex::default(),
+            board: Mutex::default(),
             patience: options.busy_timeout,
         })
     }

@@ -13,65 +13,97 @@ const IN_USE: i64 = 3600;
 /// Free pages that the file keeps for what comes next.
 const SPARE_PAGES: i64 = 512;
 
-/// Pages given back to the file system in one step.
-const PAGES_AT_ONCE: i64 = 256;
+/// Octets freed in one step at most, one piece at least: secure_delete writes over each page.
+const OCTETS_AT_ONCE: i64 = 1 << 20;
+
+/// What is left of a step.
+struct Budget {
+    things: i64,
+    octets: i64,
+}
+
+impl Budget {
+    fn is_spent(&self) -> bool {
+        self.things <= 0 || self.octets <= 0
+    }
+}
 
 /// At most `limit` pieces; says how many things were done, so that 0 is the end.
 pub fn step(connection: &Connection, now: i64, limit: i64) -> Result<usize> {
-    expire_deleted(connection, now, limit)?;
-    let mut done = 0;
-    while done < limit {
-        let Some((id, body)) = next(connection, now)? else { break };
-        done += drop_reference(connection, id, body, limit - done)?;
-    }
-    match done {
-        0 => give_back(connection),
+    let mut budget = Budget { things: limit, octets: OCTETS_AT_ONCE };
+    drop_waiting(connection, now, &mut budget)?;
+    drop_expired(connection, now, &mut budget)?;
+    match limit - budget.things {
+        0 => give_back(connection, limit),
         done => Ok(done as usize),
     }
 }
 
-/// Moves what can no longer be recovered to `purge`.
-fn expire_deleted(connection: &Connection, now: i64, limit: i64) -> Result<()> {
+/// References that wait in `purge`.
+fn drop_waiting(connection: &Connection, now: i64, budget: &mut Budget) -> Result<()> {
+    let mut select = connection
+        .prepare_cached("SELECT id, body_id FROM purge WHERE not_before <= ?1 ORDER BY not_before, id LIMIT 1")?;
+    let mut delete = connection.prepare_cached("DELETE FROM purge WHERE id = ?1")?;
+    while !budget.is_spent() {
+        let next = select.query_row([now], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?))).optional()?;
+        let Some((id, body)) = next else { break };
+        if drop_reference(connection, body, budget)? {
+            delete.execute([id])?;
+        }
+    }
+    Ok(())
+}
+
+/// What can no longer be recovered. A body that is too much for this step goes on in `purge`.
+fn drop_expired(connection: &Connection, now: i64, budget: &mut Budget) -> Result<()> {
+    if budget.is_spent() {
+        return Ok(());
+    }
     let mut select = connection.prepare_cached(
         "SELECT mailbox_id, uid, body_id FROM deleted
           WHERE deleted_at <= ?1 - max(?2, 86400 * (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainDeletedItemsDays'))
           ORDER BY deleted_at LIMIT ?3",
     )?;
-    let expired = select.query_map([now, IN_USE, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let expired = select.query_map([now, IN_USE, budget.things], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let expired = expired.collect::<rusqlite::Result<Vec<(i64, i64, i64)>>>()?;
     let mut delete = connection.prepare_cached("DELETE FROM deleted WHERE mailbox_id = ?1 AND uid = ?2")?;
     let mut insert = connection.prepare_cached("INSERT INTO purge (body_id, not_before) VALUES (?1, 0)")?;
     for (mailbox, uid, body) in expired {
+        if budget.is_spent() {
+            break;
+        }
         delete.execute([mailbox, uid])?;
-        insert.execute([body])?;
+        if !drop_reference(connection, body, budget)? {
+            insert.execute([body])?;
+        }
     }
     Ok(())
 }
 
-fn next(connection: &Connection, now: i64) -> Result<Option<(i64, i64)>> {
-    let mut select = connection
-        .prepare_cached("SELECT id, body_id FROM purge WHERE not_before <= ?1 ORDER BY not_before, id LIMIT 1")?;
-    Ok(select.query_row([now], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
-}
-
-/// Drops one reference, or as many pieces of its body as there is room for.
-fn drop_reference(connection: &Connection, id: i64, body: i64, limit: i64) -> Result<i64> {
-    if let Some(copies) = copies(connection, body)?
-        && copies > 1
-    {
+/// Drops one reference, or as many pieces of its body as there is room for; `false`: pieces are left.
+fn drop_reference(connection: &Connection, body: i64, budget: &mut Budget) -> Result<bool> {
+    budget.things -= 1;
+    if copies(connection, body)?.is_some_and(|copies| copies > 1) {
         connection.prepare_cached("UPDATE shared SET copies = copies - 1 WHERE body_id = ?1")?.execute([body])?;
-        connection.prepare_cached("DELETE FROM purge WHERE id = ?1")?.execute([id])?;
-        return Ok(1);
+        return Ok(true);
     }
-    let mut pieces = connection.prepare_cached(
-        "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id BETWEEN ?1 * 4096 AND ?1 * 4096 + 4095 LIMIT ?2)",
-    )?;
-    let freed = pieces.execute([body, limit])? as i64;
-    if freed < limit {
-        connection.prepare_cached("DELETE FROM shared WHERE body_id = ?1")?.execute([body])?;
-        connection.prepare_cached("DELETE FROM purge WHERE id = ?1")?.execute([id])?;
+    let mut piece = connection
+        .prepare_cached("SELECT id, length(data) FROM chunk WHERE id BETWEEN ?1 * 4096 AND ?1 * 4096 + 4095 LIMIT 1")?;
+    let mut delete = connection.prepare_cached("DELETE FROM chunk WHERE id = ?1")?;
+    let mut first = true;
+    while let Some((id, octets)) =
+        piece.query_row([body], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).optional()?
+    {
+        if !first && budget.is_spent() {
+            return Ok(false);
+        }
+        delete.execute([id])?;
+        budget.things -= i64::from(!first);
+        budget.octets -= octets;
+        first = false;
     }
-    Ok(freed.max(1))
+    connection.prepare_cached("DELETE FROM shared WHERE body_id = ?1")?.execute([body])?;
+    Ok(true)
 }
 
 fn copies(connection: &Connection, body: i64) -> Result<Option<i64>> {
@@ -80,12 +112,15 @@ fn copies(connection: &Connection, body: i64) -> Result<Option<i64>> {
 }
 
 /// Shortens the file, once there is nothing left to free.
-fn give_back(connection: &Connection) -> Result<usize> {
+fn give_back(connection: &Connection, limit: i64) -> Result<usize> {
     let free: i64 = connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
     if free <= SPARE_PAGES {
         return Ok(0);
     }
-    let pages = (free - SPARE_PAGES).min(PAGES_AT_ONCE);
-    connection.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
+    let pages = (free - SPARE_PAGES).min(limit);
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+    let mut rows = vacuum.query([])?;
+    // One page for each row that is asked for.
+    while rows.next()?.is_some() {}
     Ok(1)
 }

@@ -1,10 +1,11 @@
 //! The small batches of the maintenance thread.
 
 use super::writer::{Lane, truncate_log};
-use super::{Sqlite, lock, purge};
+use super::{Sqlite, lock, purge, reap, warnings};
 use crate::secret::Secret;
-use crate::store::{Expire, MailboxId, MessageId, Pending, Result, StoreError, Upkeep, Usable, UserId};
+use crate::store::{Expire, MailboxId, MessageId, Overfull, Pending, Result, StoreError, Upkeep, Usable, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Instant;
 
 /// Read marks in one transaction.
 const MARKS_AT_ONCE: usize = 1000;
@@ -95,9 +96,34 @@ impl Upkeep for Sqlite {
         self.writer.alone(Lane::Upkeep, move |connection| truncate_log(connection, patience))
     }
 
+    fn reap(&self, now: i64, limit: usize) -> Result<usize> {
+        reap::step(self, now, limit)
+    }
+
+    fn overfull(&self, now: i64, limit: usize) -> Result<Vec<Overfull>> {
+        if self.readers.with(|connection| warnings::are_astray(connection, now))? {
+            self.writer.write(Lane::Upkeep, 0, move |connection| warnings::mend(connection, now))?;
+        }
+        self.readers.with(|connection| warnings::due(connection, now, limit))
+    }
+
+    fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool> {
+        let message = message.to_vec();
+        self.writer
+            .write(Lane::Upkeep, message.len(), move |connection| warnings::deliver(connection, mailbox, &message, now))
+    }
+
     fn purge(&self, now: i64, limit: usize) -> Result<usize> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.writer.write(Lane::Upkeep, 0, move |connection| purge::step(connection, now, limit))
+        let mut pace = lock(&self.purging);
+        let limit = pace.limit(limit) as i64;
+        let (done, began) = self.writer.write(Lane::Upkeep, 0, move |connection| {
+            let began = Instant::now();
+            Ok((purge::step(connection, now, limit)?, began))
+        })?;
+        if done > 0 {
+            pace.took(began);
+        }
+        Ok(done)
     }
 }
 
@@ -117,12 +143,9 @@ const USABLE: &str = "
 /// Days that a mailbox keeps its messages at least, 0: for ever. The shorter of read and unread, because
 /// either may be what happens to a message (RFC 2449 section 6.7: the minimum).
 const RETENTION: &str = "
-  SELECT id, CASE WHEN hold THEN 0 WHEN read_days = 0 THEN unread_days WHEN unread_days = 0 THEN read_days
-                  ELSE min(read_days, unread_days) END AS days
-    FROM (SELECT id, retention_hold AS hold,
-                 coalesce(retain_read_days, (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainReadDays')) AS read_days,
-                 coalesce(retain_unread_days, (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainUnreadDays')) AS unread_days
-            FROM mailboxes)";
+  SELECT mailbox_id AS id, CASE WHEN read_days = 0 THEN unread_days WHEN unread_days = 0 THEN read_days
+                                ELSE min(read_days, unread_days) END AS days
+    FROM mailbox_retention";
 
 fn shortest_retention(connection: &Connection) -> Result<Expire> {
     let sql = format!("SELECT min(nullif(days, 0)), count(DISTINCT days), count(*) FROM ({RETENTION})");

@@ -177,7 +177,7 @@ fn insert_copy(connection: &Connection, mailbox: MailboxId, body: i64, row: &Row
     }
 }
 
-fn insert_piece(connection: &Connection, body: i64, number: i64, piece: &[u8]) -> Result<()> {
+pub fn insert_piece(connection: &Connection, body: i64, number: i64, piece: &[u8]) -> Result<()> {
     if number >= PIECES {
         return Err(StoreError::TooBig);
     }
@@ -196,7 +196,7 @@ fn begin(connection: &Connection) -> Result<i64> {
     Ok(body)
 }
 
-fn next_body(connection: &Connection) -> Result<i64> {
+pub fn next_body(connection: &Connection) -> Result<i64> {
     let mut next =
         connection.prepare_cached("UPDATE counters SET next_body_id = next_body_id + 1 RETURNING next_body_id - 1")?;
     Ok(next.query_row([], |row| row.get(0))?)

@@ -1,0 +1,159 @@
+//! Who is on and who was, for administrators: kept in memory, written in batches.
+//!
+//! A session that ends before its batch is written leaves no trace in `session`; its login is counted all the same.
+
+use super::writer::Lane;
+use super::{Sqlite, lock};
+use crate::store::{Arrival, Presence, Result};
+use rusqlite::{Connection, params};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+/// Logins that are remembered: rows of `recent_login`.
+const LOGINS: usize = 10_000;
+/// New rows after which the oldest are looked for.
+const PRUNE_AFTER: usize = 1000;
+/// Ended sessions that wait for a batch; what is more stays on show until the next start.
+const GONE: usize = 100_000;
+
+/// What is known, and what of it is written.
+pub struct Board {
+    on: HashMap<u64, Session>,
+    gone: Vec<u64>,
+    logins: Logins,
+    unpruned: usize,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        // The last process may have left more than there shall be.
+        Self { on: HashMap::new(), gone: Vec::new(), logins: Logins::new(), unpruned: PRUNE_AFTER }
+    }
+}
+
+struct Session {
+    arrival: Arrival,
+    written: bool,
+}
+
+/// By name, address and mechanism: the last moment, and how many.
+type Logins = HashMap<(String, String, &'static str), (i64, i64)>;
+
+/// One batch.
+#[derive(Clone, Default)]
+struct Batch {
+    new: Vec<Arrival>,
+    gone: Vec<u64>,
+    logins: Logins,
+    prune: bool,
+}
+
+impl Presence for Sqlite {
+    fn arrived(&self, arrival: Arrival) {
+        let mut board = lock(&self.board);
+        let key = (arrival.name.clone(), arrival.address.to_canonical().to_string(), arrival.mechanism);
+        count(&mut board.logins, key, arrival.at, 1);
+        board.on.insert(arrival.session, Session { arrival, written: false });
+    }
+
+    fn left(&self, session: u64) {
+        let mut board = lock(&self.board);
+        if board.on.remove(&session).is_some_and(|session| session.written) && board.gone.len() < GONE {
+            board.gone.push(session);
+        }
+    }
+
+    fn flush_presence(&self) -> Result<()> {
+        let Some(batch) = lock(&self.board).take() else { return Ok(()) };
+        let copy = batch.clone();
+        let written = self.writer.write(Lane::Upkeep, 0, move |connection| write(connection, &copy));
+        if written.is_err() {
+            lock(&self.board).put_back(batch);
+        }
+        written
+    }
+
+    fn reset_presence(&self) -> Result<()> {
+        self.writer.write(Lane::Upkeep, 0, |connection| {
+            connection.execute("DELETE FROM session", [])?;
+            Ok(())
+        })
+    }
+}
+
+impl Board {
+    fn take(&mut self) -> Option<Batch> {
+        let mut new = Vec::new();
+        for session in self.on.values_mut().filter(|session| !session.written) {
+            // Who leaves from now on must be removed from the table.
+            session.written = true;
+            new.push(session.arrival.clone());
+        }
+        let (gone, logins) = (std::mem::take(&mut self.gone), std::mem::take(&mut self.logins));
+        if new.is_empty() && gone.is_empty() && logins.is_empty() {
+            return None;
+        }
+        self.unpruned += logins.len();
+        let prune = self.unpruned >= PRUNE_AFTER;
+        if prune {
+            self.unpruned = 0;
+        }
+        Some(Batch { new, gone, logins, prune })
+    }
+
+    fn put_back(&mut self, batch: Batch) {
+        for arrival in batch.new {
+            if let Some(session) = self.on.get_mut(&arrival.session) {
+                session.written = false;
+            }
+        }
+        self.gone.extend(batch.gone.into_iter().take(GONE.saturating_sub(self.gone.len())));
+        for (key, (at, more)) in batch.logins {
+            count(&mut self.logins, key, at, more);
+        }
+        self.unpruned += if batch.prune { PRUNE_AFTER } else { 0 };
+    }
+}
+
+fn count(logins: &mut Logins, key: (String, String, &'static str), at: i64, more: i64) {
+    let room = logins.len() < LOGINS;
+    match logins.entry(key) {
+        Entry::Occupied(mut known) => {
+            let (last, count) = known.get_mut();
+            (*last, *count) = (at.max(*last), *count + more);
+        }
+        Entry::Vacant(new) if room => drop(new.insert((at, more))),
+        Entry::Vacant(_) => {}
+    }
+}
+
+fn write(connection: &Connection, batch: &Batch) -> Result<()> {
+    let mut delete = connection.prepare_cached("DELETE FROM session WHERE id = ?1")?;
+    for session in &batch.gone {
+        delete.execute([row_id(*session)])?;
+    }
+    let mut insert = connection.prepare_cached(
+        "INSERT OR REPLACE INTO session (id, name, principal, address, tls, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for Arrival { session, name, principal, address, tls, at, .. } in &batch.new {
+        insert.execute(params![row_id(*session), name, principal, address.to_canonical().to_string(), tls, at])?;
+    }
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO recent_login (name, address, mechanism, at, count) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET at = excluded.at, count = count + excluded.count",
+    )?;
+    for ((name, address, mechanism), (at, count)) in &batch.logins {
+        upsert.execute(params![name, address, mechanism, at, count])?;
+    }
+    if batch.prune {
+        let oldest =
+            "DELETE FROM recent_login WHERE at < (SELECT at FROM recent_login ORDER BY at DESC LIMIT 1 OFFSET ?1)";
+        connection.prepare_cached(oldest)?.execute([LOGINS as i64 - 1])?;
+    }
+    Ok(())
+}
+
+/// Two servers of one database do not get into each other's way.
+fn row_id(session: u64) -> i64 {
+    i64::from(std::process::id()) << 32 | (session & 0xffff_ffff) as i64
+}

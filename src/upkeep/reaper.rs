@@ -1,0 +1,52 @@
+//! The reaper: warnings, deletion by age, purge ([MS-STANXPOP3] E0004, E0005), a step of each at a time.
+
+use super::{Moment, PAUSE, Upkeep, warning};
+use crate::store::Result;
+use std::time::Duration;
+
+/// Messages deleted in one step at most. The store does less where the disk is slow.
+const MESSAGES: usize = 64;
+/// Pieces freed in one step at most.
+const PIECES: usize = 64;
+/// Warnings between two steps.
+const WARNINGS: usize = 16;
+
+impl Upkeep {
+    /// When the next step is due: soon, while there is something to do.
+    pub(super) fn reap_due(&self) -> Duration {
+        let pause = if self.reaping { PAUSE } else { self.settings.reaper_interval };
+        self.reaped_at.map_or(Duration::ZERO, |at| at + pause)
+    }
+
+    /// One step of each kind; what fails does not keep the others from being done.
+    pub(super) fn reap(&mut self, now: Moment) {
+        let date = self.calendar.date(now);
+        let warned = self.warn(date);
+        let reaped = self.store.reap(date, MESSAGES);
+        let freed = self.store.purge(date, PIECES);
+        let more = |outcome: &Result<usize>| matches!(outcome, Ok(done) if *done > 0);
+        // One scrub for all steps: it holds deliveries up.
+        let freeing = more(&freed);
+        self.residue |= self.freed && !freeing;
+        self.freed = freeing;
+        self.reaping = more(&warned) || more(&reaped) || freeing;
+        self.reaped_at = Some(now.steady);
+        self.log_failure("warn of full mailboxes", now.steady, warned);
+        self.log_failure("delete by age", now.steady, reaped);
+        self.log_failure("free deleted messages", now.steady, freed);
+    }
+
+    /// Says how many were warned.
+    fn warn(&self, date: i64) -> Result<usize> {
+        let domain = self.settings.domains.first().map_or("localhost", String::as_str);
+        let mut warned = 0;
+        for overfull in self.store.overfull(date, WARNINGS)? {
+            let message = warning::message(&overfull, domain, date);
+            if self.store.warn(overfull.mailbox, &message, date)? {
+                log::info!("mailbox {:?} is warned: {} octets are in use", overfull.name, overfull.bytes);
+                warned += 1;
+            }
+        }
+        Ok(warned)
+    }
+}
