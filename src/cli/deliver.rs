@@ -23,8 +23,8 @@ pub(super) const COMMAND: Command = Command {
     summary: "stores one message from standard input in each recipient's mailbox",
     notes: "Exit 0: every copy is on the disk. 67: a recipient is unknown, nothing was stored for anybody.\n\
             75: try again later (a mailbox is over its quota, though the others have their copies; or the\n\
-            database is locked). 69: over quota, and OverQuotaPermanent is set. 65: the message is larger than MaxReceiveSize. 66: there is no database.\n\
-            74: the disk is full or failed. 77: the database may not be opened.",
+            database is locked or damaged; or the disk is full or failed). 69: over quota, and OverQuotaPermanent is set. 65: the message is larger than MaxReceiveSize. 66: there is no database.\n\
+            77: the database may not be opened.",
     options: |options| {
         options.optopt(
             "f",
@@ -55,7 +55,7 @@ fn reverse_path(sender: &str) -> Result<String, Error> {
 fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(), Error> {
     let store = database::open(path)?;
     let to = Recipients::find(&store, recipients)?;
-    let mut upload = store.upload().map_err(|error| Error::store("cannot take the message in", &error))?;
+    let mut upload = store.upload().map_err(|error| trouble("cannot take the message in", &error))?;
     let mut normaliser = Normaliser::new();
     if let Some(sender) = sender {
         push(&mut *upload, format!("Return-Path: <{sender}>\r\n").as_bytes())?;
@@ -63,7 +63,7 @@ fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(
     take_in(&mut io::stdin().lock(), &mut normaliser, &mut *upload)?;
     let envelope = Envelope { sender: sender.unwrap_or_default().to_owned(), ..Envelope::default() };
     let answers = upload.deliver(&to.mailboxes, &envelope);
-    let answers = answers.map_err(|error| Error::store("the message was not stored", &error))?;
+    let answers = answers.map_err(|error| trouble("the message was not stored", &error))?;
     let refused =
         answers.iter().zip(&to.names).filter_map(|(answer, name)| Some((name.as_str(), answer.as_ref().err()?)));
     verdict(refused.collect(), to.mailboxes.len(), to.over_quota)
@@ -91,7 +91,7 @@ fn take_in(from: &mut impl Read, normaliser: &mut Normaliser, upload: &mut (dyn 
 }
 
 fn push(upload: &mut (dyn Upload + '_), octets: &[u8]) -> Result<(), Error> {
-    upload.push(octets).map_err(|error| Error::store("the message was not stored", &error))
+    upload.push(octets).map_err(|error| trouble("the message was not stored", &error))
 }
 
 /// Where the copies go: one a mailbox, however many addresses lead to it.
@@ -111,8 +111,7 @@ impl Recipients {
         found.over_quota = settings.over_quota_permanent.then_some(Code::Unavailable);
         for recipient in recipients {
             let names = recipient_names(recipient, &settings.domains, &settings.recipient_delimiter);
-            let mailboxes =
-                store.recipients(&names).map_err(|error| Error::store("cannot look recipients up", &error))?;
+            let mailboxes = store.recipients(&names).map_err(|error| trouble("cannot look recipients up", &error))?;
             if mailboxes.is_empty() {
                 unknown.push(format!("{recipient:?}"));
             }
@@ -132,13 +131,26 @@ impl Recipients {
     }
 }
 
+/// A full disk and a damaged database are mended by somebody, and then the message can come again:
+/// mail programs return it to its sender at any code but 75.
+fn code(error: &StoreError) -> Code {
+    match code_of(error) {
+        Code::Io | Code::Software => Code::TempFail,
+        code => code,
+    }
+}
+
+fn trouble(what: &str, error: &StoreError) -> Error {
+    Error::new(code(error), format!("{what}: {error}"))
+}
+
 /// What the mail program is told of the copies that were refused. As soon as one of several was stored,
 /// only "try again" is true: any other code would have the message returned to its sender.
 fn verdict(refused: Vec<(&str, &StoreError)>, copies: usize, over_quota: Option<Code>) -> Result<(), Error> {
     let Some((_, first)) = refused.first() else { return Ok(()) };
     let code_of = |error: &StoreError| match (error, over_quota) {
         (StoreError::OverQuota, Some(code)) => code,
-        _ => code_of(error),
+        _ => code(error),
     };
     let code = code_of(first);
     let same = refused.len() == copies && refused.iter().all(|(_, error)| code_of(error) == code);
@@ -174,7 +186,7 @@ mod tests {
             (&[&gone], 1, 67),
             (&[&gone], 2, 75),
             (&[&gone, &gone], 2, 67),
-            (&[&io, &io], 2, 74),
+            (&[&io, &io], 2, 75),
             (&[&io, &gone], 2, 75),
         ] {
             assert_eq!(code(refused, copies), expected, "{refused:?} of {copies}");

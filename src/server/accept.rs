@@ -16,10 +16,13 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What an accept loop waits after an error, for instance when there are no file descriptors left.
 const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// How often an accept loop complains.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running accept loop.
 pub struct Loop {
@@ -56,6 +59,7 @@ impl Loop {
 }
 
 fn run(listener: &Listener, closed: &AtomicBool, site: &Arc<Site>, workers: &Arc<Workers>) {
+    let mut said = None;
     while !closed.load(Ordering::SeqCst) {
         match listener.door.accept() {
             Ok(visitor) => match (listener.service, visitor.peer()) {
@@ -67,7 +71,10 @@ fn run(listener: &Listener, closed: &AtomicBool, site: &Arc<Site>, workers: &Arc
             Err(_) if closed.load(Ordering::SeqCst) => return,
             Err(error) if transient(&error) => {}
             Err(error) => {
-                warn!("{} listener {}: accept: {error}", listener.service, listener.address);
+                if said.is_none_or(|said: Instant| said.elapsed() >= PATIENCE) {
+                    warn!("{} listener {}: accept: {error}", listener.service, listener.address);
+                    said = Some(Instant::now());
+                }
                 std::thread::sleep(BACK_OFF);
             }
         }
