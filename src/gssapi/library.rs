@@ -1,9 +1,6 @@
 //! `libgssapi_krb5.so.2`, loaded when it is first asked for, behind types that can only be used the
-//! right way. This is the only place of the project with `unsafe`.
-//!
-//! The declarations are those of RFC 2744 (C bindings of GSS-API version 2) for platforms that do
-//! not pack structures, and MIT's `gss_acquire_cred_from` for the keytab, so that no environment
-//! variable of a process with threads has to be changed.
+//! right way. This room, with its declarations in `super::abi`, is the only one of the project with
+//! `unsafe`.
 //!
 //! # Why the calls are sound
 //!
@@ -15,13 +12,11 @@
 
 #![allow(unsafe_code)]
 
-use libloading::Library;
-use std::ffi::{CString, c_char, c_int, c_void};
+use super::abi::{Api, Bindings, Buffer, Handle, KeyValue, KeyValueSet, Oid, OidSet, api};
+use std::ffi::{CString, c_int};
 use std::ptr::{null, null_mut};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-/// The library's name on every Linux system with MIT Kerberos.
-const NAME: &str = "libgssapi_krb5.so.2";
 /// Most lines of text that a status may have.
 const MOST_LINES: usize = 8;
 /// `gss_cred_usage_t` GSS_C_ACCEPT.
@@ -35,92 +30,6 @@ const CONTINUE_NEEDED: u32 = 1;
 const CHANNEL_BOUND: u32 = 0x800;
 /// 1.2.840.113554.1.2.2 (RFC 4121 section 1).
 const KRB5: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02];
-
-type Handle = *mut c_void;
-
-#[repr(C)]
-struct Buffer {
-    length: usize,
-    value: *mut c_void,
-}
-
-#[repr(C)]
-struct Oid {
-    length: u32,
-    elements: *const c_void,
-}
-
-#[repr(C)]
-struct OidSet {
-    count: usize,
-    elements: *const Oid,
-}
-
-#[repr(C)]
-struct Bindings {
-    initiator_type: u32,
-    initiator: Buffer,
-    acceptor_type: u32,
-    acceptor: Buffer,
-    application_data: Buffer,
-}
-
-#[repr(C)]
-struct KeyValue {
-    key: *const c_char,
-    value: *const c_char,
-}
-
-#[repr(C)]
-struct KeyValueSet {
-    count: u32,
-    elements: *const KeyValue,
-}
-
-/// Declares the functions once: their types, and the look-up of each by its name.
-macro_rules! functions {
-    ($($name:ident($($argument:ty),*);)*) => {
-        struct Api {
-            $($name: unsafe extern "C" fn($($argument),*) -> u32,)*
-        }
-
-        impl Api {
-            fn find(library: &Library) -> Result<Self, libloading::Error> {
-                // SAFETY: each name has the type that RFC 2744 (or MIT's gssapi_ext.h) gives it.
-                unsafe { Ok(Self { $($name: *library.get(stringify!($name))?,)* }) }
-            }
-        }
-    };
-}
-
-functions! {
-    gss_acquire_cred_from(*mut u32, Handle, u32, *const OidSet, c_int, *const KeyValueSet, *mut Handle, *mut *mut OidSet, *mut u32);
-    gss_accept_sec_context(*mut u32, *mut Handle, Handle, *const Buffer, *const Bindings, *mut Handle, *mut *const Oid, *mut Buffer, *mut u32, *mut u32, *mut Handle);
-    gss_inquire_context(*mut u32, Handle, *mut Handle, *mut Handle, *mut u32, *mut *const Oid, *mut u32, *mut c_int, *mut c_int);
-    gss_wrap(*mut u32, Handle, c_int, u32, *const Buffer, *mut c_int, *mut Buffer);
-    gss_unwrap(*mut u32, Handle, *const Buffer, *mut Buffer, *mut c_int, *mut u32);
-    gss_display_name(*mut u32, Handle, *mut Buffer, *mut *const Oid);
-    gss_display_status(*mut u32, u32, c_int, *const Oid, *mut u32, *mut Buffer);
-    gss_release_buffer(*mut u32, *mut Buffer);
-    gss_release_name(*mut u32, *mut Handle);
-    gss_release_cred(*mut u32, *mut Handle);
-    gss_delete_sec_context(*mut u32, *mut Handle, *mut Buffer);
-}
-
-/// The library, once it has been loaded; it stays for ever.
-static API: OnceLock<Api> = OnceLock::new();
-
-fn api() -> Result<&'static Api, String> {
-    if let Some(api) = API.get() {
-        return Ok(api);
-    }
-    // SAFETY: the library's initialisers only set up its own locks and tables.
-    let library = unsafe { Library::new(NAME) }.map_err(|error| format!("{NAME} cannot be loaded: {error}"))?;
-    let api = Api::find(&library).map_err(|error| format!("{NAME} is not MIT's: {error}"))?;
-    // Its functions are called until the end of the process.
-    std::mem::forget(library);
-    Ok(API.get_or_init(|| api))
-}
 
 /// A call that failed.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -4,7 +4,8 @@
 //! become the trait that the mechanism asks. To read a changed keytab, make a new [`Kerberos`]:
 //! exchanges that run keep the old one, which is released after the last of them.
 
-pub mod keytab;
+pub mod abi;
+mod keytab;
 pub mod library;
 
 use crate::sasl::gssapi::{Accepted, Acceptor, Fault, Kerberos, Peers, SecurityContext};
