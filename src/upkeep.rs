@@ -17,6 +17,7 @@ use crate::settings::Settings;
 use crate::store::{Expire, Pending, Result, Scheme, Store, Usable, UserId};
 use calendar::Calendar;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -305,7 +306,12 @@ impl Upkeep {
 pub fn spawn(mut upkeep: Upkeep, clock: impl Clock + 'static, stop: Receiver<()>) -> std::io::Result<JoinHandle<()>> {
     let work = move || {
         loop {
-            let sleep = upkeep.round(clock.now());
+            // A panic costs one round, not the maintenance.
+            let round = catch_unwind(AssertUnwindSafe(|| upkeep.round(clock.now())));
+            let sleep = round.unwrap_or_else(|_| {
+                log::error!("the maintenance panicked; it goes on");
+                SECOND
+            });
             if !matches!(stop.recv_timeout(sleep), Err(RecvTimeoutError::Timeout)) {
                 break;
             }
