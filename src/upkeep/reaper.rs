@@ -1,7 +1,7 @@
 //! The reaper: warnings, deletion by age, purge ([MS-STANXPOP3] E0004, E0005), a step of each at a time.
 
 use super::{Moment, PAUSE, Upkeep, warning};
-use crate::store::Result;
+use crate::store::{Result, StoreError};
 use std::time::Duration;
 
 /// Messages deleted in one step at most. The store does less where the disk is slow.
@@ -36,17 +36,26 @@ impl Upkeep {
         self.log_failure("free deleted messages", now.steady, freed);
     }
 
-    /// Says how many were warned.
+    /// Says how many were warned. A mailbox that takes no message, its numbers may be used up, keeps nobody else
+    /// from it; nothing more is tried where the database is held.
     fn warn(&self, date: i64) -> Result<usize> {
         let domain = self.settings.domains.first().map_or("localhost", String::as_str);
-        let mut warned = 0;
+        let (mut warned, mut failed) = (0, None);
         for overfull in self.store.overfull(date, WARNINGS)? {
             let message = warning::message(&overfull, domain, date);
-            if self.store.warn(overfull.mailbox, &message, date)? {
-                log::info!("mailbox {:?} is warned: {} octets are in use", overfull.name, overfull.bytes);
-                warned += 1;
+            match self.store.warn(overfull.mailbox, &message, date) {
+                Ok(true) => {
+                    log::info!("mailbox {:?} is warned: {} octets are in use", overfull.name, overfull.bytes);
+                    warned += 1;
+                }
+                Ok(false) => {}
+                Err(StoreError::Refused(text)) => {
+                    let named = format!("mailbox {:?}: {text}", overfull.name);
+                    failed.get_or_insert(StoreError::Refused(named));
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(warned)
+        failed.map_or(Ok(warned), Err)
     }
 }

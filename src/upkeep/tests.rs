@@ -3,7 +3,7 @@
 use super::Upkeep;
 use super::*;
 use crate::store::*;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 
 /// A store that answers as told and remembers the calls.
@@ -17,6 +17,7 @@ struct Script {
     reaps: Mutex<VecDeque<Result<usize>>>,
     purges: Mutex<VecDeque<Result<usize>>>,
     overfull: Mutex<Vec<Overfull>>,
+    unwarnable: Mutex<HashMap<i64, StoreError>>,
     broken: Mutex<bool>,
     expire: Mutex<Expire>,
     usable: Mutex<Usable>,
@@ -152,6 +153,9 @@ impl crate::store::Upkeep for Script {
         Ok(self.overfull.lock().unwrap().iter().take(limit).cloned().collect())
     }
     fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool> {
+        if let Some(error) = self.unwarnable.lock().unwrap().get(&mailbox.0) {
+            return Err(error.clone());
+        }
         let known = self.overfull.lock().unwrap().len();
         self.overfull.lock().unwrap().retain(|it| it.mailbox != mailbox);
         let from = String::from_utf8_lossy(message).lines().next().unwrap().to_owned();
@@ -328,6 +332,21 @@ fn an_interval_that_is_made_shorter_holds_at_once() {
     script.calls();
     upkeep.round(at(1500));
     assert!(script.calls().contains(&"reap 1000001".into()));
+}
+
+#[test]
+fn an_owner_who_cannot_be_warned_keeps_nobody_else_from_it() {
+    let (script, _, mut upkeep) = upkeep(&[]);
+    let overfull = |id| Overfull { mailbox: MailboxId(id), name: "x".into(), bytes: 9, warning: 8, limit: 10 };
+    script.overfull.lock().unwrap().extend((1..4).map(overfull));
+    script.unwarnable.lock().unwrap().insert(1, StoreError::Refused("message.uid: none is left".into()));
+    script.unwarnable.lock().unwrap().insert(3, StoreError::Busy("locked".into()));
+    assert_eq!(upkeep.round(at(0)), LOOK, "what failed is not tried again in haste");
+    let warned = |script: &Script| script.calls().iter().filter(|call| call.starts_with("warn ")).count();
+    assert_eq!(warned(&script), 1);
+    script.unwarnable.lock().unwrap().remove(&3);
+    upkeep.round(at(60_000));
+    assert_eq!(warned(&script), 1);
 }
 
 #[test]

@@ -8,6 +8,7 @@ const NAME: usize = 200;
 
 /// The whole message, CRLF lines. `domain` is ours, `now` in seconds since 1970 UTC.
 pub fn message(overfull: &Overfull, domain: &str, now: i64) -> Vec<u8> {
+    let domain = if is_dot_atom(domain) { domain } else { "localhost" };
     let Overfull { mailbox, bytes, limit, .. } = overfull;
     let (subject, consequence) = match limit {
         0 => (
@@ -47,14 +48,19 @@ pub fn message(overfull: &Overfull, domain: &str, now: i64) -> Vec<u8> {
     lines.map(|line| line + "\r\n").concat().into_bytes()
 }
 
-/// Names of other than ASCII characters cannot stand in an address without SMTPUTF8 (RFC 6532); the text has them.
+/// Names that are no address without quoting or SMTPUTF8 (RFC 6532) cannot stand there; the text has them.
 fn to(name: &str, domain: &str) -> String {
-    let atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-=?^_`{|}~.@".contains(c);
-    match name {
-        name if !name.chars().all(atom) => "To: undisclosed-recipients:;".into(),
-        name if name.contains('@') => format!("To: <{name}>"),
-        name => format!("To: <{name}@{domain}>"),
+    match name.split_once('@') {
+        Some((local, host)) if is_dot_atom(local) && is_dot_atom(host) => format!("To: <{name}>"),
+        None if is_dot_atom(name) => format!("To: <{name}@{domain}>"),
+        _ => "To: undisclosed-recipients:;".into(),
     }
+}
+
+/// RFC 5322 section 3.2.3.
+fn is_dot_atom(text: &str) -> bool {
+    let atext = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    text.split('.').all(|atom| !atom.is_empty() && atom.chars().all(atext))
 }
 
 /// For people, and to the octet.
@@ -96,7 +102,20 @@ mod tests {
     fn addresses() {
         assert_eq!(to("alice", "example.org"), "To: <alice@example.org>");
         assert_eq!(to("alice@a.example", "example.org"), "To: <alice@a.example>");
-        assert_eq!(to("j\u{f6}rg", "example.org"), "To: undisclosed-recipients:;");
+        for name in ["j\u{f6}rg", "a..b", ".a", "a.", "@a.example", "alice@", "alice@a..example", "a,b"] {
+            assert_eq!(to(name, "example.org"), "To: undisclosed-recipients:;", "{name}");
+        }
+    }
+
+    #[test]
+    fn a_domain_that_no_address_can_have_is_not_used() {
+        let overfull = Overfull { mailbox: MailboxId(7), name: "alice".into(), bytes: 4096, warning: 4096, limit: 0 };
+        for domain in ["ex\u{e4}mple.org", "a..example", "(x", "a,b"] {
+            let text = String::from_utf8(message(&overfull, domain, 1_795_428_245)).unwrap();
+            let (head, _) = text.split_once("\r\n\r\n").unwrap();
+            assert!(head.is_ascii() && head.contains("To: <alice@localhost>\r\n"), "{head}");
+            assert!(head.contains("From: Mail service <postmaster@localhost>\r\n") && !head.contains(domain), "{head}");
+        }
     }
 
     #[test]

@@ -262,3 +262,27 @@ fn messages_are_immutable() {
     bench.refused("UPDATE counters SET next_body_id = 1", &["counters.next_body_id"]);
     bench.assert_sound();
 }
+
+#[test]
+fn null_and_blobs_are_named_too() {
+    let bench = bench();
+    let settings = bench.sql("SELECT name FROM settings");
+    for name in settings.lines() {
+        for value in ["NULL", "x'3100'"] {
+            let output = bench.run(&format!("UPDATE settings SET value = {value} WHERE name = '{name}'"));
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            let named = error.contains(&format!("{name}: ")) || error.contains("settings.value: ");
+            assert!(!output.status.success() && named, "{name} = {value}: {error}");
+        }
+    }
+    for name in ["Domains", "GssapiRealms", "SSLBindings", "LmtpBindings", "TrustedNetworks"] {
+        bench.refused(&format!("UPDATE settings SET value = x'31' WHERE name = '{name}'"), &[name, "comma separated"]);
+        bench.refused(&format!("UPDATE settings SET value = NULL WHERE name = '{name}'"), &[name, "comma separated"]);
+    }
+    bench.refused("UPDATE users SET pop_enabled = NULL", &["users.pop_enabled: 0 or 1"]);
+    bench.refused("INSERT INTO users(name, ntlm) VALUES ('carol', NULL)", &["users.ntlm: 0 or 1"]);
+    bench.refused("INSERT INTO users(name) VALUES (NULL)", &["users.name: 1 to 255"]);
+    bench.refused("UPDATE mailboxes SET retention_hold = NULL", &["mailboxes.retention_hold: 0 or 1"]);
+    bench.refused("INSERT INTO mailboxes(name) VALUES (NULL)", &["mailboxes.name: 1 to 255"]);
+    bench.refused("INSERT INTO aliases VALUES (NULL, 'alice')", &["aliases.address: 1 to 255"]);
+}

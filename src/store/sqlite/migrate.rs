@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0002_mail_in.sql"),
     include_str!("../../../migrations/0003_oauth.sql"),
     include_str!("../../../migrations/0004_retention.sql"),
+    include_str!("../../../migrations/0005_refusals.sql"),
 ];
 
 /// "Pbox": how file(1) and we know our databases.
