@@ -101,7 +101,12 @@ impl Checker for KeyFile {
 
 fn load(path: &Path) -> Result<Loaded, String> {
     let named = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
-    let file = File::open(path).map_err(|error| named(&error))?;
+    // Opening a pipe would wait for a writer, and every login with it.
+    let file = std::fs::metadata(path).and_then(|metadata| match metadata.is_file() {
+        true => File::open(path),
+        false => Err(std::io::Error::other("no regular file")),
+    });
+    let file = file.map_err(|error| named(&error))?;
     let metadata = file.metadata().map_err(|error| named(&error))?;
     if !metadata.is_file() || metadata.size() > LONGEST_FILE {
         return Err(named(&format_args!("no file of at most {LONGEST_FILE} octets")));
@@ -141,6 +146,8 @@ mod tests {
         assert!(file.ready());
         std::fs::remove_file(&path).unwrap();
         assert!(file.ready());
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        assert!(file.ready(), "a pipe that nobody writes to is not waited for");
         replace(br#"{"keys":[]}"#);
         assert!(!file.ready());
     }

@@ -1,10 +1,12 @@
 //! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677) with mpop and scramp.
 
-use crate::support::texts::{LOGON_FAILURE, PROTOCOL_ERROR};
+use crate::support::texts::{LOGON, LOGON_FAILURE, PROTOCOL_ERROR};
 use crate::support::{Server, Site};
 use crate::tools::{Login, REFUSED, WELCOME, crypt, logged, mpop, offered, python, said, wait_for};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use pillarbox::credential::scram::Keys;
+use pillarbox::credential::{Key, hmac_sha256};
 
 fn server() -> Server {
     Site::with_alice(&[b"Subject: x\n\ny\n"]).serve(&[])
@@ -80,4 +82,46 @@ fn offered_once_everybody_has_a_verifier() {
     assert_eq!(scramp(&server, "pop3s", "bob", "builder", "right"), WELCOME);
     server.sql("INSERT INTO users(name) VALUES ('carol')");
     wait_for(&server, "SCRAM-SHA-256", true);
+}
+
+/// A password that is changed while somebody's exchange with the old one waits is void there as well.
+#[test]
+fn a_password_changed_during_the_exchange_is_void() {
+    let server = server();
+    let during = |sql: &str, at: usize| {
+        let mut client = server.connect();
+        let bare = "n=alice,r=abc";
+        let reply = client.say(&format!("AUTH SCRAM-SHA-256 {}", STANDARD.encode(format!("n,,{bare}"))));
+        if at == 0 {
+            server.sql(sql);
+        }
+        let challenge =
+            String::from_utf8(STANDARD.decode(reply.trim_end().strip_prefix("+ ").unwrap()).unwrap()).unwrap();
+        let reply = client.say(&STANDARD.encode(final_message(bare, &challenge, "se cret")));
+        if at == 1 {
+            server.sql(sql);
+        }
+        if reply.starts_with("+ ") { client.say("") } else { reply }
+    };
+    for at in [0, 1] {
+        assert_eq!(during("SELECT 1", at), LOGON);
+        assert_eq!(during("UPDATE users SET password = 'changed' WHERE name = 'alice'", at), LOGON_FAILURE, "{at}");
+        server.sql("UPDATE users SET password = 'se cret' WHERE name = 'alice'");
+        assert_eq!(during("UPDATE users SET pop_enabled = 0 WHERE name = 'alice'", at), LOGON_FAILURE, "{at}");
+        server.sql("UPDATE users SET pop_enabled = 1 WHERE name = 'alice'");
+    }
+}
+
+/// The client's final message for a challenge, as somebody who knows the password makes it.
+fn final_message(bare: &str, challenge: &str, password: &str) -> String {
+    let fields: Vec<&str> = challenge.split(',').map(|field| &field[2..]).collect();
+    let (salt, rounds) = (STANDARD.decode(fields[1]).unwrap(), fields[2].parse().unwrap());
+    let mut salted = [0; 32];
+    pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password.as_bytes(), &salt, rounds, &mut salted);
+    let without = format!("c=biws,r={}", fields[0]);
+    let mut proof = *hmac_sha256(&Key::new(salted), &[b"Client Key"]);
+    let stored: [u8; 32] = Keys::derive(&password.into(), &salt, rounds).stored_key.expose().try_into().unwrap();
+    let signature = hmac_sha256(&Key::new(stored), &[format!("{bare},{challenge},{without}").as_bytes()]);
+    proof.iter_mut().zip(signature.iter()).for_each(|(octet, other)| *octet ^= other);
+    format!("{without},p={}", STANDARD.encode(proof))
 }

@@ -7,7 +7,7 @@
 
 pub mod message;
 
-use super::{Answer, Context, Failure, Identity, Login, Mechanism, Outcome, Query, Verifier};
+use super::{Answer, Context, Failure, Identity, Mechanism, Outcome, Query, Verifier};
 use crate::credential::Secret;
 use crate::store::Scheme;
 use base64::Engine as _;
@@ -36,9 +36,13 @@ enum State {
     ClientFinal(Box<Expected>),
     /// The proof is right; may this user log in? The server's final message waits for the answer, or it
     /// would tell that the password of somebody who may not is right.
-    Authorize([u8; 32]),
+    Authorize(Proven, [u8; 32]),
     /// The server's final message is out, the client's empty answer is awaited (RFC 5034 section 4).
-    Acknowledge(Login),
+    Acknowledge(Proven),
+    /// Is the password still the one that was proved? The client may have taken its time.
+    Recheck(Proven),
+    /// And may this user still log in?
+    Enter,
     Over,
 }
 
@@ -52,6 +56,12 @@ struct Expected {
     nonce: String,
     stored_key: Secret,
     server_key: Secret,
+}
+
+/// Whose password was proved, and what its verifier was when the exchange began.
+struct Proven {
+    who: Identity,
+    stored_key: Secret,
 }
 
 /// Starts SCRAM-SHA-256.
@@ -69,9 +79,15 @@ impl Mechanism for Scram {
         match std::mem::replace(&mut self.state, State::Over) {
             State::ClientFirst => self.client_first(message),
             State::ClientFinal(expected) => self.client_final(message, *expected),
-            State::Acknowledge(login) if message.is_empty() => Outcome::Done(login),
+            State::Acknowledge(proven) if message.is_empty() => {
+                let query = verifier_of(&proven.who.authcid);
+                self.state = State::Recheck(proven);
+                query
+            }
             State::Acknowledge(_) => malformed("SCRAM ends with an empty response"),
-            State::Verifier(_) | State::Authorize(_) | State::Over => malformed("SCRAM exchange is over"),
+            State::Verifier(_) | State::Authorize(..) | State::Recheck(_) | State::Enter | State::Over => {
+                malformed("SCRAM exchange is over")
+            }
         }
     }
 
@@ -82,11 +98,14 @@ impl Mechanism for Scram {
                 Answer::Verifier(Verifier::Scram { salt, iterations, stored_key, server_key }),
             ) => self.server_first(first, &salt, iterations, stored_key, server_key),
             (State::Verifier(_), Answer::Refused) => Outcome::Failed(Failure::Credentials),
-            (State::Authorize(signature), Answer::Accepted(login)) => {
-                self.state = State::Acknowledge(login);
+            (State::Authorize(proven, signature), Answer::Accepted(_)) => {
+                self.state = State::Acknowledge(proven);
                 Outcome::Challenge(format!("v={}", STANDARD.encode(signature)).into_bytes())
             }
-            (State::Authorize(_), answer) => answer.into(),
+            (State::Recheck(proven), Answer::Verifier(Verifier::Scram { stored_key, .. })) => {
+                self.enter(proven, &stored_key)
+            }
+            (State::Authorize(..) | State::Recheck(_) | State::Enter, answer) => answer.into(),
             _ => Outcome::Failed(Failure::Unavailable),
         }
     }
@@ -110,9 +129,9 @@ impl Scram {
         if let Err(what) = self.check_flag(&first.flag) {
             return malformed(what);
         }
-        let query = Query::Verifier { authcid: first.username.clone(), scheme: Scheme::ScramSha256 };
+        let query = verifier_of(&first.username);
         self.state = State::Verifier(first);
-        Outcome::Ask(query)
+        query
     }
 
     /// Channel binding is negotiated by the mechanism's name; a client that could bind but was made
@@ -156,14 +175,28 @@ impl Scram {
         };
         match expected.prove(&last) {
             Ok(signature) => {
-                self.state = State::Authorize(signature);
-                Outcome::Ask(Query::Authorize { who: expected.who })
+                let query = Query::Authorize { who: expected.who.clone() };
+                let proven = Proven { who: expected.who, stored_key: expected.stored_key };
+                self.state = State::Authorize(proven, signature);
+                Outcome::Ask(query)
             }
-            Err(what) => {
-                self.diagnosis = Some(what);
-                Outcome::Failed(Failure::Credentials)
-            }
+            Err(what) => self.wrong(what),
         }
+    }
+
+    /// An exchange may last as long as `PreAuthenticatedConnectionTimeout` between two lines: a password
+    /// that was changed meanwhile is void here, too.
+    fn enter(&mut self, proven: Proven, stored_key: &Secret) -> Outcome {
+        if !bool::from(proven.stored_key.expose().ct_eq(stored_key.expose())) {
+            return self.wrong("the password was changed during the SCRAM exchange");
+        }
+        self.state = State::Enter;
+        Outcome::Ask(Query::Authorize { who: proven.who })
+    }
+
+    fn wrong(&mut self, what: &'static str) -> Outcome {
+        self.diagnosis = Some(what);
+        Outcome::Failed(Failure::Credentials)
     }
 }
 
@@ -194,6 +227,10 @@ fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
         Ok(mac) => mac.chain_update(message).finalize().into_bytes().into(),
         Err(_) => unreachable!("HMAC takes keys of any length"),
     }
+}
+
+fn verifier_of(name: &str) -> Outcome {
+    Outcome::Ask(Query::Verifier { authcid: name.to_owned(), scheme: Scheme::ScramSha256 })
 }
 
 fn malformed(what: &'static str) -> Outcome {

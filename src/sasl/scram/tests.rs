@@ -52,8 +52,32 @@ fn passes_the_vector_of_rfc_7677() {
     let who = Identity { authcid: "user".into(), authzid: None };
     assert_eq!(scram.step(FINAL.as_bytes()), Outcome::Ask(Query::Authorize { who }));
     let login = Login { user: UserId(1), name: "user".into(), mailbox: MailboxId(1), principal: "user".into() };
+    let who = Identity { authcid: "user".into(), authzid: None };
     assert_eq!(scram.answer(Answer::Accepted(login.clone())), Outcome::Challenge(SERVER_FINAL.into()));
-    assert_eq!(scram.step(b""), Outcome::Done(login));
+    let asked = Outcome::Ask(Query::Verifier { authcid: "user".into(), scheme: Scheme::ScramSha256 });
+    assert_eq!(scram.step(b""), asked);
+    assert_eq!(scram.answer(Answer::Verifier(pencil())), Outcome::Ask(Query::Authorize { who }));
+    assert_eq!(scram.answer(Answer::Accepted(login.clone())), Outcome::Done(login));
+}
+
+/// Between the first message and the last empty one the password may have been changed, or the user
+/// switched off.
+#[test]
+fn what_was_proved_must_still_hold_at_the_end() {
+    let login = Login { user: UserId(1), name: "user".into(), mailbox: MailboxId(1), principal: "user".into() };
+    let acknowledged = || {
+        let mut scram = challenged(exchange(false, None), FIRST);
+        scram.step(FINAL.as_bytes());
+        scram.answer(Answer::Accepted(login.clone()));
+        scram.step(b"");
+        scram
+    };
+    let Verifier::Scram { salt, iterations, server_key, .. } = pencil() else { unreachable!() };
+    let changed = Verifier::Scram { salt, iterations, stored_key: Secret::from("another"), server_key };
+    assert_eq!(acknowledged().answer(Answer::Verifier(changed)), Outcome::Failed(Failure::Credentials));
+    let mut scram = acknowledged();
+    scram.answer(Answer::Verifier(pencil()));
+    assert_eq!(scram.answer(Answer::Refused), Outcome::Failed(Failure::Credentials));
 }
 
 #[test]
