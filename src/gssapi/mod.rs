@@ -42,6 +42,10 @@ pub fn load(keytab: &Path, realms: &[String]) -> Result<Kerberos, String> {
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
+    // Opening a pipe would wait for a writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("no regular file"));
+    }
     let mut octets = Vec::new();
     std::fs::File::open(path)?.take(LONGEST_KEYTAB).read_to_end(&mut octets)?;
     Ok(octets)
@@ -120,6 +124,14 @@ mod tests {
         assert!(load_octets(b"text", &[]).unwrap_err().contains("not a keytab"));
         let error = load_octets(&keytab(&[(&["imap", "mail"], "A")]), &[]).unwrap_err();
         assert!(error.contains("no key for the service pop"), "{error}");
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        assert!(load(&path, &[]).unwrap_err().contains("no regular file"));
     }
 
     #[test]
