@@ -108,6 +108,8 @@ impl Import {
         let mut text = format!("{stored} {verb}, {present} there already, {} refused\n", refused.len());
         if let Some(differences) = &differences {
             text += &match differences.len() {
+                // What was refused is missing here, though its unique-id may stand for another message.
+                0 if !refused.is_empty() => String::new(),
                 0 => "both sides are the same\n".to_owned(),
                 n => format!("{n} differences\n"),
             };

@@ -155,3 +155,17 @@ fn differences_are_found_and_the_code_says_so() {
     thread.join().unwrap();
     site.fail(&["import", "-u", "alice", &format!("pop3://alice@127.0.0.1:{port}")], b"secret\n", 69);
 }
+
+/// RFC 1939 section 7 lets only copies share a unique-id; of two messages the second has no place here.
+#[test]
+fn what_was_refused_is_not_called_the_same() {
+    let site = Site::with_alice(&[]);
+    let (port, thread) = simple(vec![answers(&[
+        ("LIST", "+OK\r\n1 13\r\n2 13\r\n3 7\r\n.\r\n"),
+        ("UIDL", "+OK\r\n1 a\r\n2 a\r\n3 c\r\n.\r\n"),
+    ])]);
+    let output = site.run(&["import", "-u", "alice", &format!("pop3://alice@127.0.0.1:{port}")], b"secret\n");
+    thread.join().unwrap();
+    assert_eq!(output.status.code(), Some(65));
+    assert_eq!(text(&output.stdout), "2 imported, 0 there already, 1 refused\n");
+}
