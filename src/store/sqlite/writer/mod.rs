@@ -1,16 +1,20 @@
 //! The thread that writes: group commit, one savepoint per job.
 //!
-//! What lives here: the queues and their jobs; batches and transactions are in [`thread`]. What a job does is not known here.
+//! What lives here: orders and their answers; where they wait is in [`queue`], batches and transactions
+//! are in [`thread`]. What a job does is not known here.
 //!
-//! `recv` one job, `try_recv` what else waits (at most 64 jobs or 4 MiB), `BEGIN IMMEDIATE`, the
+//! One job, what else waits (at most 64 jobs or 4 MiB), `BEGIN IMMEDIATE`, the
 //! jobs, `COMMIT`, and only then the answers. No timer collects a batch: while one commit waits for
-//! the disk, the next batch queues up. Upkeep comes through a queue of its own, one job a batch, so
+//! the disk, the next batch queues up. Upkeep waits in a lane of its own, one job a batch, so
 //! that a delivery never waits for more than one.
 
+mod promise;
+mod queue;
 mod thread;
 
 use crate::store::{Result, StoreError};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use promise::{Promised, promise};
+use queue::Queue;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,21 +23,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use thread::Thread;
 
+pub use promise::Promise;
 pub use thread::truncate_log;
-
-/// Jobs that may wait; who comes later waits for room.
-const QUEUE: usize = 256;
 
 /// The thread's handle; dropped, it ends the thread after what waits was written.
 pub struct Writer {
-    queues: Option<Queues<Sender<Order>>>,
+    queue: Arc<Queue>,
     scrub: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-}
-
-struct Queues<T> {
-    mail: T,
-    upkeep: T,
 }
 
 /// Who waits longest for a job.
@@ -60,7 +57,7 @@ trait Job: Send {
 struct Task<T, F> {
     work: Option<F>,
     result: Result<T>,
-    reply: Sender<Result<T>>,
+    promised: Promised<T>,
 }
 
 impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
@@ -78,24 +75,20 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
             (Err(_), Some(lost)) if self.work.is_some() => Err(lost.clone()),
             (result, _) => result,
         };
-        // Nobody waits for the end of an abandoned upload.
-        let _ = self.reply.send(result);
+        self.promised.keep(result);
     }
 }
 
 impl Writer {
     /// Starts the thread, which owns the connection from now on. `patience` is its `busy_timeout`.
     pub fn start(connection: Connection, patience: Duration) -> Result<Self> {
-        let (mail, mail_queue) = bounded(QUEUE);
-        let (upkeep, upkeep_queue) = bounded(QUEUE);
-        let scrub = Arc::new(AtomicBool::new(false));
-        let queues = Queues { mail: mail_queue, upkeep: upkeep_queue };
-        let thread = Thread { connection, queues, scrub: scrub.clone(), patience };
+        let (queue, scrub) = (Arc::<Queue>::default(), Arc::new(AtomicBool::new(false)));
+        let thread = Thread { connection, queue: queue.clone(), scrub: scrub.clone(), patience };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || thread.run())
             .map_err(|error| StoreError::Internal(format!("writer thread: {error}")))?;
-        Ok(Self { queues: Some(Queues { mail, upkeep }), scrub, thread: Some(thread) })
+        Ok(Self { queue, scrub, thread: Some(thread) })
     }
 
     /// Runs `work` in a transaction and returns when that is durable.
@@ -106,18 +99,17 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        let answer = self.submit(lane, octets, work)?;
-        answer.recv().map_err(|_| ended())?
+        self.submit(lane, octets, work)?.wait()
     }
 
     /// The same without waiting for the end of it.
-    pub fn submit<T, F>(&self, lane: Lane, octets: usize, work: F) -> Result<Receiver<Result<T>>>
+    pub fn submit<T, F>(&self, lane: Lane, octets: usize, work: F) -> Result<Promise<T>>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        let (reply, answer) = bounded(1);
-        let job = Box::new(Task { work: Some(work), result: Err(ended()), reply });
+        let (promised, answer) = promise();
+        let job = Box::new(Task { work: Some(work), result: Err(ended()), promised });
         self.send(lane, Order::Job { octets, job })?;
         Ok(answer)
     }
@@ -128,10 +120,10 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        let (reply, answer) = bounded(1);
-        let run = move |connection: &Connection| drop(reply.send(guarded(work, connection)));
+        let (promised, answer) = promise();
+        let run = move |connection: &Connection| promised.keep(guarded(work, connection));
         self.send(lane, Order::Alone(Box::new(run)))?;
-        answer.recv().map_err(|_| ended())?
+        answer.wait()
     }
 
     /// Has the log truncated soon: tried whenever the thread is idle, until it succeeds.
@@ -142,18 +134,13 @@ impl Writer {
     }
 
     fn send(&self, lane: Lane, order: Order) -> Result<()> {
-        let queues = self.queues.as_ref().ok_or_else(ended)?;
-        let queue = match lane {
-            Lane::Mail => &queues.mail,
-            Lane::Upkeep => &queues.upkeep,
-        };
-        queue.send(order).map_err(|_| ended())
+        self.queue.push(lane, order).map_err(|_| ended())
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.queues = None;
+        self.queue.close();
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has been reported on stderr already.
             let _ = thread.join();

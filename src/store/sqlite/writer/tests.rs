@@ -49,7 +49,7 @@ fn jobs_of_one_batch_do_not_touch_each_other() {
         let (writer, hold) = (&store.writer, &hold);
         // While this one holds the thread, the others queue up for one batch.
         let holder = scope.spawn(move || {
-            let (go, gate) = bounded::<()>(0);
+            let (go, gate) = std::sync::mpsc::channel::<()>();
             let held = writer.send(
                 Lane::Mail,
                 Order::Alone(Box::new(move |_| {
@@ -74,7 +74,7 @@ fn jobs_of_one_batch_do_not_touch_each_other() {
             .collect();
         hold.wait();
         holder.join().unwrap().unwrap();
-        queued.into_iter().map(|answer| answer.recv().unwrap()).collect::<Vec<_>>()
+        queued.into_iter().map(|answer| answer.wait()).collect::<Vec<_>>()
     });
     let refused =
         |answer: &Result<i64>| matches!(answer, Err(StoreError::Refused(text)) if text.starts_with("users.name"));
@@ -114,4 +114,18 @@ fn a_panic_costs_one_job() {
     assert!(matches!(store.writer.alone(Lane::Upkeep, alone), Err(StoreError::Internal(_))));
     assert!(store.account(&["bob".into()]).unwrap().is_none());
     store.create_user("alice").unwrap();
+}
+
+#[test]
+fn without_the_thread_nobody_waits_for_ever() {
+    let (_folder, store) = store();
+    let waiting = std::thread::scope(|scope| {
+        let writer = &store.writer;
+        let gone = writer.send(Lane::Mail, Order::Alone(Box::new(|_| panic!("on purpose, and nobody catches it"))));
+        let waiting = scope.spawn(move || writer.write(Lane::Mail, 0, |_| Ok(())));
+        gone.unwrap();
+        waiting.join().unwrap()
+    });
+    assert_eq!(waiting, Err(ended()));
+    assert_eq!(store.writer.write(Lane::Upkeep, 0, |_| Ok(())), Err(ended()));
 }

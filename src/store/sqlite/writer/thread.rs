@@ -1,8 +1,8 @@
 //! What the writer's thread does all day: batches, transactions, and the log cut when it is idle.
 
-use super::{Job, Order, QUEUE, Queues};
+use super::queue::{Next, QUEUE, Queue};
+use super::{Job, Lane, Order};
 use crate::store::{Result, StoreError};
-use crossbeam_channel::{Receiver, Select};
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,23 +36,31 @@ pub fn truncate_log(connection: &Connection, patience: Duration) -> Result<bool>
 /// The thread's own things.
 pub struct Thread {
     pub connection: Connection,
-    pub queues: Queues<Receiver<Order>>,
+    pub queue: Arc<Queue>,
     /// The log is to be cut soon.
     pub scrub: Arc<AtomicBool>,
     /// `busy_timeout` of the connection.
     pub patience: Duration,
 }
 
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.queue.abandon();
+    }
+}
+
 impl Thread {
-    /// Until every sender is gone.
+    /// Until the queue is closed and nothing waits.
     pub fn run(self) {
-        while let Some(order) = self.next() {
-            match order {
-                Order::Alone(work) => work(&self.connection),
-                Order::Job { octets, job } => self.batch(octets, job),
+        loop {
+            let patience = self.scrub.load(Ordering::Relaxed).then_some(SCRUB_PAUSE);
+            match self.queue.next(patience) {
+                Next::Order(Order::Alone(work)) => work(&self.connection),
+                Next::Order(Order::Job { octets, job }) => self.batch(octets, job),
+                Next::Nothing => self.try_scrub(),
+                Next::End => return self.last_scrub(),
             }
         }
-        self.last_scrub();
     }
 
     /// At the end the log is cut, too; with some patience if a secret is in it.
@@ -67,51 +75,25 @@ impl Thread {
         }
     }
 
-    /// What to do next, mail first. `None`: every sender is gone and nothing waits.
-    fn next(&self) -> Option<Order> {
-        loop {
-            let mail = match self.queues.mail.try_recv() {
-                Ok(order) => return Some(order),
-                Err(error) => error,
-            };
-            match self.queues.upkeep.try_recv() {
-                Ok(order) => return Some(order),
-                Err(upkeep) if upkeep.is_disconnected() && mail.is_disconnected() => return None,
-                Err(_) => self.wait(),
-            }
-        }
-    }
-
-    fn wait(&self) {
-        let mut select = Select::new();
-        select.recv(&self.queues.mail);
-        select.recv(&self.queues.upkeep);
-        if !self.scrub.load(Ordering::Relaxed) {
-            select.ready();
-        } else if select.ready_timeout(SCRUB_PAUSE).is_err() {
-            self.try_scrub();
-        }
-    }
-
     /// Takes what else waits and writes it all in one transaction.
     fn batch(&self, mut octets: usize, first: Box<dyn Job>) {
         let (mut jobs, mut after) = (vec![first], None);
         while jobs.len() < BATCH_JOBS && octets < BATCH_OCTETS && after.is_none() {
-            match self.queues.mail.try_recv() {
-                Ok(Order::Job { octets: more, job }) => {
+            match self.queue.try_next(Lane::Mail) {
+                Some(Order::Job { octets: more, job }) => {
                     octets += more;
                     jobs.push(job);
                 }
-                Ok(Order::Alone(work)) => after = Some(work),
-                Err(_) => break,
+                Some(Order::Alone(work)) => after = Some(work),
+                None => break,
             }
         }
         if after.is_none() {
             // One a batch, so that upkeep goes on however busy the mail is.
-            match self.queues.upkeep.try_recv() {
-                Ok(Order::Job { job, .. }) => jobs.push(job),
-                Ok(Order::Alone(work)) => after = Some(work),
-                Err(_) => {}
+            match self.queue.try_next(Lane::Upkeep) {
+                Some(Order::Job { job, .. }) => jobs.push(job),
+                Some(Order::Alone(work)) => after = Some(work),
+                None => {}
             }
         }
         let lost = self.transact(&mut jobs).err();
@@ -129,10 +111,10 @@ impl Thread {
 
     fn take_waiting(&self, jobs: &mut Vec<Box<dyn Job>>) {
         for _ in 0..QUEUE {
-            match self.queues.mail.try_recv() {
-                Ok(Order::Job { job, .. }) => jobs.push(job),
-                Ok(Order::Alone(work)) => work(&self.connection),
-                Err(_) => return,
+            match self.queue.try_next(Lane::Mail) {
+                Some(Order::Job { job, .. }) => jobs.push(job),
+                Some(Order::Alone(work)) => work(&self.connection),
+                None => return,
             }
         }
     }
