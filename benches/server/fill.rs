@@ -40,7 +40,7 @@ impl Database {
             let mailbox = store.recipients(&[name]).expect("a mailbox")[0].id;
             let message = message(octets);
             for _ in 0..messages {
-                let mut upload = store.upload().expect("an upload");
+                let mut upload = store.upload(u64::MAX);
                 upload.push(&message).expect("room");
                 upload.deliver(&[mailbox], &Envelope::default()).expect("a delivery");
             }

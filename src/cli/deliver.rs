@@ -6,6 +6,7 @@ use super::exit::{Code, Error, code_of};
 use super::{Command, database};
 use crate::address::recipient_names;
 use crate::dot::Normaliser;
+use crate::settings::Settings;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Accounts, Envelope, Mail, MailboxId, StoreError, Upload};
 use std::io::{self, Read};
@@ -54,12 +55,13 @@ fn reverse_path(sender: &str) -> Result<String, Error> {
 
 fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(), Error> {
     let store = database::open(path)?;
-    let to = Recipients::find(&store, recipients)?;
-    let mut upload = store.upload().map_err(|error| trouble("cannot take the message in", &error))?;
+    let settings = database::settings(&store)?;
+    let to = Recipients::find(&store, &settings, recipients)?;
+    let trace = sender.map(|sender| format!("Return-Path: <{sender}>\r\n")).unwrap_or_default();
+    // What we put before a message does not make it too large.
+    let mut upload = store.upload(settings.max_receive_size.saturating_add(trace.len() as u64));
     let mut normaliser = Normaliser::new();
-    if let Some(sender) = sender {
-        push(&mut *upload, format!("Return-Path: <{sender}>\r\n").as_bytes())?;
-    }
+    push(&mut *upload, trace.as_bytes())?;
     take_in(&mut io::stdin().lock(), &mut normaliser, &mut *upload)?;
     let envelope = Envelope { sender: sender.unwrap_or_default().to_owned(), ..Envelope::default() };
     let answers = upload.deliver(&to.mailboxes, &envelope);
@@ -105,8 +107,7 @@ struct Recipients {
 }
 
 impl Recipients {
-    fn find(store: &Sqlite, recipients: &[String]) -> Result<Self, Error> {
-        let settings = database::settings(store)?;
+    fn find(store: &Sqlite, settings: &Settings, recipients: &[String]) -> Result<Self, Error> {
         let (mut found, mut unknown) = (Self::default(), Vec::new());
         found.over_quota = settings.over_quota_permanent.then_some(Code::Unavailable);
         for recipient in recipients {

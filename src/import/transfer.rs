@@ -171,7 +171,7 @@ impl Transfer<'_> {
             read: message.read,
             internationalized: header::is_internationalized(&self.found),
         };
-        let mut upload = self.store.upload().map_err(at)?;
+        let mut upload = self.store.upload(self.task.limit);
         for piece in self.normal.chunks(PIECE) {
             match upload.push(piece) {
                 Ok(()) => {}

@@ -153,10 +153,10 @@ impl<'a> Connection<'a> {
 
     /// Where the message goes that is being received.
     fn inbox(&mut self) -> Result<&mut Inbox<'a>> {
-        let site = self.site;
+        let (site, limit) = (self.site, self.policy().max_size);
         match &mut self.inbox {
             Some(inbox) => Ok(inbox),
-            empty => Ok(empty.insert(Inbox::open(&*site.store, &self.session, &mut self.source)?)),
+            empty => Ok(empty.insert(Inbox::open(&*site.store, &self.session, &mut self.source, limit)?)),
         }
     }
 

@@ -93,8 +93,8 @@ pub trait Mail: Send + Sync {
     /// Messages that are gone already are no error.
     fn commit(&self, mailbox: MailboxId, messages: &[Uid]) -> Result<()>;
 
-    /// Starts taking in one message.
-    fn upload(&self) -> Result<Box<dyn Upload + '_>>;
+    /// Starts taking in one message of `limit` octets at most, all that is pushed counted.
+    fn upload(&self, limit: u64) -> Box<dyn Upload + '_>;
 }
 
 /// What is known of a message beside its octets.
@@ -116,6 +116,9 @@ pub struct Envelope {
 /// One message on its way in. Dropped without [`Upload::deliver`], nothing of it stays.
 pub trait Upload {
     /// Takes more octets: CRLF lines, unstuffed (see `dot::Normaliser`).
+    ///
+    /// # Errors
+    /// [`StoreError::TooBig`] beyond the limit, from then on; the message is not stored.
     fn push(&mut self, octets: &[u8]) -> Result<()>;
 
     /// Stores one copy in each mailbox; one answer each, in order, after all of it is durable.

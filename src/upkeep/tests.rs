@@ -65,14 +65,14 @@ impl Mail for Script {
     fn commit(&self, _: MailboxId, _: &[Uid]) -> Result<()> {
         elsewhere()
     }
-    fn upload(&self) -> Result<Box<dyn Upload + '_>> {
-        elsewhere()
+    fn upload(&self, _: u64) -> Box<dyn Upload + '_> {
+        unreachable!("the maintenance takes nothing in")
     }
 }
 
 impl Accounts for Script {
     fn account(&self, _: &[String]) -> Result<Option<Account>> {
-        elsewhere()
+        unreachable!("the maintenance takes nothing in")
     }
     fn principal(&self, _: UserId, _: &[String]) -> Result<Option<Principal>> {
         elsewhere()

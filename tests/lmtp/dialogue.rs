@@ -94,6 +94,18 @@ fn too_large_is_refused_and_the_session_goes_on() {
     server.assert_sound();
 }
 
+/// What is stamped on a message does not make it too large; `--set` counts for all of the server.
+#[test]
+fn the_largest_message_is_taken() {
+    let site = Site::with_alice(&[]);
+    site.set("MaxReceiveSize", "1000");
+    let server = site.serve(&[("MaxReceiveSize", "5000")]);
+    let mut lmtp = server.lmtp();
+    assert!(lmtp.deliver("alice", &of_size(5000)).starts_with("250 "));
+    assert!(lmtp.deliver("alice", &of_size(5001)).starts_with("552 5.3.4 <alice>"));
+    assert_eq!(server.alice().stat().0, 1);
+}
+
 /// RFC 2033 section 4.1; RFC 5321 section 4.5.1.
 #[test]
 fn who_is_known() {

@@ -108,7 +108,7 @@ fn everything_of_everybody_can_go() {
 fn an_upload_that_is_dropped_or_refused_leaves_no_pieces() {
     let bench = bench();
     let before = bench.sql("SELECT count(*) FROM chunk");
-    let mut upload = bench.store.upload().unwrap();
+    let mut upload = bench.store.upload(u64::MAX);
     upload.push(&vec![b'x'; 2 << 20]).unwrap();
     assert_ne!(bench.sql("SELECT count(*) FROM chunk"), before, "it is staged");
     drop(upload);

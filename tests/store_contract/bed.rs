@@ -195,7 +195,7 @@ pub fn names(names: &[&str]) -> Vec<String> {
 }
 
 pub fn uploaded<'a>(bed: &'a dyn Bed, octets: &[u8]) -> Box<dyn Upload + 'a> {
-    let mut upload = bed.store().upload().unwrap();
+    let mut upload = bed.store().upload(u64::MAX);
     upload.push(octets).unwrap();
     upload
 }

@@ -18,7 +18,7 @@ pub fn octets_come_back_as_they_went_in(bed: &mut dyn Bed) {
 
 pub fn an_empty_message(bed: &mut dyn Bed) {
     let alice = user(bed, "alice");
-    bed.store().upload().unwrap().deliver(&[alice], &Envelope::default()).unwrap().remove(0).unwrap();
+    bed.store().upload(u64::MAX).deliver(&[alice], &Envelope::default()).unwrap().remove(0).unwrap();
     assert_eq!(bed.store().open(alice).unwrap().entries()[0].octets, 0);
     assert_eq!(octets(bed, message(alice, bed, 0)).unwrap(), b"");
 }
@@ -34,7 +34,7 @@ pub fn lines_with_dots_are_known(bed: &mut dyn Bed) {
         (&[b"a", b".b\r\n"], false),
     ];
     for (pushes, _) in rows {
-        let mut upload = bed.store().upload().unwrap();
+        let mut upload = bed.store().upload(u64::MAX);
         pushes.iter().for_each(|octets| upload.push(octets).unwrap());
         upload.deliver(&[alice], &Envelope::default()).unwrap();
     }
@@ -45,7 +45,7 @@ pub fn lines_with_dots_are_known(bed: &mut dyn Bed) {
 pub fn fifty_mebibytes(bed: &mut dyn Bed) {
     let alice = user(bed, "alice");
     let block: Vec<u8> = (0..1u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    let mut upload = bed.store().upload().unwrap();
+    let mut upload = bed.store().upload(u64::MAX);
     for part in 0..50u8 {
         upload.push(&[part]).unwrap();
         upload.push(&block[1..]).unwrap();
@@ -125,8 +125,8 @@ pub fn an_unknown_mailbox_does_not_touch_the_others(bed: &mut dyn Bed) {
 
 pub fn too_big_is_refused_early_and_stays_refused(bed: &mut dyn Bed) {
     let alice = user(bed, "alice");
-    bed.change(Change::Setting("MaxReceiveSize", "1000000"));
-    let mut upload = uploaded(bed, &[b'x'; 600_000]);
+    let mut upload = bed.store().upload(1_000_000);
+    upload.push(&[b'x'; 600_000]).unwrap();
     assert_eq!(upload.push(&[b'x'; 400_001]), Err(StoreError::TooBig));
     assert_eq!(upload.push(b"x"), Err(StoreError::TooBig));
     assert_eq!(upload.deliver(&[alice], &Envelope::default()), Err(StoreError::TooBig));
@@ -136,7 +136,8 @@ pub fn too_big_is_refused_early_and_stays_refused(bed: &mut dyn Bed) {
 
 pub fn the_greatest_size_fits(bed: &mut dyn Bed) {
     let alice = user(bed, "alice");
-    bed.change(Change::Setting("MaxReceiveSize", "10"));
-    deliver(bed, alice, b"12345678\r\n");
-    assert_eq!(bed.store().upload().unwrap().push(b"123456789\r\n"), Err(StoreError::TooBig));
+    let mut upload = bed.store().upload(10);
+    upload.push(b"12345678\r\n").unwrap();
+    assert_eq!(upload.deliver(&[alice], &Envelope::default()), Ok(vec![Ok(Uid(1))]));
+    assert_eq!(bed.store().upload(10).push(b"123456789\r\n"), Err(StoreError::TooBig));
 }

@@ -147,7 +147,7 @@ pub fn sessions_and_deliveries_at_once(bed: &mut dyn Bed) {
         for writer in 0..4u8 {
             scope.spawn(move || {
                 for _ in 0..50 {
-                    let mut upload = store.upload().unwrap();
+                    let mut upload = store.upload(u64::MAX);
                     upload.push(&[b'a' + writer; 100]).unwrap();
                     upload.deliver(&[alice], &Envelope::default()).unwrap().remove(0).unwrap();
                 }

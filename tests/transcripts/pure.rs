@@ -39,7 +39,7 @@ impl Pure {
             let (mut normaliser, mut octets) = (Normaliser::new(), Vec::new());
             normaliser.push(message, &mut octets);
             normaliser.finish(&mut octets);
-            let mut upload = store.upload().unwrap();
+            let mut upload = store.upload(u64::MAX);
             upload.push(&octets).unwrap();
             upload.deliver(&[mailbox], &Envelope::default()).unwrap().remove(0).unwrap();
         }

@@ -95,7 +95,7 @@ fn an_import_can_be_run_again() {
 #[test]
 fn an_id_of_another_message_is_refused() {
     let bed = Bed::new();
-    let upload = bed.store.upload().unwrap();
+    let upload = bed.store.upload(u64::MAX);
     upload.deliver(&[bed.mailbox], &Envelope::default()).unwrap()[0].clone().unwrap();
     let report = bed.import(&mut source(false, &[(Some("1"), "x\r\n"), (Some("x"), "1\r\n"), (Some("x"), "2\r\n")]));
     assert_eq!((report.stored, report.present, report.refused.len()), (1, 0, 2));

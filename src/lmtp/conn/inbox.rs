@@ -1,6 +1,5 @@
 //! The copies of one message on their way into the store, each with its own trace header.
 
-use crate::lmtp::command::Mail;
 use crate::lmtp::session::Session;
 use crate::lmtp::trace::{self, Origin, Peer};
 use crate::lmtp::transaction::Copy;
@@ -44,20 +43,22 @@ pub(super) struct Inbox<'a> {
 }
 
 impl<'a> Inbox<'a> {
-    /// Starts the session's message with its trace headers.
-    pub(super) fn open(store: &'a dyn Store, session: &Session, source: &mut Source<'_>) -> Result<Self> {
+    /// Starts the session's message with its trace headers. What comes from the client may have
+    /// `limit` octets.
+    pub(super) fn open(store: &'a dyn Store, session: &Session, source: &mut Source<'_>, limit: u64) -> Result<Self> {
         let no_message = || StoreError::Internal("there is no message".into());
         let mail = session.mail().ok_or_else(no_message)?;
         let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as i64);
         let id = source.next_message(time);
         let origin = Origin { client: session.client(), peer: source.peer, host: source.host, id: &id, time };
         let copies = session.copies();
-        let stamped = |copy: &Copy| start(store, mail, Some(copy), &origin, vec![copy.mailbox.id]);
+        let start = |copy: Option<&Copy>, to| start(store, &trace::header(mail, copy, &origin), to, limit);
+        let stamped = |copy: &Copy| start(Some(copy), vec![copy.mailbox.id]);
         let copies = if copies.len() <= MOST_STAMPED {
             copies.iter().map(stamped).collect::<Result<_>>()?
         } else {
             let mailboxes = copies.iter().map(|copy| copy.mailbox.id).collect();
-            vec![start(store, mail, None, &origin, mailboxes)?]
+            vec![start(None, mailboxes)?]
         };
         let envelope =
             Envelope { sender: mail.sender.clone(), internationalized: mail.smtputf8, ..Envelope::default() };
@@ -85,12 +86,12 @@ impl<'a> Inbox<'a> {
 
 fn start<'a>(
     store: &'a dyn Store,
-    mail: &Mail,
-    copy: Option<&Copy>,
-    origin: &Origin<'_>,
+    header: &str,
     mailboxes: Vec<MailboxId>,
+    limit: u64,
 ) -> Result<(Box<dyn Upload + 'a>, Vec<MailboxId>)> {
-    let mut upload = store.upload()?;
-    upload.push(trace::header(mail, copy, origin).as_bytes())?;
+    // What we put before a message does not make it too large.
+    let mut upload = store.upload(limit.saturating_add(header.len() as u64));
+    upload.push(header.as_bytes())?;
     Ok((upload, mailboxes))
 }

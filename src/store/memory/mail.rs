@@ -81,9 +81,8 @@ impl Mail for Memory {
         Ok(())
     }
 
-    fn upload(&self) -> Result<Box<dyn Upload + '_>> {
-        let limit = self.state().setting("MaxReceiveSize", 104_857_600);
-        Ok(Box::new(Buffer { store: self, octets: Vec::new(), limit, too_big: false }))
+    fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
+        Box::new(Buffer { store: self, octets: Vec::new(), limit, too_big: false })
     }
 }
 

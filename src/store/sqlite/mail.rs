@@ -81,8 +81,8 @@ impl Mail for Sqlite {
         })
     }
 
-    fn upload(&self) -> Result<Box<dyn Upload + '_>> {
-        Ok(Box::new(Staging::new(self)?))
+    fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
+        Box::new(Staging::new(self, limit))
     }
 }
 

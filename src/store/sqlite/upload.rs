@@ -30,9 +30,8 @@ pub struct Staging<'a> {
 
 impl<'a> Staging<'a> {
     /// Nothing is written yet.
-    pub fn new(store: &'a Sqlite) -> Result<Self> {
-        let limit = store.readers.with(max_receive_size)?;
-        Ok(Self { store, piece: Vec::new(), body: None, pieces: 0, octets: 0, limit, dots: Dots::default() })
+    pub fn new(store: &'a Sqlite, limit: u64) -> Self {
+        Self { store, piece: Vec::new(), body: None, pieces: 0, octets: 0, limit, dots: Dots::default() }
     }
 
     /// Writes the full piece away.
@@ -200,12 +199,6 @@ pub fn next_body(connection: &Connection) -> Result<i64> {
     let mut next =
         connection.prepare_cached("UPDATE counters SET next_body_id = next_body_id + 1 RETURNING next_body_id - 1")?;
     Ok(next.query_row([], |row| row.get(0))?)
-}
-
-fn max_receive_size(connection: &Connection) -> Result<u64> {
-    let mut select =
-        connection.prepare_cached("SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'MaxReceiveSize'")?;
-    Ok(select.query_row([], |row| row.get::<_, i64>(0))?.max(0) as u64)
 }
 
 /// Finds out whether some line starts with a dot, however the octets come in.

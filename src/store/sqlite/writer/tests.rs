@@ -12,7 +12,7 @@ fn store() -> (tempfile::TempDir, Sqlite) {
 }
 
 fn deliver(store: &Sqlite, to: MailboxId, octets: usize) -> Result<Uid> {
-    let mut upload = store.upload()?;
+    let mut upload = store.upload(u64::MAX);
     upload.push(&vec![b'x'; octets])?;
     upload.deliver(&[to], &Envelope::default())?.remove(0)
 }
