@@ -1,13 +1,19 @@
-//! The thread that writes: group commit, one savepoint per job.
+//! Who writes: group commit, one savepoint per job.
 //!
 //! What lives here: orders and their answers; where they wait is in [`queue`], batches and transactions
-//! are in [`thread`]. What a job does is not known here.
+//! are in [`batch`], the thread and the log in [`thread`]. What a job does is not known here.
 //!
 //! One job, what else waits (at most 64 jobs or 4 MiB), `BEGIN IMMEDIATE`, the
 //! jobs, `COMMIT`, and only then the answers. No timer collects a batch: while one commit waits for
 //! the disk, the next batch queues up. Upkeep waits in a lane of its own, one job a batch, so
 //! that a delivery never waits for more than one.
+//!
+//! There is one connection that writes, and a thread for what waits. A client who comes while nobody writes
+//! and nothing waits takes the connection and writes for himself: handing over to the thread and back
+//! would cost two sleeps and two awakenings. With many clients there is always somebody, so the thread
+//! does nearly all, and they share commits.
 
+mod batch;
 mod promise;
 mod queue;
 mod thread;
@@ -17,8 +23,8 @@ use promise::{Promised, promise};
 use queue::Queue;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use thread::Thread;
@@ -26,11 +32,21 @@ use thread::Thread;
 pub use promise::Promise;
 pub use thread::truncate_log;
 
-/// The thread's handle; dropped, it ends the thread after what waits was written.
+/// Dropped, it ends the thread after what waits was written.
 pub struct Writer {
-    queue: Arc<Queue>,
-    scrub: Arc<AtomicBool>,
+    desk: Arc<Desk>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread and those who write for themselves share.
+struct Desk {
+    /// Whoever has locked it writes.
+    connection: Mutex<Connection>,
+    queue: Queue,
+    /// The log is to be cut soon.
+    scrub: AtomicBool,
+    /// `busy_timeout` of the connection.
+    patience: Duration,
 }
 
 /// Who waits longest for a job.
@@ -82,13 +98,14 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
 impl Writer {
     /// Starts the thread, which owns the connection from now on. `patience` is its `busy_timeout`.
     pub fn start(connection: Connection, patience: Duration) -> Result<Self> {
-        let (queue, scrub) = (Arc::<Queue>::default(), Arc::new(AtomicBool::new(false)));
-        let thread = Thread { connection, queue: queue.clone(), scrub: scrub.clone(), patience };
+        let (connection, queue) = (Mutex::new(connection), Queue::default());
+        let desk = Arc::new(Desk { connection, queue, scrub: AtomicBool::new(false), patience });
+        let thread = Thread(desk.clone());
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || thread.run())
             .map_err(|error| StoreError::Internal(format!("writer thread: {error}")))?;
-        Ok(Self { queue, scrub, thread: Some(thread) })
+        Ok(Self { desk, thread: Some(thread) })
     }
 
     /// Runs `work` in a transaction and returns when that is durable.
@@ -99,7 +116,25 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        self.submit(lane, octets, work)?.wait()
+        let (promised, answer) = promise();
+        let job = Box::new(Task { work: Some(work), result: Err(ended()), promised });
+        match self.turn(lane) {
+            Some(connection) => self.desk.batch(&connection, octets, job),
+            None => self.send(lane, Order::Job { octets, job })?,
+        }
+        answer.wait()
+    }
+
+    /// The connection, for a client who finds that nobody writes and nothing waits.
+    fn turn(&self, lane: Lane) -> Option<MutexGuard<'_, Connection>> {
+        if lane != Lane::Mail || self.desk.queue.is_taken() {
+            return None;
+        }
+        match self.desk.connection.try_lock() {
+            Ok(connection) => Some(connection),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// The same without waiting for the end of it.
@@ -128,19 +163,19 @@ impl Writer {
 
     /// Has the log truncated soon: tried whenever the thread is idle, until it succeeds.
     pub fn scrub_soon(&self) {
-        self.scrub.store(true, Ordering::Relaxed);
+        self.desk.scrub.store(true, Ordering::Relaxed);
         // Wakes the thread, so that it looks.
         let _ = self.send(Lane::Upkeep, Order::Alone(Box::new(|_| ())));
     }
 
     fn send(&self, lane: Lane, order: Order) -> Result<()> {
-        self.queue.push(lane, order).map_err(|_| ended())
+        self.desk.queue.push(lane, order).map_err(|_| ended())
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.queue.close();
+        self.desk.queue.close();
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has been reported on stderr already.
             let _ = thread.join();

@@ -1,4 +1,4 @@
-//! What waits for the writer: two lanes under one lock.
+//! What waits to be written: two lanes under one lock.
 //!
 //! A channel would do, but those at hand spin and yield before they sleep: with one client at a time that
 //! was a tenth of what a delivery cost. Whoever waits here sleeps at once.
@@ -15,7 +15,7 @@ pub const QUEUE: usize = 256;
 #[derive(Default)]
 pub struct Queue {
     state: Mutex<State>,
-    /// Wakes the writer.
+    /// Wakes the thread.
     arrived: Condvar,
     /// Wakes those who wait for room.
     room: Condvar,
@@ -27,7 +27,7 @@ struct State {
     upkeep: VecDeque<Order>,
     /// Nobody will come any more.
     closed: bool,
-    /// The writer sleeps. (Waking costs a system call, whether somebody sleeps or not.)
+    /// The thread sleeps. (Waking costs a system call, whether somebody sleeps or not.)
     asleep: bool,
     /// How many wait for room.
     crowd: usize,
@@ -42,10 +42,11 @@ impl State {
     }
 }
 
-/// What the writer does next.
+/// What there is for the thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Next {
-    /// This.
-    Order(Order),
+    /// Something waits.
+    Orders,
     /// Nothing has come in the time given.
     Nothing,
     /// Nothing waits and nobody will come.
@@ -80,7 +81,7 @@ impl Queue {
         self.room.notify_all();
     }
 
-    /// The writer is gone: what waits is dropped, and its promises say so.
+    /// The thread is gone: what waits is dropped, and its promises say so.
     pub fn abandon(&self) {
         self.close();
         let mut state = self.lock();
@@ -89,14 +90,19 @@ impl Queue {
         drop(dropped);
     }
 
-    /// What is next, mail first; waits for it, for `patience` at most.
-    pub fn next(&self, patience: Option<Duration>) -> Next {
+    /// Somebody waits, or nobody may.
+    pub fn is_taken(&self) -> bool {
+        let state = self.lock();
+        state.closed || !(state.mail.is_empty() && state.upkeep.is_empty())
+    }
+
+    /// Waits until something waits here, for `patience` at most.
+    pub fn wait(&self, patience: Option<Duration>) -> Next {
         let until = patience.map(|patience| Instant::now() + patience);
         let mut state = self.lock();
         loop {
-            if let Some(order) = state.mail.pop_front().or_else(|| state.upkeep.pop_front()) {
-                self.make_room(state);
-                return Next::Order(order);
+            if !(state.mail.is_empty() && state.upkeep.is_empty()) {
+                return Next::Orders;
             }
             if state.closed {
                 return Next::End;

@@ -1,0 +1,90 @@
+//! Batches and their transactions: who writes takes along what waits.
+
+use super::queue::QUEUE;
+use super::{Desk, Job, Lane, Order};
+use crate::store::{Result, StoreError};
+use rusqlite::Connection;
+
+/// Jobs in a batch.
+const BATCH_JOBS: usize = 64;
+/// Octets in a batch, as its jobs weigh themselves.
+const BATCH_OCTETS: usize = 4 << 20;
+
+impl Desk {
+    /// Takes what else waits and writes it all in one transaction.
+    pub fn batch(&self, connection: &Connection, mut octets: usize, first: Box<dyn Job>) {
+        let (mut jobs, mut after) = (vec![first], None);
+        while jobs.len() < BATCH_JOBS && octets < BATCH_OCTETS && after.is_none() {
+            match self.queue.try_next(Lane::Mail) {
+                Some(Order::Job { octets: more, job }) => {
+                    octets += more;
+                    jobs.push(job);
+                }
+                Some(Order::Alone(work)) => after = Some(work),
+                None => break,
+            }
+        }
+        if after.is_none() {
+            // One a batch, so that upkeep goes on however busy the mail is.
+            match self.queue.try_next(Lane::Upkeep) {
+                Some(Order::Job { job, .. }) => jobs.push(job),
+                Some(Order::Alone(work)) => after = Some(work),
+                None => {}
+            }
+        }
+        let lost = transact(connection, &mut jobs).err();
+        if matches!(lost, Some(StoreError::Busy(_))) {
+            // They would wait as long again, one batch after the other: "try again later" is due now.
+            self.take_waiting(connection, &mut jobs);
+        }
+        for job in jobs {
+            job.answer(lost.as_ref());
+        }
+        if let Some(work) = after {
+            work(connection);
+        }
+    }
+
+    fn take_waiting(&self, connection: &Connection, jobs: &mut Vec<Box<dyn Job>>) {
+        for _ in 0..QUEUE {
+            match self.queue.try_next(Lane::Mail) {
+                Some(Order::Job { job, .. }) => jobs.push(job),
+                Some(Order::Alone(work)) => work(connection),
+                None => return,
+            }
+        }
+    }
+}
+
+/// One transaction; an error is that of all jobs that had succeeded until then.
+fn transact(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<()> {
+    if !connection.is_autocommit() {
+        // Somebody was ended by a panic in the middle of it.
+        execute(connection, "ROLLBACK")?;
+    }
+    execute(connection, "BEGIN IMMEDIATE")?;
+    let done = jobs.iter_mut().try_for_each(|job| run_job(connection, job.as_mut()));
+    let done = done.and_then(|()| execute(connection, "COMMIT"));
+    if done.is_err() && !connection.is_autocommit() {
+        // What fails here was rolled back by SQLite, or is by the next BEGIN's error.
+        let _ = execute(connection, "ROLLBACK");
+    }
+    done
+}
+
+fn run_job(connection: &Connection, job: &mut dyn Job) -> Result<()> {
+    execute(connection, "SAVEPOINT job")?;
+    if !job.run(connection) {
+        if connection.is_autocommit() {
+            // A full disk or an I/O error takes the whole transaction back.
+            return Err(StoreError::Io("the disk is full or failed: the transaction was rolled back".into()));
+        }
+        execute(connection, "ROLLBACK TO job")?;
+    }
+    execute(connection, "RELEASE job")
+}
+
+fn execute(connection: &Connection, sql: &str) -> Result<()> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
