@@ -19,6 +19,7 @@
 //! log. After a password was replaced the writer tries that by itself, until it succeeds.
 
 mod accounts;
+mod bodies;
 mod body;
 mod check;
 mod connection;
@@ -39,6 +40,7 @@ mod warnings;
 mod writer;
 
 use super::{MessageId, Result};
+use bodies::Bodies;
 use pace::Pace;
 use presence::Board;
 use readers::Readers;
@@ -84,6 +86,7 @@ pub struct Sqlite {
     // In this order they are dropped: the readers must be gone when the writer truncates the log.
     readers: Readers,
     writer: Writer,
+    bodies: Bodies,
     snapshots: Mutex<Snapshots>,
     marks: Mutex<HashSet<MessageId>>,
     reaper: Mutex<Reaper>,
@@ -112,6 +115,7 @@ impl Sqlite {
             path: path.to_owned(),
             readers: Readers::new(path, &options, readers)?,
             writer: Writer::start(writer, options.busy_timeout)?,
+            bodies: Bodies::default(),
             snapshots: Mutex::new(Snapshots::new(options.snapshot_memory)),
             marks: Mutex::default(),
             reaper: Mutex::default(),

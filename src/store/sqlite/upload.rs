@@ -4,11 +4,13 @@
 //! under a `purge` row that the last job removes: a crash or a dropped connection leaves only that
 //! row, and the reaper does the rest (RFC 5321 section 6.1: nothing is ours before the answer).
 
+use super::bodies::body_id;
 use super::body::{DOTTED, INTERNATIONALIZED, PIECE, PIECES};
 use super::writer::Lane;
 use super::{Sqlite, fault};
 use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, Upload};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::ops::Range;
 
 /// Seconds after which an upload that never ended may be purged: longer than any client may take.
 const ABANDONED: i64 = 86_400;
@@ -37,14 +39,16 @@ impl<'a> Staging<'a> {
     /// Writes the full piece away.
     fn stage(&mut self) -> Result<()> {
         let (piece, body, number) = (std::mem::take(&mut self.piece), self.body, self.pieces);
-        let body = self.store.writer.write(Lane::Mail, piece.len(), move |connection| {
-            let body = match body {
-                Some(body) => body,
-                None => begin(connection)?,
+        let at_hand = if body.is_none() { self.store.bodies.take() } else { None };
+        let (body, rest) = self.store.writer.write(Lane::Mail, piece.len(), move |connection| {
+            let (body, rest) = match body {
+                Some(body) => (body, 0..0),
+                None => begin(connection, at_hand)?,
             };
             insert_piece(connection, body, number, &piece)?;
-            Ok(body)
+            Ok((body, rest))
         })?;
+        self.store.bodies.put(rest);
         self.body = Some(body);
         self.pieces += 1;
         Ok(())
@@ -89,15 +93,17 @@ impl Upload for Staging<'_> {
             return Err(StoreError::TooBig);
         }
         let (last, staged) = (std::mem::take(&mut self.piece), self.body.map(|body| (body, self.pieces)));
+        let at_hand = if staged.is_none() { self.store.bodies.take() } else { None };
         let (to, octets) = (to.to_vec(), last.len() + to.len() * ROW_OCTETS);
         let row = Row { size: self.octets as i64, dotted: self.dots.found, envelope: envelope.clone() };
-        let answers = self.store.writer.write(Lane::Mail, octets, move |connection| {
-            let (body, number) = match staged {
-                Some(staged) => staged,
-                None => (next_body(connection)?, 0),
+        let (answers, rest) = self.store.writer.write(Lane::Mail, octets, move |connection| {
+            let (body, number, rest) = match staged {
+                Some((body, number)) => (body, number, 0..0),
+                None => body_id(connection, at_hand).map(|(body, rest)| (body, 0, rest))?,
             };
-            finish(connection, body, number, &last, &to, &row)
+            Ok((finish(connection, body, number, &last, &to, &row)?, rest))
         })?;
+        self.store.bodies.put(rest);
         if answers.iter().any(Result::is_ok) {
             self.body = None;
         }
@@ -184,20 +190,13 @@ pub fn insert_piece(connection: &Connection, body: i64, number: i64, piece: &[u8
 }
 
 /// A body id of its own, noted for purging until the message is whole.
-fn begin(connection: &Connection) -> Result<i64> {
-    let body = next_body(connection)?;
+fn begin(connection: &Connection, at_hand: Option<i64>) -> Result<(i64, Range<i64>)> {
+    let (body, rest) = body_id(connection, at_hand)?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO purge (body_id, not_before) VALUES (?1, CAST(strftime('%s', 'now') AS INTEGER) + ?2)",
     )?;
     insert.execute([body, ABANDONED])?;
-    Ok(body)
-}
-
-pub fn next_body(connection: &Connection) -> Result<i64> {
-    let mut select = connection.prepare_cached("SELECT next_body_id FROM counters")?;
-    let body = select.query_row([], |row| row.get(0))?;
-    connection.prepare_cached("UPDATE counters SET next_body_id = next_body_id + 1")?.execute([])?;
-    Ok(body)
+    Ok((body, rest))
 }
 
 /// Finds out whether some line starts with a dot, however the octets come in.

@@ -3,7 +3,8 @@
 //! Triggers put a mailbox into `overfull` when it crosses its `IssueWarningQuota` and take it out when it
 //! falls below; here it is asked who is due, and the warning is put into the maildrop.
 
-use super::upload::{Dots, insert_piece, next_body};
+use super::bodies::body_id;
+use super::upload::{Dots, insert_piece};
 use crate::store::{MailboxId, Overfull, Result, WARNING_INTERVAL};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -56,7 +57,7 @@ pub fn deliver(connection: &Connection, mailbox: MailboxId, message: &[u8], now:
     if select.query_row([now, mailbox.0], |_| Ok(())).optional()?.is_none() {
         return Ok(false);
     }
-    let body = next_body(connection)?;
+    let (body, _) = body_id(connection, None)?;
     let mut dots = Dots::default();
     dots.look(message);
     let mut insert = connection.prepare_cached(

@@ -63,13 +63,25 @@ fn transact(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<()> {
         execute(connection, "ROLLBACK")?;
     }
     execute(connection, "BEGIN IMMEDIATE")?;
-    let done = jobs.iter_mut().try_for_each(|job| run_job(connection, job.as_mut()));
+    let done = match jobs {
+        [only] => run_alone(connection, only.as_mut()),
+        many => many.iter_mut().try_for_each(|job| run_job(connection, job.as_mut())),
+    };
     let done = done.and_then(|()| execute(connection, "COMMIT"));
     if done.is_err() && !connection.is_autocommit() {
         // What fails here was rolled back by SQLite, or is by the next BEGIN's error.
         let _ = execute(connection, "ROLLBACK");
     }
     done
+}
+
+/// The transaction is its savepoint: what it did is all there is to take back.
+fn run_alone(connection: &Connection, job: &mut dyn Job) -> Result<()> {
+    if !job.run(connection) && !connection.is_autocommit() {
+        execute(connection, "ROLLBACK")?;
+        execute(connection, "BEGIN")?;
+    }
+    Ok(())
 }
 
 fn run_job(connection: &Connection, job: &mut dyn Job) -> Result<()> {
