@@ -113,9 +113,8 @@ mod tests {
     #[test]
     fn a_jump_is_new_once() {
         let mut calendar = Calendar::default();
-        let jumps = [(0, 1000), (60, 1060 + DAY), (120, 1120 + DAY), (180, 1180), (240, 1240 - DAY)].map(|(steady, unix)| {
-            calendar.dates(Moment { steady: Duration::from_secs(steady), unix }).jump
-        });
+        let jumps = [(0, 1000), (60, 1060 + DAY), (120, 1120 + DAY), (180, 1180), (240, 1240 - DAY)]
+            .map(|(steady, unix)| calendar.dates(Moment { steady: Duration::from_secs(steady), unix }).jump);
         assert_eq!(jumps, [None, Some(DAY), None, None, Some(-DAY)]);
     }
 }

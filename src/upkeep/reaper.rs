@@ -23,7 +23,9 @@ impl Upkeep {
     pub(super) fn reap(&mut self, now: Moment) {
         let dates = self.calendar.dates(now);
         if let Some(jump) = dates.jump {
-            log::warn!("the clock has jumped by {jump} seconds, which is believed in a day: no mail is deleted early by it");
+            log::warn!(
+                "the clock has jumped by {jump} seconds, which is believed in a day: no mail is deleted early by it"
+            );
         }
         let date = dates.earliest;
         let warned = self.warn(date);

@@ -5,8 +5,10 @@
 //! row, and the reaper does the rest (RFC 5321 section 6.1: nothing is ours before the answer).
 
 use super::body::{DOTTED, INTERNATIONALIZED, PIECE, PIECES};
+use super::date::{self, LATEST};
 use super::writer::Lane;
 use super::{Sqlite, fault};
+use crate::clock::{FAR, Stamp};
 use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, Upload};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -38,10 +40,11 @@ impl<'a> Staging<'a> {
     /// Writes the full piece away.
     fn stage(&mut self) -> Result<()> {
         let (piece, body, number) = (std::mem::take(&mut self.piece), self.body, self.pieces);
+        let stamp = self.store.stamps.stamp();
         let body = self.store.writer.write(Lane::Mail, piece.len(), move |connection| {
             let body = match body {
                 Some(body) => body,
-                None => begin(connection)?,
+                None => begin(connection, stamp)?,
             };
             insert_piece(connection, body, number, &piece)?;
             Ok(body)
@@ -91,12 +94,14 @@ impl Upload for Staging<'_> {
         }
         let (last, staged) = (std::mem::take(&mut self.piece), self.body.map(|body| (body, self.pieces)));
         let (to, octets) = (to.to_vec(), last.len() + to.len() * ROW_OCTETS);
-        let row = Row { size: self.octets as i64, dotted: self.dots.found, envelope: envelope.clone() };
+        let stamp = self.store.stamps.stamp();
+        let row = Row { size: self.octets as i64, dotted: self.dots.found, envelope: envelope.clone(), stamp };
         let answers = self.store.writer.write(Lane::Mail, octets, move |connection| {
-            let (body, number) = match staged {
-                Some(staged) => staged,
-                None => (next_body(connection)?, 0),
+            let (body, number, stored_at) = match staged {
+                Some((body, number)) => (body, number, date::give(connection, stamp.date)?),
+                None => next_body(connection, stamp.date).map(|(body, date)| (body, 0, date))?,
             };
+            let row = Row { stamp: Stamp { date: stored_at, ..stamp }, ..row };
             finish(connection, body, number, &last, &to, &row)
         })?;
         if answers.iter().any(Result::is_ok) {
@@ -117,6 +122,7 @@ struct Row {
     size: i64,
     dotted: bool,
     envelope: Envelope,
+    stamp: Stamp,
 }
 
 /// The rows first: they find out about the quota before an octet is written.
@@ -155,17 +161,27 @@ fn insert_copy(connection: &Connection, mailbox: MailboxId, body: i64, row: &Row
     // A statement that RAISE(ABORT)s takes back what it and its triggers did, and nothing else.
     let mut insert = connection.prepare_cached(
         "INSERT INTO message (mailbox_id, uid, body_id, size, flags, unique_id, received_at, stored_at, sender, read_at)
-         SELECT mailbox_id, next_uid, ?2, ?3, ?4, ?5, coalesce(?6, CAST(strftime('%s', 'now') AS INTEGER)),
-                CAST(strftime('%s', 'now') AS INTEGER), ?7,
-                CASE WHEN ?8 THEN CAST(strftime('%s', 'now') AS INTEGER) END FROM usage WHERE mailbox_id = ?1
+         SELECT mailbox_id, next_uid, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM usage WHERE mailbox_id = ?1
          RETURNING uid",
     )?;
+    let Stamp { now, date } = row.stamp;
     let Envelope { sender, received_at, unique_id, read, internationalized } = &row.envelope;
     let flags = if row.dotted { DOTTED } else { 0 } | if *internationalized { INTERNATIONALIZED } else { 0 };
     let uid = insert
-        .query_row(params![mailbox.0, body, row.size, flags, unique_id, received_at, sender, read], |row| {
-            row.get::<_, i64>(0)
-        })
+        .query_row(
+            params![
+                mailbox.0,
+                body,
+                row.size,
+                flags,
+                unique_id,
+                received_at.unwrap_or(now),
+                date,
+                sender,
+                read.then_some(now)
+            ],
+            |row| row.get::<_, i64>(0),
+        )
         .optional();
     match uid {
         Ok(Some(uid)) => Ok(Ok(Uid(uid as u64))),
@@ -187,19 +203,19 @@ pub fn insert_piece(connection: &Connection, body: i64, number: i64, piece: &[u8
 }
 
 /// A body id of its own, noted for purging until the message is whole.
-fn begin(connection: &Connection) -> Result<i64> {
-    let body = next_body(connection)?;
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO purge (body_id, not_before) VALUES (?1, CAST(strftime('%s', 'now') AS INTEGER) + ?2)",
-    )?;
-    insert.execute([body, ABANDONED])?;
+fn begin(connection: &Connection, stamp: Stamp) -> Result<i64> {
+    let (body, date) = next_body(connection, stamp.date)?;
+    let mut insert = connection.prepare_cached("INSERT INTO purge (body_id, not_before) VALUES (?1, ?2)")?;
+    insert.execute([body, date + ABANDONED])?;
     Ok(body)
 }
 
-pub fn next_body(connection: &Connection) -> Result<i64> {
-    let mut next =
-        connection.prepare_cached("UPDATE counters SET next_body_id = next_body_id + 1 RETURNING next_body_id - 1")?;
-    Ok(next.query_row([], |row| row.get(0))?)
+/// A body id that nobody has, and the date of what gets it: one statement, because every delivery pays for it.
+pub fn next_body(connection: &Connection, date: i64) -> Result<(i64, i64)> {
+    let mut next = connection.prepare_cached(&format!(
+        "UPDATE counters SET next_body_id = next_body_id + 1, latest_at = {LATEST} RETURNING next_body_id - 1, latest_at"
+    ))?;
+    Ok(next.query_row([date, FAR], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 fn max_receive_size(connection: &Connection) -> Result<u64> {
