@@ -164,24 +164,14 @@ fn insert_copy(connection: &Connection, mailbox: MailboxId, body: i64, row: &Row
          SELECT mailbox_id, next_uid, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM usage WHERE mailbox_id = ?1
          RETURNING uid",
     )?;
-    let Stamp { now, date } = row.stamp;
     let Envelope { sender, received_at, unique_id, read, internationalized } = &row.envelope;
+    let Stamp { now, date } = row.stamp;
+    let (received_at, read_at) = (received_at.unwrap_or(now), read.then_some(now));
     let flags = if row.dotted { DOTTED } else { 0 } | if *internationalized { INTERNATIONALIZED } else { 0 };
     let uid = insert
-        .query_row(
-            params![
-                mailbox.0,
-                body,
-                row.size,
-                flags,
-                unique_id,
-                received_at.unwrap_or(now),
-                date,
-                sender,
-                read.then_some(now)
-            ],
-            |row| row.get::<_, i64>(0),
-        )
+        .query_row(params![mailbox.0, body, row.size, flags, unique_id, received_at, date, sender, read_at], |row| {
+            row.get::<_, i64>(0)
+        })
         .optional();
     match uid {
         Ok(Some(uid)) => Ok(Ok(Uid(uid as u64))),
