@@ -1,6 +1,6 @@
 -- The newest schema, made from migrations/ by PILLARBOX_BLESS=1 cargo test --lib schema_sql.
 PRAGMA application_id = 1348628344;
-PRAGMA user_version = 5;
+PRAGMA user_version = 6;
 
 CREATE TABLE settings (
   name  TEXT NOT NULL COLLATE NOCASE PRIMARY KEY,
@@ -324,7 +324,7 @@ CREATE TABLE counters (
   id           INTEGER PRIMARY KEY CHECK (id = 1),
   next_body_id INTEGER NOT NULL CHECK (next_body_id BETWEEN 1 AND 2251799813685247),
   erased       INTEGER NOT NULL DEFAULT 0
-, first_uid INTEGER NOT NULL DEFAULT 1 CHECK (first_uid BETWEEN 1 AND 9007199254740991)) STRICT;
+, first_uid INTEGER NOT NULL DEFAULT 1 CHECK (first_uid BETWEEN 1 AND 9007199254740991), latest_at INTEGER NOT NULL DEFAULT 0, date_given INTEGER NOT NULL DEFAULT 0 CHECK (date_given IN (0, 1))) STRICT;
 INSERT INTO counters (id, next_body_id) VALUES (1, 1);
 
 CREATE TRIGGER counters_no_insert BEFORE INSERT ON counters
@@ -422,23 +422,6 @@ BEGIN
    WHERE mailbox_id = NEW.id;
   -- Which numbers clients of the new name were shown is not known any more.
   DELETE FROM unshown WHERE mailbox_id = NEW.id AND NEW.name <> OLD.name;
-END;
-
-CREATE TRIGGER mailboxes_removed AFTER DELETE ON mailboxes
-BEGIN
-  DELETE FROM retired WHERE name = OLD.name;
-  INSERT INTO retired (name, next_uid) SELECT OLD.name, next_uid FROM usage WHERE mailbox_id = OLD.id;
-  -- An hour, because a RETR that has begun reads on, piece by piece.
-  INSERT INTO purge (body_id, not_before)
-    SELECT body_id, CAST(strftime('%s', 'now') AS INTEGER) + 3600 FROM message WHERE mailbox_id = OLD.id;
-  INSERT INTO purge (body_id, not_before)
-    SELECT body_id, CAST(strftime('%s', 'now') AS INTEGER) + 3600 FROM deleted WHERE mailbox_id = OLD.id;
-  DELETE FROM usage     WHERE mailbox_id = OLD.id;  -- first: message_removed then leaves these alone
-  DELETE FROM message   WHERE mailbox_id = OLD.id;
-  DELETE FROM deleted   WHERE mailbox_id = OLD.id;
-  DELETE FROM unshown   WHERE mailbox_id = OLD.id;
-  DELETE FROM aliases   WHERE mailbox = OLD.name;
-  DELETE FROM delegates WHERE principal = OLD.name;
 END;
 
 CREATE TRIGGER aliases_target_insert BEFORE INSERT ON aliases
@@ -553,16 +536,6 @@ BEGIN SELECT RAISE(ABORT, 'message: immutable, only read_at can change'); END;
 CREATE TRIGGER message_read AFTER UPDATE OF read_at ON message WHEN NEW.read_at IS NOT OLD.read_at
 BEGIN UPDATE usage SET version = version + 1 WHERE mailbox_id = NEW.mailbox_id; END;
 
-CREATE TRIGGER message_removed AFTER DELETE ON message
-  WHEN EXISTS (SELECT 1 FROM usage WHERE mailbox_id = OLD.mailbox_id)
-BEGIN
-  UPDATE usage SET messages = messages - 1, bytes = bytes - max(1, (OLD.size + 4095) / 4096) * 4096, version = version + 1
-   WHERE mailbox_id = OLD.mailbox_id;
-  INSERT INTO deleted (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender, deleted_at)
-    VALUES (OLD.mailbox_id, OLD.uid, OLD.body_id, OLD.size, OLD.flags, OLD.read_at, OLD.unique_id, OLD.received_at,
-            OLD.stored_at, OLD.sender, CAST(strftime('%s', 'now') AS INTEGER));
-END;
-
 CREATE VIEW mailbox_usage AS
   SELECT name, messages, bytes, warning_quota, limit_quota,
          CASE WHEN limit_quota > 0 THEN round(100.0 * bytes / limit_quota, 1) END AS percent
@@ -601,17 +574,6 @@ CREATE VIEW recoverable AS
     FROM mailboxes m JOIN deleted d ON d.mailbox_id = m.id
    WHERE d.deleted_at > CAST(strftime('%s', 'now') AS INTEGER)
          - 86400 * (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainDeletedItemsDays');
-
-CREATE TRIGGER recoverable_update INSTEAD OF UPDATE ON recoverable
-BEGIN
-  SELECT RAISE(ABORT, 'recoverable.deleted_at: only SET deleted_at = NULL, which brings the message back')
-   WHERE NEW.deleted_at IS NOT NULL OR NEW.mailbox IS NOT OLD.mailbox OR NEW.uid IS NOT OLD.uid OR NEW.size IS NOT OLD.size
-      OR NEW.received_at IS NOT OLD.received_at OR NEW.unique_id IS NOT OLD.unique_id OR NEW.sender IS NOT OLD.sender;
-  INSERT INTO message (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender)
-    SELECT mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, CAST(strftime('%s', 'now') AS INTEGER), sender
-      FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
-  DELETE FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
-END;
 
 CREATE TRIGGER settings_mail_in BEFORE UPDATE OF value ON settings
   WHEN OLD.name IN ('LmtpMaxConnections', 'LmtpSocketMode', 'LmtpSocketGroup', 'OverQuotaPermanent')
@@ -885,4 +847,48 @@ CREATE TRIGGER aliases_not_null_update BEFORE UPDATE OF address ON aliases
   WHEN NEW.address IS NULL
 BEGIN
   SELECT RAISE(ABORT, 'aliases.address: 1 to 255 characters, no space or control, at most one @') WHERE NEW.address IS NULL;
+END;
+
+CREATE TRIGGER message_removed AFTER DELETE ON message
+  WHEN EXISTS (SELECT 1 FROM usage WHERE mailbox_id = OLD.mailbox_id)
+BEGIN
+  UPDATE usage SET messages = messages - 1, bytes = bytes - max(1, (OLD.size + 4095) / 4096) * 4096, version = version + 1
+   WHERE mailbox_id = OLD.mailbox_id;
+  UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
+   WHERE date_given = 0 AND latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
+  INSERT INTO deleted (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender, deleted_at)
+    SELECT OLD.mailbox_id, OLD.uid, OLD.body_id, OLD.size, OLD.flags, OLD.read_at, OLD.unique_id, OLD.received_at,
+           OLD.stored_at, OLD.sender, latest_at FROM counters;
+END;
+
+CREATE TRIGGER recoverable_update INSTEAD OF UPDATE ON recoverable
+BEGIN
+  SELECT RAISE(ABORT, 'recoverable.deleted_at: only SET deleted_at = NULL, which brings the message back')
+   WHERE NEW.deleted_at IS NOT NULL OR NEW.mailbox IS NOT OLD.mailbox OR NEW.uid IS NOT OLD.uid OR NEW.size IS NOT OLD.size
+      OR NEW.received_at IS NOT OLD.received_at OR NEW.unique_id IS NOT OLD.unique_id OR NEW.sender IS NOT OLD.sender;
+  UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
+   WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
+  INSERT INTO message (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender)
+    SELECT mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, (SELECT latest_at FROM counters), sender
+      FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
+  DELETE FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
+END;
+
+CREATE TRIGGER mailboxes_removed AFTER DELETE ON mailboxes
+BEGIN
+  DELETE FROM retired WHERE name = OLD.name;
+  INSERT INTO retired (name, next_uid) SELECT OLD.name, next_uid FROM usage WHERE mailbox_id = OLD.id;
+  UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
+   WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
+  -- An hour, because a RETR that has begun reads on, piece by piece.
+  INSERT INTO purge (body_id, not_before)
+    SELECT body_id, (SELECT latest_at + 3600 FROM counters) FROM message WHERE mailbox_id = OLD.id;
+  INSERT INTO purge (body_id, not_before)
+    SELECT body_id, (SELECT latest_at + 3600 FROM counters) FROM deleted WHERE mailbox_id = OLD.id;
+  DELETE FROM usage     WHERE mailbox_id = OLD.id;  -- first: message_removed then leaves these alone
+  DELETE FROM message   WHERE mailbox_id = OLD.id;
+  DELETE FROM deleted   WHERE mailbox_id = OLD.id;
+  DELETE FROM unshown   WHERE mailbox_id = OLD.id;
+  DELETE FROM aliases   WHERE mailbox = OLD.name;
+  DELETE FROM delegates WHERE principal = OLD.name;
 END;

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The clients, the KDC and the log filter that tests/interop drives, unpacked into target/interop:
-# nothing is installed, no service starts, and other users of this machine see none of it.
+# The clients, the KDC and the log filter that tests/interop drives, and the clock that tests/clock sets, unpacked into
+# target/interop: nothing is installed, no service starts, and other users of this machine see none of it.
 #
 #   target/interop/root     Debian packages, as they lie in the archive
 #   target/interop/python   Python packages of the pinned versions
@@ -11,6 +11,7 @@ folder=$here/target/interop
 debian=(
     fail2ban
     fetchmail
+    libfaketime
     krb5-kdc krb5-admin-server krb5-user
     libgssrpc4 libkadm5srv-mit12 libkadm5clnt-mit12 libkdb5-10 libverto1 libverto-libev1 libev4 libss2
     python3-gssapi python3-decorator

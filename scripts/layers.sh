@@ -44,7 +44,7 @@ mapfile -t store < <(sources src/store)
 
 effects='std::net|std::thread|std::fs|std::process|SystemTime|Instant::now'
 crates='\b(rusqlite|openssl|native_tls|log|nix|crossbeam_channel)::|\brusqlite\b'
-rooms='crate::(authenticator|cli|limits|line|pool|server|site|store::sqlite|store::memory|registry|tls|upkeep|(pop3|lmtp)::conn)\b'
+rooms='crate::(authenticator|cli|clock|limits|line|pool|server|site|store::sqlite|store::memory|registry|tls|upkeep|(pop3|lmtp)::conn)\b'
 forbid 'the core knows an effect' "$effects" "${core[@]}"
 forbid 'the core knows a library of an effect' "$crates" "${core[@]}"
 forbid 'the core knows a room' "$rooms" "${core[@]}"

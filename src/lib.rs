@@ -5,7 +5,7 @@
 //! Three rings; imports point inward only (`make layers` checks it).
 //! * **Core** decides and has no effects: [`pop3`] and [`lmtp`] without their drivers, [`sasl`], [`dot`], [`downgrade`],
 //!   [`address`], [`settings`].
-//! * **Rooms** have one kind of effect each: [`store`], [`tls`], [`line`], [`credential`],
+//! * **Rooms** have one kind of effect each: [`store`], [`clock`], [`tls`], [`line`], [`credential`],
 //!   [`pool`], [`limits`], [`protocol_log`].
 //! * **Drivers** join them: [`pop3::conn`], [`lmtp::conn`], [`import`], [`authenticator`], [`upkeep`], [`server`], [`cli`].
 //!
@@ -54,6 +54,7 @@
 pub mod address;
 pub mod authenticator;
 pub mod cli;
+pub mod clock;
 pub mod credential;
 pub mod date;
 pub mod dot;

@@ -3,24 +3,22 @@
 //! What lives here: *when* each batch is due. What a batch does is the store's business. What must not be
 //! known here: SQL, sockets, how verifiers are computed, what time it is (a [`Clock`] says it).
 //!
-//! [`calendar`] says which date deletion goes by, [`reaper`] when old mail goes, [`warning`] what owners of
-//! full mailboxes are told.
+//! [`reaper`] says when old mail goes, [`warning`] what owners of full mailboxes are told.
 //!
 //! A batch that fails is logged and tried again when it is due anew; nobody waits for it.
 
-mod calendar;
 mod reaper;
 mod warning;
 
+use crate::clock::{Calendar, Clock, Moment};
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::store::{Expire, Pending, Result, Scheme, Store, Usable, UserId};
-use calendar::Calendar;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// How often we look for changes that a shell made; they must act within 2 seconds.
 const LOOK: Duration = Duration::from_millis(500);
@@ -34,37 +32,6 @@ const PAUSE: Duration = Duration::from_millis(25);
 const TIDY: Duration = LOOK;
 /// How often the same complaint is logged.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A moment, on both clocks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Moment {
-    /// Time since some fixed moment; never jumps. All intervals are measured with it.
-    pub steady: Duration,
-    /// Seconds since 1970 UTC; may jump.
-    pub unix: i64,
-}
-
-/// Says what time it is.
-pub trait Clock: Send {
-    /// Now.
-    fn now(&self) -> Moment;
-}
-
-/// The machine's clocks.
-pub struct SystemClock(Instant);
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self(Instant::now())
-    }
-}
-
-impl Clock for SystemClock {
-    fn now(&self) -> Moment {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Moment { steady: self.0.elapsed(), unix: since_1970.as_secs() as i64 }
-    }
-}
 
 /// What replaces a plain-text password: its hash, and the verifiers of the mechanisms that need their own.
 pub struct Verifiers {

@@ -6,6 +6,8 @@
 mod accounts;
 #[path = "store_contract/bed.rs"]
 mod bed;
+#[path = "store_contract/clock.rs"]
+mod clock;
 #[path = "store_contract/deliveries.rs"]
 mod deliveries;
 #[path = "store_contract/maildrops.rs"]
@@ -102,7 +104,23 @@ contract! {
         everything_that_goes_can_be_brought_back,
         a_clock_that_jumps_deletes_nothing_early_twice_over,
     }
+    clock {
+        age_counts_from_the_stores_own_clock,
+        mail_that_comes_while_the_clock_is_a_day_back_does_not_go_early,
+        hours_with_the_clock_a_day_back_count_too,
+        mail_that_comes_while_the_clock_is_a_day_ahead_goes_at_most_that_later,
+        a_restart_does_not_forget_the_latest_date,
+        deleted_mail_can_be_recovered_as_long_whatever_the_clock_did,
+        what_the_reaper_deletes_is_dated_by_the_clock,
+        imported_mail_counts_from_the_import_whatever_the_clock_did,
+        read_marks_made_with_the_clock_a_day_back_age_nothing,
+        a_clock_that_was_wildly_wrong_once_is_forgotten,
+        received_at_is_what_the_clock_says,
+        unique_ids_grow_whatever_the_clock_does,
+        the_octets_of_a_mailbox_that_is_gone_stay_their_hour,
+    }
     warnings {
+        a_day_back_and_forth_earns_none,
         crossing_earns_one_warning_a_day,
         a_full_mailbox_takes_its_warning,
         falling_below_and_crossing_anew_earns_another,

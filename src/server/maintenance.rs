@@ -2,13 +2,14 @@
 
 use super::trust::Trust;
 use super::{ServeOptions, files};
+use crate::clock::SystemClock;
 use crate::credential::Credentials;
 use crate::exit::{Code, Error};
 use crate::sasl::Context;
 use crate::settings::Settings;
 use crate::site::{Live, Site};
 use crate::store::{Pending, Store};
-use crate::upkeep::{self, Hooks, SystemClock, Upkeep, Verifiers};
+use crate::upkeep::{self, Hooks, Upkeep, Verifiers};
 use crossbeam_channel::Sender;
 use log::{error, info, warn};
 use std::path::PathBuf;

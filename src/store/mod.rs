@@ -14,6 +14,7 @@
 //! * A call that changes mail returns after the change is durable, all of it or none of it.
 //! * Unique-ids are given out in the writing transaction, grow, and are never given again.
 //! * The octets and the unique-id of a message never change.
+//! * What is stored and deleted is dated by the engine's [`crate::clock::Clock`], and these dates do not go back.
 
 mod error;
 mod listing;

@@ -1,6 +1,7 @@
 //! The reaper: warnings, deletion by age, purge ([MS-STANXPOP3] E0004, E0005), a step of each at a time.
 
-use super::{Moment, PAUSE, Upkeep, warning};
+use super::{PAUSE, Upkeep, warning};
+use crate::clock::Moment;
 use crate::store::{Result, StoreError};
 use std::time::Duration;
 
@@ -20,7 +21,13 @@ impl Upkeep {
 
     /// One step of each kind; what fails does not keep the others from being done.
     pub(super) fn reap(&mut self, now: Moment) {
-        let date = self.calendar.date(now);
+        let dates = self.calendar.dates(now);
+        if let Some(jump) = dates.jump {
+            log::warn!(
+                "the clock has jumped by {jump} seconds, which is believed in a day: no mail is deleted early by it"
+            );
+        }
+        let date = dates.earliest;
         let warned = self.warn(date);
         let reaped = self.store.reap(date, MESSAGES);
         let freed = self.store.purge(date, PIECES);

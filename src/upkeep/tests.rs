@@ -310,6 +310,7 @@ fn a_store_that_does_not_answer_is_asked_again_without_haste() {
 
 #[test]
 fn the_thread_ends_when_told_and_writes_what_waits() {
+    #[derive(Debug)]
     struct Stopped;
     impl Clock for Stopped {
         fn now(&self) -> Moment {

@@ -129,6 +129,7 @@ fn check_finds_what_is_wrong() {
         ("DELETE FROM chunk WHERE id = (SELECT max(id) FROM chunk)", "are stored"),
         ("INSERT INTO chunk(id, data) VALUES (1, x'00')", "no message has it"),
         ("INSERT INTO shared VALUES (77, 2)", "counted as shared"),
+        ("UPDATE counters SET date_given = 1", "date_given"),
         ("DROP TRIGGER mailboxes_user_first; DELETE FROM mailboxes WHERE name = 'bob'", "has no mailbox"),
         (
             "DROP TRIGGER users_removed; DELETE FROM users WHERE name = 'alice'; INSERT INTO purge(body_id, not_before) SELECT body_id, 0 FROM message",

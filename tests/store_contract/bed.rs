@@ -1,9 +1,13 @@
 //! What a promise is tried on: an engine, an administrator beside it, and short words for mail.
 
+use pillarbox::clock::{Clock, Moment, SystemClock};
 use pillarbox::store::memory::Memory;
 use pillarbox::store::sqlite::{Options, Sqlite};
 use pillarbox::store::{Envelope, MailboxId, MessageId, Result, Store, StoreError, Uid, Upload};
 use rusqlite::{Connection, params};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What administrators do from outside.
 pub enum Change<'a> {
@@ -25,6 +29,8 @@ pub enum Change<'a> {
 
 pub trait Bed {
     fn store(&self) -> &dyn Store;
+    /// What the store dates mail by.
+    fn clock(&self) -> &SetClock;
     fn change(&self, change: Change<'_>);
     /// The view `sessions`: name, principal, address, TLS.
     fn sessions(&self) -> Vec<(String, String, String, bool)>;
@@ -38,21 +44,53 @@ pub trait Bed {
 pub fn on_sqlite(promise: fn(&mut dyn Bed)) {
     let folder = tempfile::tempdir().unwrap();
     Sqlite::create_or_migrate(&folder.path().join("mail.db")).unwrap();
-    let mut bed = OnSqlite { store: None, folder };
+    let mut bed = OnSqlite { store: None, folder, clock: Arc::default() };
     bed.reopen();
     promise(&mut bed);
     bed.finish();
 }
 
 pub fn on_memory(promise: fn(&mut dyn Bed)) {
-    let mut bed = OnMemory(Memory::default());
+    let clock = Arc::<SetClock>::default();
+    let mut bed = OnMemory(Memory::with_clock(clock.clone()), clock);
     promise(&mut bed);
     bed.finish();
+}
+
+/// The machine's clock, until a test sets it.
+#[derive(Default, Debug)]
+pub struct SetClock {
+    machine: SystemClock,
+    passed: AtomicU64,
+    jumped: AtomicI64,
+}
+
+impl SetClock {
+    /// So many seconds go by.
+    pub fn pass(&self, seconds: u64) {
+        self.passed.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// Somebody sets the clock by so many seconds.
+    pub fn jump(&self, seconds: i64) {
+        self.jumped.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Moment {
+        let (machine, passed) = (self.machine.now(), self.passed.load(Ordering::Relaxed));
+        Moment {
+            steady: machine.steady + Duration::from_secs(passed),
+            unix: machine.unix + passed as i64 + self.jumped.load(Ordering::Relaxed),
+        }
+    }
 }
 
 struct OnSqlite {
     store: Option<Sqlite>,
     folder: tempfile::TempDir,
+    clock: Arc<SetClock>,
 }
 
 impl OnSqlite {
@@ -64,6 +102,10 @@ impl OnSqlite {
 impl Bed for OnSqlite {
     fn store(&self) -> &dyn Store {
         self.store.as_ref().unwrap()
+    }
+
+    fn clock(&self) -> &SetClock {
+        &self.clock
     }
 
     fn change(&self, change: Change<'_>) {
@@ -129,7 +171,7 @@ impl Bed for OnSqlite {
     fn reopen(&mut self) {
         self.store = None;
         self.shell().execute_batch("VACUUM").unwrap();
-        let options = Options { readers: 3, ..Options::default() };
+        let options = Options { readers: 3, clock: self.clock.clone(), ..Options::default() };
         self.store = Some(Sqlite::open(&self.folder.path().join("mail.db"), options).unwrap());
     }
 
@@ -138,11 +180,15 @@ impl Bed for OnSqlite {
     }
 }
 
-struct OnMemory(Memory);
+struct OnMemory(Memory, Arc<SetClock>);
 
 impl Bed for OnMemory {
     fn store(&self) -> &dyn Store {
         &self.0
+    }
+
+    fn clock(&self) -> &SetClock {
+        &self.1
     }
 
     fn change(&self, change: Change<'_>) {
@@ -264,6 +310,7 @@ pub fn reap_all(bed: &dyn Bed, now: i64) {
     }
 }
 
+/// What the machine's clock says, which no test sets.
 pub fn now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
 }

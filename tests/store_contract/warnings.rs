@@ -97,3 +97,10 @@ pub fn a_clock_that_is_set_back_does_not_silence_them(bed: &mut dyn Bed) {
     assert_eq!(due(bed, now()), 0, "one was sent just now");
     assert_eq!((due(bed, now() + 23 * HOUR), due(bed, now() + 25 * HOUR)), (0, 1));
 }
+
+pub fn a_day_back_and_forth_earns_none(bed: &mut dyn Bed) {
+    let alice = mailbox(bed, Some(4096), Some(0), 1);
+    assert_eq!(bed.store().warn(alice, TEXT, now()), Ok(true));
+    assert_eq!(due(bed, now() - 24 * HOUR), 0);
+    assert_eq!((due(bed, now() + 23 * HOUR), due(bed, now() + 25 * HOUR)), (0, 1), "the interval was not shortened");
+}

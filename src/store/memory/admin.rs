@@ -1,7 +1,7 @@
 //! What an administrator does to the other engine with SQL. Unknown names are no error, as in an
 //! UPDATE that matches no row.
 
-use super::{Memory, State, User, now};
+use super::{Memory, State, User};
 use crate::secret::Secret;
 use crate::store::{MailboxId, Scheme};
 
@@ -51,18 +51,20 @@ impl Memory {
 
     /// `DELETE FROM messages` of one message.
     pub fn delete_message(&self, mailbox: &str, uid: u64) {
+        let date = self.date();
         self.change_mailbox(mailbox, |mailbox| {
             if let Some(message) = mailbox.messages.remove(&uid) {
-                mailbox.deleted.insert(uid, (message, now()));
+                mailbox.deleted.insert(uid, (message, date));
             }
         });
     }
 
     /// `UPDATE recoverable SET deleted_at = NULL` of one message. Its age counts anew.
     pub fn bring_back(&self, mailbox: &str, uid: u64) {
+        let date = self.date();
         self.change_mailbox(mailbox, |mailbox| {
             if let Some((mut message, _)) = mailbox.deleted.remove(&uid) {
-                message.stored_at = now();
+                message.stored_at = date;
                 mailbox.messages.insert(uid, message);
             }
         });
@@ -102,15 +104,21 @@ impl Memory {
 
     /// Deletes a user with the mailbox, its messages and everything that leads to it.
     pub fn delete_user(&self, name: &str) {
+        let date = self.date();
         self.change(|state| {
             state.users.retain(|_, user| !user.name.eq_ignore_ascii_case(name));
             if let Some((id, _)) = state.mailbox_named(name) {
-                state.remove_mailbox(id);
+                state.remove_mailbox(id, date);
             }
             state.aliases.retain(|(_, mailbox)| !mailbox.eq_ignore_ascii_case(name));
             let gone = name.to_ascii_lowercase();
             state.delegates.retain(|(delegate, principal)| *delegate != gone && *principal != gone);
         });
+    }
+
+    /// Of what is changed now.
+    fn date(&self) -> i64 {
+        self.stamp(&mut self.state()).date
     }
 
     fn change_user(&self, name: &str, change: impl FnOnce(&mut User)) {
@@ -140,10 +148,10 @@ impl Memory {
 }
 
 impl State {
-    fn remove_mailbox(&mut self, id: MailboxId) {
+    fn remove_mailbox(&mut self, id: MailboxId, date: i64) {
         if let Some(gone) = self.mailboxes.remove(&id) {
             let deleted = gone.deleted.into_values().map(|(message, _)| message);
-            self.purge.extend(gone.messages.into_values().chain(deleted).map(|message| (message.body, now() + IN_USE)));
+            self.purge.extend(gone.messages.into_values().chain(deleted).map(|message| (message.body, date + IN_USE)));
             self.retired.insert(gone.name.to_ascii_lowercase(), gone.next_uid);
         }
     }

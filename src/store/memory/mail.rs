@@ -1,6 +1,6 @@
 //! Maildrops and deliveries in memory.
 
-use super::{Mailbox, Memory, Message, State, now};
+use super::{Mailbox, Memory, Message, State};
 use crate::store::{
     Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload, storage_size,
 };
@@ -70,11 +70,12 @@ impl Mail for Memory {
 
     fn commit(&self, mailbox: MailboxId, messages: &[Uid]) -> Result<()> {
         let mut state = self.state();
+        let stamp = self.stamp(&mut state);
         // Gone with everything in it: nothing is left to delete.
         let Ok(mailbox) = state.mailbox_mut(mailbox) else { return Ok(()) };
         for uid in messages {
             if let Some(message) = mailbox.messages.remove(&uid.0) {
-                mailbox.deleted.insert(uid.0, (message, now()));
+                mailbox.deleted.insert(uid.0, (message, stamp.date));
             }
         }
         state.note_usage();
@@ -109,14 +110,15 @@ impl Upload for Buffer<'_> {
             return Err(StoreError::TooBig);
         }
         let mut state = self.store.state();
+        let stamp = self.store.stamp(&mut state);
         let body = state.new_id();
         let message = Message {
             body,
             octets: self.octets.len() as u64,
             dotted: self.octets.split(|octet| *octet == b'\n').any(|line| line.starts_with(b".")),
             read: envelope.read,
-            stored_at: now(),
-            envelope: Envelope { received_at: envelope.received_at.or(Some(now())), ..envelope.clone() },
+            stored_at: stamp.date,
+            envelope: Envelope { received_at: envelope.received_at.or(Some(stamp.now)), ..envelope.clone() },
         };
         let answers: Vec<_> = to.iter().map(|mailbox| state.add(*mailbox, message.clone())).collect();
         if answers.iter().any(Result::is_ok) {

@@ -10,14 +10,16 @@ mod presence;
 mod upkeep;
 
 use super::{Arrival, Envelope, MailboxId, Scheme, StoreError, UserId};
+use crate::clock::{Clock, Stamp, Stamps, SystemClock, latest};
 use crate::secret::Secret;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A store that forgets everything when it is dropped.
-#[derive(Default)]
-pub struct Memory(Mutex<State>);
+pub struct Memory {
+    state: Mutex<State>,
+    stamps: Stamps,
+}
 
 #[derive(Default)]
 struct State {
@@ -38,6 +40,8 @@ struct State {
     on: Vec<Arrival>,
     /// Name, address, mechanism; the last moment and how many.
     logins: BTreeMap<(String, String, String), (i64, i64)>,
+    /// The latest date of anything that was stored or deleted.
+    latest_at: i64,
     /// Last id of anything; none is used twice.
     last_id: i64,
     /// Moves with every change from outside.
@@ -83,9 +87,27 @@ struct Message {
     envelope: Envelope,
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        Self::with_clock(Arc::new(SystemClock::default()))
+    }
+}
+
 impl Memory {
+    /// An empty store that dates mail by this clock.
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self { state: Mutex::default(), stamps: Stamps::new(clock) }
+    }
+
+    /// For what is stored or deleted now.
+    fn stamp(&self, state: &mut State) -> Stamp {
+        let Stamp { now, date } = self.stamps.stamp();
+        state.latest_at = latest(date, state.latest_at);
+        Stamp { now, date: state.latest_at }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,9 +147,4 @@ fn is_plain(password: &str) -> bool {
         rest.starts_with(|first: char| first.is_ascii_alphanumeric() || "._-".contains(first)) && rest.contains('}')
     });
     !scheme && !["$argon2", "$2b$", "$6$"].iter().any(|prefix| password.starts_with(prefix))
-}
-
-/// Seconds since 1970 UTC.
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }

@@ -1,6 +1,7 @@
 //! What the maintenance thread asks for, in memory.
 
-use super::{Mailbox, Memory, Message, State, User, is_plain, now as present};
+use super::{Mailbox, Memory, Message, State, User, is_plain};
+use crate::clock::{FAR, latest};
 use crate::secret::Secret;
 use crate::store::{Envelope, Expire, MailboxId, Overfull, Pending, Result, Scheme, Upkeep, Usable, WARNING_INTERVAL};
 use std::collections::HashSet;
@@ -71,6 +72,7 @@ impl Upkeep for Memory {
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
         let mut state = self.state();
+        let stamp = self.stamp(&mut state);
         let site = (state.site_days("RetainReadDays"), state.site_days("RetainUnreadDays"));
         let mut reaped = 0;
         for mailbox in state.mailboxes.values_mut().filter(|mailbox| !mailbox.hold) {
@@ -82,7 +84,7 @@ impl Upkeep for Memory {
             let old = mailbox.messages.iter().filter(|(_, message)| is_old(message)).map(|(uid, _)| *uid);
             for uid in old.take(limit - reaped).collect::<Vec<_>>() {
                 if let Some(message) = mailbox.messages.remove(&uid) {
-                    mailbox.deleted.insert(uid, (message, present()));
+                    mailbox.deleted.insert(uid, (message, stamp.date));
                     reaped += 1;
                 }
             }
@@ -94,8 +96,10 @@ impl Upkeep for Memory {
     fn overfull(&self, now: i64, limit: usize) -> Result<Vec<Overfull>> {
         let mut state = self.state();
         for due in state.mailboxes.values_mut().filter_map(|mailbox| mailbox.warning_due.as_mut()) {
-            // What is further away was noted by a clock that has been set back since.
-            *due = (*due).min(now + WARNING_INTERVAL);
+            // What is far away was noted by a clock that was wildly wrong.
+            if *due > now + WARNING_INTERVAL + FAR {
+                *due = now + WARNING_INTERVAL;
+            }
         }
         let overfull = state.mailboxes.iter().filter_map(|(id, mailbox)| state.warning(*id, mailbox, now));
         Ok(overfull.take(limit).collect())
@@ -108,10 +112,12 @@ impl Upkeep for Memory {
         }
         let body = state.new_id();
         state.bodies.insert(body, Arc::new(message.to_vec()));
+        state.latest_at = latest(now, state.latest_at);
+        let stored_at = state.latest_at;
         let mailbox = state.mailbox_mut(id)?;
         mailbox.warning_due = Some(now + WARNING_INTERVAL);
-        let (octets, envelope) = (message.len() as u64, Envelope::default());
-        mailbox.add(Message { body, octets, dotted: false, read: false, stored_at: now, envelope })?;
+        let (octets, envelope) = (message.len() as u64, Envelope { received_at: Some(now), ..Envelope::default() });
+        mailbox.add(Message { body, octets, dotted: false, read: false, stored_at, envelope })?;
         Ok(true)
     }
 

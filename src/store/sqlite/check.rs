@@ -46,6 +46,7 @@ const QUERIES: &[&str] = &[
       WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
     "SELECT 'body ' || max(id / 4096) || ': beyond counters.next_body_id' FROM chunk
      HAVING max(id / 4096) >= (SELECT next_body_id FROM counters)",
+    "SELECT 'counters: date_given is left over from a deletion' FROM counters WHERE date_given",
     "SELECT 'user ' || name || ': has no mailbox' FROM users WHERE name NOT IN (SELECT name FROM mailboxes)",
     "SELECT 'verifier of user id ' || user_id || ': no such user' FROM verifiers WHERE user_id NOT IN (SELECT id FROM users)",
     "SELECT 'alias ' || address || ': no mailbox ' || mailbox FROM aliases WHERE mailbox NOT IN (SELECT name FROM mailboxes)",

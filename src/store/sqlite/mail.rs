@@ -4,7 +4,7 @@ use super::body::{DOTTED, INTERNATIONALIZED, PIECES};
 use super::snapshots::State;
 use super::upload::Staging;
 use super::writer::Lane;
-use super::{Sqlite, lock};
+use super::{Sqlite, date, lock};
 use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::sync::Arc;
@@ -72,12 +72,15 @@ impl Mail for Sqlite {
             return Ok(());
         }
         let uids: Vec<i64> = messages.iter().map(|uid| uid.0 as i64).collect();
+        let stamp = self.stamps.stamp();
         self.writer.write(Lane::Mail, uids.len() * DELETE_OCTETS, move |connection| {
-            let mut delete = connection.prepare_cached("DELETE FROM message WHERE mailbox_id = ?1 AND uid = ?2")?;
-            for uid in uids {
-                delete.execute((mailbox.0, uid))?;
-            }
-            Ok(())
+            date::deleting(connection, stamp.date, || {
+                let mut delete = connection.prepare_cached("DELETE FROM message WHERE mailbox_id = ?1 AND uid = ?2")?;
+                for uid in uids {
+                    delete.execute((mailbox.0, uid))?;
+                }
+                Ok(())
+            })
         })
     }
 

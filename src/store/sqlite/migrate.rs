@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0003_oauth.sql"),
     include_str!("../../../migrations/0004_retention.sql"),
     include_str!("../../../migrations/0005_refusals.sql"),
+    include_str!("../../../migrations/0006_dates.sql"),
 ];
 
 /// "Pbox": how file(1) and we know our databases.

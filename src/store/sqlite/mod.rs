@@ -13,6 +13,11 @@
 //! WAL with `synchronous=FULL`: a call that changes mail returns after the commit's fsync. Jobs
 //! that wait together share a commit; each has a savepoint of its own.
 //!
+//! # Dates
+//!
+//! What is stored and deleted here is dated by [`Options::clock`], what the shell deletes by SQLite's; neither
+//! goes back ([`date`]).
+//!
 //! # Residue
 //!
 //! The writer runs with `secure_delete=ON`; [`Upkeep::scrub`](super::Upkeep::scrub) truncates the
@@ -24,6 +29,7 @@ mod body;
 mod check;
 mod connection;
 mod copy;
+mod date;
 mod fault;
 mod mail;
 mod migrate;
@@ -40,6 +46,7 @@ mod warnings;
 mod writer;
 
 use super::{MessageId, Result};
+use crate::clock::{Clock, Stamps, SystemClock};
 use bodies::Bodies;
 use pace::Pace;
 use presence::Board;
@@ -48,14 +55,14 @@ use reap::Reaper;
 use snapshots::Snapshots;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use writer::Writer;
 
 pub use migrate::{APPLICATION_ID, newest_version};
 
 /// How an engine is opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Connections that read; 0: twice the cores, at least 4.
     pub readers: usize,
@@ -63,11 +70,18 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// Memory for snapshots that may be asked for again, octets.
     pub snapshot_memory: usize,
+    /// What dates mail that is stored and deleted through this engine.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 0, busy_timeout: Duration::from_secs(10), snapshot_memory: 64 << 20 }
+        Self {
+            readers: 0,
+            busy_timeout: Duration::from_secs(10),
+            snapshot_memory: 64 << 20,
+            clock: Arc::new(SystemClock::default()),
+        }
     }
 }
 
@@ -92,6 +106,7 @@ pub struct Sqlite {
     reaper: Mutex<Reaper>,
     purging: Mutex<Pace>,
     board: Mutex<Board>,
+    stamps: Stamps,
     patience: Duration,
 }
 
@@ -121,6 +136,7 @@ impl Sqlite {
             reaper: Mutex::default(),
             purging: Mutex::default(),
             board: Mutex::default(),
+            stamps: Stamps::new(options.clock),
             patience: options.busy_timeout,
         })
     }

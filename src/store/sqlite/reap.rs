@@ -7,7 +7,7 @@
 
 use super::pace::Pace;
 use super::writer::Lane;
-use super::{Sqlite, lock};
+use super::{Sqlite, date, lock};
 use crate::store::Result;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::VecDeque;
@@ -93,9 +93,13 @@ impl Reaper {
         if deleted == 0 && found.ended.is_empty() {
             return Ok(1);
         }
+        let stamp = store.stamps.stamp();
         let began = store.writer.write(Lane::Upkeep, 0, move |connection| {
             let began = Instant::now();
-            delete(connection, &found, now)?;
+            if deleted > 0 {
+                date::deleting(connection, stamp.date, || delete(connection, &found.old, now))?;
+            }
+            end(connection, &found.ended)?;
             Ok(began)
         })?;
         self.pace.took(began);
@@ -166,12 +170,12 @@ fn look(connection: &Connection, visits: &mut VecDeque<Visit>, now: i64, limit: 
 }
 
 /// Deletes what was found. The administrator may have changed the mailbox's days or brought a message back since.
-fn delete(connection: &Connection, found: &Found, now: i64) -> Result<()> {
+fn delete(connection: &Connection, old: &[(Visit, Vec<i64>)], now: i64) -> Result<()> {
     let mut delete = connection.prepare_cached(
         "DELETE FROM message WHERE mailbox_id = ?1 AND uid = ?2
             AND stored_at + 86400 * nullif(CASE WHEN read_at IS NULL THEN ?3 ELSE ?4 END, 0) <= ?5",
     )?;
-    for (visit, uids) in &found.old {
+    for (visit, uids) in old {
         if days(connection, visit.mailbox)? != Some(visit.days) {
             continue;
         }
@@ -179,8 +183,13 @@ fn delete(connection: &Connection, found: &Found, now: i64) -> Result<()> {
             delete.execute([visit.mailbox, *uid, visit.days.unread, visit.days.read, now])?;
         }
     }
+    Ok(())
+}
+
+/// Notes when the next visits are due.
+fn end(connection: &Connection, visits: &[Visit]) -> Result<()> {
     let mut end = connection.prepare_cached("UPDATE reaping SET due_at = ?2 WHERE mailbox_id = ?1 AND due_at = ?3")?;
-    for visit in &found.ended {
+    for visit in visits {
         end.execute([visit.mailbox, visit.due_at, VISITED])?;
     }
     Ok(())

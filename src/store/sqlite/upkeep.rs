@@ -82,7 +82,9 @@ impl Upkeep for Sqlite {
         while !waiting.is_empty() {
             let batch = waiting.split_off(waiting.len().saturating_sub(MARKS_AT_ONCE));
             let mut again = batch.clone();
-            if let Err(error) = self.writer.write(Lane::Upkeep, 0, move |connection| mark(connection, &batch)) {
+            let stamp = self.stamps.stamp();
+            let marked = self.writer.write(Lane::Upkeep, 0, move |connection| mark(connection, &batch, stamp.now));
+            if let Err(error) = marked {
                 again.append(&mut waiting);
                 lock(&self.marks).extend(again);
                 return Err(error);
@@ -174,13 +176,13 @@ fn expire(days: u32) -> Expire {
     }
 }
 
-fn mark(connection: &Connection, messages: &[MessageId]) -> Result<()> {
+fn mark(connection: &Connection, messages: &[MessageId], now: i64) -> Result<()> {
     let mut update = connection.prepare_cached(
-        "UPDATE message SET read_at = CAST(strftime('%s', 'now') AS INTEGER)
+        "UPDATE message SET read_at = ?4
           WHERE mailbox_id = ?1 AND uid = ?2 AND body_id = ?3 AND read_at IS NULL",
     )?;
     for message in messages {
-        update.execute(params![message.mailbox.0, message.uid.0 as i64, message.body])?;
+        update.execute(params![message.mailbox.0, message.uid.0 as i64, message.body, now])?;
     }
     Ok(())
 }

@@ -6,8 +6,10 @@
 
 use super::bodies::body_id;
 use super::body::{DOTTED, INTERNATIONALIZED, PIECE, PIECES};
+use super::date;
 use super::writer::Lane;
 use super::{Sqlite, fault};
+use crate::clock::Stamp;
 use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, Upload};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
@@ -40,10 +42,11 @@ impl<'a> Staging<'a> {
     fn stage(&mut self) -> Result<()> {
         let (piece, body, number) = (std::mem::take(&mut self.piece), self.body, self.pieces);
         let at_hand = if body.is_none() { self.store.bodies.take() } else { None };
+        let stamp = self.store.stamps.stamp();
         let (body, rest) = self.store.writer.write(Lane::Mail, piece.len(), move |connection| {
             let (body, rest) = match body {
                 Some(body) => (body, 0..0),
-                None => begin(connection, at_hand)?,
+                None => begin(connection, at_hand, stamp)?,
             };
             insert_piece(connection, body, number, &piece)?;
             Ok((body, rest))
@@ -95,12 +98,14 @@ impl Upload for Staging<'_> {
         let (last, staged) = (std::mem::take(&mut self.piece), self.body.map(|body| (body, self.pieces)));
         let at_hand = if staged.is_none() { self.store.bodies.take() } else { None };
         let (to, octets) = (to.to_vec(), last.len() + to.len() * ROW_OCTETS);
-        let row = Row { size: self.octets as i64, dotted: self.dots.found, envelope: envelope.clone() };
+        let stamp = self.store.stamps.stamp();
+        let row = Row { size: self.octets as i64, dotted: self.dots.found, envelope: envelope.clone(), stamp };
         let (answers, rest) = self.store.writer.write(Lane::Mail, octets, move |connection| {
             let (body, number, rest) = match staged {
                 Some((body, number)) => (body, number, 0..0),
                 None => body_id(connection, at_hand).map(|(body, rest)| (body, 0, rest))?,
             };
+            let row = Row { stamp: Stamp { date: date::give(connection, stamp.date)?, ..stamp }, ..row };
             Ok((finish(connection, body, number, &last, &to, &row)?, rest))
         })?;
         self.store.bodies.put(rest);
@@ -122,6 +127,7 @@ struct Row {
     size: i64,
     dotted: bool,
     envelope: Envelope,
+    stamp: Stamp,
 }
 
 /// The rows first: they find out about the quota before an octet is written.
@@ -165,13 +171,14 @@ fn insert_copy(connection: &Connection, mailbox: MailboxId, body: i64, row: &Row
     // A statement that RAISE(ABORT)s takes back what it and its triggers did, and nothing else.
     let mut insert = connection.prepare_cached(
         "INSERT INTO message (mailbox_id, uid, body_id, size, flags, unique_id, received_at, stored_at, sender, read_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, CAST(strftime('%s', 'now') AS INTEGER)),
-                 CAST(strftime('%s', 'now') AS INTEGER), ?8,
-                 CASE WHEN ?9 THEN CAST(strftime('%s', 'now') AS INTEGER) END)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     let Envelope { sender, received_at, unique_id, read, internationalized } = &row.envelope;
+    let Stamp { now, date } = row.stamp;
+    let (received_at, read_at) = (received_at.unwrap_or(now), read.then_some(now));
     let flags = if row.dotted { DOTTED } else { 0 } | if *internationalized { INTERNATIONALIZED } else { 0 };
-    match insert.execute(params![mailbox.0, uid, body, row.size, flags, unique_id, received_at, sender, read]) {
+    let values = params![mailbox.0, uid, body, row.size, flags, unique_id, received_at, date, sender, read_at];
+    match insert.execute(values) {
         Ok(_) => Ok(Ok(Uid(uid as u64))),
         Err(error) => match StoreError::from(error) {
             error if fault::is_of_the_row(&error) => Ok(Err(error)),
@@ -190,12 +197,11 @@ pub fn insert_piece(connection: &Connection, body: i64, number: i64, piece: &[u8
 }
 
 /// A body id of its own, noted for purging until the message is whole.
-fn begin(connection: &Connection, at_hand: Option<i64>) -> Result<(i64, Range<i64>)> {
+fn begin(connection: &Connection, at_hand: Option<i64>, stamp: Stamp) -> Result<(i64, Range<i64>)> {
     let (body, rest) = body_id(connection, at_hand)?;
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO purge (body_id, not_before) VALUES (?1, CAST(strftime('%s', 'now') AS INTEGER) + ?2)",
-    )?;
-    insert.execute([body, ABANDONED])?;
+    let date = date::give(connection, stamp.date)?;
+    let mut insert = connection.prepare_cached("INSERT INTO purge (body_id, not_before) VALUES (?1, ?2)")?;
+    insert.execute([body, date + ABANDONED])?;
     Ok((body, rest))
 }
 

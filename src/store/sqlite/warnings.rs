@@ -4,7 +4,9 @@
 //! falls below; here it is asked who is due, and the warning is put into the maildrop.
 
 use super::bodies::body_id;
+use super::date;
 use super::upload::{Dots, insert_piece};
+use crate::clock::FAR;
 use crate::store::{MailboxId, Overfull, Result, WARNING_INTERVAL};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -23,16 +25,17 @@ const DUE: &str = "
            WHERE o.due_at <= ?1)
    WHERE warning_quota BETWEEN 1 AND bytes AND (limit_quota = 0 OR 2 * warning_quota >= limit_quota)";
 
-/// Moments further away than the interval: noted by a clock that has been set back since.
+/// Moments far away: noted by a clock that was wildly wrong. (One that is a day back for a while changes nothing, or the
+/// next warning would come early when that is mended.)
 pub fn are_astray(connection: &Connection, now: i64) -> Result<bool> {
     let mut select = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM overfull WHERE due_at > ?1)")?;
-    Ok(select.query_row([now + WARNING_INTERVAL], |row| row.get(0))?)
+    Ok(select.query_row([now + WARNING_INTERVAL + FAR], |row| row.get(0))?)
 }
 
 /// Brings them back.
 pub fn mend(connection: &Connection, now: i64) -> Result<()> {
-    let mut update = connection.prepare_cached("UPDATE overfull SET due_at = ?1 WHERE due_at > ?1")?;
-    update.execute([now + WARNING_INTERVAL])?;
+    let mut update = connection.prepare_cached("UPDATE overfull SET due_at = ?1 WHERE due_at > ?2")?;
+    update.execute([now + WARNING_INTERVAL, now + WARNING_INTERVAL + FAR])?;
     Ok(())
 }
 
@@ -58,13 +61,14 @@ pub fn deliver(connection: &Connection, mailbox: MailboxId, message: &[u8], now:
         return Ok(false);
     }
     let (body, _) = body_id(connection, None)?;
+    let stored_at = date::give(connection, now)?;
     let mut dots = Dots::default();
     dots.look(message);
     let mut insert = connection.prepare_cached(
         "INSERT INTO message (mailbox_id, uid, body_id, size, flags, received_at, stored_at)
-         SELECT mailbox_id, next_uid, ?2, ?3, ?4, ?5, ?5 FROM usage WHERE mailbox_id = ?1",
+         SELECT mailbox_id, next_uid, ?2, ?3, ?4, ?5, ?6 FROM usage WHERE mailbox_id = ?1",
     )?;
-    insert.execute(params![mailbox.0, body, message.len() as i64, EXEMPT | i64::from(dots.found), now])?;
+    insert.execute(params![mailbox.0, body, message.len() as i64, EXEMPT | i64::from(dots.found), now, stored_at])?;
     insert_piece(connection, body, 0, message)?;
     let mut next = connection.prepare_cached("UPDATE overfull SET due_at = ?2 WHERE mailbox_id = ?1")?;
     next.execute([mailbox.0, now + WARNING_INTERVAL])?;
