@@ -87,6 +87,16 @@ impl LineReader {
     /// CRLF). `timeout` is for the whole line, from the first time that the client must be waited
     /// for; a line that waits here already costs no system call.
     pub fn next(&mut self, stream: &mut impl Transport, limit: usize, timeout: Duration) -> Line<'_> {
+        self.next_limited_by(stream, || limit, timeout)
+    }
+
+    /// The same with a limit that is asked for when the line has come: it may have changed since then.
+    pub fn next_limited_by(
+        &mut self,
+        stream: &mut impl Transport,
+        limit: impl FnMut() -> usize,
+        timeout: Duration,
+    ) -> Line<'_> {
         match self.locate(stream, limit, timeout) {
             Ok(Some(line)) => Line::Line(&self.buf[line]),
             Ok(None) => Line::TooLong,
@@ -132,7 +142,7 @@ impl LineReader {
     fn locate(
         &mut self,
         stream: &mut impl Transport,
-        limit: usize,
+        mut limit: impl FnMut() -> usize,
         timeout: Duration,
     ) -> Result<Option<Range<usize>>, Stop> {
         let mut searched = 0;
@@ -142,14 +152,14 @@ impl LineReader {
                 let octets = searched + at + 1;
                 let from = self.start;
                 self.consume(octets);
-                return Ok((octets <= limit).then(|| from..content_end(&self.buf[..from + octets], from)));
+                return Ok((octets <= limit()).then(|| from..content_end(&self.buf[..from + octets], from)));
             }
             searched = self.buffered().len();
             if !waits {
                 stream.read_by(Instant::now() + timeout);
                 waits = true;
             }
-            if searched >= limit {
+            if searched > 0 && searched >= limit() {
                 return self.discard_line(stream).map(|()| None);
             }
             self.make_room(IDLE);

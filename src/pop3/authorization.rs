@@ -72,7 +72,8 @@ impl Authorization {
             Command::Capa => Step::Reply(policy.capabilities(None)),
             Command::Quit => Step::Close(Reply::SIGNING_OFF),
             Command::User(name) => self.user(policy, name),
-            Command::Pass(rest) => match user {
+            // The policy may have changed since USER.
+            Command::Pass(rest) => match user.filter(|_| policy.allows(Exposure::Clear)) {
                 Some(who) => {
                     self.method = "PLAIN";
                     pass(who, rest)
@@ -121,9 +122,13 @@ impl Authorization {
     }
 
     /// A line of a SASL exchange (RFC 5034 section 4).
-    pub fn continuation(&mut self, line: &[u8]) -> Step {
+    pub fn continuation(&mut self, policy: &Policy<'_>, line: &[u8]) -> Step {
         if line == b"*" {
             return self.end(Reply::CANCELLED);
+        }
+        // The policy may have changed since AUTH.
+        if !sasl::find(self.method.as_bytes()).is_some_and(|row| policy.allows(row.exposure)) {
+            return self.end(Reply::WRONG_STATE);
         }
         self.encoded(line)
     }

@@ -109,14 +109,20 @@ impl Connection<'_> {
     fn read(&mut self) -> io::Result<Option<Step>> {
         self.about.refresh(self.site);
         let timeout = self.timeout();
-        let limit = match self.session.expects() {
-            Expects::Command => self.about.live.settings.max_command_size,
-            Expects::Continuation => LONGEST_SASL_LINE,
-        };
         if self.site.registry.is_stopping() {
             return Ok(Some(Step::Close(Reply::SHUTTING_DOWN)));
         }
-        Ok(match self.lines.next(&mut self.stream, limit, timeout) {
+        let mut limit = LONGEST_SASL_LINE;
+        // What an administrator has changed while we waited holds for this line already.
+        let about = &mut self.about;
+        let look = || {
+            about.refresh(self.site);
+            if self.session.expects() == Expects::Command {
+                limit = about.live.settings.max_command_size;
+            }
+            limit
+        };
+        Ok(match self.lines.next_limited_by(&mut self.stream, look, timeout) {
             Line::Line(line) => {
                 self.about.log(self.site, Event::Receive, || self.session.loggable(line));
                 Some(self.session.line(&self.about.policy(), line))

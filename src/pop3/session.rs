@@ -76,7 +76,7 @@ impl Session {
     /// Takes a line without its line end.
     pub fn line(&mut self, policy: &Policy<'_>, line: &[u8]) -> Step {
         match self {
-            Self::Authorization(state) if state.in_exchange() => state.continuation(line),
+            Self::Authorization(state) if state.in_exchange() => state.continuation(policy, line),
             Self::Authorization(state) => match command::parse(line, State::Authorization) {
                 Ok(command) => state.command(policy, &command),
                 Err(refusal) => {

@@ -50,6 +50,25 @@ fn login_type_and_trusted_networks() {
     eventually("clear logins are allowed", || server.connect().say("USER alice") == OK);
 }
 
+/// A connection that waits is told by the first line that it sends, not by the second.
+#[test]
+fn what_changes_while_a_connection_waits_holds_for_its_next_line() {
+    let server = server();
+    let connect = || server.connect();
+    let (mut fresh, mut named, mut asking, mut long) = (connect(), connect(), connect(), connect());
+    named.expect("USER alice", OK);
+    asking.expect("AUTH PLAIN", "+ \r\n");
+    server.set("MaxCommandSize", "1024");
+    server.set("LoginType", "SecureLogin");
+    eventually("clear logins are refused", || connect().say("USER alice") == WRONG_STATE);
+    let login = "AGFsaWNlAHNlIGNyZXQ=";
+    fresh.expect(&format!("AUTH PLAIN {login}"), WRONG_STATE);
+    named.expect("PASS se cret", WRONG_STATE);
+    asking.expect(login, WRONG_STATE);
+    long.expect(&format!("USER {}", "a".repeat(1017)), WRONG_STATE);
+    named.expect("USER alice", WRONG_STATE);
+}
+
 #[test]
 fn exact_sizes_and_sort_order() {
     let server = server();
