@@ -278,6 +278,18 @@ fn scrub_is_tried_each_second_until_it_succeeds() {
 }
 
 #[test]
+fn a_reader_that_stays_is_noticed_and_scrub_goes_on() {
+    let (script, _, mut upkeep) = upkeep(&[]);
+    script.scrubs.lock().unwrap().extend((0..BLOCKED).map(|_| Ok(false)));
+    for second in 0..u64::from(BLOCKED) {
+        upkeep.round(at(1000 * second));
+    }
+    assert_eq!((upkeep.blocked, upkeep.residue), (BLOCKED, true));
+    upkeep.round(at(1000 * u64::from(BLOCKED)));
+    assert_eq!((upkeep.blocked, upkeep.residue), (0, false));
+}
+
+#[test]
 fn purging_goes_in_small_batches_with_pauses_and_one_scrub_at_the_end() {
     let (script, _, mut upkeep) = upkeep(&[]);
     upkeep.round(at(0));

@@ -16,7 +16,8 @@
 //! # Residue
 //!
 //! The writer runs with `secure_delete=ON`; [`Upkeep::scrub`](super::Upkeep::scrub) truncates the
-//! log. After a password was replaced the writer tries that by itself, until it succeeds.
+//! log. After a password was replaced the writer tries that by itself, until it succeeds. An attempt never
+//! waits for a reader: one that stays would hold up every delivery, again and again.
 
 mod accounts;
 mod body;

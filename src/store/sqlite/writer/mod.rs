@@ -90,7 +90,7 @@ impl Writer {
         let (upkeep, upkeep_queue) = bounded(QUEUE);
         let scrub = Arc::new(AtomicBool::new(false));
         let queues = Queues { mail: mail_queue, upkeep: upkeep_queue };
-        let thread = Thread { connection, queues, scrub: scrub.clone(), patience };
+        let thread = Thread::new(connection, queues, scrub.clone(), patience);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || thread.run())
@@ -134,7 +134,7 @@ impl Writer {
         answer.recv().map_err(|_| ended())?
     }
 
-    /// Has the log truncated soon: tried whenever the thread is idle, until it succeeds.
+    /// Has the log truncated soon: tried twice a second, until it succeeds.
     pub fn scrub_soon(&self) {
         self.scrub.store(true, Ordering::Relaxed);
         // Wakes the thread, so that it looks.

@@ -1,4 +1,4 @@
-//! What the writer's thread does all day: batches, transactions, and the log cut when it is idle.
+//! What the writer's thread does all day: batches, transactions, and cutting the log.
 
 use super::{Job, Order, QUEUE, Queues};
 use crate::store::{Result, StoreError};
@@ -6,22 +6,25 @@ use crossbeam_channel::{Receiver, Select};
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Jobs in a batch.
 const BATCH_JOBS: usize = 64;
 /// Octets in a batch, as its jobs weigh themselves.
 const BATCH_OCTETS: usize = 4 << 20;
-/// How long a truncating checkpoint waits for readers. It blocks the writer, so: hardly.
-const SCRUB_PATIENCE: Duration = Duration::from_millis(100);
-/// Attempts at the end of the program, if a secret was replaced: two seconds.
-const LAST_SCRUBS: usize = 20;
 /// Pause between attempts to truncate the log.
 const SCRUB_PAUSE: Duration = Duration::from_millis(500);
+/// Attempts at the end of the program, if a secret was replaced: two seconds.
+const LAST_SCRUBS: usize = 20;
+/// Pause between those.
+const LAST_SCRUB_PAUSE: Duration = Duration::from_millis(100);
 
 /// Moves the log into the database and cuts it to nothing; `false`: a reader was in the way.
+///
+/// Waits for nobody: a checkpoint that waits holds up all who write, and some readers (Litestream, a shell
+/// left open) stay. `patience` is the connection's `busy_timeout` for everything else.
 pub fn truncate_log(connection: &Connection, patience: Duration) -> Result<bool> {
-    connection.busy_timeout(SCRUB_PATIENCE)?;
+    connection.busy_timeout(Duration::ZERO)?;
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
     connection.busy_timeout(patience)?;
     match busy {
@@ -41,34 +44,46 @@ pub struct Thread {
     pub scrub: Arc<AtomicBool>,
     /// `busy_timeout` of the connection.
     pub patience: Duration,
+    /// The last attempt to cut the log failed, and that was logged.
+    complained: bool,
+    /// The next attempt, if the log is to be cut.
+    scrub_due: Instant,
 }
 
 impl Thread {
+    /// Before it runs.
+    pub fn new(
+        connection: Connection,
+        queues: Queues<Receiver<Order>>,
+        scrub: Arc<AtomicBool>,
+        patience: Duration,
+    ) -> Self {
+        Self { connection, queues, scrub, patience, complained: false, scrub_due: Instant::now() }
+    }
+
     /// Until every sender is gone.
-    pub fn run(self) {
+    pub fn run(mut self) {
         while let Some(order) = self.next() {
             match order {
                 Order::Alone(work) => work(&self.connection),
                 Order::Job { octets, job } => self.batch(octets, job),
             }
+            self.scrub_if_due();
         }
         self.last_scrub();
     }
 
-    /// At the end the log is cut, too; with some patience if a secret is in it.
-    fn last_scrub(&self) {
-        let attempts = if self.scrub.load(Ordering::Relaxed) { LAST_SCRUBS } else { 1 };
-        for _ in 0..attempts {
-            match truncate_log(&self.connection, self.patience) {
-                Ok(true) => return,
-                Ok(false) => {}
-                Err(error) => return log::warn!("store: the log was not truncated at the end: {error}"),
+    /// If a secret is in the log, it is cut at the end, too. Otherwise whoever leaves last takes it away.
+    fn last_scrub(&mut self) {
+        for _ in 0..LAST_SCRUBS {
+            if self.scrub.load(Ordering::Relaxed) && !self.try_scrub() {
+                std::thread::sleep(LAST_SCRUB_PAUSE);
             }
         }
     }
 
     /// What to do next, mail first. `None`: every sender is gone and nothing waits.
-    fn next(&self) -> Option<Order> {
+    fn next(&mut self) -> Option<Order> {
         loop {
             let mail = match self.queues.mail.try_recv() {
                 Ok(order) => return Some(order),
@@ -82,14 +97,15 @@ impl Thread {
         }
     }
 
-    fn wait(&self) {
+    /// Until there is something to do; meanwhile the log is cut if it is to be.
+    fn wait(&mut self) {
         let mut select = Select::new();
         select.recv(&self.queues.mail);
         select.recv(&self.queues.upkeep);
         if !self.scrub.load(Ordering::Relaxed) {
             select.ready();
-        } else if select.ready_timeout(SCRUB_PAUSE).is_err() {
-            self.try_scrub();
+        } else if select.ready_deadline(self.scrub_due).is_err() {
+            self.scrub_if_due();
         }
     }
 
@@ -166,14 +182,25 @@ impl Thread {
         Ok(())
     }
 
-    fn try_scrub(&self) {
-        match truncate_log(&self.connection, self.patience) {
-            Ok(true) => self.scrub.store(false, Ordering::Relaxed),
-            Ok(false) => {}
-            Err(error) => {
-                log::warn!("store: the log was not truncated: {error}");
-                self.scrub.store(false, Ordering::Relaxed);
-            }
+    /// However busy the thread is: an attempt waits for nobody.
+    fn scrub_if_due(&mut self) {
+        if self.scrub.load(Ordering::Relaxed) && Instant::now() >= self.scrub_due {
+            self.try_scrub();
+            self.scrub_due = Instant::now() + SCRUB_PAUSE;
         }
+    }
+
+    /// One attempt to cut the log; says whether that is done.
+    pub fn try_scrub(&mut self) -> bool {
+        let outcome = truncate_log(&self.connection, self.patience);
+        if let (Err(error), false) = (&outcome, self.complained) {
+            log::warn!("store: the log was not truncated, which is tried again: {error}");
+        }
+        self.complained = outcome.is_err();
+        let done = matches!(outcome, Ok(true));
+        if done {
+            self.scrub.store(false, Ordering::Relaxed);
+        }
+        done
     }
 }
