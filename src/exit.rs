@@ -61,7 +61,7 @@ impl Error {
         let code = match error.kind() {
             io::ErrorKind::NotFound if otherwise != Code::CantCreate => Code::NoInput,
             io::ErrorKind::PermissionDenied => Code::NoPerm,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::Io,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Code::Io,
             _ => otherwise,
         };
         Self::new(code, format!("{what}: {error}"))

@@ -32,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(25);
 const TIDY: Duration = LOOK;
 /// How often the same complaint is logged.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Scrubs in a row that a reader was in the way of until we say so: a minute.
+const BLOCKED: u32 = 60;
 
 /// What replaces a plain-text password: its hash, and the verifiers of the mechanisms that need their own.
 pub struct Verifiers {
@@ -78,6 +80,8 @@ pub struct Upkeep {
     residue: bool,
     /// Pieces were freed, and the scrub after the last of them is still to come.
     freed: bool,
+    /// Scrubs in a row that a reader was in the way of.
+    blocked: u32,
     passwords_due: Duration,
     usable_due: Duration,
     marks_due: Duration,
@@ -107,6 +111,7 @@ impl Upkeep {
             hopeless: Vec::new(),
             residue: true,
             freed: false,
+            blocked: 0,
             passwords_due: Duration::ZERO,
             usable_due: Duration::ZERO,
             marks_due: Duration::ZERO,
@@ -165,12 +170,21 @@ impl Upkeep {
             self.reap(now);
         }
         if self.residue && at >= self.scrub_due {
-            self.scrub_due = at + SECOND;
-            let scrubbed = self.store.scrub();
-            self.residue = !matches!(scrubbed, Ok(true));
-            self.log_failure("scrub the log of the database", at, scrubbed);
+            self.scrub(at);
         }
         self.sleep(at)
+    }
+
+    /// One attempt. Who reads for long may never let go (Litestream does not): that is said once.
+    fn scrub(&mut self, at: Duration) {
+        self.scrub_due = at + SECOND;
+        let scrubbed = self.store.scrub();
+        self.residue = !matches!(scrubbed, Ok(true));
+        self.blocked = if matches!(scrubbed, Ok(false)) { self.blocked.saturating_add(1) } else { 0 };
+        if self.blocked == BLOCKED {
+            log::info!("another program keeps reading the database: what was replaced or purged may stay in its log");
+        }
+        self.log_failure("scrub the log of the database", at, scrubbed);
     }
 
     /// Did somebody else change the database?

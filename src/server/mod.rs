@@ -80,6 +80,8 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     wait(&mut signals, &maintenance);
     loops.into_iter().for_each(Loop::stop);
     finish(&site, &workers);
+    // Nobody waits for an answer any more; what cannot be written at once is not worth waiting for.
+    site.store.hurry();
     maintenance.stop();
     Ok(())
 }

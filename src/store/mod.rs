@@ -198,10 +198,16 @@ pub trait Accounts: Send + Sync {
     fn verifier(&self, user: UserId, scheme: Scheme) -> Result<Option<Secret>>;
 
     /// Stores a verifier beside the password, if `users.password` still is `password`.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if somebody else's lock is in the way: a login does not wait for it. It may be stored later.
     fn add_verifier(&self, user: UserId, password: &Secret, scheme: Scheme, verifier: &Secret) -> Result<bool>;
 
     /// Replaces `users.password` and all verifiers, durably and without residue in the file; only
     /// if it still is `expected`, where given. Says whether it was replaced.
+    ///
+    /// # Errors
+    /// With `expected` as [`Accounts::add_verifier`].
     fn set_password(
         &self,
         user: UserId,
@@ -286,6 +292,9 @@ pub trait Upkeep: Send + Sync {
     /// Removes what replaced values left behind in the file and its log; `false`: a reader was in
     /// the way, ask again later.
     fn scrub(&self) -> Result<bool>;
+
+    /// The end of the program is near: from now on nothing waits for somebody else's lock.
+    fn hurry(&self);
 
     /// Deletes at most `limit` messages whose age at `now` (seconds since 1970 UTC) is that of
     /// `RetainReadDays` or `RetainUnreadDays`; they stay recoverable. Age counts from the moment a

@@ -32,7 +32,7 @@ impl Upkeep {
         let reaped = self.store.reap(date, MESSAGES);
         let freed = self.store.purge(date, PIECES);
         let more = |outcome: &Result<usize>| matches!(outcome, Ok(done) if *done > 0);
-        // One scrub for all steps: it holds deliveries up.
+        // One scrub for all steps: it writes everything into the database file, and deliveries wait for that.
         let freeing = more(&freed);
         self.residue |= self.freed && !freeing;
         self.freed = freeing;

@@ -141,6 +141,7 @@ impl crate::store::Upkeep for Script {
         self.note("flush");
         Ok(())
     }
+    fn hurry(&self) {}
     fn scrub(&self) -> Result<bool> {
         self.note("scrub");
         self.scrubs.lock().unwrap().pop_front().unwrap_or(Ok(true))
@@ -275,6 +276,18 @@ fn scrub_is_tried_each_second_until_it_succeeds() {
         script.calls().iter().filter(|call| *call == "scrub").count()
     });
     assert_eq!(scrubs, [1, 0, 1, 0, 1, 0, 0, 0]);
+}
+
+#[test]
+fn a_reader_that_stays_is_noticed_and_scrub_goes_on() {
+    let (script, _, mut upkeep) = upkeep(&[]);
+    script.scrubs.lock().unwrap().extend((0..BLOCKED).map(|_| Ok(false)));
+    for second in 0..u64::from(BLOCKED) {
+        upkeep.round(at(1000 * second));
+    }
+    assert_eq!((upkeep.blocked, upkeep.residue), (BLOCKED, true));
+    upkeep.round(at(1000 * u64::from(BLOCKED)));
+    assert_eq!((upkeep.blocked, upkeep.residue), (0, false));
 }
 
 #[test]

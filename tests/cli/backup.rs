@@ -1,5 +1,6 @@
 //! `pillarbox backup`.
 
+use super::support::site::leave_log;
 use super::support::{Server, Site};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::sync::Arc;
@@ -69,4 +70,67 @@ fn what_is_no_regular_file_stays() {
         assert!(std::fs::metadata(target).unwrap().file_type().is_socket(), "{target} was replaced");
     }
     assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+}
+
+#[test]
+fn links_lead_to_the_copy_and_stay() {
+    let site = Site::with_alice(&[MESSAGE]);
+    std::fs::create_dir(site.path("real")).unwrap();
+    std::os::unix::fs::symlink("real", site.path("folder")).unwrap();
+    std::os::unix::fs::symlink("real/copy.db", site.path("link.db")).unwrap();
+    for target in ["folder/copy.db", "link.db"] {
+        // The link leads nowhere the first time.
+        let _ = std::fs::remove_file(site.path("real/copy.db"));
+        for _ in 0..2 {
+            site.succeed(&["backup", &path(&site, target)], b"");
+            assert!(std::fs::symlink_metadata(site.path("real/copy.db")).unwrap().is_file(), "{target}");
+        }
+    }
+    assert!(std::fs::symlink_metadata(site.path("link.db")).unwrap().is_symlink());
+}
+
+#[test]
+fn the_database_of_another_server_is_not_replaced_while_it_runs() {
+    let (site, other) = (Site::with_alice(&[MESSAGE]), Site::with_alice(&[]));
+    let server = other.serve(&[]);
+    let target = other.database().to_str().unwrap();
+    assert!(site.fail(&["backup", target], b"", 75).contains("in use"));
+    assert_eq!(server.alice().stat().0, 0);
+    drop(server);
+    other.assert_sound();
+}
+
+/// SQLite would take it for a part of the new file.
+#[test]
+fn the_log_of_an_older_copy_does_not_reach_the_new_one() {
+    let site = Site::with_alice(&[MESSAGE]);
+    let copy = path(&site, "copy.db");
+    site.succeed(&["backup", &copy], b"");
+    leave_log(&site.path("copy.db"), "UPDATE settings SET value = 'of the older copy' WHERE name = 'Banner'");
+    site.succeed(&["backup", &copy], b"");
+    assert_eq!(names(&site, "copy"), ["copy.db"]);
+    leave_log(&site.path("copy.db"), "UPDATE settings SET value = 'of the older copy' WHERE name = 'Banner'");
+    std::fs::remove_file(&copy).unwrap();
+    assert!(site.fail(&["backup", &copy], b"", 73).contains("copy.db-wal"));
+    assert!(!site.path("copy.db").exists());
+}
+
+/// They are as large as the database, and there may be one a night.
+#[test]
+fn what_killed_runs_have_left_is_removed() {
+    let site = Site::with_alice(&[MESSAGE]);
+    // No process has the one number; the other one lives.
+    let (dead, alive) = (i32::MAX, std::process::id());
+    let left = [format!(".copy.db.{dead}.tmp"), format!(".copy.db.{dead}.tmp-journal")];
+    let others = [format!(".copy.db.{alive}.tmp"), format!(".copy.db2.{dead}.tmp"), format!(".copy.db.{dead}.txt")];
+    for name in left.iter().chain(&others) {
+        std::fs::write(site.path(name), "half a copy").unwrap();
+    }
+    site.succeed(&["backup", &path(&site, "copy.db")], b"");
+    for name in left {
+        assert!(!site.path(&name).exists(), "{name}");
+    }
+    for name in others {
+        assert!(site.path(&name).exists(), "{name} is none of its own");
+    }
 }

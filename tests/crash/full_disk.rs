@@ -38,7 +38,10 @@ impl Cramped {
     /// One of our commands as it runs here. Past the limit a write fails as on a full disk: without
     /// the trap SIGXFSZ would end the process.
     fn command(&self, arguments: &[&str]) -> Command {
-        let plain = self.site.command(arguments);
+        self.confine(self.site.command(arguments))
+    }
+
+    fn confine(&self, plain: Command) -> Command {
         if self.disk.is_some() {
             return plain;
         }
@@ -176,4 +179,31 @@ fn deletes_the_first(server: &Server) -> bool {
     assert!(reply.starts_with("+OK ") || reply.starts_with("-ERR "), "{reply:?}");
     client.expect_end();
     reply.starts_with("+OK ")
+}
+
+#[test]
+fn backup_and_restore_without_room() {
+    for cramped in [Cramped::by_disk().unwrap_or_else(Cramped::by_limit), Cramped::by_limit()] {
+        let large = Site::with_alice(&[&of_size(3_000_000), &of_size(3_000_000)]);
+        let (here, there) = (cramped.site.database().with_file_name("copy.db"), large.path("copy.db"));
+        let (here, there) = (here.to_str().unwrap(), there.to_str().unwrap());
+        cramped.site.succeed(&["backup", here], b"");
+        large.succeed(&["backup", there], b"");
+        let before = files(&cramped);
+        for mut command in [cramped.confine(large.command(&["backup", here])), cramped.command(&["restore", there])] {
+            let output = feed(&mut command, b"");
+            assert_eq!(output.status.code(), Some(74), "{output:?}");
+            assert_eq!(text(&output.stderr).lines().count(), 1, "{}", text(&output.stderr));
+            assert_eq!(files(&cramped), before, "{output:?}");
+        }
+        cramped.site.assert_sound();
+    }
+}
+
+/// Names and contents of what is in the folder of the database.
+fn files(cramped: &Cramped) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = std::fs::read_dir(cramped.site.database().parent().unwrap()).unwrap();
+    let mut paths: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
 }

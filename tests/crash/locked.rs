@@ -80,3 +80,36 @@ fn a_lock_that_goes_in_time() {
     eventually("one went, one came", || server.alice().stat().0 == 2);
     server.assert_sound();
 }
+
+/// Nobody waits longer because others wait too: measured by a `deliver` that waits beside them.
+#[test]
+fn what_a_lock_does_not_hold_up() {
+    let site = Site::with_alice(&[PLAIN]);
+    site.sql("INSERT INTO users(name) VALUES ('bob'), ('carol')");
+    let hash = String::from_utf8(site.run(&["hash"], b"se cret\n").stdout).unwrap();
+    site.sql(&format!("INSERT INTO users(name, password) VALUES ('dave', '{}')", hash.trim()));
+    let server = site.serve(&[]);
+    let holder = Holder::new(&server);
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(|| server.fail(&["deliver", "alice"], PLAIN, 75));
+        server.session("dave", "se cret").quit();
+        assert!(!beside.is_finished(), "a login waits for what it wants to store");
+    });
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(|| [(); 2].map(|()| server.fail(&["deliver", "alice"], PLAIN, 75)));
+        let mut lmtp = server.lmtp();
+        lmtp.say("MAIL FROM:<>", "250 ");
+        ["alice", "bob", "carol"].iter().for_each(|name| drop(lmtp.say(&format!("RCPT TO:<{name}>"), "250 ")));
+        lmtp.say("DATA", "354 ");
+        lmtp.send("a: b\r\n\r\n.\r\n");
+        (0..3).for_each(|_| drop(lmtp.expect("451 4.3.0 ")));
+        assert!(!beside.is_finished(), "each recipient waits for the one before");
+    });
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(|| site.fail(&["deliver", "alice"], PLAIN, 75));
+        assert!(server.terminate().success());
+        assert!(!beside.is_finished(), "the end waits");
+    });
+    holder.release();
+    site.assert_sound();
+}

@@ -1,9 +1,12 @@
 //! Backup, and the database anew from one.
 
-use crate::support::messages::{DOTTED, PLAIN};
-use crate::support::site::{feed, text};
-use crate::support::{Server, Site};
+use crate::support::debian::is_root;
+use crate::support::messages::{DOTTED, PLAIN, of_size};
+use crate::support::site::{feed, leave_log, text};
+use crate::support::{Random, Server, Site};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 /// Runs a command of ours on another database.
 fn on(database: &std::path::Path, arguments: &[&str]) -> (Option<i32>, String) {
@@ -68,4 +71,159 @@ fn what_is_in_use_or_no_backup_is_left_alone() {
     assert_eq!(on(&site.path("new.db"), &["check"]).0, Some(0));
     let left: Vec<_> = std::fs::read_dir(site.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().contains(".tmp")), "{left:?}");
+}
+
+/// A site with alice and a message, and a backup of it.
+fn backed_up() -> (Arc<Site>, String) {
+    let site = Site::with_alice(&[PLAIN]);
+    let backup = site.path("backup").to_str().unwrap().to_owned();
+    site.succeed(&["backup", &backup], b"");
+    (site, backup)
+}
+
+fn messages(site: &Site) -> String {
+    site.sql("SELECT count(*) FROM messages").trim().to_owned()
+}
+
+#[test]
+fn the_new_database_belongs_to_whom_the_old_one_did() {
+    let (site, backup) = backed_up();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let set = |path: &std::path::Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    set(backup.as_ref(), 0o644);
+    assert_eq!(on(&site.path("new.db"), &["restore", &backup]).0, Some(0));
+    assert_eq!(mode(&site.path("new.db")), 0o600, "the copy may be readable by all, passwords are not");
+    set(site.database(), 0o660);
+    if is_root() {
+        chown(site.database(), Some(1), Some(2)).unwrap();
+    }
+    let old = std::fs::metadata(site.database()).unwrap();
+    site.succeed(&["restore", &backup], b"");
+    let new = std::fs::metadata(site.database()).unwrap();
+    assert_eq!((new.uid(), new.gid(), mode(site.database())), (old.uid(), old.gid(), 0o660));
+}
+
+/// SQLite would take it for a part of the new database.
+#[test]
+fn the_log_of_a_database_that_is_gone_is_set_aside() {
+    let (site, backup) = backed_up();
+    let server = site.serve(&[]);
+    (0..10).for_each(|_| site.deliver("alice", &of_size(20_000)));
+    server.kill();
+    std::fs::remove_file(site.database()).unwrap();
+    assert!(site.path("mail.db-wal").metadata().unwrap().len() > 0);
+    let message = site.succeed(&["restore", &backup], b"");
+    assert!(message.contains("mail.db.before-restore"), "{message}");
+    assert!(!site.path("mail.db-wal").exists() && site.path("mail.db.before-restore-wal").exists());
+    site.assert_sound();
+    assert_eq!(messages(&site), "1");
+}
+
+#[test]
+fn the_log_of_a_server_that_was_killed_is_kept_with_its_database() {
+    let (site, backup) = backed_up();
+    let server = site.serve(&[]);
+    site.deliver("alice", DOTTED);
+    server.kill();
+    assert!(site.path("mail.db-wal").metadata().unwrap().len() > 0);
+    site.succeed(&["restore", &backup], b"");
+    site.assert_sound();
+    assert_eq!(messages(&site), "1");
+    let before = Site::at(tempfile::tempdir().unwrap(), site.path("mail.db.before-restore"));
+    assert_eq!(messages(&before), "2");
+}
+
+/// `cp` of a database in use, or a rescued one: what is in its log would be lost without a word.
+#[test]
+fn a_file_with_a_log_beside_it_is_no_backup() {
+    let (site, backup) = backed_up();
+    leave_log(backup.as_ref(), "UPDATE settings SET value = 'x' WHERE name = 'Banner'");
+    assert!(site.fail(&["restore", &backup], b"", 65).contains("backup-wal"));
+    // As the message says.
+    let copy = site.path("copy").to_str().unwrap().to_owned();
+    assert_eq!(on(backup.as_ref(), &["backup", &copy]), (Some(0), String::new()));
+    site.succeed(&["restore", &copy], b"");
+    assert_eq!(site.sql("SELECT value FROM settings WHERE name = 'Banner'").trim(), "x");
+}
+
+#[test]
+fn links_lead_to_the_database_and_stay() {
+    let (site, backup) = backed_up();
+    std::fs::create_dir(site.path("disk")).unwrap();
+    symlink("disk/real.db", site.path("link.db")).unwrap();
+    let link = site.path("link.db");
+    // It leads nowhere the first time.
+    for _ in 0..2 {
+        let (code, error) = on(&link, &["restore", &backup]);
+        assert_eq!(code, Some(0), "{error}");
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(on(&site.path("disk/real.db"), &["check"]).0, Some(0));
+    }
+    assert!(site.path("disk/real.db.before-restore").exists());
+}
+
+#[test]
+fn a_backup_of_an_older_version_is_brought_to_the_newest() {
+    let site = Site::with_alice(&[]);
+    let older = site.path("older");
+    let mut steps = String::from("PRAGMA journal_mode=WAL;");
+    for step in ["0001_initial", "0002_mail_in"] {
+        let path = format!("{}/migrations/{step}.sql", env!("CARGO_MANIFEST_DIR"));
+        steps += &format!("BEGIN; {}; COMMIT;", std::fs::read_to_string(path).unwrap());
+    }
+    let id = site.sql("PRAGMA application_id");
+    steps += &format!("PRAGMA application_id={id}; PRAGMA user_version=2; INSERT INTO users(name) VALUES ('bob');");
+    let mut shell = Command::new("sqlite3");
+    shell.arg(&older).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = feed(&mut shell, steps.as_bytes());
+    assert_eq!(text(&output.stderr), "");
+    site.succeed(&["restore", older.to_str().unwrap()], b"");
+    site.assert_sound();
+    assert_eq!(site.sql("SELECT name FROM users").trim(), "bob");
+    let left: Vec<_> = std::fs::read_dir(site.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains("before-v")), "{left:?}");
+}
+
+/// A database of which nothing is left but ruins is what backups are for.
+#[test]
+fn a_damaged_database_is_replaced() {
+    let (site, backup) = backed_up();
+    let sound = std::fs::read(site.database()).unwrap();
+    for (from, to) in [(0, 0), (0, 100), (100, 4096), (4096, 40_000)] {
+        let mut damaged = sound.clone();
+        damaged[from..to].fill(0xA5);
+        damaged.truncate(if to == 0 { 0 } else { sound.len() });
+        std::fs::write(site.database(), damaged).unwrap();
+        site.succeed(&["restore", &backup], b"");
+        site.assert_sound();
+        assert_eq!(messages(&site), "1");
+    }
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_a_whole_database() {
+    let (site, backup) = backed_up();
+    let mut random = Random::announced("kill in restore");
+    for _ in 0..30 {
+        let mut command = site.command(&["restore", &backup]);
+        let mut child = command.spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(random.below(40_000)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(site.database().exists());
+        site.assert_sound();
+        assert_eq!(site.sql("PRAGMA journal_mode").trim(), "wal");
+        assert_eq!(messages(&site), "1");
+    }
+    site.succeed(&["restore", &backup], b"");
+    let left: Vec<_> = std::fs::read_dir(site.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains(".tmp")), "{left:?}");
+}
+
+#[test]
+fn errors_name_the_backup_and_not_a_temporary_file() {
+    let (site, _) = backed_up();
+    std::fs::write(site.path("empty"), "").unwrap();
+    let error = site.fail(&["restore", site.path("empty").to_str().unwrap()], b"", 65);
+    assert!(error.contains("/empty\"") && !error.contains(".tmp:"), "{error}");
 }

@@ -1,7 +1,7 @@
 //! A database of its own in a temporary folder, and the commands people run on it.
 
 use super::Server;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -151,4 +151,17 @@ pub fn feed(command: &mut Command, input: &[u8]) -> Output {
 /// Octets for a message to a human.
 pub fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
+}
+
+/// Leaves a log beside a database, as a program does that is killed.
+pub fn leave_log(database: &Path, statement: &str) {
+    let mut shell = Command::new("sqlite3");
+    let mut shell = shell.arg(database).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    writeln!(shell.stdin.as_ref().unwrap(), "{statement};\nSELECT 'done';").unwrap();
+    let mut answer = String::new();
+    BufReader::new(shell.stdout.as_mut().unwrap()).read_line(&mut answer).unwrap();
+    assert_eq!(answer, "done\n");
+    shell.kill().unwrap();
+    shell.wait().unwrap();
+    assert!(std::fs::metadata(format!("{}-wal", database.display())).unwrap().len() > 0);
 }

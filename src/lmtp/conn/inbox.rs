@@ -72,12 +72,20 @@ impl<'a> Inbox<'a> {
 
     /// One answer per copy, all that is stored durable.
     pub(super) fn deliver(self) -> Result<Vec<Result<Uid>>> {
-        let mut answers = Vec::new();
+        let (mut answers, mut busy) = (Vec::new(), None);
         for (upload, mailboxes) in self.copies {
+            // Somebody holds a lock: each of the other copies would wait for it as long again.
+            let stored = match &busy {
+                Some(error) => Err(StoreError::clone(error)),
+                None => upload.deliver(&mailboxes, &self.envelope),
+            };
             // What is stored already stays, whatever becomes of the rest.
-            match upload.deliver(&mailboxes, &self.envelope) {
+            match stored {
                 Ok(stored) => answers.extend(stored),
-                Err(error) => answers.extend(mailboxes.iter().map(|_| Err(error.clone()))),
+                Err(error) => {
+                    answers.extend(mailboxes.iter().map(|_| Err(error.clone())));
+                    busy = Some(error).filter(|error| matches!(error, StoreError::Busy(_)));
+                }
             }
         }
         Ok(answers)

@@ -66,6 +66,8 @@ impl Upkeep for Memory {
         Ok(())
     }
 
+    fn hurry(&self) {}
+
     fn scrub(&self) -> Result<bool> {
         Ok(true)
     }

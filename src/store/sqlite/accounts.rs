@@ -5,9 +5,12 @@ use super::writer::Lane;
 use crate::secret::Secret;
 use crate::store::{Account, Accounts, Mailbox, MailboxId, Principal, Result, Scheme, StoreError, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::time::Duration;
 
 /// Octets that a change of a user writes, for the writer's batches.
 const USER_OCTETS: usize = 4096;
+/// How long a login waits for what it brings to be written.
+const LOGIN_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Accounts for Sqlite {
     fn account(&self, names: &[String]) -> Result<Option<Account>> {
@@ -62,7 +65,7 @@ impl Accounts for Sqlite {
 
     fn add_verifier(&self, user: UserId, password: &Secret, scheme: Scheme, verifier: &Secret) -> Result<bool> {
         let (password, verifier) = (text(password)?, verifier.clone());
-        self.writer.write(Lane::Mail, USER_OCTETS, move |connection| {
+        self.settle(move |connection| {
             let unchanged = "SELECT 1 FROM users WHERE id = ?1 AND password IS ?2";
             let password = password.expose_str();
             if connection.prepare_cached(unchanged)?.exists(params![user.0, password])? {
@@ -81,13 +84,15 @@ impl Accounts for Sqlite {
     ) -> Result<bool> {
         let (hash, expected) = (text(hash)?, expected.map(text).transpose()?);
         let verifiers = verifiers.to_vec();
-        let replaced = self.writer.write(Lane::Mail, USER_OCTETS, move |connection| {
-            replace_password(connection, user, expected.as_ref(), &hash, &verifiers)
-        })?;
-        if replaced {
+        let login = expected.is_some();
+        let work =
+            move |connection: &Connection| replace_password(connection, user, expected.as_ref(), &hash, &verifiers);
+        let replaced = if login { self.settle(work) } else { self.writer.write(Lane::Mail, USER_OCTETS, work) };
+        // What was not waited for is still done, and leaves residue like the rest.
+        if !matches!(replaced, Ok(false)) {
             self.writer.scrub_soon();
         }
-        Ok(replaced)
+        replaced
     }
 
     fn create_user(&self, name: &str) -> Result<UserId> {
@@ -96,6 +101,14 @@ impl Accounts for Sqlite {
             let mut insert = connection.prepare_cached("INSERT INTO users (name) VALUES (?1) RETURNING id")?;
             Ok(UserId(insert.query_row([name], |row| row.get(0))?))
         })
+    }
+}
+
+impl Sqlite {
+    /// Writes what a login brings, which does not wait long for it: somebody may hold a lock in a shell.
+    fn settle(&self, work: impl FnOnce(&Connection) -> Result<bool> + Send + 'static) -> Result<bool> {
+        let written = self.writer.submit(Lane::Mail, USER_OCTETS, work)?.wait_for(LOGIN_PATIENCE);
+        written.unwrap_or_else(|| Err(StoreError::Busy("somebody holds a lock; it is stored later".into())))
     }
 }
 

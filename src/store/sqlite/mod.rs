@@ -21,7 +21,8 @@
 //! # Residue
 //!
 //! The writer runs with `secure_delete=ON`; [`Upkeep::scrub`](super::Upkeep::scrub) truncates the
-//! log. After a password was replaced the writer tries that by itself, until it succeeds.
+//! log. After a password was replaced the writer tries that by itself, until it succeeds. An attempt never
+//! waits for a reader: one that stays would hold up every delivery, again and again.
 
 mod accounts;
 mod bodies;
@@ -107,7 +108,6 @@ pub struct Sqlite {
     purging: Mutex<Pace>,
     board: Mutex<Board>,
     stamps: Stamps,
-    patience: Duration,
 }
 
 impl Sqlite {
@@ -137,7 +137,6 @@ impl Sqlite {
             purging: Mutex::default(),
             board: Mutex::default(),
             stamps: Stamps::new(options.clock),
-            patience: options.busy_timeout,
         })
     }
 

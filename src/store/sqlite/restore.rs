@@ -1,9 +1,10 @@
 //! A backup becomes a database again.
 
 use super::{Sqlite, connection, migrate};
-use crate::store::Result;
+use crate::store::{Result, StoreError};
 use rusqlite::{Connection, params};
 use std::path::Path;
+use std::time::Duration;
 
 /// How far next unique-ids are raised: more than a mailbox can have given out since the backup was made.
 const LEAP: i64 = 1 << 32;
@@ -24,19 +25,28 @@ impl Sqlite {
         leap(&opened).map_err(|error| connection::named(copy, error))
     }
 
-    /// Whether another process has the database open; `false` too if it is none that can be opened.
-    pub fn is_in_use(path: &Path) -> bool {
-        let Ok(opened) = connection::writer(path, &super::Options::default()) else { return false };
-        // Only somebody who is alone can leave the log mode; closing would bring it back anyway.
-        let alone = opened
-            .busy_timeout(std::time::Duration::ZERO)
-            .and_then(|()| opened.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0)));
-        let in_use = !matches!(&alone, Ok(mode) if mode == "delete");
-        if !in_use {
-            let _ = opened.pragma_update(None, "journal_mode", "WAL");
+    /// Whether another process has the database open. What is in its log comes into the file if not.
+    ///
+    /// # Errors
+    /// It cannot be opened. A file that is no database, or damaged, is in nobody's use.
+    pub fn is_in_use(path: &Path) -> Result<bool> {
+        match have_alone(path) {
+            Err(StoreError::Busy(_)) => Ok(true),
+            Err(StoreError::Io(text)) => Err(StoreError::Io(text)),
+            _ => Ok(false),
         }
-        in_use
     }
+}
+
+/// Opens and closes a database that nobody else has open: who works with a log keeps a lock for as long as
+/// the database is open, and who is to have it exclusively needs that one.
+fn have_alone(path: &Path) -> Result<()> {
+    let opened =
+        Connection::open_with_flags(path, connection::flags()).map_err(|error| connection::named(path, error))?;
+    let alone = opened
+        .busy_timeout(Duration::ZERO)
+        .and_then(|()| opened.execute_batch("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT"));
+    alone.map_err(|error| connection::named(path, error))
 }
 
 fn leap(connection: &Connection) -> rusqlite::Result<()> {

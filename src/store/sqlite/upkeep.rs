@@ -93,9 +93,12 @@ impl Upkeep for Sqlite {
         Ok(())
     }
 
+    fn hurry(&self) {
+        self.writer.hurry();
+    }
+
     fn scrub(&self) -> Result<bool> {
-        let patience = self.patience;
-        self.writer.alone(Lane::Upkeep, move |connection| truncate_log(connection, patience))
+        self.writer.alone(Lane::Upkeep, truncate_log)
     }
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {

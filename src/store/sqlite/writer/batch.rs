@@ -4,11 +4,15 @@ use super::queue::QUEUE;
 use super::{Desk, Job, Lane, Order};
 use crate::store::{Result, StoreError};
 use rusqlite::Connection;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// Jobs in a batch.
 const BATCH_JOBS: usize = 64;
 /// Octets in a batch, as its jobs weigh themselves.
 const BATCH_OCTETS: usize = 4 << 20;
+/// How long SQLite waits for another process's lock before we look again whether that still makes sense.
+pub const STEP: Duration = Duration::from_millis(200);
 
 impl Desk {
     /// Takes what else waits and writes it all in one transaction.
@@ -32,7 +36,7 @@ impl Desk {
                 None => {}
             }
         }
-        let lost = transact(connection, &mut jobs).err();
+        let lost = self.transact(connection, &mut jobs).err();
         if matches!(lost, Some(StoreError::Busy(_))) {
             // They would wait as long again, one batch after the other: "try again later" is due now.
             self.take_waiting(connection, &mut jobs);
@@ -54,25 +58,37 @@ impl Desk {
             }
         }
     }
-}
 
-/// One transaction; an error is that of all jobs that had succeeded until then.
-fn transact(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<()> {
-    if !connection.is_autocommit() {
-        // Somebody was ended by a panic in the middle of it.
-        execute(connection, "ROLLBACK")?;
+    /// One transaction; an error is that of all jobs that had succeeded until then.
+    fn transact(&self, connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<()> {
+        if !connection.is_autocommit() {
+            // Somebody was ended by a panic in the middle of it.
+            execute(connection, "ROLLBACK")?;
+        }
+        self.begin(connection)?;
+        let done = match jobs {
+            [only] => run_alone(connection, only.as_mut()),
+            many => many.iter_mut().try_for_each(|job| run_job(connection, job.as_mut())),
+        };
+        let done = done.and_then(|()| execute(connection, "COMMIT"));
+        if done.is_err() && !connection.is_autocommit() {
+            // What fails here was rolled back by SQLite, or is by the next BEGIN's error.
+            let _ = execute(connection, "ROLLBACK");
+        }
+        done
     }
-    execute(connection, "BEGIN IMMEDIATE")?;
-    let done = match jobs {
-        [only] => run_alone(connection, only.as_mut()),
-        many => many.iter_mut().try_for_each(|job| run_job(connection, job.as_mut())),
-    };
-    let done = done.and_then(|()| execute(connection, "COMMIT"));
-    if done.is_err() && !connection.is_autocommit() {
-        // What fails here was rolled back by SQLite, or is by the next BEGIN's error.
-        let _ = execute(connection, "ROLLBACK");
+
+    /// Waits for another process's lock as long as patience lasts.
+    fn begin(&self, connection: &Connection) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            match execute(connection, "BEGIN IMMEDIATE") {
+                Err(StoreError::Busy(_))
+                    if start.elapsed() < self.patience && !self.hurried.load(Ordering::Relaxed) => {}
+                done => return done,
+            }
+        }
     }
-    done
 }
 
 /// The transaction is its savepoint: what it did is all there is to take back.

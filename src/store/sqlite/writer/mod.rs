@@ -19,6 +19,7 @@ mod queue;
 mod thread;
 
 use crate::store::{Result, StoreError};
+use batch::STEP;
 use promise::{Promised, promise};
 use queue::Queue;
 use rusqlite::Connection;
@@ -45,8 +46,22 @@ struct Desk {
     queue: Queue,
     /// The log is to be cut soon.
     scrub: AtomicBool,
-    /// `busy_timeout` of the connection.
+    /// How long a write waits for another process's lock.
     patience: Duration,
+    /// The end is near: nothing waits for another process's lock any more.
+    hurried: AtomicBool,
+}
+
+impl Desk {
+    fn new(connection: Connection, patience: Duration) -> Self {
+        Self {
+            connection: Mutex::new(connection),
+            queue: Queue::default(),
+            scrub: AtomicBool::new(false),
+            patience,
+            hurried: AtomicBool::new(false),
+        }
+    }
 }
 
 /// Who waits longest for a job.
@@ -96,11 +111,12 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
 }
 
 impl Writer {
-    /// Starts the thread, which owns the connection from now on. `patience` is its `busy_timeout`.
+    /// Starts the thread, which owns the connection from now on. `patience` is how long
+    /// a write waits for another process's lock.
     pub fn start(connection: Connection, patience: Duration) -> Result<Self> {
-        let (connection, queue) = (Mutex::new(connection), Queue::default());
-        let desk = Arc::new(Desk { connection, queue, scrub: AtomicBool::new(false), patience });
-        let thread = Thread(desk.clone());
+        connection.busy_timeout(STEP)?;
+        let desk = Arc::new(Desk::new(connection, patience));
+        let thread = Thread::new(desk.clone());
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || thread.run())
@@ -161,11 +177,16 @@ impl Writer {
         answer.wait()
     }
 
-    /// Has the log truncated soon: tried whenever the thread is idle, until it succeeds.
+    /// Has the log truncated soon: tried twice a second, until it succeeds.
     pub fn scrub_soon(&self) {
         self.desk.scrub.store(true, Ordering::Relaxed);
         // Wakes the thread, so that it looks.
         let _ = self.send(Lane::Upkeep, Order::Alone(Box::new(|_| ())));
+    }
+
+    /// From now on nothing waits for another process's lock, not even what waits already.
+    pub fn hurry(&self) {
+        self.desk.hurried.store(true, Ordering::Relaxed);
     }
 
     fn send(&self, lane: Lane, order: Order) -> Result<()> {

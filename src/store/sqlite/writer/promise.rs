@@ -3,6 +3,7 @@
 use super::ended;
 use crate::store::Result;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 struct Slot<T> {
     answer: Mutex<Option<Result<T>>>,
@@ -31,6 +32,13 @@ impl<T> Promise<T> {
                 None => answer = self.0.given.wait(answer).unwrap_or_else(PoisonError::into_inner),
             }
         }
+    }
+
+    /// Waits for the answer, `patience` at most; what was ordered is done all the same.
+    pub fn wait_for(self, patience: Duration) -> Option<Result<T>> {
+        let answer = self.0.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.given.wait_timeout_while(answer, patience, |answer| answer.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.take()
     }
 }
 

@@ -129,3 +129,63 @@ fn without_the_thread_nobody_waits_for_ever() {
     assert_eq!(waiting, Err(ended()));
     assert_eq!(store.writer.write(Lane::Upkeep, 0, |_| Ok(())), Err(ended()));
 }
+
+/// A reader that stays must not hold up deliveries: the thread would sleep while it waits for the reader to go.
+#[test]
+fn an_attempt_to_cut_the_log_does_not_wait_for_readers() {
+    let (folder, store) = store();
+    store.create_user("alice").unwrap();
+    let path = folder.path().join("mail.db");
+    let reader = Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM users").unwrap();
+    let attempts = move |connection: &Connection| {
+        let sleeps = || nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_THREAD).unwrap();
+        let before = sleeps().voluntary_context_switches();
+        for _ in 0..10 {
+            assert_eq!(truncate_log(connection), Ok(false));
+        }
+        Ok(sleeps().voluntary_context_switches() - before)
+    };
+    let sleeps = store.writer.alone(Lane::Mail, attempts).unwrap();
+    assert!(sleeps < 20, "{sleeps} in 10 attempts");
+    drop(reader);
+    assert_eq!(store.writer.alone(Lane::Mail, truncate_log), Ok(true));
+}
+
+#[test]
+fn an_attempt_to_cut_the_log_that_fails_is_not_the_last_one() {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_SQL_LENGTH, 1).unwrap();
+    assert!(truncate_log(&connection).is_err());
+    let desk = Arc::new(Desk::new(Connection::open_in_memory().unwrap(), Duration::ZERO));
+    desk.scrub.store(true, Ordering::Relaxed);
+    assert!(!Thread::new(desk.clone()).try_scrub(&connection));
+    assert!(desk.scrub.load(Ordering::Relaxed), "what is to be removed is still there");
+}
+
+/// It belongs to all who have the database open; a replication, too, reads it.
+#[test]
+fn who_leaves_others_behind_leaves_the_log_to_them() {
+    let (folder, store) = store();
+    let other = Sqlite::open(&folder.path().join("mail.db"), Options::default()).unwrap();
+    store.create_user("alice").unwrap();
+    let log = folder.path().join("mail.db-wal");
+    drop(store);
+    assert!(log.metadata().unwrap().len() > 0);
+    other.writer.scrub_soon();
+    drop(other);
+    assert!(!log.exists());
+}
+
+#[test]
+fn the_log_is_cut_however_busy_the_thread_is() {
+    let (_folder, store) = store();
+    store.create_user("alice").unwrap();
+    let alice = store.recipients(&["alice".into()]).unwrap()[0].id;
+    store.writer.scrub_soon();
+    let start = std::time::Instant::now();
+    while store.writer.desk.scrub.load(Ordering::Relaxed) {
+        deliver(&store, alice, 100).unwrap();
+        assert!(start.elapsed() < Duration::from_secs(60), "only done when there is nothing else to do");
+    }
+}

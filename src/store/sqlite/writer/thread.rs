@@ -1,25 +1,29 @@
-//! What the writer's thread does all day: what waits, and the log cut when nothing does.
+//! What the writer's thread does all day: what waits, and cutting the log.
 
+use super::batch::STEP;
 use super::queue::Next;
 use super::{Desk, Lane, Order};
 use crate::store::{Result, StoreError};
 use rusqlite::Connection;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long a truncating checkpoint waits for readers. It blocks the writer, so: hardly.
-const SCRUB_PATIENCE: Duration = Duration::from_millis(100);
-/// Attempts at the end of the program, if a secret was replaced: two seconds.
-const LAST_SCRUBS: usize = 20;
 /// Pause between attempts to truncate the log.
 const SCRUB_PAUSE: Duration = Duration::from_millis(500);
+/// Attempts at the end of the program, if a secret was replaced: two seconds.
+const LAST_SCRUBS: usize = 20;
+/// Pause between those.
+const LAST_SCRUB_PAUSE: Duration = Duration::from_millis(100);
 
 /// Moves the log into the database and cuts it to nothing; `false`: a reader was in the way.
-pub fn truncate_log(connection: &Connection, patience: Duration) -> Result<bool> {
-    connection.busy_timeout(SCRUB_PATIENCE)?;
+///
+/// Waits for nobody: a checkpoint that waits holds up all who write, and some readers (Litestream, a shell
+/// left open) stay.
+pub fn truncate_log(connection: &Connection) -> Result<bool> {
+    connection.busy_timeout(Duration::ZERO)?;
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-    connection.busy_timeout(patience)?;
+    connection.busy_timeout(STEP)?;
     match busy {
         Ok(busy) => Ok(busy == 0),
         Err(error) => match StoreError::from(error) {
@@ -30,28 +34,73 @@ pub fn truncate_log(connection: &Connection, patience: Duration) -> Result<bool>
 }
 
 /// The thread.
-pub struct Thread(pub Arc<Desk>);
+pub struct Thread {
+    desk: Arc<Desk>,
+    /// The last attempt to cut the log failed, and that was logged.
+    complained: bool,
+    /// The next attempt, if the log is to be cut.
+    scrub_due: Instant,
+}
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        self.0.queue.abandon();
+        self.desk.queue.abandon();
     }
 }
 
 impl Thread {
+    /// Before it runs.
+    pub fn new(desk: Arc<Desk>) -> Self {
+        Self { desk, complained: false, scrub_due: Instant::now() }
+    }
+
     /// Until the queue is closed and nothing waits.
-    pub fn run(self) {
+    pub fn run(mut self) {
+        let desk = self.desk.clone();
         loop {
-            let patience = self.0.scrub.load(Ordering::Relaxed).then_some(SCRUB_PAUSE);
-            let next = self.0.queue.wait(patience);
+            let scrub = desk.scrub.load(Ordering::Relaxed);
+            let patience = scrub.then(|| self.scrub_due.saturating_duration_since(Instant::now()));
+            let next = desk.queue.wait(patience);
             // What waits stays in the queue until it is our turn, so that nobody else takes that.
-            let connection = self.0.turn();
+            let connection = desk.turn();
             match next {
-                Next::Orders => self.0.obey(&connection),
-                Next::Nothing => self.0.try_scrub(&connection),
-                Next::End => return self.0.last_scrub(&connection),
+                Next::Orders => desk.obey(&connection),
+                Next::Nothing => {}
+                Next::End => return self.last_scrub(&connection),
+            }
+            self.scrub_if_due(&connection);
+        }
+    }
+
+    /// If a secret is in the log, it is cut at the end, too. Otherwise whoever leaves last takes it away.
+    fn last_scrub(&mut self, connection: &Connection) {
+        for _ in 0..LAST_SCRUBS {
+            if self.desk.scrub.load(Ordering::Relaxed) && !self.try_scrub(connection) {
+                std::thread::sleep(LAST_SCRUB_PAUSE);
             }
         }
+    }
+
+    /// However busy the thread is: an attempt waits for nobody.
+    fn scrub_if_due(&mut self, connection: &Connection) {
+        if self.desk.scrub.load(Ordering::Relaxed) && Instant::now() >= self.scrub_due {
+            self.try_scrub(connection);
+            self.scrub_due = Instant::now() + SCRUB_PAUSE;
+        }
+    }
+
+    /// One attempt to cut the log; says whether that is done.
+    pub fn try_scrub(&mut self, connection: &Connection) -> bool {
+        let outcome = truncate_log(connection);
+        if let (Err(error), false) = (&outcome, self.complained) {
+            log::warn!("store: the log was not truncated, which is tried again: {error}");
+        }
+        self.complained = outcome.is_err();
+        let done = matches!(outcome, Ok(true));
+        if done {
+            self.desk.scrub.store(false, Ordering::Relaxed);
+        }
+        done
     }
 }
 
@@ -66,29 +115,6 @@ impl Desk {
             Some(Order::Alone(work)) => work(connection),
             Some(Order::Job { octets, job }) => self.batch(connection, octets, job),
             None => {}
-        }
-    }
-
-    /// At the end the log is cut, too; with some patience if a secret is in it.
-    fn last_scrub(&self, connection: &Connection) {
-        let attempts = if self.scrub.load(Ordering::Relaxed) { LAST_SCRUBS } else { 1 };
-        for _ in 0..attempts {
-            match truncate_log(connection, self.patience) {
-                Ok(true) => return,
-                Ok(false) => {}
-                Err(error) => return log::warn!("store: the log was not truncated at the end: {error}"),
-            }
-        }
-    }
-
-    fn try_scrub(&self, connection: &Connection) {
-        match truncate_log(connection, self.patience) {
-            Ok(true) => self.scrub.store(false, Ordering::Relaxed),
-            Ok(false) => {}
-            Err(error) => {
-                log::warn!("store: the log was not truncated: {error}");
-                self.scrub.store(false, Ordering::Relaxed);
-            }
         }
     }
 }
