@@ -2,6 +2,8 @@
 //!
 //! Mail programs believe the exit code, so 0 is answered only when every recipient's copy is durable.
 
+mod leading;
+
 use super::exit::{Code, Error, code_of};
 use super::{Command, database};
 use crate::address::recipient_names;
@@ -9,6 +11,7 @@ use crate::dot::Normaliser;
 use crate::settings::Settings;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Accounts, Envelope, Mail, MailboxId, StoreError, Upload};
+use leading::Leading;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -60,9 +63,8 @@ fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(
     let trace = sender.map(|sender| format!("Return-Path: <{sender}>\r\n")).unwrap_or_default();
     // What we put before a message does not make it too large.
     let mut upload = store.upload(settings.max_receive_size.saturating_add(trace.len() as u64));
-    let mut normaliser = Normaliser::new();
     push(&mut *upload, trace.as_bytes())?;
-    take_in(&mut io::stdin().lock(), &mut normaliser, &mut *upload)?;
+    take_in(&mut io::stdin().lock(), Leading::new(sender.is_some()), &mut *upload)?;
     let envelope = Envelope { sender: sender.unwrap_or_default().to_owned(), ..Envelope::default() };
     let answers = upload.deliver(&to.mailboxes, &envelope);
     let answers = answers.map_err(|error| trouble("the message was not stored", &error))?;
@@ -72,8 +74,9 @@ fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(
 }
 
 /// Streams a message through the normaliser; memory does not grow with it.
-fn take_in(from: &mut impl Read, normaliser: &mut Normaliser, upload: &mut (dyn Upload + '_)) -> Result<(), Error> {
-    let (mut piece, mut lines) = (vec![0; PIECE], Vec::with_capacity(2 * PIECE));
+fn take_in(from: &mut impl Read, mut leading: Leading, upload: &mut (dyn Upload + '_)) -> Result<(), Error> {
+    let mut normaliser = Normaliser::new();
+    let (mut piece, mut lines, mut message) = (vec![0; PIECE], Vec::with_capacity(2 * PIECE), Vec::new());
     loop {
         let read = match from.read(&mut piece) {
             Ok(read) => read,
@@ -85,10 +88,13 @@ fn take_in(from: &mut impl Read, normaliser: &mut Normaliser, upload: &mut (dyn 
             0 => normaliser.finish(&mut lines),
             _ => normaliser.push(&piece[..read], &mut lines),
         }
-        push(upload, &lines)?;
+        message.clear();
+        leading.push(&lines, &mut message);
         if read == 0 {
-            return Ok(());
+            leading.finish(&mut message);
+            return push(upload, &message);
         }
+        push(upload, &message)?;
     }
 }
 

@@ -131,8 +131,10 @@ fn mail_parameter(parameter: &[u8], mail: &mut Mail) -> Option<()> {
     let at = parameter.iter().position(|octet| *octet == b'=');
     let (keyword, value) = at.map_or((parameter, None), |at| (&parameter[..at], Some(&parameter[at + 1..])));
     match (keyword.to_ascii_uppercase().as_slice(), value) {
-        // RFC 1870 section 6.1: at most 20 digits.
-        (b"SIZE", Some(value)) if value.len() <= 20 => mail.size = Some(digits(value)?),
+        // RFC 1870 section 6.1: at most 20 digits, which may be more than a number can hold.
+        (b"SIZE", Some(value)) if matches!(value.len(), 1..=20) && value.iter().all(u8::is_ascii_digit) => {
+            mail.size = Some(digits(value).unwrap_or(u64::MAX));
+        }
         // BINARYMIME is not offered (RFC 3030 section 3).
         (b"BODY", Some(value)) if [&b"7BIT"[..], b"8BITMIME"].iter().any(|body| value.eq_ignore_ascii_case(body)) => {}
         (b"SMTPUTF8", None) => mail.smtputf8 = true,
@@ -197,7 +199,7 @@ mod tests {
         let mail = sender("MAIL FROM:<a@b.example> size=1000 body=8bitmime SMTPUTF8");
         assert_eq!(mail, Mail { sender: "a@b.example".into(), size: Some(1000), smtputf8: true });
         assert_eq!(sender("MAIL FROM:<>"), Mail::default());
-        for wrong in ["BODY=BINARYMIME", "AUTH=<>", "SIZE", "SIZE=x", "SIZE=-1", "SMTPUTF8=1", "RET=HDRS"] {
+        for wrong in ["BODY=BINARYMIME", "AUTH=<>", "SIZE", "SIZE=", "SIZE=x", "SIZE=-1", "SMTPUTF8=1", "RET=HDRS"] {
             let line = format!("MAIL FROM:<a@b> {wrong}");
             assert_eq!(parse(line.as_bytes()), Err(Refusal::Parameter(wrong.as_bytes())));
         }

@@ -133,6 +133,9 @@ impl<'a> Connection<'a> {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.lines.fill(&mut self.stream, TIMEOUT.min(left)) {
                 Ok(()) => {}
+                Err(Stop::Eof) if self.site.registry.is_stopping() => {
+                    return Ok(Some(Step::Close(Reply::shutting_down())));
+                }
                 Err(Stop::Eof) => return Ok(None),
                 Err(Stop::TimedOut) => return Ok(Some(Step::Close(Reply::timed_out()))),
                 Err(Stop::Failed(error)) => return Err(error),

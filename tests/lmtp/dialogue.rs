@@ -88,6 +88,7 @@ fn too_large_is_refused_and_the_session_goes_on() {
     let server = site.serve(&[]);
     let mut lmtp = server.lmtp();
     lmtp.say("MAIL FROM:<> SIZE=100001", "552 5.3.4 ");
+    lmtp.say("MAIL FROM:<> SIZE=99999999999999999999", "552 5.3.4 ");
     assert!(lmtp.deliver("alice", &of_size(3_000_000)).starts_with("552 5.3.4 <alice>"));
     assert!(lmtp.deliver("alice", &of_size(99_000)).starts_with("250 "));
     assert_eq!(server.alice().stat().0, 1);

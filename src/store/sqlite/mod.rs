@@ -4,7 +4,7 @@
 //!
 //! # Locking
 //!
-//! One writer thread owns the only connection that writes ([`writer`]); a pool of `query_only`
+//! One connection writes, that of whoever's turn it is ([`writer`]); a pool of `query_only`
 //! connections is lent for one query each ([`readers`]). Nobody holds a connection, a statement or
 //! a transaction between two calls, so a slow client can neither hold back the log nor block a delivery.
 //!
