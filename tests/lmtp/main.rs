@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test; clippy sees only #[test] as one")]
 
+mod addresses;
 mod dialogue;
 mod downgrade;
 mod faults;
