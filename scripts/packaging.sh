@@ -1,9 +1,12 @@
 #!/bin/bash
-# Whether systemd understands the unit, where there is a systemd to ask. The program need not be installed.
+# Whether systemd understands the unit. Neither need the program be installed nor systemd run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-command -v systemd-analyze >/dev/null || exit 0
+command -v systemd-analyze >/dev/null || {
+    echo "packaging: there is no systemd-analyze to check the unit with (Debian: apt-get install systemd)" >&2
+    exit 1
+}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 sed 's|/usr/local/bin/pillarbox|/bin/true|' packaging/pillarbox.service >"$folder/pillarbox.service"

@@ -33,7 +33,10 @@ if [ "${1:-}" = test ]; then
     need python3 test -x /usr/bin/python3
     need python3-pip /usr/bin/python3 -m pip --version
     need swaks command -v swaks
+    need systemd command -v systemd-analyze
     need telnet command -v telnet
+    # Tests of mail servers need root, or else ids of their own (tests/support/privileged.rs).
+    [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null || need uidmap command -v newuidmap
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then

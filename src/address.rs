@@ -5,6 +5,12 @@
 //! how letters compare there (ASCII letters without case; see [`crate::store::Accounts`]).
 
 use crate::sasl::Identity;
+use std::iter;
+
+/// Who looks after the mail of a domain (RFC 5321 section 4.5.1, RFC 2142 section 5).
+const POSTMASTER: &str = "postmaster";
+/// Most places where a sub-address is thought to start.
+const MOST_BASES: usize = 8;
 
 /// A name that a stranger gave, for the log: nothing in it can end its field or the line.
 pub fn printable(name: &str) -> String {
@@ -28,10 +34,9 @@ pub fn login_names(raw: &str, domains: &[String]) -> Vec<String> {
 /// `alice` or `alice@domain`.
 fn address_names(address: &str, domains: &[String]) -> Vec<String> {
     let mut names = vec![address.to_owned()];
-    if let Some((local, domain)) = split_address(address)
-        && serves(domains, domain)
-    {
-        names.push(local.to_owned());
+    if let Some((local, domain)) = split_address(address) {
+        names.extend(Some(format!("{local}@{}", without_dot(domain))).filter(|name| name != address));
+        names.extend(serves(domains, domain).then(|| local.to_owned()));
     }
     names
 }
@@ -39,7 +44,7 @@ fn address_names(address: &str, domains: &[String]) -> Vec<String> {
 /// `DOMAIN\alice` or `domain/alice`.
 fn qualified_names(domain: &str, user: &str, domains: &[String]) -> Vec<String> {
     let meant = meant_domains(domain, domains);
-    let mut names: Vec<String> = meant.iter().map(|domain| format!("{user}@{domain}")).collect();
+    let mut names: Vec<String> = meant.iter().map(|domain| format!("{user}@{}", without_dot(domain))).collect();
     if serves(domains, meant[0]) {
         names.push(user.to_owned());
     }
@@ -70,24 +75,34 @@ pub fn parse_user(raw: &str) -> Identity {
 
 /// The names to try for mail to `address` (with or without angle brackets), in order: the whole
 /// address, the local part if its domain is one of `domains` (none: any domain is), the same two
-/// without their sub-address (from the first of `delimiters` on; an exact name wins), and
-/// `@domain`, the catch-all. None at all for an address without a local part or a domain.
+/// without sub-addresses (an exact name wins: the longest first), and `@domain`, the catch-all.
+/// None at all for an address without a local part or a domain. Postmaster needs no domain
+/// (RFC 5321 section 4.5.1): where nobody has that plain name, the domains are asked in their order.
 pub fn recipient_names(address: &str, domains: &[String], delimiters: &str) -> Vec<String> {
     let address = address.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(address);
-    let Some((local, domain)) = split_address(address) else {
-        let local = if address.contains('@') { "" } else { address };
-        return [Some(local), base(local, delimiters)].into_iter().flatten().filter(nonempty).map(owned).collect();
-    };
-    let mut names = vec![address.to_owned()];
-    let served = serves(domains, domain);
-    if served {
-        names.push(local.to_owned());
+    if let Some((local, domain)) = split_address(address) {
+        return names_at(local, domain, domains, delimiters);
     }
-    if let Some(base) = base(local, delimiters) {
-        names.push(format!("{base}@{domain}"));
-        names.extend(served.then(|| base.to_owned()));
+    let local = if address.contains('@') { "" } else { address };
+    let mut names: Vec<String> =
+        iter::once(local).chain(bases(local, delimiters)).filter(nonempty).map(owned).collect();
+    if names.last().is_some_and(|name| name.eq_ignore_ascii_case(POSTMASTER)) {
+        names.extend(domains.iter().flat_map(|domain| names_at(POSTMASTER, domain, domains, "")));
     }
-    names.push(format!("@{domain}"));
+    names
+}
+
+/// The names to try for `local@domain`.
+fn names_at(local: &str, domain: &str, domains: &[String], delimiters: &str) -> Vec<String> {
+    let (served, domain_name) = (serves(domains, domain), without_dot(domain));
+    let mut names = vec![format!("{local}@{domain}")];
+    for local in iter::once(local).chain(bases(local, delimiters)) {
+        names.push(format!("{local}@{domain_name}"));
+        // A quoted local part may look like an address, but is none.
+        names.extend((served && !local.contains('@')).then(|| local.to_owned()));
+    }
+    names.push(format!("@{domain_name}"));
+    names.dedup();
     names
 }
 
@@ -96,14 +111,22 @@ fn split_address(address: &str) -> Option<(&str, &str)> {
     address.rsplit_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty())
 }
 
-/// What stands before the sub-address, if there is one (RFC 5233 section 4).
-fn base<'a>(local: &'a str, delimiters: &str) -> Option<&'a str> {
-    local.split_once(|c| delimiters.contains(c)).map(|(base, _)| base).filter(nonempty)
+/// What stands before the sub-addresses that there can be (RFC 5233 section 4), longest first: with `+-` as
+/// delimiters `mary-jane+x` is mary-jane's, or else mary's.
+fn bases<'a>(local: &'a str, delimiters: &str) -> impl Iterator<Item = &'a str> {
+    let starts = local.char_indices().filter(|(at, c)| *at > 0 && delimiters.contains(*c));
+    let bases: Vec<&str> = starts.take(MOST_BASES).map(|(at, _)| &local[..at]).collect();
+    bases.into_iter().rev()
 }
 
 /// Whether mail and logins for this domain are ours.
 fn serves(domains: &[String], domain: &str) -> bool {
-    domains.is_empty() || domains.iter().any(|served| served.eq_ignore_ascii_case(domain))
+    domains.is_empty() || domains.iter().any(|served| without_dot(served).eq_ignore_ascii_case(without_dot(domain)))
+}
+
+/// A domain name may end in the dot of the root (RFC 1034 section 3.1).
+fn without_dot(domain: &str) -> &str {
+    domain.strip_suffix('.').filter(nonempty).unwrap_or(domain)
 }
 
 fn nonempty(text: &&str) -> bool {
@@ -132,10 +155,15 @@ mod tests {
             ("alice@A.Example", "a.example", &["alice@A.Example", "alice"]),
             ("alice@b.example", "a.example", &["alice@b.example"]),
             ("a@b@c.example", "c.example", &["a@b@c.example", "a@b"]),
+            ("alice@A.Example.", "a.example", &["alice@A.Example.", "alice@A.Example", "alice"]),
+            ("alice@a.example", "a.example.", &["alice@a.example", "alice"]),
+            ("alice@a.example..", "a.example", &["alice@a.example..", "alice@a.example."]),
+            ("alice@.", "", &["alice@.", "alice"]),
             // The domain as it is.
             (r"a.example\alice", "", &["alice@a.example", "alice"]),
             ("a.example/alice", "a.example", &["alice@a.example", "alice"]),
             ("b.example/alice", "a.example", &["alice@b.example"]),
+            ("a.example./alice", "a.example", &["alice@a.example", "alice"]),
             // Its NetBIOS name.
             (r"A\alice", "a.example,b.example", &["alice@a.example", "alice"]),
             ("a/alice", "a.example,a.test", &["alice@a.example", "alice@a.test", "alice"]),
@@ -202,9 +230,32 @@ mod tests {
             ),
             ("alice+x@b.example", "a.example", "+", &["alice+x@b.example", "alice@b.example", "@b.example"]),
             ("alice+x@a.example", "", "", &["alice+x@a.example", "alice+x", "@a.example"]),
-            // The first delimiter counts, whichever it is; one at the start separates nothing.
-            ("a-b+c@d.example", "x", "+-", &["a-b+c@d.example", "a@d.example", "@d.example"]),
+            // Each delimiter may be the one, but one at the start separates nothing.
+            ("a-b+c@d.example", "x", "+-", &["a-b+c@d.example", "a-b@d.example", "a@d.example", "@d.example"]),
+            ("a++@d", "", "+", &["a++@d", "a++", "a+@d", "a+", "a@d", "a", "@d"]),
+            ("\u{fc}+\u{fc}", "", "+", &["\u{fc}+\u{fc}", "\u{fc}"]),
             ("+x@a.example", "", "+", &["+x@a.example", "+x", "@a.example"]),
+            ("alice@A.Example.", "a.example", "+", &["alice@A.Example.", "alice@A.Example", "alice", "@A.Example"]),
+            ("alice@b.example.", "a.example", "+", &["alice@b.example.", "alice@b.example", "@b.example"]),
+            // What was quoted is no address.
+            ("a@b.example@a.example", "a.example", "+", &["a@b.example@a.example", "@a.example"]),
+            // Postmaster of the domains, in their order.
+            ("Postmaster", "", "+", &["Postmaster"]),
+            (
+                "Postmaster",
+                "a.example,b.example",
+                "+",
+                &[
+                    "Postmaster",
+                    "postmaster@a.example",
+                    "postmaster",
+                    "@a.example",
+                    "postmaster@b.example",
+                    "postmaster",
+                    "@b.example",
+                ],
+            ),
+            ("postmaster1", "a.example", "+", &["postmaster1"]),
             // No mailbox is meant.
             ("<>", "", "+", &[]),
             ("", "", "+", &[]),

@@ -1,15 +1,26 @@
 //! Internationalized messages for clients that do not know them: the simplified downgrade of RFC 6858.
 //!
-//! Pure: slices in, slices out. Header fields with anything but ASCII, of the message and of its parts,
-//! become fields that every client reads; bodies stay as they are. What must not be known here: which
-//! message needs it (only one that was received as internationalized does; old Latin-1 mail is sent as it is).
+//! Pure: slices in, slices out. Header fields with anything but ASCII, of the message and of its parts, become
+//! fields that every client reads; bodies stay as they are. What must not be known here: which message needs it
+//! (only one that was received as internationalized does; old Latin-1 mail is sent as it is).
+//!
+//! * An internationalized address becomes one that nobody has, and its display name tells who it was (section 2.1).
+//!   Groups stay groups; where only the display name is not ASCII, the address stays.
+//! * MIME parameters are encoded by RFC 2231 (section 2.2 would let them go), so attachments keep their names.
+//! * Subject and a few other texts become encoded words (section 2.3); every other such field is left out (2.4).
+//! * A message within the message is downgraded too, but not `message/global`: who opens that one knows UTF-8.
+//! * TOP counts the lines of what is made here (section 4). LIST shows the size as stored.
 
+mod addresses;
 mod field;
+mod lexer;
+mod parameters;
+mod words;
 
-/// Longest header field that is understood, octets; of a longer one the rest is dropped.
+/// Longest line of a header, and longest field that is understood, octets.
 const LONGEST_FIELD: usize = 64 * 1024;
-/// Most boundaries that are remembered: parts may be nested.
-const MOST_BOUNDARIES: usize = 100;
+/// How deep multiparts may be nested; what is deeper is taken for text.
+const MOST_MULTIPARTS: usize = 100;
 
 /// Where in a message the next line is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,18 +31,33 @@ enum At {
     Body,
 }
 
+/// What becomes of the rest of a line, or of a field, that was too long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Rest {
+    Kept,
+    Dropped,
+}
+
+/// A multipart around the next line.
+struct Multipart {
+    /// With its `--` (RFC 2046 section 5.1.1).
+    delimiter: Vec<u8>,
+    /// Its parts are messages, if they do not say otherwise (RFC 2046 section 5.1.5).
+    digest: bool,
+}
+
 /// Downgrades a message, piece by piece.
 pub struct Downgrader {
     at: At,
     /// The start of a line whose end has not come yet.
     line: Vec<u8>,
-    /// Rest of a body's line that was too long to be looked at.
-    within_line: bool,
+    line_rest: Option<Rest>,
     /// A field whose end has not been seen: it may go on in the next line.
     field: Vec<u8>,
-    /// Delimiters of the multiparts around (RFC 2046 section 5.1.1), with their `--`.
-    boundaries: Vec<Vec<u8>>,
-    /// The body of this part is a message again (RFC 2046 section 5.2).
+    field_rest: Option<Rest>,
+    /// Outermost first.
+    multiparts: Vec<Multipart>,
+    /// The body of this part is a message again (RFC 2046 section 5.2.1).
     holds_message: bool,
 }
 
@@ -40,9 +66,10 @@ impl Default for Downgrader {
         Self {
             at: At::Header,
             line: Vec::new(),
-            within_line: false,
+            line_rest: None,
             field: Vec::new(),
-            boundaries: Vec::new(),
+            field_rest: None,
+            multiparts: Vec::new(),
             holds_message: false,
         }
     }
@@ -58,90 +85,121 @@ impl Downgrader {
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         for part in piece.split_inclusive(|octet| *octet == b'\n') {
             let whole = part.ends_with(b"\n");
-            if self.within_line {
-                out.extend_from_slice(part);
-                self.within_line = !whole;
-                continue;
+            match self.line_rest {
+                Some(Rest::Kept) => out.extend_from_slice(part),
+                Some(Rest::Dropped) => {}
+                None => {
+                    self.line.extend_from_slice(part);
+                    self.take_line(whole, out);
+                }
             }
-            self.line.extend_from_slice(part);
             if whole {
-                let line = std::mem::take(&mut self.line);
-                self.take(&line, out);
-            } else if self.line.len() > LONGEST_FIELD {
-                self.long(out);
+                self.line_rest = None;
             }
         }
     }
 
     /// Appends what is left.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        let line = std::mem::take(&mut self.line);
-        if !line.is_empty() {
-            self.take(&line, out);
+        if !self.line.is_empty() {
+            self.take_line(true, out);
         }
         self.end_field(out);
     }
 
-    /// A line without an end in sight: no delimiter; in a header it is cut.
-    fn long(&mut self, out: &mut Vec<u8>) {
-        if self.at == At::Body {
-            out.append(&mut self.line);
-            self.within_line = true;
-        } else {
-            self.line.truncate(LONGEST_FIELD);
+    /// Takes what there is of a line if that is all of it, or more than is waited for: then it is no
+    /// delimiter, and in a header it is cut.
+    fn take_line(&mut self, whole: bool, out: &mut Vec<u8>) {
+        let long = self.line.len() > LONGEST_FIELD;
+        if !whole && !long {
+            return;
+        }
+        let mut line = std::mem::take(&mut self.line);
+        match self.at {
+            At::Body => {
+                out.extend_from_slice(&line);
+                if whole {
+                    self.delimiter(&line);
+                }
+                self.line_rest = Some(Rest::Kept);
+            }
+            At::Header => {
+                if long {
+                    line.truncate(LONGEST_FIELD);
+                    line.extend_from_slice(b"\r\n");
+                }
+                self.header_line(&line, out);
+                self.line_rest = Some(Rest::Dropped);
+            }
         }
     }
 
-    fn take(&mut self, line: &[u8], out: &mut Vec<u8>) {
-        match self.at {
-            At::Body => {
-                out.extend_from_slice(line);
-                self.delimiter(line);
-            }
-            At::Header if line.trim_ascii().is_empty() && !line.starts_with(b" ") && !line.starts_with(b"\t") => {
+    fn header_line(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        match line {
+            b"\r\n" | b"\n" => {
                 self.end_field(out);
                 out.extend_from_slice(line);
                 self.at = if std::mem::take(&mut self.holds_message) { At::Header } else { At::Body };
             }
-            At::Header => {
-                let folded = line.starts_with(b" ") || line.starts_with(b"\t");
-                if !folded {
-                    self.end_field(out);
-                }
-                let room = LONGEST_FIELD.saturating_sub(self.field.len());
-                self.field.extend_from_slice(&line[..line.len().min(room)]);
+            [b' ' | b'\t', ..] => self.folded_line(line, out),
+            _ => {
+                self.end_field(out);
                 // A part may end where its header should.
-                if !folded && line.starts_with(b"--") {
-                    self.delimiter(line);
+                if self.delimiter(line) {
+                    out.extend_from_slice(line);
+                } else {
+                    self.field.extend_from_slice(line);
                 }
             }
         }
     }
 
-    /// A new part begins behind a delimiter; what follows the last one is a body again.
-    fn delimiter(&mut self, line: &[u8]) {
-        let line = line.trim_ascii_end();
-        if !line.starts_with(b"--") {
-            return;
+    /// A line that continues the field. Of a field that is too long, the lines that are ASCII are kept, but not
+    /// behind others: those were rewritten.
+    fn folded_line(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        if self.field_rest.is_none() && self.field.len() + line.len() > LONGEST_FIELD {
+            let rest = if self.field.is_ascii() { Rest::Kept } else { Rest::Dropped };
+            self.end_field(out);
+            self.field_rest = Some(rest);
         }
-        if self.boundaries.iter().any(|boundary| boundary == line) {
-            self.at = At::Header;
-            self.holds_message = false;
-        } else if line.strip_suffix(b"--").is_some_and(|line| self.boundaries.iter().any(|known| known == line)) {
-            self.at = At::Body;
+        match self.field_rest {
+            None => self.field.extend_from_slice(line),
+            Some(Rest::Kept) if line.is_ascii() => out.extend_from_slice(line),
+            Some(_) => self.field_rest = Some(Rest::Dropped),
         }
     }
 
+    /// Whether the line is a delimiter: a new part begins behind it, but behind the last one a body goes on.
+    fn delimiter(&mut self, line: &[u8]) -> bool {
+        let line = line.trim_ascii_end();
+        if !line.starts_with(b"--") {
+            return false;
+        }
+        let known = |line: &[u8]| self.multiparts.iter().rposition(|multipart| multipart.delimiter == line);
+        if let Some(at) = known(line) {
+            self.multiparts.truncate(at + 1);
+            self.at = At::Header;
+            self.holds_message = self.multiparts[at].digest;
+        } else if let Some(at) = line.strip_suffix(b"--").and_then(known) {
+            self.multiparts.truncate(at);
+            self.at = At::Body;
+        } else {
+            return false;
+        }
+        true
+    }
+
     fn end_field(&mut self, out: &mut Vec<u8>) {
+        self.field_rest = None;
         let field = std::mem::take(&mut self.field);
         if field.is_empty() {
             return;
         }
-        let content = field::content_type(&field);
-        if let Some(content) = content {
-            self.holds_message = content.is_message;
-            if let Some(boundary) = content.boundary.filter(|_| self.boundaries.len() < MOST_BOUNDARIES) {
-                self.boundaries.push([b"--", boundary.as_bytes()].concat());
+        if let Some(content) = field::content_type(&field) {
+            self.holds_message = content.kind == "message/rfc822";
+            let digest = content.kind == "multipart/digest";
+            if let Some(boundary) = content.boundary.filter(|_| self.multiparts.len() < MOST_MULTIPARTS) {
+                self.multiparts.push(Multipart { delimiter: [b"--", boundary.as_bytes()].concat(), digest });
             }
         }
         field::downgrade(&field, out);

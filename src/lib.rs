@@ -34,7 +34,8 @@
 //! | RFC 3030 CHUNKING | yes, in LMTP; no BINARYMIME | [`lmtp::content`] |
 //! | RFC 4155 mbox | read, with `>From` of mboxrd | [`import::mbox`] |
 //! | RFC 6856 UTF8 | `UTF8`, no `USER` argument, no LANG; LIST shows the size as stored | [`pop3::policy`] |
-//! | RFC 6858 simplified downgrade | headers of the message and its parts | [`downgrade`] |
+//! | RFC 6858 simplified downgrade | yes; parameters are encoded (RFC 2231), not removed | [`downgrade`] |
+//! | RFC 2047 encoded words, RFC 2231 parameters | written, in what is downgraded | [`downgrade`] |
 //! | RFC 2449 CAPA, response codes | yes | [`pop3::policy`], [`pop3::reply`] |
 //! | RFC 2595 STLS | yes | [`pop3::conn`], [`tls`] |
 //! | RFC 3206 AUTH and SYS codes | yes | [`pop3::reply`] |

@@ -8,6 +8,7 @@ use super::exit::{Code, Error, code_of};
 use super::{Command, database};
 use crate::address::recipient_names;
 use crate::dot::Normaliser;
+use crate::lmtp::path::{LONGEST_SENDER, unquoted};
 use crate::settings::Settings;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Accounts, Envelope, Mail, MailboxId, StoreError, Upload};
@@ -17,9 +18,6 @@ use std::path::Path;
 
 /// How much of standard input is held at a time, octets.
 const PIECE: usize = 64 * 1024;
-
-/// Longest reverse path (RFC 5321 section 4.5.3.1.3), octets.
-const LONGEST_SENDER: usize = 256;
 
 pub(super) const COMMAND: Command = Command {
     name: "deliver",
@@ -54,6 +52,13 @@ fn reverse_path(sender: &str) -> Result<String, Error> {
         return Err(Error::usage(format!("-f: {sender:?} is no sender")));
     }
     Ok(path.to_owned())
+}
+
+/// `RECIPIENT` as it is meant: some mail programs hand a local part over in quotation marks.
+fn meant(recipient: &str) -> String {
+    let inner = recipient.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(recipient);
+    let quoted = inner.starts_with('"').then(|| unquoted(inner).ok()).flatten();
+    quoted.unwrap_or_else(|| inner.to_owned())
 }
 
 fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(), Error> {
@@ -117,7 +122,7 @@ impl Recipients {
         let (mut found, mut unknown) = (Self::default(), Vec::new());
         found.over_quota = settings.over_quota_permanent.then_some(Code::Unavailable);
         for recipient in recipients {
-            let names = recipient_names(recipient, &settings.domains, &settings.recipient_delimiter);
+            let names = recipient_names(&meant(recipient), &settings.domains, &settings.recipient_delimiter);
             let mailboxes = store.recipients(&names).map_err(|error| trouble("cannot look recipients up", &error))?;
             if mailboxes.is_empty() {
                 unknown.push(format!("{recipient:?}"));

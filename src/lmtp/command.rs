@@ -123,7 +123,7 @@ fn mail(rest: &[u8]) -> Result<Command<'_>, Refusal<'_>> {
     for parameter in words(parameters) {
         mail_parameter(parameter, &mut mail).ok_or(Refusal::Parameter(parameter))?;
     }
-    mail.sender = path::address(sender, mail.smtputf8).map_err(Refusal::Sender)?;
+    mail.sender = path::address(sender, mail.smtputf8, path::LONGEST_SENDER).map_err(Refusal::Sender)?;
     Ok(Command::Mail(mail))
 }
 
@@ -151,7 +151,7 @@ fn rcpt(rest: &[u8]) -> Result<Command<'_>, Refusal<'_>> {
     if let Some(parameter) = words(parameters).next() {
         return Err(Refusal::Parameter(parameter));
     }
-    let address = path::address(recipient, true).map_err(Refusal::Recipient)?;
+    let address = path::address(recipient, true, path::LONGEST_RECIPIENT).map_err(Refusal::Recipient)?;
     if address.is_empty() { Err(Refusal::Recipient(BadPath::Syntax)) } else { Ok(Command::Rcpt(address)) }
 }
 

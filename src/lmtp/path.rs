@@ -1,14 +1,17 @@
 //! Reverse and forward paths (RFC 5321 section 4.1.2): from `<...>` to the address that is meant.
 
-/// Longest path, octets, angle brackets included (RFC 5321 section 4.5.3.1.3).
-const LONGEST: usize = 256;
+/// Longest reverse path, octets, angle brackets included (RFC 5321 section 4.5.3.1.3).
+pub const LONGEST_SENDER: usize = 256;
+/// Longest forward path: it may hold a name of 255 characters that are not ASCII, and must fit into a line of
+/// the trace (RFC 5322 section 2.1.1).
+pub const LONGEST_RECIPIENT: usize = 960;
 
 /// Why something is no path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BadPath {
     /// Not `<local@domain>`, `<local>` or `<>`.
     Syntax,
-    /// Longer than 256 octets.
+    /// Longer than it may be.
     TooLong,
     /// Not ASCII, and internationalized mail was not asked for; or not UTF-8 (RFC 6531 section 3.3).
     NotAscii,
@@ -37,12 +40,13 @@ pub fn split(text: &[u8]) -> Result<(&[u8], &[u8]), BadPath> {
     Err(BadPath::Syntax)
 }
 
-/// The address in a path, without source route (RFC 5321 appendix C) and quotation marks.
+/// The address in a path of at most `longest` octets, without source route (RFC 5321 appendix C) and
+/// quotation marks.
 ///
 /// # Errors
 /// See [`BadPath`].
-pub fn address(path: &[u8], utf8: bool) -> Result<String, BadPath> {
-    if path.len() + 2 > LONGEST {
+pub fn address(path: &[u8], utf8: bool, longest: usize) -> Result<String, BadPath> {
+    if path.len() + 2 > longest {
         return Err(BadPath::TooLong);
     }
     let text = str::from_utf8(path).map_err(|_| BadPath::NotAscii)?;
@@ -58,7 +62,10 @@ pub fn address(path: &[u8], utf8: bool) -> Result<String, BadPath> {
 }
 
 /// `"local part"@domain` as it is meant. Blanks and angle brackets stand in quotation marks only.
-fn unquoted(mailbox: &str) -> Result<String, BadPath> {
+///
+/// # Errors
+/// It is no address.
+pub fn unquoted(mailbox: &str) -> Result<String, BadPath> {
     let Some(inner) = mailbox.strip_prefix('"') else {
         let stray = |c: char| matches!(c, ' ' | '<' | '>' | '"');
         return if mailbox.contains(stray) { Err(BadPath::Syntax) } else { Ok(mailbox.to_owned()) };
@@ -108,20 +115,22 @@ mod tests {
             ("<\u{e4}@b>", Err(BadPath::NotAscii)),
         ];
         for (sent, meant) in table {
-            let found = split(sent.as_bytes()).and_then(|(path, _)| address(path, false));
+            let found = split(sent.as_bytes()).and_then(|(path, _)| address(path, false, LONGEST_SENDER));
             assert_eq!(found.as_deref().map_err(|bad| *bad), *meant, "{sent}");
         }
     }
 
     #[test]
     fn utf8_is_for_those_who_ask_for_it() {
-        assert_eq!(address("\u{e4}@b".as_bytes(), true).as_deref(), Ok("\u{e4}@b"));
-        assert_eq!(address(b"\xe4@b", true), Err(BadPath::NotAscii));
+        assert_eq!(address("\u{e4}@b".as_bytes(), true, LONGEST_SENDER).as_deref(), Ok("\u{e4}@b"));
+        assert_eq!(address(b"\xe4@b", true, LONGEST_SENDER), Err(BadPath::NotAscii));
     }
 
     #[test]
-    fn a_path_has_at_most_256_octets() {
-        assert!(address(&[b'a'; 254], false).is_ok());
-        assert_eq!(address(&[b'a'; 255], false), Err(BadPath::TooLong));
+    fn paths_have_a_length() {
+        for longest in [LONGEST_SENDER, LONGEST_RECIPIENT] {
+            assert!(address(&vec![b'a'; longest - 2], false, longest).is_ok());
+            assert_eq!(address(&vec![b'a'; longest - 1], false, longest), Err(BadPath::TooLong));
+        }
     }
 }

@@ -140,7 +140,7 @@ impl Reply {
     fn bad_path(bad: BadPath, status: &'static str) -> Self {
         match bad {
             BadPath::Syntax => Self::new(501, status, "Address is not <local-part@domain>"),
-            BadPath::TooLong => Self::new(501, status, "Address is longer than 256 octets"),
+            BadPath::TooLong => Self::new(501, status, "Address is too long"),
             // RFC 6531 section 3.5.
             BadPath::NotAscii => Self::new(553, "5.6.7", "Address is not ASCII: MAIL needs SMTPUTF8"),
         }

@@ -72,6 +72,7 @@ fn aliases_and_addresses() {
     assert!(server.try_sql("INSERT INTO aliases(address, mailbox) VALUES ('x@example.org', 'nobody')").is_err());
     server.session("alice@example.org", "se cret").quit();
     server.session("EXAMPLE\\alice", "se cret").quit();
+    server.session("Alice@Example.org.", "se cret").quit();
     assert_ne!(attempt(&server, "alice@elsewhere.example", "se cret"), LOGON);
 }
 

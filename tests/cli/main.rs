@@ -27,7 +27,27 @@ fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
 }
 
-/// Whether the tests run as root, whom permissions do not stop.
-fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
+/// The binary, ready to run as somebody whom permissions stop: this user, or nobody if that is root.
+struct Stranger {
+    folder: tempfile::TempDir,
+}
+
+impl Stranger {
+    fn new() -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(env!("CARGO_BIN_EXE_pillarbox"), folder.path().join("pillarbox")).unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self { folder }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        use std::os::unix::process::CommandExt;
+        let mut command = Command::new(self.folder.path().join("pillarbox"));
+        command.env_remove("PILLARBOX_DB").args(arguments).stdin(Stdio::null());
+        if support::privileged::is_root() {
+            command.uid(65534).gid(65534);
+        }
+        command.output().unwrap()
+    }
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test; clippy sees only #[test] as one")]
 
+mod addresses;
 mod dialogue;
+mod downgrade;
 mod faults;
 mod foreign;
 mod killed;

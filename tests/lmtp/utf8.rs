@@ -31,6 +31,10 @@ fn internationalized_mail_is_sent_as_it_is_in_utf8_mode_only() {
         text.contains("\r\nSubject: =?UTF-8?B?Z3LDvG4=?=\r\n") && text.contains("\r\nTo: alice@example.org\r\n"),
         "{text}"
     );
+    // The address is nobody's (RFC 6858 section 2.1); the name shows `J\u{f6}rg <j\u{f6}rg@b.example>`.
+    let invalid = "<invalid@internationalized-address.invalid>\r\n";
+    let from = format!("\r\nFrom: =?UTF-8?B?SsO2cmcgPGrDtnJnQGIuZXhhbXBsZT4=?=\r\n {invalid}");
+    assert!(text.starts_with(&format!("Return-Path: {invalid}")) && text.contains(&from), "{text}");
     assert!(text.ends_with("\r\n\r\n.\u{fc}ber\r\nzwei\r\n"), "{text}");
     let top = String::from_utf8(plain.multi("TOP 1 1")).unwrap();
     assert_eq!(top, text.strip_suffix("zwei\r\n").unwrap());

@@ -1,7 +1,8 @@
 //! A mailbox moves away from Debian's Dovecot, over POP3 and as files.
 
-use crate::support::debian::{Daemon, free_port, is_root, unpack};
+use crate::support::debian::{Daemon, free_port, unpack};
 use crate::support::messages::{DOTTED, PLAIN, message, unstuffed};
+use crate::support::privileged::is_root;
 use crate::support::{Client, Site, eventually};
 use std::path::Path;
 

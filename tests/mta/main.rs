@@ -8,6 +8,9 @@ mod postfix;
 #[path = "../support/mod.rs"]
 mod support;
 
+use support::debian::{Unpacked, unpack};
+use support::privileged::{Right, as_root};
+
 /// The block of `docs/mta.md` that follows this heading and names this file, with the documented
 /// paths replaced.
 fn recipe(heading: &str, file: &str, replace: &[(&str, &str)]) -> String {
@@ -21,13 +24,11 @@ fn recipe(heading: &str, file: &str, replace: &[(&str, &str)]) -> String {
     })
 }
 
-/// These servers run as root only.
-fn cannot_run() -> bool {
-    let cannot = !support::debian::is_root();
-    if cannot {
-        eprintln!("this mail server needs root: not run");
-    }
-    cannot
+/// Runs a test of these packages as root: mail servers change to users of their own. They are unpacked before, so that
+/// the build folder holds nothing of root's.
+fn with(test: &str, name: &str, packages: &[&str], body: impl FnOnce(&Unpacked)) {
+    let unpacked = unpack(name, packages);
+    as_root(test, Right::Users, || body(&unpacked));
 }
 
 /// Everybody may look into this folder.

@@ -1,10 +1,10 @@
 //! Debian's Exim and OpenSMTPD, through LMTP.
 
 use crate::postfix::send;
-use crate::support::debian::{Daemon, free_port, unpack};
+use crate::support::debian::{Daemon, Unpacked, free_port};
 use crate::support::site::{feed, text};
 use crate::support::{Server, Site, eventually};
-use crate::{cannot_run, open, recipe};
+use crate::{open, recipe, with};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -34,9 +34,10 @@ fn accounts(folder: &Path, names: &[(&str, u32)]) -> (PathBuf, PathBuf) {
 
 #[test]
 fn exim() {
-    if cannot_run() {
-        return;
-    }
+    with("others::exim", "exim", &["exim4-daemon-light"], exim_delivers);
+}
+
+fn exim_delivers(packages: &Unpacked) {
     let site = Site::with_alice(&[]);
     site.set("Domains", "example.org");
     let (server, socket) = server(&site);
@@ -54,7 +55,6 @@ fn exim() {
     let conf = folder.join("conf");
     std::fs::write(&conf, head + &blocks).unwrap();
     let (passwd, group) = accounts(&folder, &[("Debian-exim", 64_990)]);
-    let packages = unpack("exim", &["exim4-daemon-light"]);
     let over = [(passwd.as_path(), "/etc/passwd"), (group.as_path(), "/etc/group")];
     let program = ["/usr/sbin/exim4", "-C", conf.to_str().unwrap(), "-odf", "-i", "-f", "bob@b.example"];
     let program = [&program[..], &["alice+tag@example.org", "nobody@example.org"]].concat();
@@ -74,14 +74,15 @@ fn exim() {
 
 #[test]
 fn opensmtpd() {
-    if cannot_run() {
-        return;
-    }
+    with("others::opensmtpd", "opensmtpd", &["opensmtpd"], opensmtpd_delivers);
+}
+
+fn opensmtpd_delivers(packages: &Unpacked) {
     let site = Site::with_alice(&[]);
     site.set("Domains", "example.org");
     let (server, socket) = server(&site);
     let folder = site.path("opensmtpd");
-    for name in ["spool/smtpd", "lib/opensmtpd/empty"] {
+    for name in ["spool/smtpd", "lib/opensmtpd/empty", "run"] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
         open(&folder.join(name));
     }
@@ -93,13 +94,13 @@ fn opensmtpd() {
     std::fs::write(&conf, format!("listen on 127.0.0.1 port {port}\n{lines}")).unwrap();
     let names = [("opensmtpd", 64_991), ("opensmtpq", 64_992), ("vmail", 64_993)];
     let (passwd, group) = accounts(&folder, &names);
-    let packages = unpack("opensmtpd", &["opensmtpd"]);
-    let (spool, lib) = (folder.join("spool"), folder.join("lib"));
+    let (spool, lib, run) = (folder.join("spool"), folder.join("lib"), folder.join("run"));
     let over = [
         (passwd.as_path(), "/etc/passwd"),
         (group.as_path(), "/etc/group"),
         (spool.as_path(), "/var/spool"),
         (lib.as_path(), "/var/lib"),
+        (run.as_path(), "/run"),
     ];
     let mut command = packages.command(&over, &["/usr/sbin/smtpd", "-d", "-f", conf.to_str().unwrap()]);
     let log = std::fs::File::create(folder.join("log")).unwrap();

@@ -1,9 +1,9 @@
 //! Debian's Postfix, through LMTP and through a pipe to `deliver`.
 
-use crate::support::debian::{Daemon, free_port, unpack};
+use crate::support::debian::{Daemon, Unpacked, free_port};
 use crate::support::site::{feed, text};
 use crate::support::{Server, Site, eventually};
-use crate::{cannot_run, open, recipe};
+use crate::{open, recipe, with};
 use nix::unistd::User;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,7 @@ const GROUP: &str = "games";
 const DELIVERER: &str = "mail";
 
 /// Postfix with these lines in its configuration; answers the port of its SMTP server.
-fn postfix(folder: &Path, main: &str, master: &str) -> (Daemon, u16) {
-    let packages = unpack("postfix", &["postfix"]);
+fn postfix(packages: &Unpacked, folder: &Path, main: &str, master: &str) -> (Daemon, u16) {
     let port = free_port();
     let owner = User::from_name(OWNER).unwrap().unwrap();
     let group = nix::unistd::Group::from_name(GROUP).unwrap().unwrap().gid;
@@ -76,9 +75,10 @@ fn log(folder: &Path) -> String {
 
 #[test]
 fn lmtp() {
-    if cannot_run() {
-        return;
-    }
+    with("postfix::lmtp", "postfix", &["postfix"], lmtp_delivers);
+}
+
+fn lmtp_delivers(packages: &Unpacked) {
     let site = Site::with_alice(&[]);
     site.add_user("carol", "x");
     open(&site.path(""));
@@ -91,7 +91,7 @@ fn lmtp() {
     );
     let folder = site.path("postfix");
     let main = recipe("Postfix, LMTP", "main.cf", &[("/run/pillarbox/lmtp", socket.to_str().unwrap())]);
-    let (_postfix, port) = postfix(&folder, &main, "");
+    let (_postfix, port) = postfix(packages, &folder, &main, "");
     send(port, "alice+tag@example.org,carol@example.org", ".dot\n..\nend");
     send(port, "nobody@example.org", "x");
     eventually("both have their copies", || server.sql("SELECT sum(messages) FROM mailbox_usage").trim() == "2");
@@ -118,9 +118,10 @@ fn given_away(site: &Arc<Site>) -> PathBuf {
 
 #[test]
 fn pipe() {
-    if cannot_run() {
-        return;
-    }
+    with("postfix::pipe", "postfix", &["postfix"], pipe_delivers);
+}
+
+fn pipe_delivers(packages: &Unpacked) {
     let site = Site::with_alice(&[]);
     site.set("Domains", "example.org");
     let program = given_away(&site);
@@ -135,7 +136,7 @@ fn pipe() {
             ("/var/lib/pillarbox/mail.db", site.database().to_str().unwrap()),
         ],
     );
-    let (_postfix, port) = postfix(&folder, &main, &master);
+    let (_postfix, port) = postfix(packages, &folder, &main, &master);
     send(port, "alice@example.org", ".dot\nend");
     send(port, "nobody@example.org", "x");
     eventually("it is there", || site.sql("SELECT messages FROM mailbox_usage").trim() == "1");

@@ -3,6 +3,7 @@
 //! The programs have their paths built in, so each runs in a mount namespace of its own in which the
 //! unpacked files lie over the system's.
 
+use super::privileged::{STAY, is_root, require_mounts};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -44,11 +45,6 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Whether this process may change to other users.
-pub fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
-}
-
 impl Unpacked {
     /// A command in a namespace where the packages' `/usr` lies over the system's. What stands in
     /// `over` (pairs of a folder of ours and a system folder) hides the system's own.
@@ -59,10 +55,13 @@ impl Unpacked {
         }
         script += " && exec \"$@\"";
         let mut command = Command::new("unshare");
-        if !is_root() {
-            command.args(["--map-current-user", "--keep-caps"]);
+        if is_root() {
+            command.arg("--mount");
+        } else {
+            require_mounts(program[0]);
+            command.args(STAY);
         }
-        command.args(["--mount", "--", "sh", "-c", &script, "sh"]).args(program);
+        command.args(["--", "sh", "-c", &script, "sh"]).args(program);
         command
     }
 

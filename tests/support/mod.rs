@@ -10,6 +10,7 @@ pub mod client;
 pub mod debian;
 pub mod lmtp;
 pub mod messages;
+pub mod privileged;
 pub mod random;
 pub mod server;
 pub mod site;
