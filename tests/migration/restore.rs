@@ -1,6 +1,6 @@
 //! Backup, and the database anew from one.
 
-use crate::support::debian::is_root;
+use crate::support::privileged::is_root;
 use crate::support::messages::{DOTTED, PLAIN, of_size};
 use crate::support::site::{feed, leave_log, text};
 use crate::support::{Random, Server, Site};

@@ -62,8 +62,13 @@ fn postfix(packages: &Unpacked, folder: &Path, main: &str, master: &str) -> (Dae
 
 /// Hands a message to the SMTP server.
 pub fn send(port: u16, to: &str, body: &str) {
+    send_from("bob@b.example", port, to, body);
+}
+
+/// The same, of this sender; swaks says `<>` for the null one.
+fn send_from(sender: &str, port: u16, to: &str, body: &str) {
     let mut command = Command::new("swaks");
-    command.args(["--server", &format!("127.0.0.1:{port}"), "--from", "bob@b.example", "--to", to, "--body", body]);
+    command.args(["--server", &format!("127.0.0.1:{port}"), "--from", sender, "--to", to, "--body", body]);
     command.args(["--timeout", "30"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = feed(&mut command, b"");
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
@@ -140,8 +145,13 @@ fn pipe_delivers(packages: &Unpacked) {
     send(port, "alice@example.org", ".dot\nend");
     send(port, "nobody@example.org", "x");
     eventually("it is there", || site.sql("SELECT messages FROM mailbox_usage").trim() == "1");
+    send_from("<>", port, "alice@example.org", "from nobody");
+    eventually("both are there", || site.sql("SELECT messages FROM mailbox_usage").trim() == "2");
     let server = site.serve(&[]);
+    let message = text(&server.alice().multi("RETR 2"));
+    assert!(message.starts_with("Return-Path: <>\r\n"), "{message}");
     let message = text(&server.alice().multi("RETR 1"));
+    assert_eq!(message.matches("Return-Path:").count(), 1, "{message}");
     assert!(message.contains("\r\n\r\n.dot\r\nend\r\n"), "{message}");
     assert!(message.starts_with("Return-Path: <bob@b.example>\r\n"), "{message}");
     eventually("67 bounces", || log(&folder).contains("status=bounced") && log(&folder).contains("nobody@example.org"));
