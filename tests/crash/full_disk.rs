@@ -188,21 +188,28 @@ fn deletes_the_first(server: &Server) -> bool {
 
 #[test]
 fn backup_and_restore_without_room() {
-    for cramped in [Cramped::by_disk().unwrap_or_else(Cramped::by_limit), Cramped::by_limit()] {
-        let large = Site::with_alice(&[&of_size(3_000_000), &of_size(3_000_000)]);
-        let (here, there) = (cramped.site.database().with_file_name("copy.db"), large.path("copy.db"));
-        let (here, there) = (here.to_str().unwrap(), there.to_str().unwrap());
-        cramped.site.succeed(&["backup", here], b"");
-        large.succeed(&["backup", there], b"");
-        let before = files(&cramped);
-        for mut command in [cramped.confine(large.command(&["backup", here])), cramped.command(&["restore", there])] {
-            let output = feed(&mut command, b"");
-            assert_eq!(output.status.code(), Some(74), "{output:?}");
-            assert_eq!(text(&output.stderr).lines().count(), 1, "{}", text(&output.stderr));
-            assert_eq!(files(&cramped), before, "{output:?}");
-        }
-        cramped.site.assert_sound();
+    backup_and_restore(&Cramped::by_limit());
+}
+
+#[test]
+fn backup_and_restore_on_a_full_disk() {
+    as_root("full_disk::backup_and_restore_on_a_full_disk", Right::Mounts, || backup_and_restore(&Cramped::by_disk()));
+}
+
+fn backup_and_restore(cramped: &Cramped) {
+    let large = Site::with_alice(&[&of_size(3_000_000), &of_size(3_000_000)]);
+    let (here, there) = (cramped.site.database().with_file_name("copy.db"), large.path("copy.db"));
+    let (here, there) = (here.to_str().unwrap(), there.to_str().unwrap());
+    cramped.site.succeed(&["backup", here], b"");
+    large.succeed(&["backup", there], b"");
+    let before = files(cramped);
+    for mut command in [cramped.confine(large.command(&["backup", here])), cramped.command(&["restore", there])] {
+        let output = feed(&mut command, b"");
+        assert_eq!(output.status.code(), Some(74), "{output:?}");
+        assert_eq!(text(&output.stderr).lines().count(), 1, "{}", text(&output.stderr));
+        assert_eq!(files(cramped), before, "{output:?}");
     }
+    cramped.site.assert_sound();
 }
 
 /// Names and contents of what is in the folder of the database.

@@ -1,7 +1,7 @@
 //! Backup, and the database anew from one.
 
-use crate::support::privileged::is_root;
 use crate::support::messages::{DOTTED, PLAIN, of_size};
+use crate::support::privileged::is_root;
 use crate::support::site::{feed, leave_log, text};
 use crate::support::{Random, Server, Site};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
