@@ -49,6 +49,20 @@ fn ids_given_out_after_the_backup_are_not_given_again() {
     assert_eq!(on(&site.path("mail.db.before-restore"), &["check"]).0, Some(0));
 }
 
+/// The mail between two restorings of the same backup was seen by clients, too.
+#[test]
+fn a_backup_restored_twice_gives_no_id_twice() {
+    let site = Site::with_alice(&[PLAIN]);
+    let backup = site.path("backup");
+    site.succeed(&["backup", backup.to_str().unwrap()], b"");
+    let given = [(); 3].map(|()| {
+        site.succeed(&["restore", backup.to_str().unwrap()], b"");
+        site.deliver("alice", PLAIN);
+        site.sql("SELECT max(uid) FROM messages")
+    });
+    assert!(given[0] != given[1] && given[1] != given[2] && given[0] != given[2], "{given:?}");
+}
+
 #[test]
 fn what_is_in_use_or_no_backup_is_left_alone() {
     let site = Site::with_alice(&[PLAIN]);

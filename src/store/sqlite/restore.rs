@@ -4,10 +4,15 @@ use super::{Sqlite, connection, migrate};
 use crate::store::{Result, StoreError};
 use rusqlite::{Connection, params};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How far next unique-ids are raised: more than a mailbox can have given out since the backup was made.
+/// How far next unique-ids are raised at least: more than a mailbox can have given out since the backup was made.
 const LEAP: i64 = 1 << 32;
+/// And this much more for each millisecond since [`FIRST`]: the same backup may be restored twice, and mail
+/// may have come in between.
+const PER_MILLISECOND: i64 = 8;
+/// 2026-01-01, milliseconds since 1970.
+const FIRST: i64 = 1_767_225_600_000;
 
 /// The highest next unique-id (2^53 − 1).
 const HIGHEST: i64 = 9_007_199_254_740_991;
@@ -50,13 +55,15 @@ fn have_alone(path: &Path) -> Result<()> {
 }
 
 fn leap(connection: &Connection) -> rusqlite::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64);
+    let leap = LEAP + PER_MILLISECOND * (now - FIRST).max(0);
     let transaction = connection.unchecked_transaction()?;
     for sql in [
         "UPDATE usage SET next_uid = min(next_uid + ?1, ?2)",
         "UPDATE retired SET next_uid = min(next_uid + ?1, ?2)",
         "UPDATE counters SET first_uid = min(first_uid + ?1, ?2)",
     ] {
-        transaction.execute(sql, params![LEAP, HIGHEST])?;
+        transaction.execute(sql, params![leap, HIGHEST])?;
     }
     transaction.commit()?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
