@@ -21,7 +21,7 @@
 //! # Residue
 //!
 //! The writer runs with `secure_delete=ON`; [`Upkeep::scrub`](super::Upkeep::scrub) truncates the
-//! log. After a password was replaced the writer tries that by itself, until it succeeds. An attempt never
+//! log, and a small database is written anew after a purge ([`wash`]). After a password was replaced the writer tries that by itself, until it succeeds. An attempt never
 //! waits for a reader: one that stays would hold up every delivery, again and again.
 
 mod accounts;
@@ -44,6 +44,7 @@ mod snapshots;
 mod upkeep;
 mod upload;
 mod warnings;
+mod wash;
 mod writer;
 
 use super::{MessageId, Result};
@@ -58,6 +59,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use wash::Wash;
 use writer::Writer;
 
 pub use migrate::{APPLICATION_ID, newest_version};
@@ -106,6 +108,7 @@ pub struct Sqlite {
     marks: Mutex<HashSet<MessageId>>,
     reaper: Mutex<Reaper>,
     purging: Mutex<Pace>,
+    washing: Mutex<Wash>,
     board: Mutex<Board>,
     stamps: Stamps,
 }
@@ -135,6 +138,7 @@ impl Sqlite {
             marks: Mutex::default(),
             reaper: Mutex::default(),
             purging: Mutex::default(),
+            washing: Mutex::default(),
             board: Mutex::default(),
             stamps: Stamps::new(options.clock),
         })

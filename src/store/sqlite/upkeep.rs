@@ -1,5 +1,6 @@
 //! The small batches of the maintenance thread.
 
+use super::wash::wash;
 use super::writer::{Lane, truncate_log};
 use super::{Sqlite, lock, purge, reap, warnings};
 use crate::secret::Secret;
@@ -98,7 +99,13 @@ impl Upkeep for Sqlite {
     }
 
     fn scrub(&self) -> Result<bool> {
-        self.writer.alone(Lane::Upkeep, truncate_log)
+        let due = lock(&self.washing).is_due();
+        let scrub = move |connection: &Connection| Ok((!due || wash(connection)?) && truncate_log(connection)?);
+        let scrubbed = self.writer.alone(Lane::Upkeep, scrub)?;
+        if due && scrubbed {
+            lock(&self.washing).done();
+        }
+        Ok(scrubbed)
     }
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
@@ -127,6 +134,7 @@ impl Upkeep for Sqlite {
         })?;
         if done > 0 {
             pace.took(began);
+            lock(&self.washing).needed();
         }
         Ok(done)
     }
