@@ -56,6 +56,8 @@ pub struct Hooks {
     pub changed: Box<Listener>,
     /// Called every few seconds: drops what need not stay in memory, tries again what was missing.
     pub tidy: Box<dyn FnMut() + Send>,
+    /// Called once with what [`crate::store::Upkeep::lost`] says: nothing can be promised any more.
+    pub lost: Box<dyn FnMut(String) + Send>,
 }
 
 /// The maintenance of one store.
@@ -80,6 +82,8 @@ pub struct Upkeep {
     freed: bool,
     passwords_due: Duration,
     usable_due: Duration,
+    /// When we look whether the database still is there; `None`: it is not, and that has been told.
+    lost_due: Option<Duration>,
     marks_due: Duration,
     scrub_due: Duration,
     /// The last step of the reaper; `None`: never.
@@ -109,6 +113,7 @@ impl Upkeep {
             freed: false,
             passwords_due: Duration::ZERO,
             usable_due: Duration::ZERO,
+            lost_due: Some(Duration::ZERO),
             marks_due: Duration::ZERO,
             scrub_due: Duration::ZERO,
             reaped_at: None,
@@ -137,6 +142,11 @@ impl Upkeep {
     /// Does what is due at `now`; says how long the thread may sleep, [`LOOK`] at most.
     pub fn round(&mut self, now: Moment) -> Duration {
         let at = now.steady;
+        if self.lost_due.is_some_and(|due| at >= due) {
+            self.lost_due = Some(at + SECOND);
+            let found = self.find_lost();
+            self.log_failure("look whether the database is there", at, found);
+        }
         let looked = self.look();
         self.log_failure("look for changes", at, looked);
         if self.passwords && at >= self.passwords_due {
@@ -171,6 +181,14 @@ impl Upkeep {
             self.log_failure("scrub the log of the database", at, scrubbed);
         }
         self.sleep(at)
+    }
+
+    fn find_lost(&mut self) -> Result<()> {
+        if let Some(text) = self.store.lost()? {
+            self.lost_due = None;
+            (self.hooks.lost)(text);
+        }
+        Ok(())
     }
 
     /// Did somebody else change the database?

@@ -26,14 +26,19 @@ pub fn reader(path: &Path, options: &Options) -> Result<Connection> {
     Ok(connection)
 }
 
-fn existing(path: &Path, options: &Options) -> Result<Connection> {
+/// In words that SQLite's own error has not.
+pub fn require_file(path: &Path) -> Result<()> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(StoreError::Refused(format!("{}: no such database; run pillarbox init", path.display())));
+            Err(StoreError::Refused(format!("{}: no such database; run pillarbox init", path.display())))
         }
-        Err(error) => return Err(StoreError::Io(format!("{}: {error}", path.display()))),
-        Ok(_) => {}
+        Err(error) => Err(StoreError::Io(format!("{}: {error}", path.display()))),
+        Ok(_) => Ok(()),
     }
+}
+
+fn existing(path: &Path, options: &Options) -> Result<Connection> {
+    require_file(path)?;
     let connection = Connection::open_with_flags(path, flags()).map_err(|error| named(path, error))?;
     prepare(&connection, options).map_err(|error| named(path, error))?;
     Ok(connection)
