@@ -3,6 +3,7 @@
 //! A path may lead to a pipe that nobody writes to or to a device without an end; who opened that as a file would
 //! never come back. What must not be known here: what is in the files.
 
+use nix::errno::Errno;
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::OpenOptionsExt;
@@ -27,7 +28,7 @@ pub fn open_with(options: &mut OpenOptions, path: &Path) -> Result<File> {
     match opened.and_then(|file| Ok((file.metadata()?.is_file(), file))) {
         Ok((true, file)) => Ok(file),
         Ok((false, _)) => Err(Error::other("no regular file")),
-        Err(error) if error.raw_os_error() == Some(nix::libc::ENXIO) => Err(Error::other("no regular file")),
+        Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => Err(Error::other("no regular file")),
         Err(error) => Err(error),
     }
 }
