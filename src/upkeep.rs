@@ -211,7 +211,8 @@ impl Upkeep {
         let usable = Some(self.store.usable()?);
         let settings = self.read_settings()?;
         if settings != *self.settings {
-            settings.warnings().iter().for_each(|warning| log::warn!("{warning}"));
+            let said = self.settings.warnings();
+            settings.warnings().iter().filter(|it| !said.contains(it)).for_each(|warning| log::warn!("{warning}"));
         } else if (expire, usable) == (self.expire, self.usable) {
             return Ok(());
         }
