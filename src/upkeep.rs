@@ -183,14 +183,6 @@ impl Upkeep {
         self.sleep(at)
     }
 
-    fn find_lost(&mut self) -> Result<()> {
-        if let Some(text) = self.store.lost()? {
-            self.lost_due = None;
-            (self.hooks.lost)(text);
-        }
-        Ok(())
-    }
-
     /// Did somebody else change the database?
     fn look(&mut self) -> Result<()> {
         let mark = self.store.change_mark()?;
@@ -262,6 +254,14 @@ impl Upkeep {
             }
         }
         Ok(replaced)
+    }
+
+    fn find_lost(&mut self) -> Result<()> {
+        if let Some(text) = self.store.lost()? {
+            self.lost_due = None;
+            (self.hooks.lost)(text);
+        }
+        Ok(())
     }
 
     fn sleep(&self, at: Duration) -> Duration {

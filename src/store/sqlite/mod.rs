@@ -132,6 +132,7 @@ impl Sqlite {
         let place = Place::new(path)?;
         let (writer, readers) = (connection::writer(path, &options)?, options.reader_count());
         migrate::require_newest(&writer, path)?;
+        connection::use_log(&writer, path)?;
         Ok(Self {
             path: path.to_owned(),
             place: place.opened(),
