@@ -71,6 +71,7 @@ pub mod pool;
 pub mod pop3;
 pub mod protocol_log;
 pub mod registry;
+pub mod regular_file;
 pub mod sasl;
 pub mod secret;
 pub mod server;

@@ -2,21 +2,19 @@
 //! for what a client said. Columns are those that Exchange documents for its own; secrets are
 //! never in it.
 //!
-//! What lives here: lines, files and when a new file begins. What must not be known here: POP3.
+//! What lives here: lines; [`file`] has the files. What must not be known here: POP3.
 
-use crate::settings::{RollOver, Settings};
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+mod file;
+
+use crate::settings::Settings;
+use file::LogFile;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
-const FIELDS: &str =
-    "date-time,connector-id,session-id,sequence-number,local-endpoint,remote-endpoint,event,data,context";
-const DAY: u64 = 86_400;
+/// How often the same complaint is logged.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,26 +60,25 @@ pub struct SessionLog {
 pub struct ProtocolLog {
     /// Where it is unless `LogFileLocation` says otherwise.
     folder: PathBuf,
-    open: Mutex<Option<Open>>,
+    state: Mutex<State>,
 }
 
-struct Open {
-    path: PathBuf,
-    file: File,
-    octets: u64,
+#[derive(Default)]
+struct State {
+    open: Option<LogFile>,
+    /// The folder that we complained about last, and when.
+    complaint: Option<(PathBuf, Instant)>,
 }
 
 impl ProtocolLog {
     /// A log in `pop3-logs` beside this database; nothing is made before something is logged.
     pub fn beside(database: &Path) -> Self {
-        Self { folder: database.with_file_name("pop3-logs"), open: Mutex::default() }
+        Self { folder: database.with_file_name("pop3-logs"), state: Mutex::default() }
     }
 
-    /// Appends a line, in a new file if one is due.
-    ///
-    /// # Errors
-    /// Folder or file cannot be made or written.
-    pub fn write(&self, settings: &Settings, session: &mut SessionLog, event: Event, data: &str) -> io::Result<()> {
+    /// Appends a line, in a new file if one is due. A line that cannot be written is lost, and the server's own log
+    /// says so once a minute.
+    pub fn write(&self, settings: &Settings, session: &mut SessionLog, event: Event, data: &str) {
         let now = SystemTime::now();
         let line = format!(
             "{},pop3,{:016X},{},{},{},{},{},\n",
@@ -94,52 +91,28 @@ impl ProtocolLog {
             quoted(data),
         );
         session.sequence += 1;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = settings.log_file_location.as_ref().unwrap_or(&self.folder);
-        let file = current(&mut open, folder, settings, now)?;
-        file.file.write_all(line.as_bytes())?;
-        file.octets += line.len() as u64;
-        Ok(())
-    }
-}
-
-/// The file that `now` belongs in. By size a file goes on until it is full, else for its period.
-fn current<'a>(
-    open: &'a mut Option<Open>,
-    folder: &Path,
-    settings: &Settings,
-    now: SystemTime,
-) -> io::Result<&'a mut Open> {
-    let quota = settings.log_per_file_size_quota;
-    let stays = open.take_if(|file| {
-        if quota == 0 {
-            file.path != folder.join(period(settings.log_file_roll_over_settings, now))
-        } else {
-            file.octets >= quota || file.path.parent() != Some(folder)
-        }
-    });
-    drop(stays);
-    match open {
-        Some(file) => Ok(file),
-        None => {
-            let name = if quota == 0 { period(settings.log_file_roll_over_settings, now) } else { moment(now) };
-            Ok(open.insert(begin(folder, &name)?))
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = LogFile::current(&mut state.open, folder, settings, now, line.len() as u64)
+            .and_then(|file| file.append(line.as_bytes()));
+        if let Err((path, error)) = written
+            && state.complains(folder, Instant::now())
+        {
+            log::warn!("protocol log {}: {error}; its lines are lost", path.display());
         }
     }
 }
 
-/// Only the server's own user may read who said what.
-fn begin(folder: &Path, name: &str) -> io::Result<Open> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let path = folder.join(OsString::from(name));
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
-    let mut octets = file.metadata()?.len();
-    if octets == 0 {
-        let head = format!("#Software: Pillarbox {}\n#Fields: {FIELDS}\n", env!("CARGO_PKG_VERSION"));
-        file.write_all(head.as_bytes())?;
-        octets = head.len() as u64;
+impl State {
+    /// Whether it is time to complain about this folder.
+    fn complains(&mut self, folder: &Path, now: Instant) -> bool {
+        let known = |(other, since): &(PathBuf, Instant)| other == folder && now < *since + PATIENCE;
+        if self.complaint.as_ref().is_some_and(known) {
+            return false;
+        }
+        self.complaint = Some((folder.to_owned(), now));
+        true
     }
-    Ok(Open { path, file, octets })
 }
 
 /// A field of comma-separated values (RFC 4180 section 2); control characters do not get through.
@@ -148,52 +121,13 @@ fn quoted(data: &str) -> String {
     if clean.contains([',', '"']) { format!("\"{}\"", clean.replace('"', "\"\"")) } else { clean }
 }
 
-/// `2026-11-23T10:00:00.000Z` without punctuation.
-fn digits(now: SystemTime) -> String {
-    humantime::format_rfc3339_millis(now).to_string().chars().filter(char::is_ascii_digit).collect()
-}
-
-fn moment(now: SystemTime) -> String {
-    format!("pop3-{}.log", digits(now))
-}
-
-fn period(roll_over: RollOver, now: SystemTime) -> String {
-    match roll_over {
-        RollOver::Hourly => format!("pop3-{}.log", &digits(now)[..10]),
-        RollOver::Daily => format!("pop3-{}.log", &digits(now)[..8]),
-        RollOver::Weekly => format!("pop3-week-{}.log", &digits(monday(now))[..8]),
-        RollOver::Monthly => format!("pop3-{}.log", &digits(now)[..6]),
-    }
-}
-
-/// 1970-01-01 was a Thursday.
-fn monday(now: SystemTime) -> SystemTime {
-    let days = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / DAY;
-    UNIX_EPOCH + Duration::from_secs((days - ((days + 3) % 7).min(days)) * DAY)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> SystemTime {
-        humantime::parse_rfc3339(text).unwrap()
-    }
-
     fn session() -> SessionLog {
         let address = SocketAddr::from(([127, 0, 0, 1], 110));
         SessionLog { id: 7, local: address, remote: address, sequence: 0 }
-    }
-
-    #[test]
-    fn periods_name_the_files() {
-        let now = at("2026-11-25T10:59:59Z");
-        assert_eq!(period(RollOver::Hourly, now), "pop3-2026112510.log");
-        assert_eq!(period(RollOver::Daily, now), "pop3-20261125.log");
-        assert_eq!(period(RollOver::Weekly, now), "pop3-week-20261123.log");
-        assert_eq!(period(RollOver::Weekly, at("2026-11-23T00:00:00Z")), "pop3-week-20261123.log");
-        assert_eq!(period(RollOver::Weekly, at("2026-11-22T23:59:59Z")), "pop3-week-20261116.log");
-        assert_eq!(period(RollOver::Monthly, now), "pop3-202611.log");
     }
 
     #[test]
@@ -202,9 +136,9 @@ mod tests {
         let log = ProtocolLog::beside(&dir.path().join("mail.db"));
         let mut settings = Settings { log_per_file_size_quota: 1, ..Settings::default() };
         let mut session = session();
-        log.write(&settings, &mut session, Event::Receive, "PASS *****").unwrap();
-        std::thread::sleep(Duration::from_millis(2)); // another name: names are to the millisecond
-        log.write(&settings, &mut session, Event::Send, "-ERR a, \"b\"\r\n").unwrap();
+        log.write(&settings, &mut session, Event::Receive, "PASS *****");
+        std::thread::sleep(Duration::from_millis(2)); // so that the names sort
+        log.write(&settings, &mut session, Event::Send, "-ERR a, \"b\"\r\n");
         let folder = dir.path().join("pop3-logs");
         let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
@@ -216,7 +150,17 @@ mod tests {
         );
         assert!(texts[1].ends_with(",1,127.0.0.1:110,127.0.0.1:110,>,\"-ERR a, \"\"b\"\"??\",\n"), "{texts:?}");
         settings.log_per_file_size_quota = 0;
-        log.write(&settings, &mut session, Event::Disconnect, "").unwrap();
+        log.write(&settings, &mut session, Event::Disconnect, "");
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_folder_is_complained_about_once_a_minute() {
+        let (mut state, now) = (State::default(), Instant::now());
+        let (one, other) = (Path::new("one"), Path::new("other"));
+        assert!(state.complains(one, now));
+        assert!(!state.complains(one, now + PATIENCE / 2));
+        assert!(state.complains(one, now + PATIENCE));
+        assert!(state.complains(other, now + PATIENCE), "another folder");
     }
 }

@@ -58,6 +58,8 @@ pub struct Hooks {
     pub changed: Box<Listener>,
     /// Called every few seconds: drops what need not stay in memory, tries again what was missing.
     pub tidy: Box<dyn FnMut() + Send>,
+    /// Called once with what [`crate::store::Upkeep::lost`] says: nothing can be promised any more.
+    pub lost: Box<dyn FnMut(String) + Send>,
 }
 
 /// The maintenance of one store.
@@ -84,6 +86,8 @@ pub struct Upkeep {
     blocked: u32,
     passwords_due: Duration,
     usable_due: Duration,
+    /// When we look whether the database still is there; `None`: it is not, and that has been told.
+    lost_due: Option<Duration>,
     marks_due: Duration,
     scrub_due: Duration,
     /// The last step of the reaper; `None`: never.
@@ -114,6 +118,7 @@ impl Upkeep {
             blocked: 0,
             passwords_due: Duration::ZERO,
             usable_due: Duration::ZERO,
+            lost_due: Some(Duration::ZERO),
             marks_due: Duration::ZERO,
             scrub_due: Duration::ZERO,
             reaped_at: None,
@@ -142,6 +147,11 @@ impl Upkeep {
     /// Does what is due at `now`; says how long the thread may sleep, [`LOOK`] at most.
     pub fn round(&mut self, now: Moment) -> Duration {
         let at = now.steady;
+        if self.lost_due.is_some_and(|due| at >= due) {
+            self.lost_due = Some(at + SECOND);
+            let found = self.find_lost();
+            self.log_failure("look whether the database is there", at, found);
+        }
         let looked = self.look();
         self.log_failure("look for changes", at, looked);
         if self.passwords && at >= self.passwords_due {
@@ -207,7 +217,8 @@ impl Upkeep {
         let usable = Some(self.store.usable()?);
         let settings = self.read_settings()?;
         if settings != *self.settings {
-            settings.warnings().iter().for_each(|warning| log::warn!("{warning}"));
+            let said = self.settings.warnings();
+            settings.warnings().iter().filter(|it| !said.contains(it)).for_each(|warning| log::warn!("{warning}"));
         } else if (expire, usable) == (self.expire, self.usable) {
             return Ok(());
         }
@@ -257,6 +268,14 @@ impl Upkeep {
             }
         }
         Ok(replaced)
+    }
+
+    fn find_lost(&mut self) -> Result<()> {
+        if let Some(text) = self.store.lost()? {
+            self.lost_due = None;
+            (self.hooks.lost)(text);
+        }
+        Ok(())
     }
 
     fn sleep(&self, at: Duration) -> Duration {

@@ -62,7 +62,7 @@ fn meant(recipient: &str) -> String {
 }
 
 fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(), Error> {
-    let store = database::open(path)?;
+    let store = open(path)?;
     let settings = database::settings(&store)?;
     let to = Recipients::find(&store, &settings, recipients)?;
     let trace = sender.map(|sender| format!("Return-Path: <{sender}>\r\n")).unwrap_or_default();
@@ -76,6 +76,23 @@ fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(
     let refused =
         answers.iter().zip(&to.names).filter_map(|(answer, name)| Some((name.as_str(), answer.as_ref().err()?)));
     verdict(refused.collect(), to.mailboxes.len(), to.over_quota)
+}
+
+/// A database that has lost its header is damaged, which somebody will mend; anywhere else it is not to be told
+/// from another program's file.
+fn open(path: &Path) -> Result<Sqlite, Error> {
+    database::open(path).map_err(|error| match error.code {
+        Code::Config if has_lost_its_header(path) => Error { code: Code::TempFail, ..error },
+        _ => error,
+    })
+}
+
+/// "Database File Format", section 1.3, in SQLite's documentation: how each file begins that is not empty.
+fn has_lost_its_header(path: &Path) -> bool {
+    const HEADER: &[u8; 16] = b"SQLite format 3\0";
+    let mut start = Vec::new();
+    let read = crate::regular_file::open(path).and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut start));
+    read.is_ok() && !start.is_empty() && start != HEADER
 }
 
 /// Streams a message through the normaliser; memory does not grow with it.

@@ -88,6 +88,10 @@ impl Command {
     }
 
     fn parse(&self, arguments: &[OsString]) -> Result<Matches, Error> {
+        // getopts would call it an unrecognized option.
+        if let Some(wrong) = arguments.iter().find(|argument| argument.to_str().is_none()) {
+            return Err(Error::usage(format!("argument {wrong:?} is not in UTF-8")));
+        }
         let parsed = self.all_options().parse(arguments);
         parsed.map_err(|error| Error::usage(format!("{error} (pillarbox {} -h shows the usage)", self.name)))
     }

@@ -6,15 +6,19 @@
 
 use super::hmac::{Key, hmac_sha256};
 use super::{CredentialError, random};
+use crate::regular_file;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use zeroize::Zeroizing;
+
+/// Longest file, octets.
+const LONGEST: u64 = 64;
 
 /// A key file that is read, or made, when a key is first asked for.
 pub struct KeyFile {
@@ -66,14 +70,13 @@ impl KeyFile {
     }
 
     fn read(&self) -> io::Result<Key> {
-        let file = File::open(&self.path)?;
+        let file = regular_file::open(&self.path)?;
         let mode = file.metadata()?.permissions().mode();
         if mode & 0o077 != 0 {
             log::warn!("{}: mode {:04o} lets others read it, 0600 would not", self.path.display(), mode & 0o7777);
         }
-        let mut text = Zeroizing::new(String::with_capacity(64));
-        file.take(64).read_to_string(&mut text)?;
-        let octets = STANDARD.decode(text.trim_end()).map(Zeroizing::new).unwrap_or_default();
+        let text = regular_file::rest(&file, LONGEST)?;
+        let octets = STANDARD.decode(text.trim_ascii_end()).map(Zeroizing::new).unwrap_or_default();
         let key = octets.as_slice().try_into().map(Zeroizing::new);
         key.map_err(|_| io::Error::new(ErrorKind::InvalidData, "it does not hold 32 octets in base64"))
     }

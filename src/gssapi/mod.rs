@@ -8,6 +8,7 @@ pub mod abi;
 mod keytab;
 pub mod library;
 
+use crate::regular_file;
 use crate::sasl::gssapi::{Accepted, Acceptor, Fault, Kerberos, Peers, SecurityContext};
 use library::{Context, Credential, Facts, Status};
 use std::fmt;
@@ -24,7 +25,8 @@ const LONGEST_KEYTAB: u64 = 1 << 20;
 pub fn load(keytab: &Path, realms: &[String]) -> Result<Kerberos, String> {
     let named = |what: &dyn fmt::Display| format!("keytab {}: {what}", keytab.display());
     let path = std::path::absolute(keytab).map_err(|error| named(&error))?;
-    let principals = keytab::parse(&read(&path).map_err(|error| named(&error))?).map_err(|what| named(&what))?;
+    let principals = keytab::parse(&regular_file::read(&path, LONGEST_KEYTAB).map_err(|error| named(&error))?)
+        .map_err(|what| named(&what))?;
     let ours: Vec<_> = principals.iter().filter(|principal| principal.is_pop()).collect();
     if ours.is_empty() {
         return Err(named(&"has no key for the service pop or pop3"));
@@ -38,17 +40,6 @@ pub fn load(keytab: &Path, realms: &[String]) -> Result<Kerberos, String> {
     let text = path.to_str().ok_or_else(|| named(&"the path is not in UTF-8"))?;
     let credential = Credential::from_keytab(text).map_err(|what| named(&what))?;
     Ok(Kerberos { acceptor: Arc::new(Keys(Arc::new(credential))), realms })
-}
-
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read;
-    // Opening a pipe would wait for a writer.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("no regular file"));
-    }
-    let mut octets = Vec::new();
-    std::fs::File::open(path)?.take(LONGEST_KEYTAB).read_to_end(&mut octets)?;
-    Ok(octets)
 }
 
 /// The keys, shared by all exchanges.

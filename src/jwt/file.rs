@@ -2,9 +2,9 @@
 
 use super::keys::{self, Key};
 use super::{Policy, verify};
+use crate::regular_file;
 use crate::sasl::bearer::Checker;
-use std::fs::{File, Metadata};
-use std::io::Read;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -101,19 +101,11 @@ impl Checker for KeyFile {
 
 fn load(path: &Path) -> Result<Loaded, String> {
     let named = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
-    // Opening a pipe would wait for a writer, and every login with it.
-    let file = std::fs::metadata(path).and_then(|metadata| match metadata.is_file() {
-        true => File::open(path),
-        false => Err(std::io::Error::other("no regular file")),
-    });
-    let file = file.map_err(|error| named(&error))?;
+    let file = regular_file::open(path).map_err(|error| named(&error))?;
     let metadata = file.metadata().map_err(|error| named(&error))?;
-    if !metadata.is_file() || metadata.size() > LONGEST_FILE {
-        return Err(named(&format_args!("no file of at most {LONGEST_FILE} octets")));
-    }
-    let mut text = String::new();
-    file.take(LONGEST_FILE).read_to_string(&mut text).map_err(|error| named(&error))?;
-    let keys = keys::parse(&text).map_err(|what| named(&what))?;
+    let octets = regular_file::rest(&file, LONGEST_FILE).map_err(|error| named(&error))?;
+    let text = std::str::from_utf8(&octets).map_err(|error| named(&error))?;
+    let keys = keys::parse(text).map_err(|what| named(&what))?;
     Ok(Loaded { keys: keys.into(), stamp: Stamp::new(&metadata) })
 }
 

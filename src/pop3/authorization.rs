@@ -6,7 +6,7 @@
 use super::Step;
 use super::command::Command;
 use super::policy::Policy;
-use super::reply::{Reply, shown};
+use super::reply::Reply;
 use crate::address;
 use crate::sasl::{self, Answer, Exposure, Failure, Identity, Mechanism, Outcome, Query};
 use crate::secret::Secret;
@@ -107,7 +107,7 @@ impl Authorization {
 
     fn auth(&mut self, policy: &Policy<'_>, name: &[u8], initial: Option<&[u8]>) -> Step {
         let Some(row) = sasl::find(name) else {
-            return Step::Reply(Reply::protocol_error(format_args!("No authentication mechanism {}", shown(name))));
+            return Step::Reply(Reply::unknown("No authentication mechanism", name));
         };
         if !policy.mechanisms().any(|offered| offered.name == row.name) {
             return Step::Reply(Reply::WRONG_STATE);

@@ -122,21 +122,37 @@ pub fn parse(line: &[u8], state: State) -> Result<Command<'_>, Refusal<'_>> {
     (row.parse)(rest).ok_or(Refusal::Arguments(row.usage))
 }
 
+/// Words that we do not have, but clients try: a log may show them, for they are no secret out of turn.
+const FOREIGN: &[&str] = &["APOP", "LANG", "LAST", "XTND", "HELP", "EHLO", "HELO", "GET"];
+const FOREIGN_MECHANISMS: &[&str] =
+    &["LOGIN", "CRAM-MD5", "DIGEST-MD5", "EXTERNAL", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-512"];
+
 /// What a log may show of a line: no secret, and nothing of a line that is no command, which may
 /// be half of an exchange that had failed.
 pub fn loggable(line: &[u8]) -> String {
-    let mut words = line.split(separates).filter(|word| !word.is_empty());
-    let keyword = String::from_utf8_lossy(words.next().unwrap_or_default()).to_ascii_uppercase();
+    let mut words = arguments(line).map(|word| String::from_utf8_lossy(word).to_ascii_uppercase());
+    let keyword = words.next().unwrap_or_default();
     match keyword.as_str() {
-        "PASS" => "PASS *****".into(),
+        "" => "(empty line)".into(),
         "AUTH" => {
-            let known = words.next().and_then(crate::sasl::find).map_or("", |row| row.name);
-            let secret = if words.next().is_some() { " *****" } else { "" };
-            format!("AUTH {known}{secret}")
+            let mechanism = words.next().map_or(String::new(), |name| format!(" {}", loggable_mechanism(&name)));
+            format!("AUTH{mechanism}{}", masked(words))
         }
+        "PASS" => format!("PASS{}", masked(words)),
         known if COMMANDS.iter().any(|row| row.keyword == known) => String::from_utf8_lossy(line).into_owned(),
-        _ => "(no command)".into(),
+        foreign if FOREIGN.contains(&foreign) => format!("{foreign}{}", masked(words)),
+        _ => format!("(unknown command, a line of {} octets)", line.len()),
     }
+}
+
+fn loggable_mechanism(name: &str) -> &str {
+    let known = crate::sasl::find(name.as_bytes()).is_some() || FOREIGN_MECHANISMS.contains(&name);
+    if known { name } else { "(unknown mechanism)" }
+}
+
+/// That there is more, not what.
+fn masked(mut words: impl Iterator<Item = String>) -> &'static str {
+    if words.next().is_some() { " *****" } else { "" }
 }
 
 /// One or more SPACEs or TABs separate keyword and arguments ([MS-STANXPOP3] 2.1.1).
@@ -243,9 +259,18 @@ mod tests {
     fn a_log_shows_no_secret() {
         assert_eq!(loggable(b"pass se cret"), "PASS *****");
         assert_eq!(loggable(b"AUTH plain AGFsaWNlAHNlIGNyZXQ="), "AUTH PLAIN *****");
-        assert_eq!(loggable(b"AUTH AGFsaWNlAHNlIGNyZXQ="), "AUTH ");
-        assert_eq!(loggable(b"AGFsaWNlAHNlIGNyZXQ="), "(no command)");
-        assert_eq!(loggable(b"USER alice"), "USER alice");
+        assert_eq!(loggable(b"AUTH AGFsaWNlAHNlIGNyZXQ="), "AUTH (unknown mechanism)");
+        assert_eq!(loggable(b"AGFsaWNlAHNlIGNyZXQ="), "(unknown command, a line of 20 octets)");
+        assert_eq!(loggable(b"apop alice c4c9334bac560ecc979e58001b3e22fb"), "APOP *****");
+    }
+
+    #[test]
+    fn a_log_shows_what_is_no_secret() {
+        for shown in ["USER alice", "AUTH", "AUTH LOGIN", "AUTH PLAIN", "PASS", "LAST", "RETR 1"] {
+            assert_eq!(loggable(shown.as_bytes()), shown);
+        }
+        assert_eq!(loggable(b"auth cram-md5 x"), "AUTH CRAM-MD5 *****");
+        assert_eq!(loggable(b" \t"), "(empty line)");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use std::borrow::Cow;
 /// Longest single-line response, octets, with its CRLF.
 pub const LONGEST: usize = 512;
 
+/// Where the sentence behind `Protocol error. ` begins.
+const PROTOCOL_ERROR: usize = "Protocol error. ".len();
+
 /// Response codes (RFC 2449 section 8, RFC 3206).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Code {
@@ -40,6 +43,9 @@ pub enum Reply {
     Ok(Cow<'static, str>),
     /// `-ERR`, a response code, if any, and text.
     Err(Option<Code>, Cow<'static, str>),
+    /// `-ERR Protocol error.`, what is unknown, and the word that the client sent for it, which may be a secret
+    /// that came out of turn.
+    Unknown(&'static str, String),
     /// `+OK` and lines, ended by a dot.
     Lines(Vec<Cow<'static, str>>),
     /// `+ ` and base64 (RFC 5034 section 4).
@@ -79,9 +85,18 @@ impl Reply {
         Self::Err(None, Cow::Borrowed(text))
     }
 
-    /// `-ERR Protocol error.` and what was wrong.
+    /// `-ERR Protocol error.` and what was wrong: a sentence, whoever wrote its text.
     pub fn protocol_error(what: impl std::fmt::Display) -> Self {
-        Self::Err(None, format!("Protocol error. {what}.").into())
+        let mut text = format!("Protocol error. {what}.");
+        if let Some(first) = text.get_mut(PROTOCOL_ERROR..PROTOCOL_ERROR + 1) {
+            first.make_ascii_uppercase();
+        }
+        Self::Err(None, text.into())
+    }
+
+    /// `-ERR Protocol error.`: there is no such thing as this word.
+    pub fn unknown(what: &'static str, word: &[u8]) -> Self {
+        Self::Unknown(what, shown(word))
     }
 
     /// The notice before an autologout ([MS-STANXPOP3] V0003).
@@ -105,11 +120,13 @@ impl Reply {
         }
     }
 
-    /// What a log may show: the first line, and nothing of a SASL exchange.
+    /// What a log may show: the first line, nothing of a SASL exchange, and nothing that the client had sent.
     pub fn loggable(&self) -> String {
         match self {
+            Self::Ok(text) if text.is_empty() => "+OK".into(),
             Self::Ok(text) => format!("+OK {text}"),
             Self::Err(code, text) => format!("-ERR {}{text}", code.map_or("", Code::text)),
+            Self::Unknown(what, _) => format!("-ERR Protocol error. {what} *****."),
             Self::Lines(_) => "+OK".into(),
             Self::Challenge(_) => "+ *****".into(),
         }
@@ -120,6 +137,7 @@ impl Reply {
         match self {
             Self::Ok(text) => line(out, "+OK", "", text),
             Self::Err(code, text) => line(out, "-ERR", code.map_or("", Code::text), text),
+            Self::Unknown(what, word) => line(out, "-ERR", "", &format!("Protocol error. {what} {word}.")),
             Self::Lines(lines) => {
                 out.extend_from_slice(b"+OK\r\n");
                 for text in lines {
@@ -153,7 +171,7 @@ fn clipped(out: &mut Vec<u8>, text: &str, room: usize) {
 }
 
 /// What can be shown of what a client sent: printable ASCII, at most 32 octets.
-pub fn shown(octets: &[u8]) -> String {
+fn shown(octets: &[u8]) -> String {
     let shown = |octet: &u8| if octet.is_ascii_graphic() { char::from(*octet) } else { '?' };
     octets.iter().take(32).map(shown).collect()
 }
@@ -188,6 +206,21 @@ mod tests {
         assert_eq!(written(&Reply::OK), "+OK\r\n");
         assert_eq!(written(&Reply::LOGON_FAILURE), "-ERR [AUTH] Logon failure: unknown user name or bad password.\r\n");
         assert_eq!(written(&Reply::Challenge(Vec::new())), "+ \r\n");
+    }
+
+    #[test]
+    fn a_protocol_error_is_a_sentence() {
+        assert_eq!(written(&Reply::protocol_error("exchange is over")), "-ERR Protocol error. Exchange is over.\r\n");
+        assert_eq!(written(&Reply::protocol_error("Usage: X")), "-ERR Protocol error. Usage: X.\r\n");
+        assert_eq!(written(&Reply::protocol_error("\u{e9}")), "-ERR Protocol error. \u{e9}.\r\n");
+    }
+
+    #[test]
+    fn a_log_shows_nothing_that_the_client_sent() {
+        let reply = Reply::unknown("There is no command", b"aHVudGVyMg==");
+        assert_eq!(written(&reply), "-ERR Protocol error. There is no command aHVudGVyMg==.\r\n");
+        assert_eq!(reply.loggable(), "-ERR Protocol error. There is no command *****.");
+        assert_eq!(Reply::OK.loggable(), "+OK");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::Step;
 use super::authorization::Authorization;
 use super::command::{self, Refusal, State};
 use super::policy::Policy;
-use super::reply::{Reply, shown};
+use super::reply::Reply;
 use super::transaction::{Opened, Transaction, Transfer};
 use crate::sasl::Answer;
 use crate::store::StoreError;
@@ -161,7 +161,7 @@ impl Session {
 fn refused(refusal: Refusal<'_>) -> Reply {
     match refusal {
         Refusal::Unknown(b"") => Reply::protocol_error("There is no command in this line"),
-        Refusal::Unknown(keyword) => Reply::protocol_error(format_args!("There is no command {}", shown(keyword))),
+        Refusal::Unknown(keyword) => Reply::unknown("There is no command", keyword),
         Refusal::WrongState => Reply::WRONG_STATE,
         Refusal::Arguments(usage) => Reply::protocol_error(format_args!("Usage: {usage}")),
     }

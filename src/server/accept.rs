@@ -2,13 +2,14 @@
 //! client: no handshake, no read, and no write that could block.
 
 use super::bind::{Listener, Service, Visitor};
+use super::ending::Ending;
 use super::workers::Workers;
 use crate::limits::Full;
 use crate::lmtp;
 use crate::pool::Refusal;
 use crate::pop3::{self, reply::Reply};
 use crate::site::Site;
-use log::{error, info, warn};
+use log::{info, warn};
 use nix::sys::socket::{Shutdown, shutdown};
 use std::io;
 use std::net::SocketAddr;
@@ -32,16 +33,17 @@ pub struct Loop {
 }
 
 impl Loop {
-    /// Starts the loop.
+    /// Starts the loop; a panic in it ends the process.
     ///
     /// # Errors
     /// The thread cannot be made.
-    pub fn start(listener: Listener, site: Arc<Site>, workers: Arc<Workers>) -> io::Result<Self> {
+    pub fn start(listener: Listener, site: Arc<Site>, workers: Arc<Workers>, ending: Ending) -> io::Result<Self> {
         let (listener, closed) = (Arc::new(listener), Arc::new(AtomicBool::new(false)));
         let name = format!("accept {}", listener.address);
         let work = {
             let (listener, closed) = (listener.clone(), closed.clone());
-            move || run(&listener, &closed, &site, &workers)
+            let what = format!("{} listener {}", listener.service, listener.address);
+            move || ending.guard(&what, || run(&listener, &closed, &site, &workers))
         };
         let thread = std::thread::Builder::new().name(name).spawn(work)?;
         Ok(Self { listener, closed, thread })
@@ -52,9 +54,8 @@ impl Loop {
         self.closed.store(true, Ordering::SeqCst);
         // On Linux this wakes an accept that waits, with EINVAL.
         let _ = shutdown(self.listener.door.as_raw_fd(), Shutdown::Both);
-        if self.thread.join().is_err() {
-            error!("{} listener {} had panicked", self.listener.service, self.listener.address);
-        }
+        // A panic in it was said when it happened.
+        let _ = self.thread.join();
     }
 }
 

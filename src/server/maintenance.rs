@@ -1,5 +1,6 @@
 //! The maintenance thread of a running server: what [`crate::upkeep`] needs of the rest.
 
+use super::ending::Ending;
 use super::trust::Trust;
 use super::{ServeOptions, files};
 use crate::clock::SystemClock;
@@ -35,7 +36,9 @@ impl Maintenance {
         settings: Settings,
         credentials: Arc<Credentials>,
         trust: Trust,
+        ending: &Ending,
     ) -> Result<Self, Error> {
+        let ending = ending.clone();
         let change = Arc::new(Mutex::new(Change::new(site.clone(), options, &settings, trust)));
         let (changed, tidied) = (change.clone(), change.clone());
         let (makes, tidies) = (credentials.clone(), credentials.clone());
@@ -46,6 +49,7 @@ impl Maintenance {
                 tidies.tidy();
                 lock(&tidied).retry();
             }),
+            lost: Box::new(move |text| ending.end(Error::new(Code::Io, text))),
         };
         let mut upkeep = Upkeep::new(site.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
         site.store.reset_presence().map_err(|error| Error::store(options.db.display(), &error))?;

@@ -8,6 +8,7 @@
 
 mod accept;
 mod bind;
+mod ending;
 mod files;
 mod maintenance;
 mod trust;
@@ -23,6 +24,7 @@ use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{Store, StoreError};
 use accept::Loop;
 use bind::{Listener, Service};
+use ending::Ending;
 use log::{info, warn};
 use maintenance::Maintenance;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -55,10 +57,12 @@ pub struct ServeOptions {
 /// Runs the server until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// What kept it from starting; once it is ready nothing ends it but a signal.
+/// What kept it from starting; once it is ready, 74 when the database was removed or replaced, 70 when a
+/// listener panicked.
 pub fn run(options: ServeOptions) -> Result<(), Error> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| Error::new(Code::Software, format!("cannot wait for signals: {error}")))?;
+    let ending = Ending::new(signals.handle());
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&options.db, Options::default()).map_err(opening(&options))?);
     let rows = store.settings().map_err(opening(&options))?;
     let settings =
@@ -73,17 +77,17 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let listeners = listeners(&options, &settings)?;
     let log = ProtocolLog::beside(&options.db);
     let site = Arc::new(Site::new(store.clone(), authenticator, tls, log, live));
-    let maintenance = Maintenance::start(&site, &options, settings, credentials, trust)?;
+    let maintenance = Maintenance::start(&site, &options, settings, credentials, trust, &ending)?;
     let workers = Arc::new(Workers::new(&site.live().settings));
     announce(&listeners)?;
-    let loops = start(listeners, &site, &workers)?;
+    let loops = start(listeners, &site, &workers, &ending)?;
     wait(&mut signals, &maintenance);
     loops.into_iter().for_each(Loop::stop);
     finish(&site, &workers);
     // Nobody waits for an answer any more; what cannot be written at once is not worth waiting for.
     site.store.hurry();
     maintenance.stop();
-    Ok(())
+    ending.verdict()
 }
 
 fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
@@ -116,13 +120,18 @@ fn announce(listeners: &[Listener]) -> Result<(), Error> {
     say().map_err(|error| Error::new(Code::Io, format!("cannot write to standard output: {error}")))
 }
 
-fn start(listeners: Vec<Listener>, site: &Arc<Site>, workers: &Arc<Workers>) -> Result<Vec<Loop>, Error> {
-    let start = |listener| Loop::start(listener, site.clone(), workers.clone());
+fn start(
+    listeners: Vec<Listener>,
+    site: &Arc<Site>,
+    workers: &Arc<Workers>,
+    ending: &Ending,
+) -> Result<Vec<Loop>, Error> {
+    let start = |listener| Loop::start(listener, site.clone(), workers.clone(), ending.clone());
     let loops: io::Result<Vec<Loop>> = listeners.into_iter().map(start).collect();
     loops.map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))
 }
 
-/// Until SIGTERM or SIGINT; SIGHUP reads files again.
+/// Until SIGTERM, SIGINT or an [`Ending`]; SIGHUP reads files again.
 fn wait(signals: &mut Signals, maintenance: &Maintenance) {
     for signal in signals.forever() {
         if signal != SIGHUP {

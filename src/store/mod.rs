@@ -268,6 +268,10 @@ pub trait Upkeep: Send + Sync {
     /// A number that differs after anybody else changed the database (a shell, another process).
     fn change_mark(&self) -> Result<i64>;
 
+    /// What was done to the database, and to which file, if what is written to it will not be found again: it
+    /// was removed or replaced under our hands.
+    fn lost(&self) -> Result<Option<String>>;
+
     /// All rows of `settings`, name and value.
     fn settings(&self) -> Result<Vec<(String, String)>>;
 

@@ -2,6 +2,7 @@
 
 use super::certificate;
 use super::error::{TlsError, brief};
+use crate::regular_file;
 use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
@@ -10,10 +11,11 @@ use openssl::x509::X509;
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use zeroize::Zeroizing;
 
 /// The log warns when a certificate has fewer days than this.
 const EXPIRES_SOON_DAYS: u32 = 14;
+/// Longest certificate or key file, octets: a chain has some thousands.
+const LONGEST_FILE: u64 = 1 << 20;
 
 /// Accepts TLS with a certificate that can be exchanged while sessions run.
 pub struct Acceptor {
@@ -89,7 +91,7 @@ impl Pair {
 }
 
 fn read_chain(file: &Path) -> Result<Vec<X509>, TlsError> {
-    let pem = std::fs::read(file)
+    let pem = regular_file::read(file, LONGEST_FILE)
         .map_err(|error| TlsError::new(format!("certificate file {} cannot be read: {error}", file.display())))?;
     let chain = X509::stack_from_pem(&pem)
         .map_err(|error| TlsError::new(format!("certificate file {} is no PEM: {}", file.display(), brief(&error))))?;
@@ -102,8 +104,7 @@ fn no_certificate(file: &Path) -> TlsError {
 
 /// Any PEM form of key will do, but none that wants a passphrase: nobody is there to give it.
 fn read_key(file: &Path) -> Result<PKey<Private>, TlsError> {
-    let pem = std::fs::read(file)
-        .map(Zeroizing::new)
+    let pem = regular_file::read(file, LONGEST_FILE)
         .map_err(|error| TlsError::new(format!("private key file {} cannot be read: {error}", file.display())))?;
     let mut asked = false;
     PKey::private_key_from_pem_callback(&pem, |_| {

@@ -21,6 +21,7 @@ struct Script {
     broken: Mutex<bool>,
     expire: Mutex<Expire>,
     usable: Mutex<Usable>,
+    lost: Mutex<Option<String>>,
 }
 
 impl Script {
@@ -114,6 +115,9 @@ impl crate::store::Upkeep for Script {
             Ok(*self.mark.lock().unwrap())
         }
     }
+    fn lost(&self) -> Result<Option<String>> {
+        Ok(self.lost.lock().unwrap().clone())
+    }
     fn settings(&self) -> Result<Vec<(String, String)>> {
         self.note("settings");
         Ok(self.rows.lock().unwrap().clone())
@@ -186,7 +190,7 @@ type Seen = Arc<Mutex<Vec<(usize, usize)>>>;
 /// The maintenance of a scripted store; a password "bad" cannot be made into verifiers.
 fn upkeep(overrides: &[(String, String)]) -> (Arc<Script>, Seen, Upkeep) {
     let (script, seen) = (Arc::new(Script::default()), Seen::default());
-    let sink = Arc::clone(&seen);
+    let (sink, witness) = (Arc::clone(&seen), Arc::clone(&script));
     let hooks = Hooks {
         verifiers: Box::new(|pending| match pending.password.expose() {
             b"bad" => Err("no good".into()),
@@ -196,6 +200,7 @@ fn upkeep(overrides: &[(String, String)]) -> (Arc<Script>, Seen, Upkeep) {
             sink.lock().unwrap().push((settings.max_connections, settings.max_command_size));
         }),
         tidy: Box::new(|| ()),
+        lost: Box::new(move |text| witness.note(format!("lost {text}"))),
     };
     let store: Arc<dyn Store> = script.clone();
     (script, seen, Upkeep::new(store, Arc::default(), overrides.to_vec(), hooks))
@@ -231,6 +236,19 @@ fn changed_settings_are_handed_on_once_and_overrides_stay_above_them() {
     upkeep.round(at(3000));
     let told = [(2000, 40), (7, 40), (7, 40), (7, 40)];
     assert_eq!(*seen.lock().unwrap(), told, "at first, new settings, new retention, new verifiers");
+}
+
+#[test]
+fn a_database_that_was_removed_is_told_of_once() {
+    let (script, _, mut upkeep) = upkeep(&[]);
+    upkeep.round(at(0));
+    script.calls();
+    *script.lost.lock().unwrap() = Some("mail.db was removed".into());
+    let told = [500, 1000, 1500, 2000].map(|time| {
+        upkeep.round(at(time));
+        script.calls().contains(&"lost mail.db was removed".into())
+    });
+    assert_eq!(told, [false, true, false, false]);
 }
 
 #[test]

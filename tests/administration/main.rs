@@ -11,6 +11,7 @@ mod mail;
 mod passwords;
 mod presence;
 mod process;
+mod protocol_log;
 mod settings;
 mod statements;
 mod undo;

@@ -97,6 +97,38 @@ fn sighup_reads_the_certificate_again() {
     assert_eq!(server.connect_tls().certificate(), second, "a bad file changes nothing");
 }
 
+/// A pipe as certificate or protocol log is an error in the log: nobody waits for its other end.
+#[test]
+fn a_pipe_keeps_nobody_waiting() {
+    let site = Site::with_alice(&[]);
+    let pipe = |name: &str| {
+        let path = site.path(name);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        path.display().to_string()
+    };
+    let logs = site.path("logs");
+    std::fs::create_dir(&logs).unwrap();
+    let months = site
+        .sql("WITH m(n) AS (VALUES (0), (1)) SELECT strftime('%Y%m', 'now', 'start of month', n || ' months') FROM m");
+    months.lines().for_each(|month| drop(pipe(&format!("logs/pop3-{month}.log"))));
+    let logs = logs.display().to_string();
+    let mut server =
+        site.serve(&[("ProtocolLogEnabled", "1"), ("LogFileLocation", &logs), ("LogFileRollOverSettings", "Monthly")]);
+    server.alice().quit();
+    assert!(server.log().contains(&format!("{logs}/pop3-")), "{}", server.log());
+    let certificate = pipe("pipe.pem");
+    site.sql(&format!(
+        "UPDATE settings SET value = '{certificate}' WHERE name IN ('CertificateFile', 'PrivateKeyFile')"
+    ));
+    eventually("an error in the log", || server.log().contains(&certificate));
+    server.connect_tls().quit();
+    site.set("Banner", "Still here.");
+    eventually("a new banner", || Client::plain(server.address("pop3")).line() == "+OK Still here.\r\n");
+    server.signal(Signal::SIGHUP);
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+}
+
 /// A self-signed pair of this name, made by the `openssl` command.
 fn make_pair(site: &Site, name: &str) {
     let mut command = std::process::Command::new("openssl");

@@ -25,6 +25,22 @@ fn banner() {
     eventually("the new banner", || greeting(&server) == "+OK Hello there\r\n");
 }
 
+/// What is allowed but hardly meant is said when it comes to be so, not at every other change.
+#[test]
+fn warnings_are_said_once() {
+    let server = server();
+    let said = |text: &str| server.log().lines().filter(|line| line.contains(" WARN ") && line.contains(text)).count();
+    for (banner, size) in [("One", "100"), ("Two", "100"), ("Three", "200"), ("Four", "512"), ("Five", "100")] {
+        server.sql(&format!(
+            "UPDATE settings SET value = CASE name WHEN 'Banner' THEN '{banner}' ELSE '{size}' END
+              WHERE name IN ('Banner', 'MaxCommandSize')"
+        ));
+        eventually("the new banner", || greeting(&server) == format!("+OK {banner}\r\n"));
+    }
+    assert_eq!(said("LoginType PlainTextLogin"), 1, "{}", server.log());
+    assert_eq!((said("MaxCommandSize 100 "), said("MaxCommandSize 200 ")), (2, 1), "{}", server.log());
+}
+
 #[test]
 fn max_command_size() {
     let server = server();

@@ -20,6 +20,7 @@ fn a_fault_is_a_line_and_65() {
     assert_eq!(error.lines().count(), 1, "{error}");
 }
 
+/// Each fault is one line, however many looks at the file it spoils.
 #[test]
 fn a_damaged_file_is_65_too() {
     let site = Site::with_alice(&[b"Subject: x\r\n\r\ny\r\n"]);
@@ -31,6 +32,11 @@ fn a_damaged_file_is_65_too() {
     let output = site.run(&["check"], b"");
     assert_eq!(output.status.code(), Some(65), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1);
+    let faults = String::from_utf8_lossy(&output.stdout);
+    let mut lines: Vec<&str> = faults.lines().collect();
+    lines.sort();
+    lines.dedup();
+    assert!(!lines.is_empty() && lines.len() == faults.lines().count(), "{faults}");
 }
 
 /// What cannot be read is listed among the faults and hides none of the others.

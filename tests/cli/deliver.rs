@@ -89,6 +89,20 @@ fn a_locked_database_is_75() {
     site.succeed(&["deliver", "alice"], MESSAGE);
 }
 
+/// Mail programs return the message at 78, and somebody will put a backup in place.
+#[test]
+fn a_database_without_its_header_is_75() {
+    let site = two();
+    site.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+    let mut file = std::fs::read(site.database()).unwrap();
+    file[..100].fill(0);
+    std::fs::write(site.database(), &file).unwrap();
+    site.fail(&["deliver", "alice"], MESSAGE, 75);
+    site.fail(&["serve", "-l", "127.0.0.1:0"], b"", 78);
+    std::fs::write(site.database(), "").unwrap();
+    site.fail(&["deliver", "alice"], MESSAGE, 78);
+}
+
 #[test]
 fn the_sender_becomes_a_return_path_line() {
     for (sender, line) in [

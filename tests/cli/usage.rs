@@ -95,3 +95,13 @@ fn the_environment_names_the_database_and_the_option_wins() {
     assert_eq!(run(&["init"]), Some(0));
     assert!(one.exists());
 }
+
+#[test]
+fn what_is_not_utf_8_is_called_so() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pillarbox"));
+    let output = command.arg("deliver").arg(std::ffi::OsStr::from_bytes(b"j\xfcrgen")).output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{error}");
+    assert_eq!(error, "pillarbox: argument \"j\\xFCrgen\" is not in UTF-8\n");
+}

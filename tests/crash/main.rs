@@ -10,3 +10,4 @@ mod concurrent;
 mod full_disk;
 mod killed;
 mod locked;
+mod removed;

@@ -45,9 +45,7 @@ impl Surroundings {
         if !self.live.settings.protocol_log_enabled {
             return;
         }
-        if let Err(error) = site.protocol_log.write(&self.live.settings, &mut self.log, event, &data()) {
-            warn!("protocol log: {error}");
-        }
+        site.protocol_log.write(&self.live.settings, &mut self.log, event, &data());
     }
 
     /// Takes over settings that have changed.

@@ -278,7 +278,7 @@ fn check_head(message: &[u8], kind: u32) -> Result<(), Rejected> {
         return Err(Malformed("NTLM message is too long"));
     }
     if !message.starts_with(SIGNATURE) || u32_at(message, 8) != Some(kind) {
-        return Err(Malformed("not the NTLM message expected here"));
+        return Err(Malformed("this is not the NTLM message expected here"));
     }
     Ok(())
 }

@@ -15,6 +15,10 @@ impl Upkeep for Memory {
         Ok(self.state().changes)
     }
 
+    fn lost(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     fn settings(&self) -> Result<Vec<(String, String)>> {
         Ok(self.state().settings.clone().into_iter().collect())
     }

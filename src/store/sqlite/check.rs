@@ -2,6 +2,7 @@
 
 use crate::store::{Result, StoreError};
 use rusqlite::Connection;
+use std::collections::HashSet;
 
 /// Faults listed at most per kind; a damaged file has thousands.
 const FAULTS: i64 = 100;
@@ -65,6 +66,9 @@ pub fn faults(connection: &Connection) -> Result<Vec<String>> {
     }
     // Nothing was written; and COMMIT fails, too, once a page was found to be damaged.
     drop(transaction);
+    // One damaged page spoils many queries.
+    let mut said = HashSet::new();
+    faults.retain(|line| said.insert(line.clone()));
     Ok(faults)
 }
 

@@ -19,6 +19,11 @@ pub fn writer(path: &Path, options: &Options) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Gives a database of ours its log, which copies by other means than ours come without.
+pub fn use_log(connection: &Connection, path: &Path) -> Result<()> {
+    connection.execute_batch("PRAGMA journal_mode=WAL").map_err(|error| named(path, error))
+}
+
 /// Opens an existing database for queries. Not read-only to SQLite: such a connection could not make the -shm file.
 pub fn reader(path: &Path, options: &Options) -> Result<Connection> {
     let connection = existing(path, options)?;
@@ -26,14 +31,19 @@ pub fn reader(path: &Path, options: &Options) -> Result<Connection> {
     Ok(connection)
 }
 
-fn existing(path: &Path, options: &Options) -> Result<Connection> {
+/// In words that SQLite's own error has not.
+pub fn require_file(path: &Path) -> Result<()> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(StoreError::Refused(format!("{}: no such database; run pillarbox init", path.display())));
+            Err(StoreError::Refused(format!("{}: no such database; run pillarbox init", path.display())))
         }
-        Err(error) => return Err(StoreError::Io(format!("{}: {error}", path.display()))),
-        Ok(_) => {}
+        Err(error) => Err(StoreError::Io(format!("{}: {error}", path.display()))),
+        Ok(_) => Ok(()),
     }
+}
+
+fn existing(path: &Path, options: &Options) -> Result<Connection> {
+    require_file(path)?;
     let connection = Connection::open_with_flags(path, flags()).map_err(|error| named(path, error))?;
     prepare(&connection, options).map_err(|error| named(path, error))?;
     Ok(connection)
@@ -74,4 +84,30 @@ pub fn named(path: &Path, error: rusqlite::Error) -> StoreError {
 /// A file of somebody else's.
 pub fn not_ours(path: &Path) -> StoreError {
     StoreError::Refused(format!("{}: not a pillarbox database", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::Sqlite;
+
+    fn mode(path: &Path) -> String {
+        Connection::open(path).unwrap().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap()
+    }
+
+    /// VACUUM INTO and a dump leave it out; with a rollback journal who reads would hold up who writes.
+    #[test]
+    fn a_database_of_ours_gets_a_log_and_no_other_is_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let [made, copy, other] = ["made", "copy", "other"].map(|name| folder.path().join(name));
+        Sqlite::create_or_migrate(&made).unwrap();
+        let into = format!("VACUUM INTO '{}'", copy.display());
+        Connection::open(&made).unwrap().execute_batch(&into).unwrap();
+        assert_eq!(mode(&copy), "delete");
+        drop(Sqlite::open(&copy, Options::default()).unwrap());
+        assert_eq!(mode(&copy), "wal");
+        Connection::open(&other).unwrap().execute_batch("CREATE TABLE t(x)").unwrap();
+        assert!(Sqlite::open(&other, Options::default()).is_err());
+        assert_eq!(mode(&other), "delete");
+    }
 }

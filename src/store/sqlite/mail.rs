@@ -81,7 +81,8 @@ impl Mail for Sqlite {
                 }
                 Ok(())
             })
-        })
+        })?;
+        self.place.check()
     }
 
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {

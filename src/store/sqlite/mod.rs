@@ -11,7 +11,8 @@
 //! # Durability
 //!
 //! WAL with `synchronous=FULL`: a call that changes mail returns after the commit's fsync. Jobs
-//! that wait together share a commit; each has a savepoint of its own.
+//! that wait together share a commit; each has a savepoint of its own. Then it is looked whether the file
+//! that was written still has its name ([`place`]).
 //!
 //! # Dates
 //!
@@ -35,6 +36,7 @@ mod fault;
 mod mail;
 mod migrate;
 mod pace;
+mod place;
 mod presence;
 mod purge;
 mod readers;
@@ -51,6 +53,7 @@ use super::{MessageId, Result};
 use crate::clock::{Clock, Stamps, SystemClock};
 use bodies::Bodies;
 use pace::Pace;
+use place::Place;
 use presence::Board;
 use readers::Readers;
 use reap::Reaper;
@@ -100,6 +103,7 @@ impl Options {
 /// A store in one SQLite database.
 pub struct Sqlite {
     path: PathBuf,
+    place: Place,
     // In this order they are dropped: the readers must be gone when the writer truncates the log.
     readers: Readers,
     writer: Writer,
@@ -127,10 +131,14 @@ impl Sqlite {
     /// # Errors
     /// [`super::StoreError::Refused`] when it does not exist, is another program's, or has another schema.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
+        connection::require_file(path)?;
+        let place = Place::new(path)?;
         let (writer, readers) = (connection::writer(path, &options)?, options.reader_count());
         migrate::require_newest(&writer, path)?;
+        connection::use_log(&writer, path)?;
         Ok(Self {
             path: path.to_owned(),
+            place: place.opened(),
             readers: Readers::new(path, &options, readers)?,
             writer: Writer::start(writer, options.busy_timeout)?,
             bodies: Bodies::default(),

@@ -18,6 +18,10 @@ impl Upkeep for Sqlite {
             .alone(Lane::Upkeep, |connection| Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?))
     }
 
+    fn lost(&self) -> Result<Option<String>> {
+        self.place.lost()
+    }
+
     fn settings(&self) -> Result<Vec<(String, String)>> {
         self.readers.with(|connection| {
             let mut select = connection.prepare_cached("SELECT name, value FROM settings ORDER BY name")?;

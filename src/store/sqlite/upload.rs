@@ -112,6 +112,7 @@ impl Upload for Staging<'_> {
         if answers.iter().any(Result::is_ok) {
             self.body = None;
         }
+        self.store.place.check()?;
         Ok(answers)
     }
 }

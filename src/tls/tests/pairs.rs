@@ -19,12 +19,18 @@ fn bad_files_are_named() {
     let empty = one.certificate.with_file_name("empty.pem");
     std::fs::write(&empty, "").unwrap();
     let locked = one.certificate.with_file_name("locked.pem");
+    let pipe = one.certificate.with_file_name("pipe.pem");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    let endless = std::path::PathBuf::from("/dev/zero");
     let key = PKey::private_key_from_pem(&std::fs::read(&one.key).unwrap()).unwrap();
     let cipher = openssl::symm::Cipher::aes_128_cbc();
     std::fs::write(&locked, key.private_key_to_pem_pkcs8_passphrase(cipher, b"secret").unwrap()).unwrap();
 
     let cases = [
         (&missing, &one.key, "certificate file ", "missing.pem cannot be read: No such file"),
+        (&pipe, &one.key, "certificate file ", "pipe.pem cannot be read: no regular file"),
+        (&endless, &one.key, "certificate file ", "/dev/zero cannot be read: no regular file"),
+        (&one.certificate, &pipe, "private key file ", "pipe.pem cannot be read: no regular file"),
         (&empty, &one.key, "certificate file ", "empty.pem has no PEM certificate in it"),
         (&one.key, &one.key, "certificate file ", "mail.db.key has no PEM certificate in it"),
         (&garbage, &one.key, "certificate file ", "garbage.pem is no PEM: "),
