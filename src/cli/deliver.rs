@@ -63,7 +63,7 @@ fn meant(recipient: &str) -> String {
 
 fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(), Error> {
     let store = open(path)?;
-    let settings = database::settings(&store)?;
+    let settings = database::settings(&store).map_err(mendable)?;
     let to = Recipients::find(&store, &settings, recipients)?;
     let trace = sender.map(|sender| format!("Return-Path: <{sender}>\r\n")).unwrap_or_default();
     // What we put before a message does not make it too large.
@@ -78,13 +78,20 @@ fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(
     verdict(refused.collect(), to.mailboxes.len(), to.over_quota)
 }
 
-/// A database that has lost its header is damaged, which somebody will mend; anywhere else it is not to be told
-/// from another program's file.
+/// A disk that is full or failed and a damaged database will be mended: the message can come again. (A database
+/// that has lost its header is damaged, too; anywhere else it is not to be told from another program's file.)
 fn open(path: &Path) -> Result<Sqlite, Error> {
     database::open(path).map_err(|error| match error.code {
         Code::Config if has_lost_its_header(path) => Error { code: Code::TempFail, ..error },
-        _ => error,
+        _ => mendable(error),
     })
+}
+
+fn mendable(error: Error) -> Error {
+    match error.code {
+        Code::Io | Code::Software => Error { code: Code::TempFail, ..error },
+        _ => error,
+    }
 }
 
 /// "Database File Format", section 1.3, in SQLite's documentation: how each file begins that is not empty.

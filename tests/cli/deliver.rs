@@ -104,6 +104,15 @@ fn a_database_without_its_header_is_75() {
 }
 
 #[test]
+fn a_database_that_was_cut_off_is_75() {
+    let site = two();
+    site.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+    let file = std::fs::read(site.database()).unwrap();
+    std::fs::write(site.database(), &file[..file.len() / 3]).unwrap();
+    site.fail(&["deliver", "alice"], MESSAGE, 75);
+}
+
+#[test]
 fn the_sender_becomes_a_return_path_line() {
     for (sender, line) in [
         (Some("bob@example.org"), "Return-Path: <bob@example.org>\r\n"),

@@ -57,7 +57,6 @@ pub fn wash(connection: &Connection) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::store::sqlite::{Options, Sqlite};
     use crate::store::{Accounts, Envelope, Mail, Uid, Upkeep};
 
