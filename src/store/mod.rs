@@ -262,8 +262,8 @@ pub trait Upkeep: Send + Sync {
     /// A number that differs after anybody else changed the database (a shell, another process).
     fn change_mark(&self) -> Result<i64>;
 
-    /// All rows of `settings`, name and value.
-    fn settings(&self) -> Result<Vec<(String, String)>>;
+    /// All rows of `settings`, name and value; in an old database a value may be no UTF-8.
+    fn settings(&self) -> Result<Vec<(String, Vec<u8>)>>;
 
     /// What CAPA may promise before login.
     fn shortest_retention(&self) -> Result<Expire>;

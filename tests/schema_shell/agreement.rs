@@ -299,55 +299,58 @@ fn sequences() -> Vec<Vec<u8>> {
 fn utf8() {
     let mut values = sequences();
     values.extend(sequences().into_iter().map(|octets| [b"a", &octets[..], b"z"].concat()));
-    settings_agree(&["Site", "CertificateFile", "Domains", "LmtpBindings"], values);
+    settings_agree(&["Site"], values);
+    settings_agree(&["CertificateFile", "Domains", "LmtpBindings"], sequences());
 }
+
+type Good = fn(&str) -> bool;
 
 #[test]
 fn columns_hold_utf8() {
     let bench = Bench::new();
     bench.sql("INSERT INTO users(name) VALUES ('alice'); INSERT INTO aliases VALUES ('sales', 'alice')");
-    let name = |text: &str| !text.contains(|c: char| c.is_control() || c == ' ');
-    let password = |text: &str| !text.contains(|c: char| c.is_ascii_control());
-    let site = |text: &str| !text.contains(char::is_control);
-    let rows: [(&str, &str, &str, &dyn Fn(&str) -> bool); 9] = [
+    let name: Good = |text| !text.contains(|c: char| c.is_control() || c == ' ');
+    let password: Good = |text| !text.contains(|c: char| c.is_ascii_control());
+    let site: Good = |text| !text.contains(char::is_control);
+    let rows: [(&str, &str, &str, Good); 9] = [
         (
             "DELETE FROM users WHERE name <> 'alice'",
             "INSERT INTO users(name) VALUES (NEW)",
             "SELECT name FROM users WHERE name <> 'alice'",
-            &name,
+            name,
         ),
-        ("UPDATE users SET name = 'bob'", "UPDATE users SET name = NEW", "SELECT name FROM users", &name),
+        ("UPDATE users SET name = 'bob'", "UPDATE users SET name = NEW", "SELECT name FROM users", name),
         (
             "DELETE FROM users WHERE name = 'bob'",
             "INSERT INTO users(name, password) VALUES ('bob', NEW)",
             "SELECT password FROM users WHERE name = 'bob'",
-            &password,
+            password,
         ),
-        ("UPDATE users SET password = 'x'", "UPDATE users SET password = NEW", "SELECT password FROM users", &password),
+        ("UPDATE users SET password = 'x'", "UPDATE users SET password = NEW", "SELECT password FROM users", password),
         (
             "DELETE FROM mailboxes WHERE name <> 'alice'",
             "INSERT INTO mailboxes(name) VALUES (NEW)",
             "SELECT name FROM mailboxes WHERE name <> 'alice'",
-            &name,
+            name,
         ),
         (
             "DELETE FROM mailboxes WHERE name <> 'alice'",
             "INSERT INTO mailboxes(name, site) VALUES ('dave', NEW)",
             "SELECT site FROM mailboxes WHERE name = 'dave'",
-            &site,
+            site,
         ),
         (
             "UPDATE mailboxes SET site = NULL",
             "UPDATE mailboxes SET site = NEW",
             "SELECT site FROM mailboxes WHERE name = 'alice'",
-            &site,
+            site,
         ),
-        ("DELETE FROM aliases", "INSERT INTO aliases VALUES (NEW, 'alice')", "SELECT address FROM aliases", &name),
+        ("DELETE FROM aliases", "INSERT INTO aliases VALUES (NEW, 'alice')", "SELECT address FROM aliases", name),
         (
             "DELETE FROM aliases; INSERT INTO aliases VALUES ('sales', 'alice')",
             "UPDATE aliases SET address = NEW",
             "SELECT address FROM aliases",
-            &name,
+            name,
         ),
     ];
     let values = sequences();
