@@ -1,6 +1,6 @@
 -- The newest schema, made from migrations/ by PILLARBOX_BLESS=1 cargo test --lib schema_sql.
 PRAGMA application_id = 1348628344;
-PRAGMA user_version = 6;
+PRAGMA user_version = 7;
 
 CREATE TABLE settings (
   name  TEXT NOT NULL COLLATE NOCASE PRIMARY KEY,
@@ -102,27 +102,6 @@ BEGIN
     END
   FROM (SELECT CASE WHEN CAST(CAST(NEW.value AS INTEGER) AS TEXT) = NEW.value
                     THEN CAST(NEW.value AS INTEGER) ELSE -1 END AS n);
-END;
-
-CREATE TRIGGER settings_words BEFORE UPDATE OF value ON settings
-BEGIN
-  SELECT CASE OLD.name
-    WHEN 'LoginType' THEN CASE WHEN v NOT IN ('PlainTextLogin', 'PlainTextAuthentication', 'SecureLogin')
-      THEN RAISE(ABORT, 'LoginType: PlainTextLogin, PlainTextAuthentication or SecureLogin') END
-    WHEN 'ExtendedProtectionPolicy' THEN CASE WHEN v NOT IN ('None', 'Allow', 'Require')
-      THEN RAISE(ABORT, 'ExtendedProtectionPolicy: None, Allow or Require') END
-    WHEN 'MessageRetrievalSortOrder' THEN CASE WHEN v NOT IN ('Ascending', 'Descending')
-      THEN RAISE(ABORT, 'MessageRetrievalSortOrder: Ascending or Descending') END
-    WHEN 'LogFileRollOverSettings' THEN CASE WHEN v NOT IN ('Hourly', 'Daily', 'Weekly', 'Monthly')
-      THEN RAISE(ABORT, 'LogFileRollOverSettings: Hourly, Daily, Weekly or Monthly') END
-    WHEN 'Banner' THEN CASE WHEN length(v) NOT BETWEEN 1 AND 400 OR v GLOB '*[^ -~]*' OR v GLOB '*[<>]*' OR v GLOB '[[]*'
-      THEN RAISE(ABORT, 'Banner: 1 to 400 printable ASCII characters, no < or >, not starting with [') END
-    WHEN 'RecipientDelimiter' THEN CASE WHEN length(v) > 16 OR v GLOB '*[^!-~]*' OR v GLOB '*[0-9A-Za-z@/\]*'
-      THEN RAISE(ABORT, 'RecipientDelimiter: at most 16 ASCII punctuation characters, no @, / or \') END
-    WHEN 'Site' THEN CASE WHEN length(v) > 255
-      THEN RAISE(ABORT, 'Site: at most 255 characters') END
-    END
-  FROM (SELECT coalesce(CAST(NEW.value AS TEXT), '') AS v);
 END;
 
 CREATE TABLE users (
@@ -575,24 +554,6 @@ CREATE VIEW recoverable AS
    WHERE d.deleted_at > CAST(strftime('%s', 'now') AS INTEGER)
          - 86400 * (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainDeletedItemsDays');
 
-CREATE TRIGGER settings_mail_in BEFORE UPDATE OF value ON settings
-  WHEN OLD.name IN ('LmtpMaxConnections', 'LmtpSocketMode', 'LmtpSocketGroup', 'OverQuotaPermanent')
-BEGIN
-  SELECT CASE OLD.name
-    WHEN 'LmtpMaxConnections' THEN CASE WHEN n NOT BETWEEN 1 AND 2147483647
-      THEN RAISE(ABORT, 'LmtpMaxConnections: 1 to 2147483647') END
-    WHEN 'OverQuotaPermanent' THEN CASE WHEN n NOT BETWEEN 0 AND 1
-      THEN RAISE(ABORT, 'OverQuotaPermanent: 0 or 1') END
-    WHEN 'LmtpSocketMode' THEN CASE WHEN v NOT GLOB '[0-7][0-7][0-7]' AND v NOT GLOB '0[0-7][0-7][0-7]'
-      THEN RAISE(ABORT, 'LmtpSocketMode: 0000 to 0777, octal') END
-    WHEN 'LmtpSocketGroup' THEN CASE WHEN length(CAST(v AS BLOB)) > 255
-      THEN RAISE(ABORT, 'LmtpSocketGroup: at most 255 octets') END
-    END
-  FROM (SELECT coalesce(CAST(NEW.value AS TEXT), '') AS v,
-               CASE WHEN CAST(CAST(NEW.value AS INTEGER) AS TEXT) = NEW.value
-                    THEN CAST(NEW.value AS INTEGER) ELSE -1 END AS n);
-END;
-
 CREATE TRIGGER counters_first_uid BEFORE UPDATE OF first_uid ON counters WHEN NEW.first_uid < OLD.first_uid
 BEGIN SELECT RAISE(ABORT, 'counters.first_uid: only grows'); END;
 
@@ -607,20 +568,6 @@ BEGIN
   SELECT CASE WHEN EXISTS (SELECT 1 FROM settings WHERE name = NEW.name)
     THEN RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...')
     ELSE RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all') END;
-END;
-
-CREATE TRIGGER settings_oauth BEFORE UPDATE OF value ON settings
-  WHEN OLD.name IN ('OAuthIssuer', 'OAuthAudience', 'OAuthUserClaim')
-BEGIN
-  SELECT CASE OLD.name
-    WHEN 'OAuthIssuer' THEN CASE WHEN length(v) > 255
-      THEN RAISE(ABORT, 'OAuthIssuer: at most 255 characters') END
-    WHEN 'OAuthAudience' THEN CASE WHEN length(v) > 255
-      THEN RAISE(ABORT, 'OAuthAudience: at most 255 characters') END
-    WHEN 'OAuthUserClaim' THEN CASE WHEN length(v) NOT BETWEEN 1 AND 255
-      THEN RAISE(ABORT, 'OAuthUserClaim: 1 to 255 characters') END
-    END
-  FROM (SELECT coalesce(CAST(NEW.value AS TEXT), '') AS v);
 END;
 
 CREATE VIEW mailbox_retention AS
@@ -751,62 +698,6 @@ CREATE VIEW recent_logins AS
   SELECT name, address, mechanism, strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch') AS at, count
     FROM recent_login ORDER BY recent_login.at DESC;
 
-CREATE TRIGGER settings_names BEFORE UPDATE OF value ON settings
-  WHEN OLD.name IN ('Domains', 'GssapiRealms') AND NEW.value IS NOT ''
-BEGIN
-  SELECT CASE OLD.name
-    WHEN 'Domains' THEN RAISE(ABORT, 'Domains: mail domains, comma separated, no space, @, / or \')
-    ELSE RAISE(ABORT, 'GssapiRealms: realms, comma separated, no space, @, / or \') END
-   WHERE typeof(NEW.value) <> 'text' OR EXISTS (SELECT 1 FROM json_each('[' || replace(json_quote(CAST(NEW.value AS TEXT)), ',', '","') || ']') AS item
-                  WHERE length(trim(item.value)) NOT BETWEEN 1 AND 255 OR trim(item.value) GLOB '*[@/\ ]*');
-END;
-
-CREATE TRIGGER settings_bindings BEFORE UPDATE OF value ON settings
-  WHEN OLD.name IN ('UnencryptedOrTLSBindings', 'SSLBindings', 'LmtpBindings') AND NEW.value IS NOT ''
-BEGIN
-  SELECT CASE OLD.name
-    WHEN 'LmtpBindings'
-      THEN RAISE(ABORT, 'LmtpBindings: ADDRESS:PORT with port 0 to 65535, [ADDRESS]:PORT for IPv6, or /absolute/path, comma separated')
-    WHEN 'SSLBindings'
-      THEN RAISE(ABORT, 'SSLBindings: ADDRESS:PORT with port 0 to 65535, [ADDRESS]:PORT for IPv6, comma separated')
-    ELSE RAISE(ABORT, 'UnencryptedOrTLSBindings: ADDRESS:PORT with port 0 to 65535, [ADDRESS]:PORT for IPv6, comma separated') END
-   WHERE typeof(NEW.value) <> 'text' OR EXISTS (
-     SELECT 1 FROM (
-       SELECT v, substr(v, length(head) + 1) AS port, substr(head, 1, length(head) - 1) AS host, substr(head, -1) AS colon
-         FROM (SELECT trim(item.value) AS v, rtrim(trim(item.value), '0123456789') AS head
-                 FROM json_each('[' || replace(json_quote(CAST(NEW.value AS TEXT)), ',', '","') || ']') AS item))
-      WHERE NOT (OLD.name = 'LmtpBindings' AND v GLOB '/?*' AND length(CAST(v AS BLOB)) <= 107)
-        AND NOT (colon = ':' AND length(port) BETWEEN 1 AND 5 AND CAST(port AS INTEGER) <= 65535 AND (
-              (host GLOB '[[]*:*]' AND substr(host, 2, length(host) - 2) NOT GLOB '*[^0-9A-Fa-f:.]*' AND host NOT GLOB '*:::*')
-           OR ((SELECT count(*) FROM json_each('[' || replace(json_quote(host), '.', '","') || ']') AS o
-                 WHERE CAST(CAST(o.value AS INTEGER) AS TEXT) = o.value AND CAST(o.value AS INTEGER) BETWEEN 0 AND 255) = 4
-               AND length(host) - length(replace(host, '.', '')) = 3))));
-END;
-
-CREATE TRIGGER settings_networks BEFORE UPDATE OF value ON settings
-  WHEN OLD.name = 'TrustedNetworks' AND NEW.value IS NOT ''
-BEGIN
-  SELECT RAISE(ABORT, 'TrustedNetworks: CIDR blocks such as 10.0.0.0/8 or fd00::/8, comma separated')
-   WHERE typeof(NEW.value) <> 'text' OR EXISTS (
-     SELECT 1 FROM (
-       SELECT CASE slash WHEN 0 THEN v ELSE substr(v, 1, slash - 1) END AS host,
-              CASE WHEN slash THEN substr(v, slash + 1) WHEN v GLOB '*:*' THEN '128' ELSE '32' END AS bits
-         FROM (SELECT trim(item.value) AS v, instr(trim(item.value), '/') AS slash FROM json_each('[' || replace(json_quote(CAST(NEW.value AS TEXT)), ',', '","') || ']') AS item))
-      WHERE NOT (CAST(CAST(bits AS INTEGER) AS TEXT) = bits AND (
-              (host GLOB '*:*' AND host NOT GLOB '*[^0-9A-Fa-f:.]*' AND host NOT GLOB '*:::*'
-               AND CAST(bits AS INTEGER) BETWEEN 0 AND 128)
-           OR (CAST(bits AS INTEGER) BETWEEN 0 AND 32
-               AND (SELECT count(*) FROM json_each('[' || replace(json_quote(host), '.', '","') || ']') AS o
-                     WHERE CAST(CAST(o.value AS INTEGER) AS TEXT) = o.value AND CAST(o.value AS INTEGER) BETWEEN 0 AND 255) = 4
-               AND length(host) - length(replace(host, '.', '')) = 3))));
-END;
-
-CREATE TRIGGER settings_not_null BEFORE UPDATE OF value ON settings
-  WHEN NEW.value IS NULL AND OLD.name IN (
-    'CertificateFile', 'PrivateKeyFile', 'GssapiKeytab', 'LogFileLocation', 'LmtpSocketGroup', 'OAuthKeyFile', 'OAuthIssuer',
-    'OAuthAudience', 'OAuthUserClaim', 'RecipientDelimiter', 'Site')
-BEGIN SELECT RAISE(ABORT, 'settings.value: text of at most 4096 characters without control characters'); END;
-
 CREATE TRIGGER users_not_null_insert BEFORE INSERT ON users
   WHEN NEW.name IS NULL OR NEW.pop_enabled IS NULL OR NEW.ntlm IS NULL
 BEGIN
@@ -891,4 +782,286 @@ BEGIN
   DELETE FROM unshown   WHERE mailbox_id = OLD.id;
   DELETE FROM aliases   WHERE mailbox = OLD.name;
   DELETE FROM delegates WHERE principal = OLD.name;
+END;
+
+CREATE VIEW must_be_utf8 (place, value) AS SELECT NULL, NULL WHERE 0;
+
+CREATE TRIGGER must_be_utf8_called INSTEAD OF INSERT ON must_be_utf8
+  WHEN NEW.value GLOB '*[^' || char(1) || '-' || char(127) || ']*'
+BEGIN
+  SELECT CASE NEW.place
+    WHEN 'users.name' THEN RAISE(ABORT, 'users.name: must be UTF-8')
+    WHEN 'users.password' THEN RAISE(ABORT, 'users.password: must be UTF-8')
+    WHEN 'mailboxes.name' THEN RAISE(ABORT, 'mailboxes.name: must be UTF-8')
+    WHEN 'mailboxes.site' THEN RAISE(ABORT, 'mailboxes.site: must be UTF-8')
+    WHEN 'aliases.address' THEN RAISE(ABORT, 'aliases.address: must be UTF-8')
+    WHEN 'Domains' THEN RAISE(ABORT, 'Domains: must be UTF-8')
+    WHEN 'GssapiRealms' THEN RAISE(ABORT, 'GssapiRealms: must be UTF-8')
+    WHEN 'LmtpBindings' THEN RAISE(ABORT, 'LmtpBindings: must be UTF-8')
+    WHEN 'Site' THEN RAISE(ABORT, 'Site: must be UTF-8')
+    WHEN 'LmtpSocketGroup' THEN RAISE(ABORT, 'LmtpSocketGroup: must be UTF-8')
+    WHEN 'OAuthIssuer' THEN RAISE(ABORT, 'OAuthIssuer: must be UTF-8')
+    WHEN 'OAuthAudience' THEN RAISE(ABORT, 'OAuthAudience: must be UTF-8')
+    WHEN 'OAuthUserClaim' THEN RAISE(ABORT, 'OAuthUserClaim: must be UTF-8')
+    WHEN 'CertificateFile' THEN RAISE(ABORT, 'CertificateFile: must be UTF-8')
+    WHEN 'PrivateKeyFile' THEN RAISE(ABORT, 'PrivateKeyFile: must be UTF-8')
+    WHEN 'GssapiKeytab' THEN RAISE(ABORT, 'GssapiKeytab: must be UTF-8')
+    WHEN 'OAuthKeyFile' THEN RAISE(ABORT, 'OAuthKeyFile: must be UTF-8')
+    WHEN 'LogFileLocation' THEN RAISE(ABORT, 'LogFileLocation: must be UTF-8')
+    END
+   WHERE EXISTS (
+     WITH RECURSIVE walk (i, c) AS (
+       SELECT 1, substr(NEW.value, 1, 1)
+       UNION ALL SELECT i + 1, substr(NEW.value, i + 1, 1) FROM walk WHERE c <> '')
+     SELECT 1 FROM walk
+      WHERE c <> '' AND CAST(c AS BLOB) <> CAST(char(unicode(c)) AS BLOB) AND CAST(c AS BLOB) NOT IN (x'EFBFBE', x'EFBFBF'));
+END;
+
+CREATE TRIGGER users_name_text_insert BEFORE INSERT ON users
+BEGIN INSERT INTO must_be_utf8 VALUES ('users.name', NEW.name); END;
+
+CREATE TRIGGER users_name_text_update BEFORE UPDATE OF name ON users
+BEGIN INSERT INTO must_be_utf8 VALUES ('users.name', NEW.name); END;
+
+CREATE TRIGGER mailboxes_text_insert BEFORE INSERT ON mailboxes
+BEGIN
+  INSERT INTO must_be_utf8 VALUES ('mailboxes.name', NEW.name), ('mailboxes.site', NEW.site);
+  SELECT RAISE(ABORT, 'mailboxes.site: at most 255 characters without control characters, or NULL')
+   WHERE instr(NEW.site, char(0)) OR NEW.site GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*';
+END;
+
+CREATE TRIGGER mailboxes_text_update BEFORE UPDATE OF name, site ON mailboxes
+BEGIN
+  INSERT INTO must_be_utf8
+    SELECT 'mailboxes.name', NEW.name WHERE NEW.name IS NOT OLD.name
+    UNION ALL SELECT 'mailboxes.site', NEW.site WHERE NEW.site IS NOT OLD.site;
+  SELECT RAISE(ABORT, 'mailboxes.site: at most 255 characters without control characters, or NULL')
+   WHERE NEW.site IS NOT OLD.site
+     AND (instr(NEW.site, char(0)) OR NEW.site GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*');
+END;
+
+CREATE TRIGGER aliases_text_insert BEFORE INSERT ON aliases
+BEGIN INSERT INTO must_be_utf8 VALUES ('aliases.address', NEW.address); END;
+
+CREATE TRIGGER aliases_text_update BEFORE UPDATE OF address ON aliases
+BEGIN INSERT INTO must_be_utf8 VALUES ('aliases.address', NEW.address); END;
+
+CREATE VIEW must_be_password (value) AS SELECT NULL WHERE 0;
+
+CREATE TRIGGER must_be_password_plain INSTEAD OF INSERT ON must_be_password
+  WHEN NEW.value NOT GLOB '$argon2*' AND NEW.value NOT GLOB '$2b$*' AND NEW.value NOT GLOB '$6$*'
+   AND NEW.value NOT GLOB '{[0-9A-Za-z._-]*}*'
+BEGIN
+  SELECT RAISE(ABORT, 'users.password: plain text of 1 to 255 octets, as clients cannot send more')
+   WHERE length(CAST(NEW.value AS BLOB)) > 255;
+  INSERT INTO must_be_utf8 VALUES ('users.password', NEW.value);
+END;
+
+CREATE TRIGGER must_be_password_argon2 INSTEAD OF INSERT ON must_be_password
+  WHEN NEW.value GLOB '$argon2*' OR NEW.value GLOB '{[0-9A-Za-z._-]*}$argon2*'
+BEGIN
+  SELECT RAISE(ABORT, 'users.password: a well-formed $argon2 hash, with or without its {SCHEME}: v=16 or v=19, m=8*p to 65536, t=1 to 10, p=1 to 4, salt of 8 to 48 octets, hash of 12 to 64, both in base64 without padding')
+   WHERE NOT EXISTS (
+     SELECT 1 FROM (
+       SELECT version, salt, hash, substr(json_extract(params, '$[0]'), 3) AS m, substr(json_extract(params, '$[1]'), 3) AS t,
+              substr(json_extract(params, '$[2]'), 3) AS p
+         FROM (SELECT json_extract(fields, '$[2]') AS version, json_extract(fields, '$[4]') AS salt, json_extract(fields, '$[5]') AS hash,
+                      '[' || replace(json_quote(json_extract(fields, '$[3]')), ',', '","') || ']' AS params
+                 FROM (SELECT '[' || replace(json_quote(substr(NEW.value, instr(NEW.value, '$'))), '$', '","') || ']' AS fields)
+                WHERE json_array_length(fields) = 6)
+        WHERE json_array_length(params) = 3 AND json_extract(params, '$[0]') GLOB 'm=*'
+          AND json_extract(params, '$[1]') GLOB 't=*' AND json_extract(params, '$[2]') GLOB 'p=*')
+      WHERE version IN ('v=16', 'v=19')
+        AND CAST(CAST(m AS INTEGER) AS TEXT) = m AND CAST(CAST(t AS INTEGER) AS TEXT) = t AND CAST(CAST(p AS INTEGER) AS TEXT) = p
+        AND CAST(p AS INTEGER) BETWEEN 1 AND 4 AND CAST(t AS INTEGER) BETWEEN 1 AND 10
+        AND CAST(m AS INTEGER) BETWEEN 8 * CAST(p AS INTEGER) AND 65536
+        AND length(salt) BETWEEN 11 AND 64 AND length(hash) BETWEEN 16 AND 86
+        AND salt NOT GLOB '*[^0-9A-Za-z+/]*' AND hash NOT GLOB '*[^0-9A-Za-z+/]*'
+        -- The bits that the last character has too many are 0.
+        AND CASE length(salt) % 4 WHEN 0 THEN 1 WHEN 2 THEN salt GLOB '*[AQgw]' WHEN 3 THEN salt GLOB '*[AEIMQUYcgkosw048]' ELSE 0 END
+        AND CASE length(hash) % 4 WHEN 0 THEN 1 WHEN 2 THEN hash GLOB '*[AQgw]' WHEN 3 THEN hash GLOB '*[AEIMQUYcgkosw048]' ELSE 0 END);
+END;
+
+CREATE TRIGGER must_be_password_bcrypt INSTEAD OF INSERT ON must_be_password
+  WHEN NEW.value GLOB '$2b$*' OR NEW.value GLOB '{[0-9A-Za-z._-]*}$2[aby]$*'
+BEGIN
+  SELECT RAISE(ABORT, 'users.password: a well-formed $2b$ hash, with or without its {SCHEME}: cost 04 to 14, then 53 characters of ./A-Za-z0-9')
+    FROM (SELECT substr(NEW.value, instr(NEW.value, '$') + 4) AS rest)
+   WHERE NOT (length(rest) = 56 AND substr(rest, 3, 1) = '$' AND (rest GLOB '0[4-9]*' OR rest GLOB '1[0-4]*')
+              AND substr(rest, 4) NOT GLOB '*[^0-9A-Za-z./]*'
+              -- The bits that the last characters of salt and hash have too many are 0.
+              AND substr(rest, 25, 1) GLOB '[.Oeu]' AND rest GLOB '*[.CGKOSWaeimquy26]');
+END;
+
+CREATE TRIGGER must_be_password_sha512 INSTEAD OF INSERT ON must_be_password
+  WHEN NEW.value GLOB '$6$*' OR NEW.value GLOB '{[0-9A-Za-z._-]*}$6$*'
+BEGIN
+  SELECT RAISE(ABORT, 'users.password: a well-formed $6$ hash, with or without its {SCHEME}: rounds=1000 to 1000000 or none, a salt of 1 to 16 characters, then 86 of ./A-Za-z0-9')
+   WHERE NOT EXISTS (
+     SELECT 1 FROM (
+       SELECT CASE WHEN json_extract(fields, '$[0]') GLOB 'rounds=*' THEN substr(json_extract(fields, '$[0]'), 8) END AS rounds,
+              json_extract(fields, '$[' || (number - 2) || ']') AS salt, json_extract(fields, '$[' || (number - 1) || ']') AS hash, number
+         FROM (SELECT fields, max(2, json_array_length(fields)) AS number
+                 FROM (SELECT '[' || replace(json_quote(substr(NEW.value, instr(NEW.value, '$') + 3)), '$', '","') || ']' AS fields)))
+      WHERE CASE WHEN rounds IS NULL THEN number = 2
+                 ELSE number = 3 AND CAST(CAST(rounds AS INTEGER) AS TEXT) = rounds AND CAST(rounds AS INTEGER) BETWEEN 1000 AND 1000000 END
+        AND length(salt) BETWEEN 1 AND 16 AND length(hash) = 86 AND salt || hash NOT GLOB '*[^0-9A-Za-z./]*'
+        AND hash GLOB '*[./01]');
+END;
+
+CREATE TRIGGER users_password_usable_insert BEFORE INSERT ON users WHEN typeof(NEW.password) = 'text'
+BEGIN INSERT INTO must_be_password VALUES (NEW.password); END;
+
+CREATE TRIGGER users_password_usable_update BEFORE UPDATE OF password ON users WHEN typeof(NEW.password) = 'text'
+BEGIN INSERT INTO must_be_password VALUES (NEW.password); END;
+
+CREATE VIEW must_be_address (setting, address, bits) AS SELECT NULL, NULL, NULL WHERE 0;
+
+CREATE TRIGGER must_be_address_called INSTEAD OF INSERT ON must_be_address
+BEGIN
+  SELECT CASE NEW.setting
+    WHEN 'TrustedNetworks' THEN RAISE(ABORT, 'TrustedNetworks: CIDR blocks such as 10.0.0.0/8 or fd00::/8, comma separated')
+    WHEN 'LmtpBindings'
+      THEN RAISE(ABORT, 'LmtpBindings: ADDRESS:PORT with port 0 to 65535, [ADDRESS]:PORT for IPv6, or /absolute/path of at most 107 octets, comma separated')
+    WHEN 'SSLBindings'
+      THEN RAISE(ABORT, 'SSLBindings: ADDRESS:PORT with port 0 to 65535, [ADDRESS]:PORT for IPv6, comma separated')
+    ELSE RAISE(ABORT, 'UnencryptedOrTLSBindings: ADDRESS:PORT with port 0 to 65535, [ADDRESS]:PORT for IPv6, comma separated') END
+   WHERE NOT EXISTS (
+     SELECT 1 FROM (
+       SELECT (SELECT count(*) FROM json_each(groups) AS g
+                WHERE length(g.value) BETWEEN 1 AND 4 AND g.value NOT GLOB '*[^0-9A-Fa-f]*') AS good,
+              json_array_length(groups) AS number,
+              -- ::ffff:10.0.0.0/104 is 10.0.0.0/8: no block of IPv4 is larger than all of it.
+              (SELECT count(*) FROM json_each(groups) AS g
+                WHERE (g.key < 5 AND ltrim(g.value, '0') = '') OR (g.key = 5 AND lower(g.value) = 'ffff')) = 6 AS mapped
+         FROM (
+           SELECT '[' || replace(json_quote(CASE
+                    WHEN written NOT GLOB '*::*' THEN written
+                    ELSE trim(replace(written, '::', ':' || substr('0:0:0:0:0:0:0:0', 1, 15 - 2 * given) || ':'), ':')
+                  END), ':', '","') || ']' AS groups
+             FROM (SELECT written, CASE short WHEN '' THEN 0 ELSE 1 + length(short) - length(replace(short, ':', '')) END AS given
+                     FROM (SELECT written, trim(replace(written, '::', ':'), ':') AS short
+                             FROM (SELECT CASE quad WHEN '' THEN head ELSE head || '0:0' END AS written, head, quad
+                                     FROM (SELECT CASE WHEN whole GLOB '*.*' THEN rtrim(whole, '0123456789.') ELSE whole END AS head,
+                                                  CASE WHEN whole GLOB '*.*' THEN substr(whole, length(rtrim(whole, '0123456789.')) + 1) ELSE '' END AS quad
+                                             FROM (SELECT CASE WHEN NEW.address GLOB '*:*' THEN NEW.address
+                                                               WHEN NEW.address GLOB '*.*' THEN '::' || NEW.address ELSE '' END AS whole)))
+                            WHERE quad = '' OR (
+                                  head GLOB '*:' AND length(quad) - length(replace(quad, '.', '')) = 3
+                              AND (SELECT count(*) FROM json_each('[' || replace(json_quote(quad), '.', '","') || ']') AS o
+                                    WHERE CAST(CAST(o.value AS INTEGER) AS TEXT) = o.value AND CAST(o.value AS INTEGER) BETWEEN 0 AND 255) = 4)))
+            WHERE written NOT GLOB '*[^0-9A-Fa-f:]*' AND written NOT GLOB '*:::*'
+              AND written NOT GLOB ':[^:]*' AND written NOT GLOB '*[^:]:'
+              AND (given < 8 OR written NOT GLOB '*::*')))
+      WHERE good = 8 AND number = 8
+        AND (NEW.bits IS NULL
+          OR NEW.bits BETWEEN CASE WHEN mapped THEN 96 ELSE 0 END AND CASE WHEN NEW.address GLOB '*:*' THEN 128 ELSE 32 END));
+END;
+
+CREATE TRIGGER settings_bindings BEFORE UPDATE OF value ON settings
+  WHEN OLD.name IN ('UnencryptedOrTLSBindings', 'SSLBindings', 'LmtpBindings') AND NEW.value IS NOT ''
+BEGIN
+  INSERT INTO must_be_address (setting, address, bits)
+    SELECT OLD.name, CASE
+             WHEN port = '' OR length(ltrim(port, '0')) > 5 OR CAST(port AS INTEGER) > 65535 OR front NOT GLOB '?*:' THEN ''
+             WHEN host NOT GLOB '*:*' THEN host
+             WHEN host NOT GLOB '[[]*]' THEN ''
+             WHEN host NOT GLOB '*[%]*' THEN substr(host, 2, length(host) - 2)
+             -- [fe80::1%2]: the number of an interface.
+             WHEN scope NOT GLOB '[0-9]*' OR scope GLOB '*[^0-9]*' OR length(ltrim(scope, '0')) > 10 OR CAST(scope AS INTEGER) > 4294967295 THEN ''
+             ELSE substr(host, 2, instr(host, '%') - 2) END,
+           NULL
+      FROM (
+        SELECT item, front, port, host, substr(host, instr(host, '%') + 1, length(host) - instr(host, '%') - 1) AS scope
+          FROM (SELECT item, front, substr(item, length(front) + 1) AS port, substr(front, 1, length(front) - 1) AS host
+                  FROM (SELECT trim(e.value) AS item, rtrim(trim(e.value), '0123456789') AS front
+                          FROM json_each('[' || replace(json_quote(
+                                 CASE WHEN typeof(NEW.value) = 'text' AND instr(NEW.value, char(0)) = 0 THEN NEW.value ELSE '-' END), ',', '","') || ']') AS e)))
+     WHERE NOT (OLD.name = 'LmtpBindings' AND item GLOB '/?*' AND length(CAST(item AS BLOB)) <= 107
+                AND item NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*');
+  INSERT INTO must_be_utf8 SELECT OLD.name, NEW.value WHERE OLD.name = 'LmtpBindings';
+END;
+
+CREATE TRIGGER settings_networks BEFORE UPDATE OF value ON settings
+  WHEN OLD.name = 'TrustedNetworks' AND NEW.value IS NOT ''
+BEGIN
+  INSERT INTO must_be_address (setting, address, bits)
+    SELECT OLD.name, CASE slash WHEN 0 THEN item ELSE substr(item, 1, slash - 1) END,
+           CASE WHEN slash = 0 THEN NULL
+                WHEN CAST(CAST(substr(item, slash + 1) AS INTEGER) AS TEXT) = substr(item, slash + 1) THEN CAST(substr(item, slash + 1) AS INTEGER)
+                ELSE -1 END
+      FROM (SELECT trim(e.value) AS item, instr(trim(e.value), '/') AS slash
+              FROM json_each('[' || replace(json_quote(
+                     CASE WHEN typeof(NEW.value) = 'text' AND instr(NEW.value, char(0)) = 0 THEN NEW.value ELSE '-' END), ',', '","') || ']') AS e);
+END;
+
+CREATE TRIGGER settings_words BEFORE UPDATE OF value ON settings
+BEGIN
+  SELECT CASE OLD.name
+    WHEN 'LoginType' THEN CASE WHEN v NOT IN ('PlainTextLogin', 'PlainTextAuthentication', 'SecureLogin')
+      THEN RAISE(ABORT, 'LoginType: PlainTextLogin, PlainTextAuthentication or SecureLogin') END
+    WHEN 'ExtendedProtectionPolicy' THEN CASE WHEN v NOT IN ('None', 'Allow', 'Require')
+      THEN RAISE(ABORT, 'ExtendedProtectionPolicy: None, Allow or Require') END
+    WHEN 'MessageRetrievalSortOrder' THEN CASE WHEN v NOT IN ('Ascending', 'Descending')
+      THEN RAISE(ABORT, 'MessageRetrievalSortOrder: Ascending or Descending') END
+    WHEN 'LogFileRollOverSettings' THEN CASE WHEN v NOT IN ('Hourly', 'Daily', 'Weekly', 'Monthly')
+      THEN RAISE(ABORT, 'LogFileRollOverSettings: Hourly, Daily, Weekly or Monthly') END
+    WHEN 'Banner' THEN CASE WHEN length(v) NOT BETWEEN 1 AND 400 OR v GLOB '*[^ -~]*' OR v GLOB '*[<>]*' OR v GLOB '[[]*'
+      THEN RAISE(ABORT, 'Banner: 1 to 400 printable ASCII characters, no < or >, not starting with [') END
+    WHEN 'RecipientDelimiter' THEN CASE WHEN length(v) > 16 OR v GLOB '*[^!-~]*' OR v GLOB '*[0-9A-Za-z@/\]*'
+      THEN RAISE(ABORT, 'RecipientDelimiter: at most 16 ASCII punctuation characters, no @, / or \') END
+    WHEN 'LmtpSocketMode' THEN CASE WHEN v NOT GLOB '[0-7][0-7][0-7]' AND v NOT GLOB '0[0-7][0-7][0-7]'
+      THEN RAISE(ABORT, 'LmtpSocketMode: 0000 to 0777, octal') END
+    END
+  FROM (SELECT CASE WHEN typeof(NEW.value) = 'text' AND instr(NEW.value, char(0)) = 0 THEN NEW.value ELSE char(1) END AS v);
+END;
+
+CREATE TRIGGER settings_names BEFORE UPDATE OF value ON settings
+  WHEN OLD.name IN ('Domains', 'GssapiRealms') AND NEW.value IS NOT ''
+BEGIN
+  SELECT CASE OLD.name
+    WHEN 'Domains' THEN RAISE(ABORT, 'Domains: mail domains, comma separated, no space, control, @, / or \')
+    ELSE RAISE(ABORT, 'GssapiRealms: realms, comma separated, no space, control, @, / or \') END
+   WHERE typeof(NEW.value) <> 'text' OR instr(NEW.value, char(0)) OR EXISTS (
+     SELECT 1 FROM json_each('[' || replace(json_quote(CAST(NEW.value AS TEXT)), ',', '","') || ']') AS e
+      WHERE length(trim(e.value)) NOT BETWEEN 1 AND 255 OR trim(e.value) GLOB '*[@/\' || char(1) || '-' || char(32) || char(127) || '-'
+            || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*');
+  INSERT INTO must_be_utf8 VALUES (OLD.name, NEW.value);
+END;
+
+CREATE TRIGGER settings_mail_in BEFORE UPDATE OF value ON settings WHEN OLD.name IN ('LmtpMaxConnections', 'OverQuotaPermanent')
+BEGIN
+  SELECT CASE OLD.name
+    WHEN 'LmtpMaxConnections' THEN CASE WHEN n NOT BETWEEN 1 AND 2147483647
+      THEN RAISE(ABORT, 'LmtpMaxConnections: 1 to 2147483647') END
+    WHEN 'OverQuotaPermanent' THEN CASE WHEN n NOT BETWEEN 0 AND 1
+      THEN RAISE(ABORT, 'OverQuotaPermanent: 0 or 1') END
+    END
+  FROM (SELECT CASE WHEN CAST(CAST(NEW.value AS INTEGER) AS TEXT) = NEW.value
+                    THEN CAST(NEW.value AS INTEGER) ELSE -1 END AS n);
+END;
+
+CREATE TRIGGER settings_texts BEFORE UPDATE OF value ON settings
+  WHEN OLD.name IN (
+    'Site', 'LmtpSocketGroup', 'OAuthIssuer', 'OAuthAudience', 'OAuthUserClaim', 'CertificateFile', 'PrivateKeyFile', 'GssapiKeytab',
+    'OAuthKeyFile', 'LogFileLocation')
+BEGIN
+  SELECT CASE OLD.name
+    WHEN 'Site' THEN RAISE(ABORT, 'Site: at most 255 characters without control characters')
+    WHEN 'LmtpSocketGroup' THEN RAISE(ABORT, 'LmtpSocketGroup: at most 255 characters without control characters')
+    WHEN 'OAuthIssuer' THEN RAISE(ABORT, 'OAuthIssuer: at most 255 characters without control characters')
+    WHEN 'OAuthAudience' THEN RAISE(ABORT, 'OAuthAudience: at most 255 characters without control characters')
+    WHEN 'OAuthUserClaim' THEN RAISE(ABORT, 'OAuthUserClaim: 1 to 255 characters without control characters')
+    WHEN 'CertificateFile' THEN RAISE(ABORT, 'CertificateFile: a path of at most 4095 octets without control characters')
+    WHEN 'PrivateKeyFile' THEN RAISE(ABORT, 'PrivateKeyFile: a path of at most 4095 octets without control characters')
+    WHEN 'GssapiKeytab' THEN RAISE(ABORT, 'GssapiKeytab: a path of at most 4095 octets without control characters')
+    WHEN 'OAuthKeyFile' THEN RAISE(ABORT, 'OAuthKeyFile: a path of at most 4095 octets without control characters')
+    WHEN 'LogFileLocation' THEN RAISE(ABORT, 'LogFileLocation: a path of at most 4095 octets without control characters')
+    END
+   WHERE typeof(NEW.value) <> 'text' OR instr(NEW.value, char(0))
+      OR NEW.value GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'
+      OR CASE WHEN OLD.name = 'OAuthUserClaim' THEN length(NEW.value) NOT BETWEEN 1 AND 255
+              WHEN OLD.name IN ('Site', 'LmtpSocketGroup', 'OAuthIssuer', 'OAuthAudience') THEN length(NEW.value) > 255
+              ELSE length(CAST(NEW.value AS BLOB)) > 4095 END;
+  INSERT INTO must_be_utf8 VALUES (OLD.name, NEW.value);
 END;

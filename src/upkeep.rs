@@ -237,13 +237,12 @@ impl Upkeep {
         Ok(())
     }
 
-    /// The settings as they are now; those in force if one is out of range, as asking again would not mend it.
+    /// The settings as they are now; one that cannot be used stays as it is, as asking again would not mend it.
     fn read_settings(&self) -> Result<Settings> {
-        let read = Settings::from_rows(&self.store.settings()?, &self.overrides);
-        Ok(read.unwrap_or_else(|error| {
-            log::error!("{error}: the settings in force stay as they are");
-            Settings::clone(&self.settings)
-        }))
+        let present = Settings::clone(&self.settings);
+        let (settings, errors) = present.changed_by(&self.store.settings()?, &self.overrides);
+        errors.iter().for_each(|error| log::error!("{error}: it stays as it is in force"));
+        Ok(settings)
     }
 
     /// One batch; says how many passwords were dealt with, so that 0 is the end.

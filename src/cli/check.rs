@@ -2,6 +2,8 @@
 
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, print};
+use crate::settings::Settings;
+use crate::store::Upkeep;
 use std::path::Path;
 
 pub(super) const COMMAND: Command = Command {
@@ -25,7 +27,14 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn faults(path: &Path) -> Result<Vec<String>, Error> {
-    let faults = database::open(path).and_then(|store| store.check().map_err(|error| Error::database(path, &error)));
+    let faults = database::open(path).and_then(|store| {
+        let mut faults = store.check().map_err(|error| Error::database(path, &error))?;
+        match store.settings() {
+            Ok(rows) => faults.extend(Settings::default().changed_by(&rows, &[]).1.iter().map(ToString::to_string)),
+            Err(error) => faults.push(format!("settings: {error}")),
+        }
+        Ok(faults)
+    });
     // What SQLite cannot read at all is what this command looks for.
     faults.map_err(|error| if error.code == Code::Software { Error { code: Code::Data, ..error } } else { error })
 }

@@ -79,13 +79,14 @@ pub fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The settings in force for a command.
+/// The settings in force for a command. One that cannot be used has its default: mail must not bounce for it.
+/// (`serve` does not start, and `check` names it.)
 ///
 /// # Errors
-/// 78 if one of them is out of range.
+/// What the engine says.
 pub fn settings(store: &Sqlite) -> Result<Settings, Error> {
     let rows = store.settings().map_err(|error| Error::store("cannot read the settings", &error))?;
-    Settings::from_rows(&rows, &[]).map_err(|error| Error::new(Code::Config, error.to_string()))
+    Ok(Settings::default().changed_by(&rows, &[]).0)
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use std::str::FromStr;
 
 /// Highest cost of a bcrypt hash: 2^14 rounds, about a second.
 const MOST_COST: u32 = 14;
-/// Most rounds of a SHA-512 crypt hash.
-const MOST_ROUNDS: u32 = 200_000;
+/// Most rounds of a SHA-512 crypt hash, about half a second; 656,000 is the default of passlib.
+const MOST_ROUNDS: u32 = 1_000_000;
 /// Longest password, octets, that SHA-512 crypt is computed of; its work grows with the square.
 /// Longer ones cannot have been set: libxcrypt refuses them too.
 const LONGEST: usize = 512;
@@ -49,7 +49,10 @@ pub fn verify_sha512_crypt(password: &Secret, hash: &str) -> Verdict {
 /// The rounds that a hash asks for, if what it says can be read.
 fn rounds(rest: &str) -> Option<u32> {
     match rest.strip_prefix("rounds=") {
-        Some(rest) => rest.split('$').next()?.parse().ok(),
+        Some(rest) => {
+            let written = rest.split('$').next()?;
+            written.parse().ok().filter(|rounds: &u32| rounds.to_string() == written)
+        }
         None => Some(sha_crypt::Params::RECOMMENDED_ROUNDS),
     }
 }
@@ -75,10 +78,12 @@ mod tests {
         }
         let tail = "39D7oRFiH.PFqtBRaq6JvVHEcKdxqNjL9RBo5V4Ufcvntzpymzx3TuWUU3WkCYDX2ZxozYC3gjPSy4KJVC0dS/";
         for head in [
-            "$6$rounds=200001$abc$",
+            "$6$rounds=1000001$abc$",
             "$6$rounds=999999999$abc$",
             "$6$rounds=$abc$",
             "$6$rounds=999$abc$",
+            "$6$rounds=01000$abc$",
+            "$6$rounds=1=2$abc$",
             "$5$abc$",
             "$6$",
         ] {

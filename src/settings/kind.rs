@@ -17,6 +17,12 @@ const LONGEST_BANNER: usize = 400;
 /// Longest free text or name, characters.
 const LONGEST_TEXT: usize = 255;
 
+/// Longest value of all, characters.
+const LONGEST_VALUE: usize = 4096;
+
+/// Longest path of a Unix socket, octets (unix(7)).
+const LONGEST_SOCKET: usize = 107;
+
 /// A kind of value, with the field of [`Settings`] that it goes to.
 pub enum Kind {
     /// A decimal number.
@@ -65,9 +71,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Reads `text` into the field; `false`, and nothing changed, if it is out of range.
+    /// Reads `text` into the field; `false`, and nothing changed, if it is out of range. The schema takes
+    /// the same values (but words with their case).
     #[must_use]
     pub fn read(&self, text: &str, into: &mut Settings) -> bool {
+        if text.chars().count() > LONGEST_VALUE {
+            return false;
+        }
         match self {
             Self::Number { least, most, set, .. } => {
                 put(number(text).filter(|n| (least..=most).contains(&n)), |n| set(into, n))
@@ -118,10 +128,9 @@ fn put<T>(value: Option<T>, store: impl FnOnce(T)) -> bool {
     value.map(store).is_some()
 }
 
-/// Decimal digits only: `parse` alone would take a sign too.
+/// Decimal digits only, the first of several not 0: `parse` alone would take a sign too.
 fn number(text: &str) -> Option<u64> {
-    let decimal = text.bytes().all(|octet| octet.is_ascii_digit());
-    text.parse().ok().filter(|_| decimal)
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
 
 fn switch(text: &str) -> Option<bool> {
@@ -132,23 +141,24 @@ fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// Items between commas, without the blanks around them; all of them good, or `None`.
+/// Items between commas, without the blanks around them.
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    let items = (!text.is_empty()).then(|| text.split(','));
+    items.into_iter().flatten().map(|item| item.trim_matches(' '))
+}
+
+/// All items, if all of them are good.
 fn list(text: &str, good: impl Fn(&str) -> bool) -> Option<Vec<String>> {
-    if text.trim().is_empty() {
-        return Some(Vec::new());
-    }
-    text.split(',').map(str::trim).map(|item| good(item).then(|| item.to_owned())).collect()
+    items(text).map(|item| good(item).then(|| item.to_owned())).collect()
 }
 
 fn networks(text: &str) -> Option<Vec<Network>> {
-    if text.trim().is_empty() {
-        return Some(Vec::new());
-    }
-    text.split(',').map(|item| item.trim().parse().ok()).collect()
+    items(text).map(|item| item.parse().ok()).collect()
 }
 
 fn is_binding(item: &str, paths: bool) -> bool {
-    item.parse::<SocketAddr>().is_ok() || (paths && item.len() > 1 && Path::new(item).is_absolute() && is_path(item))
+    let path = || Path::new(item).is_absolute() && (2..=LONGEST_SOCKET).contains(&item.len()) && is_path(item);
+    item.parse::<SocketAddr>().is_ok() || (paths && path())
 }
 
 /// No `<`: a client would take it for the timestamp of APOP (RFC 1939 section 7). No `[` in front: it

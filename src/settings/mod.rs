@@ -150,12 +150,29 @@ impl Settings {
     ///
     /// # Errors
     /// The first name that is no setting, or value that is out of its setting's range.
-    pub fn from_rows(rows: &[(String, String)], overrides: &[(String, String)]) -> Result<Self, SettingError> {
-        let mut settings = Self::default();
-        for (name, value) in rows.iter().chain(overrides) {
-            settings.set(name, value)?;
+    pub fn from_rows<V: AsRef<[u8]>>(
+        rows: &[(String, V)],
+        overrides: &[(String, String)],
+    ) -> Result<Self, SettingError> {
+        let (settings, errors) = Self::default().changed_by(rows, overrides);
+        errors.into_iter().next().map_or(Ok(settings), Err)
+    }
+
+    /// The same from these settings on; what cannot be used leaves its setting alone, and is told.
+    pub fn changed_by<V: AsRef<[u8]>>(
+        mut self,
+        rows: &[(String, V)],
+        overrides: &[(String, String)],
+    ) -> (Self, Vec<SettingError>) {
+        let mut errors = Vec::new();
+        for (name, value) in rows {
+            let text = std::str::from_utf8(value.as_ref()).map_err(|_| SettingError::NotUtf8(name.clone()));
+            errors.extend(text.and_then(|value| self.set(name, value)).err());
         }
-        Ok(settings)
+        for (name, value) in overrides {
+            errors.extend(self.set(name, value).err());
+        }
+        (self, errors)
     }
 
     /// Changes one setting.
@@ -268,6 +285,8 @@ pub enum SettingError {
     NoValue(String),
     /// There is no setting of this name.
     Unknown(String),
+    /// The value of this one is no text.
+    NotUtf8(String),
     /// The value is not in the setting's range.
     OutOfRange {
         /// The setting.
@@ -283,6 +302,7 @@ impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoValue(text) => write!(f, "setting {text:?} is not NAME=VALUE"),
+            Self::NotUtf8(name) => write!(f, "setting {name} is not UTF-8"),
             Self::Unknown(name) => write!(f, "there is no setting {name:?}"),
             Self::OutOfRange { name, value, range } => write!(f, "setting {name} cannot be {value:?} (range: {range})"),
         }

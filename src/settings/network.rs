@@ -55,8 +55,8 @@ impl FromStr for Network {
 }
 
 fn prefix(bits: &str, longest: u8) -> Result<u8, NotANetwork> {
-    let decimal = !bits.is_empty() && bits.bytes().all(|octet| octet.is_ascii_digit());
-    bits.parse().ok().filter(|bits| decimal && *bits <= longest).ok_or(NotANetwork)
+    let decimal = |number: &u8| number.to_string() == bits && *number <= longest;
+    bits.parse().ok().filter(decimal).ok_or(NotANetwork)
 }
 
 fn mask4(address: Ipv4Addr, prefix: u8) -> u32 {
@@ -106,9 +106,18 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_block() {
-        for bad in
-            ["", "/", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/+8", "10.0.0/8", "host/8", "::ffff:10.0.0.0/8"]
-        {
+        for bad in [
+            "",
+            "/",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "10.0.0.0/08",
+            "10.0.0/8",
+            "host/8",
+            "::ffff:10.0.0.0/8",
+        ] {
             assert_eq!(bad.parse::<Network>(), Err(NotANetwork), "{bad}");
         }
     }

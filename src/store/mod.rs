@@ -272,8 +272,8 @@ pub trait Upkeep: Send + Sync {
     /// was removed or replaced under our hands.
     fn lost(&self) -> Result<Option<String>>;
 
-    /// All rows of `settings`, name and value.
-    fn settings(&self) -> Result<Vec<(String, String)>>;
+    /// All rows of `settings`, name and value; in an old database a value may be no UTF-8.
+    fn settings(&self) -> Result<Vec<(String, Vec<u8>)>>;
 
     /// What CAPA may promise before login.
     fn shortest_retention(&self) -> Result<Expire>;

@@ -118,9 +118,9 @@ impl crate::store::Upkeep for Script {
     fn lost(&self) -> Result<Option<String>> {
         Ok(self.lost.lock().unwrap().clone())
     }
-    fn settings(&self) -> Result<Vec<(String, String)>> {
+    fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {
         self.note("settings");
-        Ok(self.rows.lock().unwrap().clone())
+        Ok(self.rows.lock().unwrap().iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect())
     }
     fn shortest_retention(&self) -> Result<Expire> {
         Ok(*self.expire.lock().unwrap())

@@ -10,6 +10,7 @@ mod check;
 mod deliver;
 mod documentation;
 mod init;
+mod old_rows;
 mod passwords;
 mod terminal;
 mod usage;

@@ -113,14 +113,12 @@ fn settings_of_words_and_texts() {
             bench.sql(&format!("UPDATE settings SET value = '{value}' WHERE name = '{name}'"));
         }
         for value in bad {
-            let named =
-                if value.contains(|c: char| c.is_control()) && name != "Banner" { "settings.value" } else { name };
-            bench.refused(&format!("UPDATE settings SET value = '{value}' WHERE name = '{name}'"), &[named, part]);
+            bench.refused(&format!("UPDATE settings SET value = '{value}' WHERE name = '{name}'"), &[name, part]);
         }
     }
     bench.refused("UPDATE settings SET value = NULL WHERE name = 'Banner'", &["Banner"]);
-    bench.refused("UPDATE settings SET value = NULL WHERE name = 'Site'", &["settings.value"]);
-    bench.refused("UPDATE settings SET value = x'41' WHERE name = 'Site'", &["settings.value"]);
+    bench.refused("UPDATE settings SET value = NULL WHERE name = 'Site'", &["Site", "255"]);
+    bench.refused("UPDATE settings SET value = x'41' WHERE name = 'Site'", &["Site", "255"]);
 }
 
 #[test]
@@ -188,8 +186,16 @@ fn users() {
             &["users.password", "{SCHEME}"],
         );
     }
-    for password in ["''", "x'41'", "'a' || char(10) || 'b'", "'a' || char(0)", "printf('%1025s', 'x')"] {
+    for password in ["''", "x'41'", "'a' || char(10) || 'b'", "'a' || char(0)"] {
         bench.refused(&format!("UPDATE users SET password = {password}"), &["users.password", "1 to 1024"]);
+    }
+    bench.sql("UPDATE users SET password = printf('%255s', 'x')");
+    for password in ["printf('%256s', 'x')", "printf('%1025s', 'x')", "replace(printf('%128s', ''), ' ', '\u{e9}')"] {
+        bench.refused(&format!("UPDATE users SET password = {password}"), &["users.password", "1 to 255 octets"]);
+        bench.refused(
+            &format!("INSERT INTO users(name, password) VALUES ('carol', {password})"),
+            &["users.password", "255"],
+        );
     }
 }
 
@@ -268,10 +274,10 @@ fn null_and_blobs_are_named_too() {
     let bench = bench();
     let settings = bench.sql("SELECT name FROM settings");
     for name in settings.lines() {
-        for value in ["NULL", "x'3100'"] {
+        for value in ["NULL", "x'3100'", "x'31'", "'1' || char(0)", "'None' || char(0)", "'/' || CAST(x'ff' AS TEXT)"] {
             let output = bench.run(&format!("UPDATE settings SET value = {value} WHERE name = '{name}'"));
             let error = String::from_utf8_lossy(&output.stderr).into_owned();
-            let named = error.contains(&format!("{name}: ")) || error.contains("settings.value: ");
+            let named = error.contains(&format!("{name}: "));
             assert!(!output.status.success() && named, "{name} = {value}: {error}");
         }
     }
@@ -285,4 +291,33 @@ fn null_and_blobs_are_named_too() {
     bench.refused("UPDATE mailboxes SET retention_hold = NULL", &["mailboxes.retention_hold: 0 or 1"]);
     bench.refused("INSERT INTO mailboxes(name) VALUES (NULL)", &["mailboxes.name: 1 to 255"]);
     bench.refused("INSERT INTO aliases VALUES (NULL, 'alice')", &["aliases.address: 1 to 255"]);
+}
+
+#[test]
+fn text_that_is_not_utf8_is_refused_by_the_name_of_its_column() {
+    let bench = bench();
+    let bad = "'j' || CAST(x'fc' AS TEXT) || 'rgen'";
+    for (sql, column) in [
+        (format!("INSERT INTO users(name, password) VALUES ({bad}, 'x')"), "users.name: must be UTF-8"),
+        (format!("UPDATE users SET name = {bad} WHERE name = 'bob'"), "users.name: must be UTF-8"),
+        (format!("INSERT INTO users(name, password) VALUES ('carol', {bad})"), "users.password: must be UTF-8"),
+        (format!("UPDATE users SET password = {bad}"), "users.password: must be UTF-8"),
+        (format!("INSERT INTO mailboxes(name) VALUES ({bad})"), "mailboxes.name: must be UTF-8"),
+        (format!("INSERT INTO mailboxes(name, site) VALUES ('shared', {bad})"), "mailboxes.site: must be UTF-8"),
+        (format!("UPDATE mailboxes SET site = {bad}"), "mailboxes.site: must be UTF-8"),
+        ("UPDATE mailboxes SET site = 'a' || char(0)".into(), "mailboxes.site: at most 255"),
+        (format!("INSERT INTO aliases VALUES ({bad}, 'alice')"), "aliases.address: must be UTF-8"),
+        (format!("INSERT INTO aliases VALUES ('x', {bad})"), "aliases.mailbox: "),
+        (format!("INSERT INTO delegates VALUES ({bad}, 'alice')"), "delegates.delegate: "),
+        (format!("INSERT INTO delegates VALUES ('bob', {bad})"), "delegates.principal: "),
+        (format!("UPDATE settings SET value = {bad} WHERE name = 'Site'"), "Site: must be UTF-8"),
+        (format!("UPDATE settings SET value = {bad} WHERE name = 'Domains'"), "Domains: must be UTF-8"),
+        (
+            format!("UPDATE settings SET value = '/' || {bad} WHERE name = 'LmtpBindings'"),
+            "LmtpBindings: must be UTF-8",
+        ),
+    ] {
+        bench.refused(&sql, &[column]);
+    }
+    bench.assert_sound();
 }

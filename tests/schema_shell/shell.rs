@@ -29,6 +29,20 @@ impl Bench {
         run.expect("the sqlite3 shell must be installed (Debian: apt-get install sqlite3)")
     }
 
+    /// What many statements print, some of which may be refused; nothing of it stays.
+    pub fn script(&self, script: &str) -> String {
+        let file = self.folder.path().join("script.sql");
+        std::fs::write(&file, format!("BEGIN;\n{script}ROLLBACK;\n")).unwrap();
+        let output = Command::new("sqlite3")
+            .arg("-batch")
+            .arg(self.path())
+            .env("HOME", "/nonexistent")
+            .stdin(std::fs::File::open(file).unwrap())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// The answer to a line that must work.
     #[track_caller]
     pub fn sql(&self, sql: &str) -> String {

@@ -48,9 +48,9 @@ fn hashes_of_every_form_are_taken_as_they_are() {
     let bench = Bench::new();
     bench.sql(ALICE);
     let argon2 = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY";
-    let bcrypt = format!("$2b$12${}", "a".repeat(53));
-    let crypt = format!("$6$saltsalt${}", "a./".repeat(28) + "zz");
-    let rounds = format!("$6$rounds=656000$saltsalt${}", "a".repeat(86));
+    let bcrypt = format!("$2b$12${}", "a".repeat(21) + "u" + &"a".repeat(31));
+    let crypt = format!("$6$saltsalt${}", "a./".repeat(28) + "z1");
+    let rounds = format!("$6$rounds=656000$saltsalt${}", "a".repeat(85) + "1");
     let prefixed = [
         format!("{{ARGON2ID}}{argon2}"),
         format!("{{BLF-CRYPT}}{bcrypt}"),

@@ -185,8 +185,8 @@ pub fn a_user_that_is_deleted_leaves_nothing(bed: &mut dyn Bed) {
 }
 
 pub fn pending_passwords_are_the_plain_ones(bed: &mut dyn Bed) {
-    let bcrypt = format!("$2b$12${}", "a".repeat(53));
-    let crypt = format!("$6$saltsalt${}", "a".repeat(86));
+    let bcrypt = format!("$2b$12${}u{}", "a".repeat(21), "a".repeat(31));
+    let crypt = format!("$6$saltsalt${}1", "a".repeat(85));
     let prefixed = format!("{{SHA512-CRYPT}}{crypt}");
     let rows = [
         ("a", HASH),

@@ -21,9 +21,9 @@ pub fn settings_that_were_set_come_back(bed: &mut dyn Bed) {
     bed.change(Change::Setting("Banner", "Hello, world."));
     bed.change(Change::Setting("Site", ""));
     let settings = bed.store().settings().unwrap();
-    let value = |name: &str| settings.iter().find(|row| row.0 == name).map(|row| row.1.as_str());
-    assert_eq!(value("Banner"), Some("Hello, world."));
-    assert_eq!(value("Site"), Some(""));
+    let value = |name: &str| settings.iter().find(|row| row.0 == name).map(|row| row.1.as_slice());
+    assert_eq!(value("Banner"), Some(&b"Hello, world."[..]));
+    assert_eq!(value("Site"), Some(&b""[..]));
     assert_eq!(value("Nonsense"), None);
 }
 

@@ -19,8 +19,8 @@ impl Upkeep for Memory {
         Ok(None)
     }
 
-    fn settings(&self) -> Result<Vec<(String, String)>> {
-        Ok(self.state().settings.clone().into_iter().collect())
+    fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        Ok(self.state().settings.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect())
     }
 
     fn shortest_retention(&self) -> Result<Expire> {

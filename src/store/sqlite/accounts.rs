@@ -1,7 +1,7 @@
 //! Who may log in, and where mail for an address goes.
 
-use super::Sqlite;
 use super::writer::Lane;
+use super::{Sqlite, text};
 use crate::secret::Secret;
 use crate::store::{Account, Accounts, Mailbox, MailboxId, Principal, Result, Scheme, StoreError, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -42,7 +42,9 @@ impl Accounts for Sqlite {
             let found = first(names, |name| {
                 for select in [&mut mailbox, &mut aliases] {
                     let found = select
-                        .query_map([name], |row| Ok(Mailbox { id: MailboxId(row.get(0)?), name: row.get(1)? }))?
+                        .query_map([name], |row| {
+                            Ok(Mailbox { id: MailboxId(row.get(0)?), name: text::lossy(row, 1)? })
+                        })?
                         .collect::<rusqlite::Result<Vec<_>>>()?;
                     if !found.is_empty() {
                         return Ok(Some(found));
@@ -64,11 +66,11 @@ impl Accounts for Sqlite {
     }
 
     fn add_verifier(&self, user: UserId, password: &Secret, scheme: Scheme, verifier: &Secret) -> Result<bool> {
-        let (password, verifier) = (text(password)?, verifier.clone());
+        let (password, verifier) = (password.clone(), verifier.clone());
         self.settle(move |connection| {
-            let unchanged = "SELECT 1 FROM users WHERE id = ?1 AND password IS ?2";
-            let password = password.expose_str();
-            if connection.prepare_cached(unchanged)?.exists(params![user.0, password])? {
+            // Cast, because in an old row it may be no UTF-8.
+            let unchanged = "SELECT 1 FROM users WHERE id = ?1 AND password IS CAST(?2 AS TEXT)";
+            if connection.prepare_cached(unchanged)?.exists(params![user.0, password.expose()])? {
                 return put_verifier(connection, user, scheme, &verifier);
             }
             Ok(false)
@@ -82,7 +84,7 @@ impl Accounts for Sqlite {
         hash: &Secret,
         verifiers: &[(Scheme, Secret)],
     ) -> Result<bool> {
-        let (hash, expected) = (text(hash)?, expected.map(text).transpose()?);
+        let (hash, expected) = (must_be_utf8(hash)?, expected.cloned());
         let verifiers = verifiers.to_vec();
         let login = expected.is_some();
         let work =
@@ -125,12 +127,12 @@ fn first<T>(names: &[String], mut ask: impl FnMut(&str) -> Result<Option<T>>) ->
 fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     Ok(Account {
         user: UserId(row.get(0)?),
-        name: row.get(1)?,
-        password: row.get_ref(2)?.as_str_or_null()?.map(Secret::from),
+        name: text::lossy(row, 1)?,
+        password: row.get_ref(2)?.as_bytes_or_null()?.map(Secret::from),
         pop_enabled: row.get(3)?,
         ntlm: row.get(4)?,
         mailbox: row.get::<_, Option<i64>>(5)?.map(MailboxId),
-        site: row.get(6)?,
+        site: text::lossy_or_null(row, 6)?,
     })
 }
 
@@ -148,8 +150,8 @@ fn principal_named(connection: &Connection, delegate: UserId, name: &str, sql: &
     let principal = connection.prepare_cached(sql)?.query_row(params![name, delegate.0], |row| {
         Ok(Principal {
             mailbox: MailboxId(row.get(0)?),
-            name: row.get(1)?,
-            site: row.get(2)?,
+            name: text::lossy(row, 1)?,
+            site: text::lossy_or_null(row, 2)?,
             pop_enabled: row.get(3)?,
             delegated: row.get(4)?,
         })
@@ -164,13 +166,12 @@ fn replace_password(
     hash: &Secret,
     verifiers: &[(Scheme, Secret)],
 ) -> Result<bool> {
-    let sql = "UPDATE users SET password = ?2 WHERE id = ?1 AND (?3 OR password IS ?4)";
-    let expected_text = expected.and_then(Secret::expose_str);
+    let sql = "UPDATE users SET password = ?2 WHERE id = ?1 AND (?3 OR password IS CAST(?4 AS TEXT))";
     let replaced = connection.prepare_cached(sql)?.execute(params![
         user.0,
         hash.expose_str(),
         expected.is_none(),
-        expected_text
+        expected.map(Secret::expose)
     ])?;
     if replaced == 0 {
         return Ok(false);
@@ -203,7 +204,7 @@ fn scheme_name(scheme: Scheme) -> &'static str {
 }
 
 /// `users.password` is text.
-fn text(secret: &Secret) -> Result<Secret> {
+fn must_be_utf8(secret: &Secret) -> Result<Secret> {
     match secret.expose_str() {
         Some(_) => Ok(secret.clone()),
         None => Err(StoreError::Refused("users.password: must be UTF-8".into())),

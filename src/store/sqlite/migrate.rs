@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0004_retention.sql"),
     include_str!("../../../migrations/0005_refusals.sql"),
     include_str!("../../../migrations/0006_dates.sql"),
+    include_str!("../../../migrations/0007_usable.sql"),
 ];
 
 /// "Pbox": how file(1) and we know our databases.
@@ -315,6 +316,35 @@ mod tests {
         assert_eq!(number(&copy, "PRAGMA user_version"), i64::from(newest));
         assert_eq!(number(&copy, "SELECT count(*) FROM users"), 1);
         assert_eq!(number(&copy, "PRAGMA application_id"), i64::from(APPLICATION_ID));
+    }
+
+    /// Version 7 refuses such rows; those that are there stay, and can be mended.
+    #[test]
+    fn rows_that_would_be_refused_now_do_not_stop_a_migration() {
+        let (_folder, path) = made(&MIGRATIONS[..6]);
+        let shell = Connection::open(&path).unwrap();
+        let bad = "CAST(x'6aff' AS TEXT)";
+        shell
+            .execute_batch(&format!(
+                "INSERT INTO users (name, password) VALUES ({bad}, {bad}), ('bob', '$2b$39$' || printf('%.53c', 'a'));
+                 UPDATE mailboxes SET site = {bad} WHERE name = 'bob';
+                 INSERT INTO aliases VALUES ({bad}, {bad});
+                 UPDATE settings SET value = {bad} WHERE name = 'Site';
+                 UPDATE settings SET value = '1:2/8' WHERE name = 'TrustedNetworks';"
+            ))
+            .unwrap();
+        migrate(&path, MIGRATIONS).unwrap();
+        assert_eq!(number(&path, "SELECT count(*) FROM users"), 2);
+        shell
+            .execute_batch(&format!(
+                "UPDATE users SET name = 'jo' WHERE name = {bad};
+                 UPDATE users SET password = 'new secret', pop_enabled = 0;
+                 UPDATE mailboxes SET retention_hold = 1, name = name, site = NULL;
+                 UPDATE aliases SET address = 'sales';
+                 UPDATE settings SET value = '' WHERE name IN ('Site', 'TrustedNetworks');"
+            ))
+            .unwrap();
+        assert_eq!(number(&path, "SELECT count(*) FROM aliases WHERE mailbox = 'jo'"), 1);
     }
 
     #[test]

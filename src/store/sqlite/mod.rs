@@ -43,6 +43,7 @@ mod readers;
 mod reap;
 mod restore;
 mod snapshots;
+mod text;
 mod upkeep;
 mod upload;
 mod warnings;

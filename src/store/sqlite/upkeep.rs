@@ -2,7 +2,7 @@
 
 use super::wash::wash;
 use super::writer::{Lane, truncate_log};
-use super::{Sqlite, lock, purge, reap, warnings};
+use super::{Sqlite, lock, purge, reap, text, warnings};
 use crate::secret::Secret;
 use crate::store::{Expire, MailboxId, MessageId, Overfull, Pending, Result, StoreError, Upkeep, Usable, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -22,10 +22,10 @@ impl Upkeep for Sqlite {
         self.place.lost()
     }
 
-    fn settings(&self) -> Result<Vec<(String, String)>> {
+    fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {
         self.readers.with(|connection| {
             let mut select = connection.prepare_cached("SELECT name, value FROM settings ORDER BY name")?;
-            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get_ref(1)?.as_bytes()?.to_vec())))?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
@@ -55,8 +55,8 @@ impl Upkeep for Sqlite {
             let rows = select.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
                 Ok(Pending {
                     user: UserId(row.get(0)?),
-                    name: row.get(1)?,
-                    password: Secret::from(row.get_ref(2)?.as_str()?),
+                    name: text::lossy(row, 1)?,
+                    password: Secret::from(row.get_ref(2)?.as_bytes()?),
                     ntlm: row.get(3)?,
                 })
             })?;
