@@ -9,6 +9,12 @@ use std::fmt;
 /// Octets that are given to the store at a time.
 const PIECE: usize = 256 * 1024;
 
+/// Numbers that another server may give out until the last import from it, while new mail comes here already.
+const HEADROOM: u64 = 1 << 16;
+
+/// No number is skipped above this: mail needs some, too.
+const HIGHEST_SKIP: u64 = (1 << 53) - (1 << 32);
+
 /// What is to be done.
 #[derive(Clone, Copy)]
 pub struct Task<'a> {
@@ -88,11 +94,28 @@ pub fn run(store: &dyn Mail, source: &mut dyn Source, listed: &[Listed], task: T
     let known = known(&listing);
     let (report, found, normal) = (Report::default(), Vec::new(), Vec::new());
     let mut transfer = Transfer { store, task, known, twice: twice(listed), report, found, normal };
+    if !task.dry_run {
+        skip(store, task.mailbox, listed, if source.is_remote() { HEADROOM } else { 0 })?;
+    }
     for (at, message) in listed.iter().enumerate() {
         (task.progress)(at, listed.len());
         transfer.message(source, at, message)?;
     }
     Ok(transfer.report)
+}
+
+/// Mail that is delivered meanwhile must not get a number that a message of the list has.
+fn skip(store: &dyn Mail, mailbox: MailboxId, listed: &[Listed], headroom: u64) -> Result<(), Stop> {
+    let numbers = listed.iter().filter_map(|message| number(message.unique_id.as_deref()?));
+    let Some(greatest) = numbers.max() else { return Ok(()) };
+    let next = greatest.saturating_add(1 + headroom).min(HIGHEST_SKIP);
+    store.skip_to(mailbox, Uid(next)).map_err(|error| Stop::Store("mailbox".into(), error))
+}
+
+/// The number that new mail could get, too.
+fn number(unique_id: &str) -> Option<u64> {
+    let plain = !unique_id.starts_with('0') && unique_id.bytes().all(|octet| octet.is_ascii_digit());
+    unique_id.parse().ok().filter(|number| plain && *number < (1 << 53) - 1)
 }
 
 fn opened(store: &dyn Mail, mailbox: MailboxId) -> Result<std::sync::Arc<ScanListing>, Stop> {

@@ -65,6 +65,9 @@ impl Mail for Script {
     fn commit(&self, _: MailboxId, _: &[Uid]) -> Result<()> {
         elsewhere()
     }
+    fn skip_to(&self, _: MailboxId, _: Uid) -> Result<()> {
+        elsewhere()
+    }
     fn upload(&self, _: u64) -> Box<dyn Upload + '_> {
         unreachable!("the maintenance takes nothing in")
     }

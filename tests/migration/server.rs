@@ -137,7 +137,29 @@ fn an_import_that_broke_goes_on_where_it_was() {
     assert_eq!(client.unique_ids(), ["zz!", "0A", "12"]);
     assert_eq!(client.multi("RETR 2"), b".\r\n.two\r\n");
     server.deliver("alice", PLAIN);
-    assert_eq!(server.alice().unique_ids()[3], "13", "new mail goes on above what was taken over");
+    let new: u64 = server.alice().unique_ids()[3].parse().unwrap();
+    assert!(new > 12 + 60_000, "{new}: what the old server gives out until the last import stays free");
+    site.assert_sound();
+}
+
+/// Import; new mail comes here; the old server has given out more numbers: import again.
+#[test]
+fn numbers_of_new_mail_and_of_the_old_server_do_not_meet() {
+    let site = Site::with_alice(&[]);
+    let numbers = |ids: &str| answers(&[("UIDL", ids)]);
+    let lists = "+OK\r\n1 13\r\n2 5\r\n.\r\n";
+    let (port, thread) = simple(vec![
+        answers(&[("LIST", lists), ("UIDL", "+OK\r\n1 1\r\n2 2\r\n.\r\n")]),
+        numbers("+OK\r\n1 1\r\n2 2\r\n3 3\r\n.\r\n"),
+    ]);
+    let url = format!("pop3://alice@127.0.0.1:{port}");
+    site.succeed(&["import", "-u", "alice", &url], b"secret\n");
+    site.deliver("alice", PLAIN);
+    let said = site.succeed(&["import", "-u", "alice", &url], b"secret\n");
+    thread.join().unwrap();
+    assert_eq!(said, "1 imported, 2 there already, 0 refused\nboth sides are the same\n");
+    let ids = site.serve(&[]).alice().unique_ids();
+    assert_eq!((&*ids[0], &*ids[1], &*ids[3], ids.len()), ("1", "2", "3", 4), "{ids:?}");
     site.assert_sound();
 }
 

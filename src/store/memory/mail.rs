@@ -82,6 +82,13 @@ impl Mail for Memory {
         Ok(())
     }
 
+    fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()> {
+        let mut state = self.state();
+        let mailbox = state.mailbox_mut(mailbox)?;
+        mailbox.next_uid = mailbox.next_uid.max(next.0.min((1 << 53) - 1));
+        Ok(())
+    }
+
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
         Box::new(Buffer { store: self, octets: Vec::new(), limit, too_big: false })
     }
