@@ -65,6 +65,9 @@ impl Mail for Script {
     fn commit(&self, _: MailboxId, _: &[Uid]) -> Result<()> {
         elsewhere()
     }
+    fn deleted(&self, _: MailboxId, _: &str) -> Result<Option<Uid>> {
+        elsewhere()
+    }
     fn skip_to(&self, _: MailboxId, _: Uid) -> Result<()> {
         elsewhere()
     }

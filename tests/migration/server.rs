@@ -163,6 +163,49 @@ fn numbers_of_new_mail_and_of_the_old_server_do_not_meet() {
     site.assert_sound();
 }
 
+/// One message that the old server cannot give keeps back no other, however often it is tried.
+#[test]
+fn a_message_that_is_not_given_away_is_named_and_the_rest_comes() {
+    let site = Site::with_alice(&[]);
+    let damaged = || answers(&[("RETR 2", "-ERR [SYS/PERM] damaged\r\n")]);
+    let (port, thread) = simple(vec![damaged(), damaged()]);
+    let url = format!("pop3://alice@127.0.0.1:{port}");
+    for counts in ["2 imported, 0 there already, 1 refused\n", "0 imported, 2 there already, 1 refused\n"] {
+        let output = site.run(&["import", "-u", "alice", &url], b"secret\n");
+        let error = text(&output.stderr);
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(65), counts), "{error}");
+        assert!(error.contains("message 2") && error.contains("damaged") && !error.contains("more)"), "{error}");
+    }
+    thread.join().unwrap();
+}
+
+#[test]
+fn an_import_that_stops_says_how_far_it_came() {
+    let site = Site::with_alice(&[]);
+    site.sql("UPDATE mailboxes SET prohibit_send_receive_quota = 4096, issue_warning_quota = 0 WHERE name = 'alice'");
+    let (port, thread) = simple(vec![answers(&[])]);
+    let output = site.run(&["import", "-u", "alice", &format!("pop3://alice@127.0.0.1:{port}")], b"secret\n");
+    thread.join().unwrap();
+    assert_eq!(output.status.code(), Some(75), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "1 imported, 0 there already, 0 refused\n");
+    assert!(text(&output.stderr).contains("over its quota"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn two_messages_with_one_unique_id_there_are_not_the_same() {
+    let site = Site::with_alice(&[]);
+    let (port, thread) = simple(vec![answers(&[
+        ("LIST", "+OK\r\n1 13\r\n2 13\r\n.\r\n"),
+        ("UIDL", "+OK\r\n1 a\r\n2 a\r\n.\r\n"),
+        ("RETR 2", "+OK\r\nA: b\r\n\r\none\r\n.\r\n"),
+    ])]);
+    let output = site.run(&["import", "-u", "alice", &format!("pop3://alice@127.0.0.1:{port}")], b"secret\n");
+    thread.join().unwrap();
+    assert_eq!(output.status.code(), Some(65));
+    assert_eq!(text(&output.stdout), "1 imported, 1 there already, 0 refused\n1 differences\n");
+    assert!(text(&output.stderr).contains("unique-id \"a\""), "{}", text(&output.stderr));
+}
+
 #[test]
 fn differences_are_found_and_the_code_says_so() {
     let site = Site::with_alice(&[]);

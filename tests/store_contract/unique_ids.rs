@@ -146,6 +146,23 @@ pub fn skipping_never_goes_back_nor_opens_what_was_given(bed: &mut dyn Bed) {
     bed.store().skip_to(alice, Uid(5)).unwrap_err();
 }
 
+pub fn what_was_deleted_is_found_by_its_id(bed: &mut dyn Bed) {
+    let (alice, bob) = (user(bed, "alice"), user(bed, "bob"));
+    import(bed, alice, "300").unwrap();
+    import(bed, alice, "x").unwrap();
+    let natural = deliver(bed, alice, b"x\r\n");
+    let (number, uids) = (natural.0.to_string(), uids(bed, alice));
+    let found = |id: &str| bed.store().deleted(alice, id).unwrap();
+    assert_eq!([found("300"), found("x"), found(&number)], [None; 3]);
+    let uids: Vec<Uid> = uids.into_iter().map(Uid).collect();
+    bed.store().commit(alice, &uids).unwrap();
+    assert_eq!([found("300"), found("x"), found(&number)], [Some(uids[0]), Some(uids[1]), Some(natural)]);
+    assert_eq!([found("1"), found("X"), found(&format!("0{number}")), found("")], [None; 4]);
+    assert_eq!(bed.store().deleted(bob, "x").unwrap(), None);
+    purge_all(bed, crate::bed::now() + 86_400 * 365);
+    assert_eq!([found("300"), found("x"), found(&number)], [None; 3]);
+}
+
 pub fn digits_that_are_no_number_are_plain_text(bed: &mut dyn Bed) {
     let alice = user(bed, "alice");
     let ids = ["0", "007", "9007199254740991", "18446744073709551616", "+5", "5 ".trim_end(), "1.5"];

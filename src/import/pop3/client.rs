@@ -93,7 +93,7 @@ impl Client {
         octets.clear();
         let place = format!("{}, message {number}", self.server);
         self.say(&format!("RETR {number}"))?
-            .map_err(|text| ImportError::Broken(format!("{text} (to RETR {number})")))?;
+            .map_err(|text| ImportError::Withheld(format!("message {number}: {text} (to RETR {number})")))?;
         let (mut unstuffer, mut size) = (Unstuffer::new(), 0);
         loop {
             let end = unstuffer.push(self.lines.buffered(), octets);

@@ -90,6 +90,18 @@ impl Mail for Sqlite {
         })
     }
 
+    fn deleted(&self, mailbox: MailboxId, unique_id: &str) -> Result<Option<Uid>> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT uid FROM deleted WHERE mailbox_id = ?1 AND unique_id = ?2
+                 UNION ALL SELECT uid FROM deleted
+                  WHERE mailbox_id = ?1 AND uid = CAST(?2 AS INTEGER) AND CAST(uid AS TEXT) = ?2 AND unique_id IS NULL",
+            )?;
+            let uid = select.query_row((mailbox.0, unique_id), |row| row.get::<_, i64>(0)).optional()?;
+            Ok(uid.map(|uid| Uid(uid as u64)))
+        })
+    }
+
     fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()> {
         let next = next.0.min(HIGHEST) as i64;
         self.writer.write(Lane::Mail, SKIP_OCTETS, move |connection| skip_to(connection, mailbox, next))
