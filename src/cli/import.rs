@@ -72,10 +72,11 @@ impl Import {
         }
         let address = Address::parse(from).map_err(|what| Error::usage(format!("{from:?}: {what}")))?;
         let password = password::read_once(&format!("Password of {}: ", address.login))?;
-        let mut source = Pop3::open(&address, &password).map_err(failed)?;
+        let mut source = Pop3::connect(&address).map_err(failed)?;
         if source.is_clear() {
             let _ = writeln!(io::stderr(), "{address} has no TLS: the password crosses the network in clear");
         }
+        source.log_in(&address.login, &password).map_err(failed)?;
         let listed = source.list().map_err(failed)?;
         let report = self.transfer(&mut source, &listed)?;
         let differences = if self.dry_run { None } else { Some(self.differences(&mut source, &listed, &report)?) };

@@ -73,7 +73,7 @@ pub enum ImportError {
     Unreachable(String),
     /// The other server refused the login.
     Login(String),
-    /// The connection to the other server broke: run the import again.
+    /// The connection to the other server broke, or it cannot serve now: run the import again.
     Broken(String),
 }
 

@@ -3,7 +3,7 @@
 use crate::support::messages::{DOTTED, PLAIN, of_size};
 use crate::support::site::{feed, text};
 use crate::support::{Client, Site};
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -204,6 +204,82 @@ fn two_messages_with_one_unique_id_there_are_not_the_same() {
     assert_eq!(output.status.code(), Some(65));
     assert_eq!(text(&output.stdout), "1 imported, 1 there already, 0 refused\n1 differences\n");
     assert!(text(&output.stderr).contains("unique-id \"a\""), "{}", text(&output.stderr));
+}
+
+/// Response codes that say nothing of the password (RFC 2449 section 8.1, RFC 3206 section 4).
+#[test]
+fn a_login_that_may_go_better_later_is_75() {
+    let site = Site::with_alice(&[]);
+    let refusals =
+        [("[IN-USE]", 75), ("[SYS/TEMP]", 75), ("[LOGIN-DELAY]", 75), ("[AUTH]", 77), ("[SYS/PERM]", 77), ("no", 77)];
+    for (refusal, code) in refusals {
+        let (port, thread) = simple(vec![answers(&[("PASS secret", &format!("-ERR {refusal} x\r\n"))])]);
+        let output = site.run(&["import", "-u", "alice", &format!("pop3://alice@127.0.0.1:{port}")], b"secret\n");
+        thread.join().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{refusal}");
+    }
+}
+
+#[test]
+fn unique_ids_that_are_none_are_named_with_their_fault() {
+    let site = Site::with_alice(&[]);
+    let long = format!("+OK\r\n1 zz!\r\n2 {}\r\n3 c\r\n.\r\n", "x".repeat(71));
+    for (ids, fault) in [
+        (long.as_str(), "message 2 has 71 characters"),
+        ("+OK\r\n1 a\r\n2 b\r\n3 a b\r\n.\r\n", "UIDL says \"3 a b\""),
+        ("+OK\r\n1 a\r\n2 b\u{e4}\r\n3 c\r\n.\r\n", "message 2 has other characters"),
+        ("+OK\r\n1 a\r\n3 c\r\n.\r\n", "no unique-id for message 2"),
+    ] {
+        let (port, thread) = simple(vec![answers(&[("UIDL", ids)])]);
+        let output = site.run(&["import", "-u", "alice", &format!("pop3://alice@127.0.0.1:{port}")], b"secret\n");
+        thread.join().unwrap();
+        assert_eq!(output.status.code(), Some(65), "{fault}");
+        assert!(text(&output.stderr).contains(fault), "{}", text(&output.stderr));
+    }
+    assert_eq!(site.sql("SELECT count(*) FROM messages"), "0\n");
+}
+
+/// Whoever looks can still stop it.
+#[test]
+fn that_the_password_crosses_in_clear_is_said_before_it_does() {
+    let site = Site::with_alice(&[]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("pop3://alice@{}", listener.local_addr().unwrap());
+    let mut import = site.command(&["import", "-u", "alice", &url]).spawn().unwrap();
+    import.stdin.take().unwrap().write_all(b"secret\n").unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(b"+OK old server\r\n").unwrap();
+    let mut lines = std::io::BufReader::new(stream.try_clone().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "CAPA");
+    stream.write_all(b"-ERR what?\r\n").unwrap();
+    // Nothing more is answered: the password cannot have been sent yet.
+    let mut warning = String::new();
+    std::io::BufReader::new(import.stderr.take().unwrap()).read_line(&mut warning).unwrap();
+    assert!(warning.contains("has no TLS"), "{warning}");
+    drop((stream, lines));
+    assert_eq!(import.wait().unwrap().code(), Some(75));
+}
+
+/// Outside of UTF8 mode it would come downgraded (RFC 6856), and lose that it is internationalized.
+#[test]
+fn internationalized_mail_moves_as_it_is() {
+    let old = Site::with_alice(&[PLAIN]);
+    let (certificate, key) = certificate(&old);
+    let server = old.serve(&[("CertificateFile", &certificate), ("PrivateKeyFile", &key)]);
+    let message = "Subject: \u{e4}\r\n\r\n\u{f6}\r\n";
+    let mut lmtp = server.lmtp();
+    lmtp.say("MAIL FROM:<\u{e4}@b.example> SMTPUTF8", "250 ");
+    lmtp.say("RCPT TO:<alice>", "250 ");
+    lmtp.say("DATA", "354 ");
+    lmtp.send(format!("{message}.\r\n"));
+    lmtp.expect("250 ");
+    let site = Site::with_alice(&[]);
+    let url = format!("pop3://alice@localhost:{}", server.address("pop3").port());
+    let output = import(&site, &url, Path::new(&certificate));
+    assert_eq!(text(&output.stdout), "2 imported, 0 there already, 0 refused\nboth sides are the same\n");
+    let stored = "SELECT flags, size, hex(data) FROM message JOIN chunk ON id = body_id * 4096 ORDER BY uid";
+    assert_eq!(site.sql(stored), old.sql(stored));
+    assert!(site.sql("SELECT max(flags) FROM message").trim() >= "4");
 }
 
 #[test]
