@@ -11,6 +11,7 @@ pub mod files;
 pub mod header;
 pub mod maildir;
 pub mod mbox;
+pub mod percent;
 pub mod pop3;
 pub mod transfer;
 pub mod uidlist;
