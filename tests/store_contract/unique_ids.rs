@@ -146,6 +146,27 @@ pub fn skipping_never_goes_back_nor_opens_what_was_given(bed: &mut dyn Bed) {
     bed.store().skip_to(alice, Uid(5)).unwrap_err();
 }
 
+pub fn an_imported_id_is_not_given_again_after_its_message_was_purged(bed: &mut dyn Bed) {
+    let (alice, bob) = (user(bed, "alice"), user(bed, "bob"));
+    let back = import(bed, alice, "back").unwrap();
+    let gone = import(bed, alice, "gone").unwrap();
+    bed.store().commit(alice, &[back, gone]).unwrap();
+    bed.change(Change::BringBack("alice", back.0));
+    purge_all(bed, crate::bed::now() + 86_400 * 365);
+    bed.reopen();
+    assert_refused(import(bed, alice, "gone"), "unique-id taken");
+    assert_refused(import(bed, alice, "back"), "unique-id exists");
+    import(bed, alice, "GONE").unwrap();
+    import(bed, bob, "gone").unwrap();
+    bed.store().commit(alice, &[back]).unwrap();
+    bed.change(Change::BringBack("alice", back.0));
+    assert_eq!(unique_ids(bed, alice), ["back", "GONE"]);
+    // Of a mailbox that is gone nothing is left.
+    bed.change(Change::DeleteUser("alice"));
+    let alice = user(bed, "alice");
+    import(bed, alice, "gone").unwrap();
+}
+
 pub fn what_was_deleted_is_found_by_its_id(bed: &mut dyn Bed) {
     let (alice, bob) = (user(bed, "alice"), user(bed, "bob"));
     import(bed, alice, "300").unwrap();
