@@ -1,6 +1,6 @@
 -- The newest schema, made from migrations/ by PILLARBOX_BLESS=1 cargo test --lib schema_sql.
 PRAGMA application_id = 1348628344;
-PRAGMA user_version = 7;
+PRAGMA user_version = 8;
 
 CREATE TABLE settings (
   name  TEXT NOT NULL COLLATE NOCASE PRIMARY KEY,
@@ -1065,3 +1065,25 @@ BEGIN
               ELSE length(CAST(NEW.value AS BLOB)) > 4095 END;
   INSERT INTO must_be_utf8 VALUES (OLD.name, NEW.value);
 END;
+
+CREATE TABLE purged_id (
+  mailbox_id INTEGER NOT NULL,
+  unique_id  TEXT NOT NULL,
+  PRIMARY KEY (mailbox_id, unique_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER deleted_purged AFTER DELETE ON deleted
+  WHEN OLD.unique_id IS NOT NULL
+   AND NOT (OLD.unique_id GLOB '[1-9]*' AND OLD.unique_id NOT GLOB '*[^0-9]*' AND length(OLD.unique_id) <= 15)
+   AND EXISTS (SELECT 1 FROM usage WHERE mailbox_id = OLD.mailbox_id)
+   AND NOT EXISTS (SELECT 1 FROM message WHERE mailbox_id = OLD.mailbox_id AND uid = OLD.uid)
+BEGIN INSERT OR IGNORE INTO purged_id (mailbox_id, unique_id) VALUES (OLD.mailbox_id, OLD.unique_id); END;
+
+CREATE TRIGGER message_check_purged_id BEFORE INSERT ON message WHEN NEW.unique_id IS NOT NULL
+BEGIN
+  SELECT RAISE(ABORT, 'unique-id taken: it was given to another message of the mailbox')
+   WHERE EXISTS (SELECT 1 FROM purged_id WHERE mailbox_id = NEW.mailbox_id AND unique_id = NEW.unique_id);
+END;
+
+CREATE TRIGGER purged_id_mailbox_removed AFTER DELETE ON mailboxes
+BEGIN DELETE FROM purged_id WHERE mailbox_id = OLD.id; END;

@@ -25,17 +25,51 @@ pub fn parse_rfc5322(text: &str) -> Option<i64> {
     time(year_of(year)?, month_of(month)?, date, clock).map(|time| time - zone)
 }
 
-/// `Mon Nov 23 10:00:00 2026`, as the From_ line of an mbox has it (RFC 4155 appendix A), where a zone
-/// may stand before or behind the year.
+/// The same, with nothing before or behind it but a comment.
+pub fn parse_rfc5322_alone(text: &str) -> Option<i64> {
+    let date = match text.split_once(',') {
+        Some((day, date)) if is_weekday(day) => date,
+        Some(_) => return None,
+        None => text,
+    };
+    let rest: Vec<&str> = date.split_ascii_whitespace().skip(4).collect();
+    let alone = match rest.as_slice() {
+        [] => true,
+        [zone] => is_zone(zone),
+        [zone, comment] => is_zone(zone) && comment.starts_with('(') && comment.ends_with(')'),
+        _ => false,
+    };
+    if alone { parse_rfc5322(date) } else { None }
+}
+
+/// `Mon Nov 23 10:00:00 2026`, as the From_ line of an mbox has it (RFC 4155 appendix A), where zones
+/// may stand before or behind the year, and nothing else.
 pub fn parse_asctime(text: &str) -> Option<i64> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let (month, date, clock, rest) = match words.as_slice() {
-        [_, month, date, clock, rest @ ..] => (month, date, clock, rest),
+        [day, month, date, clock, rest @ ..] if is_weekday(day) => (month, date, clock, rest),
         _ => return None,
     };
-    let year = rest.iter().find(|word| word.len() == 4 && word.bytes().all(|octet| octet.is_ascii_digit()))?;
-    let offset = rest.iter().find(|word| word.starts_with(['+', '-'])).and_then(|word| zone(word)).unwrap_or(0);
+    let is_year = |word: &str| word.len() == 4 && word.bytes().all(|octet| octet.is_ascii_digit());
+    let (years, zones): (Vec<&str>, Vec<&str>) = rest.iter().partition(|word| is_year(word));
+    let [year] = years.as_slice() else { return None };
+    if zones.len() > 2 || !zones.iter().all(|word| is_zone(word)) {
+        return None;
+    }
+    let offset = zones.iter().find_map(|word| zone(word)).unwrap_or(0);
     time(year.parse().ok()?, month_of(month)?, date, clock).map(|time| time - offset)
+}
+
+fn is_weekday(text: &str) -> bool {
+    DAYS.iter().any(|day| day.eq_ignore_ascii_case(text))
+}
+
+/// `+0100`, or up to five capitals.
+fn is_zone(text: &str) -> bool {
+    match text.as_bytes() {
+        [b'+' | b'-', ..] => zone(text).is_some(),
+        letters => (1..=5).contains(&letters.len()) && letters.iter().all(u8::is_ascii_uppercase),
+    }
 }
 
 fn time(year: i64, month: u32, date: &str, clock: &str) -> Option<i64> {

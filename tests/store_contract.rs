@@ -68,6 +68,10 @@ contract! {
         an_imported_id_of_another_message_is_refused,
         an_imported_number_moves_the_next_uid_above_it,
         imported_numbers_in_any_order,
+        an_imported_id_is_not_given_again_after_its_message_was_purged,
+        what_was_deleted_is_found_by_its_id,
+        numbers_that_were_skipped_may_still_be_imported,
+        skipping_never_goes_back_nor_opens_what_was_given,
         digits_that_are_no_number_are_plain_text,
         malformed_ids_are_refused,
     }

@@ -3,10 +3,12 @@
 
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, mailbox, print};
+use crate::import::percent;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, StoreError};
-use std::fs::{self, File, FileTimes};
+use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -42,7 +44,7 @@ impl<'a> Export<'a> {
             return Err(Error::new(Code::CantCreate, format!("{folder:?} is not empty")));
         }
         for name in ["cur", "new", "tmp"] {
-            fs::create_dir_all(folder.join(name)).map_err(failed)?;
+            DirBuilder::new().recursive(true).mode(0o700).create(folder.join(name)).map_err(failed)?;
         }
         Ok(Self { store, mailbox, folder, list: String::new() })
     }
@@ -61,7 +63,11 @@ impl<'a> Export<'a> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let head = format!("3 V{} N{}\n", now & 0x7fff_ffff, count + 1);
         let path = self.folder.join("dovecot-uidlist");
-        let written = fs::write(&path, head + &self.list).and_then(|()| File::open(self.folder)?.sync_all());
+        let written = create(&path).and_then(|mut file| {
+            file.write_all((head + &self.list).as_bytes())?;
+            file.sync_all()?;
+            File::open(self.folder)?.sync_all()
+        });
         written.map_err(|error| cannot_write(&path, &error))?;
         Ok(count)
     }
@@ -78,7 +84,7 @@ impl<'a> Export<'a> {
         let received_at = u64::try_from(envelope.received_at.unwrap_or(0)).unwrap_or(0);
         let name = format!("{received_at}.{number}.pillarbox,S={}", entry.octets);
         let draft = self.folder.join("tmp").join(&name);
-        let mut file = File::create_new(&draft).map_err(|error| cannot_write(&draft, &error))?;
+        let mut file = create(&draft).map_err(|error| cannot_write(&draft, &error))?;
         let mut piece = first;
         for next in 1.. {
             if piece.is_empty() {
@@ -92,7 +98,8 @@ impl<'a> Export<'a> {
             false => self.folder.join("new").join(&name),
         };
         finish(&file, &draft, &place, received_at).map_err(|error| cannot_write(&place, &error))?;
-        self.list += &format!("{number} P{unique_id} :{name}\n");
+        let sender = percent::encoded(&envelope.sender);
+        self.list += &format!("{number} P{unique_id} R{sender} :{name}\n");
         Ok(true)
     }
 
@@ -101,6 +108,11 @@ impl<'a> Export<'a> {
         self.store.read(id, 0, &mut piece)?;
         Ok((self.store.envelope(id)?, piece))
     }
+}
+
+/// A new file, which only its owner may read: it is mail.
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// The date of a file is when the message was received.

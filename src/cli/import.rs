@@ -72,40 +72,54 @@ impl Import {
         }
         let address = Address::parse(from).map_err(|what| Error::usage(format!("{from:?}: {what}")))?;
         let password = password::read_once(&format!("Password of {}: ", address.login))?;
-        let mut source = Pop3::open(&address, &password).map_err(failed)?;
+        let mut source = Pop3::connect(&address).map_err(failed)?;
         if source.is_clear() {
             let _ = writeln!(io::stderr(), "{address} has no TLS: the password crosses the network in clear");
         }
+        source.log_in(&address.login, &password).map_err(failed)?;
         let listed = source.list().map_err(failed)?;
         let report = self.transfer(&mut source, &listed)?;
-        let differences = if self.dry_run {
-            None
-        } else {
-            Some(
-                transfer::differences(&self.store, &mut source, &listed, self.task(&|_, _| {}), &report)
-                    .map_err(stopped)?,
-            )
-        };
+        let differences = if self.dry_run { None } else { Some(self.differences(&mut source, &listed, &report)?) };
         source.close();
         self.tell(&report, differences)
     }
 
-    fn task<'a>(&self, progress: &'a dyn Fn(usize, usize)) -> Task<'a> {
-        Task { mailbox: self.mailbox.id, limit: self.limit, dry_run: self.dry_run, progress }
+    fn task<'a>(&'a self, progress: &'a dyn Fn(usize, usize)) -> Task<'a> {
+        Task { mailbox: self.mailbox.id, name: &self.mailbox.name, limit: self.limit, dry_run: self.dry_run, progress }
     }
 
+    /// What was done is told, too, if something ends it early.
     fn transfer(&self, source: &mut dyn Source, listed: &[Listed]) -> Result<Report, Error> {
-        let meter = Meter::new();
-        let report = transfer::run(&self.store, source, listed, self.task(&|at, all| meter.show(at, all)));
+        let (meter, mut report) = (Meter::new(), Report::default());
+        let show = |at, all| meter.show(at, all);
+        let ended = transfer::run(&self.store, source, listed, self.task(&show), &mut report);
         meter.clear();
-        report.map_err(stopped)
+        match ended {
+            Ok(()) => Ok(report),
+            Err(stop) => {
+                print(&self.counts(&report))?;
+                Err(stopped(stop))
+            }
+        }
+    }
+
+    fn differences(&self, source: &mut dyn Source, listed: &[Listed], report: &Report) -> Result<Vec<String>, Error> {
+        let found = transfer::differences(&self.store, source, listed, self.task(&|_, _| {}), report);
+        found.or_else(|stop| {
+            print(&self.counts(report))?;
+            Err(stopped(stop))
+        })
+    }
+
+    fn counts(&self, report: &Report) -> String {
+        let Report { stored, present, refused, .. } = report;
+        let verb = if self.dry_run { "would be imported" } else { "imported" };
+        format!("{stored} {verb}, {present} there already, {} refused\n", refused.len())
     }
 
     /// What was done on stdout; what went wrong as one line.
     fn tell(&self, report: &Report, differences: Option<Vec<String>>) -> Result<(), Error> {
-        let Report { stored, present, refused, .. } = report;
-        let verb = if self.dry_run { "would be imported" } else { "imported" };
-        let mut text = format!("{stored} {verb}, {present} there already, {} refused\n", refused.len());
+        let (mut text, refused) = (self.counts(report), &report.refused);
         if let Some(differences) = &differences {
             text += &match differences.len() {
                 // What was refused is missing here, though its unique-id may stand for another message.
@@ -127,7 +141,9 @@ impl Import {
 fn failed(error: ImportError) -> Error {
     match &error {
         ImportError::File(path, cause) => Error::file(format_args!("cannot read {path:?}"), cause, Code::Io),
-        ImportError::Data(_) | ImportError::TooBig(_) => Error::new(Code::Data, error.to_string()),
+        ImportError::Data(_) | ImportError::TooBig(_) | ImportError::Withheld(_) => {
+            Error::new(Code::Data, error.to_string())
+        }
         ImportError::Unreachable(_) => Error::new(Code::Unavailable, error.to_string()),
         ImportError::Login(_) => Error::new(Code::NoPerm, error.to_string()),
         ImportError::Broken(_) => Error::new(Code::TempFail, format!("{error}: run the import again")),

@@ -44,7 +44,12 @@ pub fn received_at(message: &[u8]) -> Option<i64> {
 pub fn sender(message: &[u8]) -> Option<String> {
     let path = field(message, "Return-Path")?;
     let path = path.strip_prefix('<')?.strip_suffix('>')?;
-    (path.len() <= 254 && !path.chars().any(char::is_control)).then(|| path.to_owned())
+    is_sender(path).then(|| path.to_owned())
+}
+
+/// Whether this may be noted as a reverse path.
+pub fn is_sender(path: &str) -> bool {
+    path.len() <= 254 && !path.chars().any(char::is_control)
 }
 
 /// Whether a message came in as internationalized: its topmost Received field names one of the

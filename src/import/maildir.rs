@@ -70,6 +70,7 @@ impl Source for Maildir {
             place: found.path.display().to_string(),
             unique_id: found.note.as_ref().map(|note| note.unique_id.clone()),
             received_at: files::modified(&found.path),
+            sender: found.note.as_ref().and_then(|note| note.sender.clone()),
             read: flags(&found.name).contains('S'),
             ..Listed::default()
         });

@@ -11,6 +11,7 @@ pub mod files;
 pub mod header;
 pub mod maildir;
 pub mod mbox;
+pub mod percent;
 pub mod pop3;
 pub mod transfer;
 pub mod uidlist;
@@ -48,7 +49,8 @@ pub trait Source {
     /// of any kind, no dots stuffed.
     ///
     /// # Errors
-    /// It cannot be read, or has more than `limit` octets ([`ImportError::TooBig`]).
+    /// It cannot be read. After [`ImportError::TooBig`] (more than `limit` octets) and [`ImportError::Withheld`]
+    /// the others still can.
     fn fetch(&mut self, at: usize, limit: u64, octets: &mut Vec<u8>) -> Result<()>;
 
     /// Reading a message costs a transfer over the network.
@@ -66,11 +68,13 @@ pub enum ImportError {
     Data(String),
     /// A message has more octets than may be stored.
     TooBig(String),
+    /// The other server does not give a message away.
+    Withheld(String),
     /// The other server cannot be reached, or the connection to it is not secure.
     Unreachable(String),
     /// The other server refused the login.
     Login(String),
-    /// The connection to the other server broke: run the import again.
+    /// The connection to the other server broke, or it cannot serve now: run the import again.
     Broken(String),
 }
 
@@ -79,12 +83,23 @@ impl fmt::Display for ImportError {
         match self {
             Self::File(path, error) => write!(f, "cannot read {path:?}: {error}"),
             Self::TooBig(place) => write!(f, "{place} is larger than MaxReceiveSize"),
-            Self::Data(text) | Self::Unreachable(text) | Self::Login(text) | Self::Broken(text) => f.write_str(text),
+            Self::Data(text)
+            | Self::Withheld(text)
+            | Self::Unreachable(text)
+            | Self::Login(text)
+            | Self::Broken(text) => f.write_str(text),
         }
     }
 }
 
 impl std::error::Error for ImportError {}
+
+impl ImportError {
+    /// One message cannot be had, but others can.
+    fn is_of_one_message(&self) -> bool {
+        matches!(self, Self::TooBig(_) | Self::Withheld(_))
+    }
+}
 
 /// What reading a source answers.
 pub type Result<T> = std::result::Result<T, ImportError>;

@@ -9,11 +9,19 @@ use std::fmt;
 /// Octets that are given to the store at a time.
 const PIECE: usize = 256 * 1024;
 
+/// Numbers that another server may give out until the last import from it, while new mail comes here already.
+const HEADROOM: u64 = 1 << 16;
+
+/// No number is skipped above this: mail needs some, too.
+const HIGHEST_SKIP: u64 = (1 << 53) - (1 << 32);
+
 /// What is to be done.
 #[derive(Clone, Copy)]
 pub struct Task<'a> {
     /// Where the messages go.
     pub mailbox: MailboxId,
+    /// Its name, for people.
+    pub name: &'a str,
     /// `MaxReceiveSize`, octets.
     pub limit: u64,
     /// Only look.
@@ -33,6 +41,15 @@ pub struct Report {
     pub refused: Vec<String>,
     /// Positions of the messages whose octets were read and are those of the mailbox.
     checked: HashSet<usize>,
+    /// Positions of the messages that were refused.
+    unsettled: HashSet<usize>,
+}
+
+impl Report {
+    fn refuse(&mut self, position: usize, why: String) {
+        self.unsettled.insert(position);
+        self.refused.push(why);
+    }
 }
 
 /// What ends a transfer in the middle. What was stored before stays.
@@ -73,26 +90,50 @@ struct Transfer<'a> {
     known: HashMap<String, Known>,
     /// Unique-ids that the source shows more than once (RFC 1939 section 7 allows it for copies).
     twice: HashSet<String>,
-    report: Report,
+    report: &'a mut Report,
     /// A message as it was found, and as it is stored.
     found: Vec<u8>,
     normal: Vec<u8>,
 }
 
-/// Puts all messages of `listed` into the mailbox, in their order.
+/// Puts all messages of `listed` into the mailbox, in their order, and counts in `report` what is done, also
+/// if it ends early.
 ///
 /// # Errors
 /// [`Stop`]; messages that are refused are no reason to stop, they stand in the report.
-pub fn run(store: &dyn Mail, source: &mut dyn Source, listed: &[Listed], task: Task<'_>) -> Result<Report, Stop> {
+pub fn run(
+    store: &dyn Mail,
+    source: &mut dyn Source,
+    listed: &[Listed],
+    task: Task<'_>,
+    report: &mut Report,
+) -> Result<(), Stop> {
     let listing = opened(store, task.mailbox)?;
     let known = known(&listing);
-    let (report, found, normal) = (Report::default(), Vec::new(), Vec::new());
+    let (found, normal) = (Vec::new(), Vec::new());
     let mut transfer = Transfer { store, task, known, twice: twice(listed), report, found, normal };
+    if !task.dry_run {
+        skip(store, task.mailbox, listed, if source.is_remote() { HEADROOM } else { 0 })?;
+    }
     for (at, message) in listed.iter().enumerate() {
         (task.progress)(at, listed.len());
         transfer.message(source, at, message)?;
     }
-    Ok(transfer.report)
+    Ok(())
+}
+
+/// Mail that is delivered meanwhile must not get a number that a message of the list has.
+fn skip(store: &dyn Mail, mailbox: MailboxId, listed: &[Listed], headroom: u64) -> Result<(), Stop> {
+    let numbers = listed.iter().filter_map(|message| number(message.unique_id.as_deref()?));
+    let Some(greatest) = numbers.max() else { return Ok(()) };
+    let next = greatest.saturating_add(1 + headroom).min(HIGHEST_SKIP);
+    store.skip_to(mailbox, Uid(next)).map_err(|error| Stop::Store("mailbox".into(), error))
+}
+
+/// The number that new mail could get, too.
+fn number(unique_id: &str) -> Option<u64> {
+    let plain = !unique_id.starts_with('0') && unique_id.bytes().all(|octet| octet.is_ascii_digit());
+    unique_id.parse().ok().filter(|number| plain && *number < (1 << 53) - 1)
 }
 
 fn opened(store: &dyn Mail, mailbox: MailboxId) -> Result<std::sync::Arc<ScanListing>, Stop> {
@@ -131,8 +172,8 @@ impl Transfer<'_> {
         }
         match source.fetch(at, self.task.limit, &mut self.found) {
             Ok(()) => {}
-            Err(ImportError::TooBig(place)) => {
-                self.report.refused.push(ImportError::TooBig(place).to_string());
+            Err(error) if error.is_of_one_message() => {
+                self.report.refuse(at, error.to_string());
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
@@ -157,7 +198,7 @@ impl Transfer<'_> {
         } else {
             let id = message.unique_id.as_deref().unwrap_or_default();
             let text = format!("{}: unique-id {id:?} was given to another message of the mailbox", message.place);
-            self.report.refused.push(text);
+            self.report.refuse(position, text);
         }
         Ok(())
     }
@@ -176,7 +217,7 @@ impl Transfer<'_> {
             match upload.push(piece) {
                 Ok(()) => {}
                 Err(StoreError::TooBig) => {
-                    self.report.refused.push(ImportError::TooBig(message.place.clone()).to_string());
+                    self.report.refuse(position, ImportError::TooBig(message.place.clone()).to_string());
                     return Ok(());
                 }
                 Err(error) => return Err(at(error)),
@@ -189,14 +230,26 @@ impl Transfer<'_> {
                 self.report.checked.insert(position);
                 self.remember(message, uid)
             }
-            // The text names the unique-id's fault: the mailbox gave it to somebody before.
             Err(StoreError::Refused(text)) => {
-                let id = message.unique_id.as_deref().unwrap_or_default();
-                self.report.refused.push(format!("{}: unique-id {id:?}: {text}", message.place));
+                let why = self.why(message, text).map_err(at)?;
+                self.report.refuse(position, why);
                 Ok(())
             }
             Err(error) => Err(at(error)),
         }
+    }
+
+    /// Why the mailbox refuses a unique-id: it gave it to somebody before.
+    fn why(&self, message: &Listed, refusal: String) -> Result<String, StoreError> {
+        let (id, place) = (message.unique_id.as_deref().unwrap_or_default(), &message.place);
+        let name = self.task.name.replace('\'', "''");
+        Ok(match self.store.deleted(self.task.mailbox, id)? {
+            Some(Uid(uid)) => format!(
+                "{place}: the message with unique-id {id:?} was deleted here; UPDATE recoverable SET deleted_at = NULL \
+                 WHERE mailbox = '{name}' AND uid = {uid} brings it back"
+            ),
+            None => format!("{place}: unique-id {id:?}: {refusal}"),
+        })
     }
 
     fn remember(&mut self, message: &Listed, uid: Uid) -> Result<(), Stop> {
@@ -240,7 +293,8 @@ fn is_same(store: &dyn Mail, mailbox: MailboxId, entry: Entry, octets: &[u8]) ->
 
 /// Compares both sides: the same unique-ids in the same order, and the same sizes. Where the old server
 /// states another size than ours, and the message was not read just now, it is asked for the message
-/// itself: many state sizes that are not exact. Answers one text per difference.
+/// itself: many state sizes that are not exact. Answers one text per difference; what was refused is not
+/// named again.
 ///
 /// # Errors
 /// One side cannot be read.
@@ -253,29 +307,43 @@ pub fn differences(
 ) -> Result<Vec<String>, Stop> {
     let listing = opened(store, task.mailbox)?;
     let (known, mut differences, mut last) = (known(&listing), Vec::new(), 0);
-    let (mut found, mut normal) = (Vec::new(), Vec::new());
-    for (at, message) in listed.iter().enumerate() {
+    let (mut found, mut normal, mut places) = (Vec::new(), Vec::new(), HashMap::new());
+    for (at, message) in listed.iter().enumerate().filter(|(at, _)| !report.unsettled.contains(at)) {
         let Some(id) = &message.unique_id else { continue };
         let Some(Known { entry, .. }) = known.get(id) else {
             differences.push(format!("{}: unique-id {id:?} is not in the mailbox", message.place));
             continue;
         };
-        if entry.uid.0 < last {
+        if let Some(first) = places.insert(id, &message.place) {
+            differences.push(format!("{}: unique-id {id:?} is that of {first}, too; one is here", message.place));
+        } else if entry.uid.0 < last {
             differences.push(format!("{}: unique-id {id:?} stands in another order", message.place));
         }
         last = last.max(entry.uid.0);
         let checked = report.checked.contains(&at);
         if !checked && message.octets.is_some_and(|octets| octets != u64::from(entry.octets)) {
-            source.fetch(at, task.limit, &mut found)?;
+            match source.fetch(at, task.limit, &mut found) {
+                Err(error) if error.is_of_one_message() => {
+                    differences.push(error.to_string());
+                    continue;
+                }
+                fetched => fetched?,
+            }
             normalise(&found, &mut normal);
             let same = is_same(store, task.mailbox, *entry, &normal);
             if !same.map_err(|error| Stop::Store(message.place.clone(), error))? {
-                let (there, here) = (normal.len(), entry.octets);
-                differences.push(format!("{}: {there} octets there, {here} here", message.place));
+                differences.push(unlike(message, normal.len(), *entry));
             }
         }
     }
     Ok(differences)
+}
+
+fn unlike(message: &Listed, there: usize, entry: Entry) -> String {
+    match u64::from(entry.octets) {
+        here if here == there as u64 => format!("{}: other octets there than here", message.place),
+        here => format!("{}: {there} octets there, {here} here", message.place),
+    }
 }
 
 #[cfg(test)]

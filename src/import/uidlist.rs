@@ -4,7 +4,7 @@
 //! The formats are what these servers write; the unique-ids are what they show with their defaults:
 //! Dovecot's `pop3_uidl_format = %08Xu%08Xv` (`X` makes lower-case digits), Courier's `UID<n>-<uidvalidity>`.
 
-use super::{ImportError, Result, is_unique_id};
+use super::{ImportError, Result, header, is_unique_id, percent};
 use std::collections::HashMap;
 
 /// What is noted of the file of a Maildir.
@@ -14,6 +14,8 @@ pub struct Note {
     pub unique_id: String,
     /// Its place in the server's order; absent: by the time in the file's name.
     pub order: Option<(u64, u64)>,
+    /// The reverse path, which only our own export notes.
+    pub sender: Option<String>,
 }
 
 /// Notes by the name of the file without its flags.
@@ -51,7 +53,7 @@ fn dovecot_head(head: &str) -> Option<u32> {
 }
 
 /// `uid [field]... :name`, or in version 1 `uid name`. Fields: `P` is the unique-id that was taken
-/// over from a server before, `O` the order that goes with it.
+/// over from a server before, `O` the order that goes with it; `R`, which Dovecot passes over, the reverse path.
 fn dovecot_line(line: &str, uid_validity: u32) -> Option<(&str, Note)> {
     let (uid, rest) = line.split_once(' ')?;
     let uid: u32 = uid.parse().ok()?;
@@ -64,7 +66,9 @@ fn dovecot_line(line: &str, uid_validity: u32) -> Option<(&str, Note)> {
     let order = field('O').and_then(|order| order.parse().ok());
     // Messages without an order of their own stand behind those with one.
     let order = (order.unwrap_or(u64::MAX), u64::from(uid));
-    (!name.is_empty() && is_unique_id(&unique_id)).then(|| (base_name(name), Note { unique_id, order: Some(order) }))
+    let sender = field('R').and_then(percent::decoded).filter(|path| header::is_sender(path));
+    let sound = !name.is_empty() && is_unique_id(&unique_id);
+    sound.then(|| (base_name(name), Note { unique_id, order: Some(order), sender }))
 }
 
 /// Reads a `courierpop3dsizelist` of version 2 or 3 (`/2 ...`, `/3 ...`), or one without a head.
@@ -78,7 +82,8 @@ pub fn courier(text: &str) -> Result<Notes> {
     {
         return Err(ImportError::Data(format!("courierpop3dsizelist: cannot understand {head:?}")));
     }
-    let note = |line| courier_line(line).map(|(name, unique_id)| (name.to_owned(), Note { unique_id, order: None }));
+    let note =
+        |line| courier_line(line).map(|(name, unique_id)| (name.to_owned(), Note { unique_id, ..Note::default() }));
     Ok(lines.filter_map(note).collect())
 }
 
@@ -107,13 +112,20 @@ fn courier_name(name: &str) -> String {
 }
 
 /// Reads a list for `count` messages: a unique-id a line in their order, or lines `number unique-id`
-/// as UIDL prints them, with or without its `+OK` and final dot.
+/// as UIDL prints them, with or without its `+OK` and final dot. These, too, can be unique-ids: they are taken
+/// for ones where as many lines as messages are there.
 ///
 /// # Errors
 /// Something else stands there, or not a unique-id for each message.
 pub fn given(text: &str, count: usize) -> Result<Vec<String>> {
-    let lines = text.lines().map(str::trim).enumerate();
-    let lines = lines.filter(|(_, line)| !line.is_empty() && *line != "." && !line.starts_with("+OK"));
+    let lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines().map(str::trim).enumerate();
+    let mut lines: Vec<(usize, &str)> = lines.filter(|(_, line)| !line.is_empty()).collect();
+    if lines.len() > count && lines.first().is_some_and(|(_, line)| line.starts_with("+OK")) {
+        lines.remove(0);
+    }
+    if lines.len() > count && lines.last().is_some_and(|(_, line)| *line == ".") {
+        lines.pop();
+    }
     let mut ids: Vec<Option<String>> = vec![None; count];
     let mut next = 0;
     for (at, line) in lines {
@@ -183,6 +195,12 @@ mod tests {
         assert_eq!(ids("a\n\nb\n", 2), Ok(vec!["a".into(), "b".into()]));
         assert_eq!(ids("+OK\r\n2 b\r\n1 a\r\n.\r\n", 2), Ok(vec!["a".into(), "b".into()]));
         assert_eq!(ids("", 0), Ok(Vec::new()));
+        assert_eq!(ids("+OK\r\n.\r\n", 0), Ok(Vec::new()));
+        assert_eq!(ids("\u{feff}a\nb\n", 2), Ok(vec!["a".into(), "b".into()]));
+        assert_eq!(ids("+OKa\n.\n", 2), Ok(vec!["+OKa".into(), ".".into()]));
+        assert_eq!(ids(".\nb\n", 2), Ok(vec![".".into(), "b".into()]));
+        assert_eq!(ids("+OK 2 messages\n1 +OK\n2 .\n.\n", 2), Ok(vec!["+OK".into(), ".".into()]));
+        assert_eq!(ids("+OK\n1 a\n2 b\n", 2), Ok(vec!["a".into(), "b".into()]));
         for (text, count, what) in [
             ("a\n", 2, "no unique-id for message 2"),
             ("a\nb\n", 1, "only 1 messages"),

@@ -94,6 +94,13 @@ pub trait Mail: Send + Sync {
     /// Messages that are gone already are no error.
     fn commit(&self, mailbox: MailboxId, messages: &[Uid]) -> Result<()>;
 
+    /// The message that UIDL showed this unique-id for, if it was deleted and can be brought back.
+    fn deleted(&self, mailbox: MailboxId, unique_id: &str) -> Result<Option<Uid>>;
+
+    /// The next message gets this decimal unique-id at least, durably. The numbers that are passed over were
+    /// shown to nobody: an imported message may still come with one of them.
+    fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()>;
+
     /// Starts taking in one message of `limit` octets at most, all that is pushed counted.
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_>;
 }

@@ -66,6 +66,12 @@ impl Mail for Script {
     fn commit(&self, _: MailboxId, _: &[Uid]) -> Result<()> {
         elsewhere()
     }
+    fn deleted(&self, _: MailboxId, _: &str) -> Result<Option<Uid>> {
+        elsewhere()
+    }
+    fn skip_to(&self, _: MailboxId, _: Uid) -> Result<()> {
+        elsewhere()
+    }
     fn upload(&self, _: u64) -> Box<dyn Upload + '_> {
         unreachable!("the maintenance takes nothing in")
     }

@@ -54,22 +54,51 @@ fn shown(port: u16) -> (Vec<String>, Vec<Vec<u8>>) {
     (ids, messages)
 }
 
-#[test]
-fn a_mailbox_of_debians_dovecot() {
-    let site = Site::with_alice(&[]);
-    site.add_user("bob", "se cret");
-    let folder = site.path("dovecot");
+/// What Dovecot needs at `folder`, and may enter.
+fn lay_out(site: &Site, folder: &Path) {
     for name in ["run", "Maildir", "Maildir/new", "Maildir/cur", "Maildir/tmp"] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
-        let (uid, gid) = owner();
-        let whose = if name == "run" { None } else { Some((uid.as_raw(), gid.as_raw())) };
-        std::os::unix::fs::chown(folder.join(name), whose.map(|who| who.0), whose.map(|who| who.1)).unwrap();
+        let whose = if name == "run" { None } else { Some(owner()) };
+        let (uid, gid) = (whose.map(|who| who.0.as_raw()), whose.map(|who| who.1.as_raw()));
+        std::os::unix::fs::chown(folder.join(name), uid, gid).unwrap();
     }
     if is_root() {
         use std::os::unix::fs::PermissionsExt;
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(site.path(""), open).unwrap();
     }
+}
+
+/// Its clients find the unique-ids that they know.
+#[test]
+fn an_exported_mailbox_in_debians_dovecot() {
+    let site = Site::with_alice(&[PLAIN, DOTTED]);
+    std::fs::write(site.path("mbox"), "From a Mon Nov 23 12:00:00 2026\nX-UIDL: P:odd|id\n\nx\n").unwrap();
+    site.succeed(&["import", "-u", "alice", site.path("mbox").to_str().unwrap()], b"");
+    site.succeed(&["deliver", "-f", "\"a b\"@c.example", "alice"], PLAIN);
+    let folder = site.path("dovecot");
+    std::fs::create_dir_all(&folder).unwrap();
+    let maildir = folder.join("Maildir");
+    site.succeed(&["export", "-u", "alice", maildir.to_str().unwrap()], b"");
+    lay_out(&site, &folder);
+    let (uid, gid) = owner();
+    let status = std::process::Command::new("chown").arg("-R").arg(format!("{uid}:{gid}")).arg(&maildir).status();
+    assert!(status.unwrap().success());
+    let port = free_port();
+    let _server = dovecot(&folder, port);
+    let (ids, messages) = shown(port);
+    assert_eq!((ids.len(), &*ids[0], &*ids[1], &*ids[2]), (4, "1", "2", "P:odd|id"), "{ids:?}");
+    assert!(messages[1].ends_with(DOTTED));
+    let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+    assert!(!log.contains("uidlist"), "{log}");
+}
+
+#[test]
+fn a_mailbox_of_debians_dovecot() {
+    let site = Site::with_alice(&[]);
+    site.add_user("bob", "se cret");
+    let folder = site.path("dovecot");
+    lay_out(&site, &folder);
     let put = |number: u64, text: &[u8]| {
         let text: Vec<u8> = text.iter().copied().filter(|octet| *octet != b'\r').collect();
         std::fs::write(folder.join(format!("Maildir/new/{}.M{number}.host", 1_700_000_000 + number)), text).unwrap();

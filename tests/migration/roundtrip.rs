@@ -41,6 +41,47 @@ fn export_and_import_give_the_same_mailbox() {
     site.assert_sound();
 }
 
+/// Beside the octets, which stay as they are; a Return-Path in them says nothing of ours.
+#[test]
+fn senders_move_too() {
+    let site = Site::with_alice(&[]);
+    site.add_user("bob", "se cret");
+    for sender in ["", "carol@c.example", "\"a b\"@c.example", "100%41@c.example"] {
+        let message = b"Return-Path: <evil@e.example>\r\nSubject: x\r\n\r\n";
+        site.succeed(&["deliver", "-f", sender, "alice"], message);
+    }
+    let folder = site.path("export");
+    site.succeed(&["export", "-u", "alice", folder.to_str().unwrap()], b"");
+    site.succeed(&["import", "-u", "bob", folder.to_str().unwrap()], b"");
+    let rows =
+        |user: &str| site.sql(&format!("SELECT sender, size FROM messages WHERE mailbox = '{user}' ORDER BY uid"));
+    assert_eq!(rows("alice"), rows("bob"));
+    assert!(rows("bob").contains("\"a b\"@c.example|"), "{}", rows("bob"));
+}
+
+#[test]
+fn what_is_exported_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = Site::with_alice(&[PLAIN, DOTTED]);
+    site.sql("UPDATE messages SET read = 1 WHERE uid = 1");
+    let folder = site.path("a/b");
+    site.succeed(&["export", "-u", "alice", folder.to_str().unwrap()], b"");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let (mut folders, mut files) = (vec![folder], 0);
+    while let Some(next) = folders.pop() {
+        assert_eq!(mode(&next), 0o700, "{next:?}");
+        for path in std::fs::read_dir(&next).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files += 1;
+                assert_eq!(mode(&path), 0o600, "{path:?}");
+            }
+        }
+    }
+    assert_eq!(files, 3);
+}
+
 #[test]
 fn what_cannot_be_exported() {
     let site = Site::with_alice(&[PLAIN]);

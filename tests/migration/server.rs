@@ -3,7 +3,7 @@
 use crate::support::messages::{DOTTED, PLAIN, of_size};
 use crate::support::site::{feed, text};
 use crate::support::{Client, Site};
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -137,8 +137,149 @@ fn an_import_that_broke_goes_on_where_it_was() {
     assert_eq!(client.unique_ids(), ["zz!", "0A", "12"]);
     assert_eq!(client.multi("RETR 2"), b".\r\n.two\r\n");
     server.deliver("alice", PLAIN);
-    assert_eq!(server.alice().unique_ids()[3], "13", "new mail goes on above what was taken over");
+    let new: u64 = server.alice().unique_ids()[3].parse().unwrap();
+    assert!(new > 12 + 60_000, "{new}: what the old server gives out until the last import stays free");
     site.assert_sound();
+}
+
+/// Import; new mail comes here; the old server has given out more numbers: import again.
+#[test]
+fn numbers_of_new_mail_and_of_the_old_server_do_not_meet() {
+    let site = Site::with_alice(&[]);
+    let numbers = |ids: &str| answers(&[("UIDL", ids)]);
+    let lists = "+OK\r\n1 13\r\n2 5\r\n.\r\n";
+    let (port, thread) = simple(vec![
+        answers(&[("LIST", lists), ("UIDL", "+OK\r\n1 1\r\n2 2\r\n.\r\n")]),
+        numbers("+OK\r\n1 1\r\n2 2\r\n3 3\r\n.\r\n"),
+    ]);
+    let url = format!("pop3://alice@127.0.0.1:{port}");
+    site.succeed(&["import", "-u", "alice", &url], b"secret\n");
+    site.deliver("alice", PLAIN);
+    let said = site.succeed(&["import", "-u", "alice", &url], b"secret\n");
+    thread.join().unwrap();
+    assert_eq!(said, "1 imported, 2 there already, 0 refused\nboth sides are the same\n");
+    let ids = site.serve(&[]).alice().unique_ids();
+    assert_eq!((&*ids[0], &*ids[1], &*ids[3], ids.len()), ("1", "2", "3", 4), "{ids:?}");
+    site.assert_sound();
+}
+
+/// One message that the old server cannot give keeps back no other, however often it is tried.
+#[test]
+fn a_message_that_is_not_given_away_is_named_and_the_rest_comes() {
+    let site = Site::with_alice(&[]);
+    let damaged = || answers(&[("RETR 2", "-ERR [SYS/PERM] damaged\r\n")]);
+    let (port, thread) = simple(vec![damaged(), damaged()]);
+    let url = format!("pop3://alice@127.0.0.1:{port}");
+    for counts in ["2 imported, 0 there already, 1 refused\n", "0 imported, 2 there already, 1 refused\n"] {
+        let output = site.run(&["import", "-u", "alice", &url], b"secret\n");
+        let error = text(&output.stderr);
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(65), counts), "{error}");
+        assert!(error.contains("message 2") && error.contains("damaged") && !error.contains("more)"), "{error}");
+    }
+    thread.join().unwrap();
+}
+
+#[test]
+fn an_import_that_stops_says_how_far_it_came() {
+    let site = Site::with_alice(&[]);
+    site.sql("UPDATE mailboxes SET prohibit_send_receive_quota = 4096, issue_warning_quota = 0 WHERE name = 'alice'");
+    let (port, thread) = simple(vec![answers(&[])]);
+    let output = site.run(&["import", "-u", "alice", &format!("pop3://alice@127.0.0.1:{port}")], b"secret\n");
+    thread.join().unwrap();
+    assert_eq!(output.status.code(), Some(75), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "1 imported, 0 there already, 0 refused\n");
+    assert!(text(&output.stderr).contains("over its quota"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn two_messages_with_one_unique_id_there_are_not_the_same() {
+    let site = Site::with_alice(&[]);
+    let (port, thread) = simple(vec![answers(&[
+        ("LIST", "+OK\r\n1 13\r\n2 13\r\n.\r\n"),
+        ("UIDL", "+OK\r\n1 a\r\n2 a\r\n.\r\n"),
+        ("RETR 2", "+OK\r\nA: b\r\n\r\none\r\n.\r\n"),
+    ])]);
+    let output = site.run(&["import", "-u", "alice", &format!("pop3://alice@127.0.0.1:{port}")], b"secret\n");
+    thread.join().unwrap();
+    assert_eq!(output.status.code(), Some(65));
+    assert_eq!(text(&output.stdout), "1 imported, 1 there already, 0 refused\n1 differences\n");
+    assert!(text(&output.stderr).contains("unique-id \"a\""), "{}", text(&output.stderr));
+}
+
+/// Response codes that say nothing of the password (RFC 2449 section 8.1, RFC 3206 section 4).
+#[test]
+fn a_login_that_may_go_better_later_is_75() {
+    let site = Site::with_alice(&[]);
+    let refusals =
+        [("[IN-USE]", 75), ("[SYS/TEMP]", 75), ("[LOGIN-DELAY]", 75), ("[AUTH]", 77), ("[SYS/PERM]", 77), ("no", 77)];
+    for (refusal, code) in refusals {
+        let (port, thread) = simple(vec![answers(&[("PASS secret", &format!("-ERR {refusal} x\r\n"))])]);
+        let output = site.run(&["import", "-u", "alice", &format!("pop3://alice@127.0.0.1:{port}")], b"secret\n");
+        thread.join().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{refusal}");
+    }
+}
+
+#[test]
+fn unique_ids_that_are_none_are_named_with_their_fault() {
+    let site = Site::with_alice(&[]);
+    let long = format!("+OK\r\n1 zz!\r\n2 {}\r\n3 c\r\n.\r\n", "x".repeat(71));
+    for (ids, fault) in [
+        (long.as_str(), "message 2 has 71 characters"),
+        ("+OK\r\n1 a\r\n2 b\r\n3 a b\r\n.\r\n", "UIDL says \"3 a b\""),
+        ("+OK\r\n1 a\r\n2 b\u{e4}\r\n3 c\r\n.\r\n", "message 2 has other characters"),
+        ("+OK\r\n1 a\r\n3 c\r\n.\r\n", "no unique-id for message 2"),
+    ] {
+        let (port, thread) = simple(vec![answers(&[("UIDL", ids)])]);
+        let output = site.run(&["import", "-u", "alice", &format!("pop3://alice@127.0.0.1:{port}")], b"secret\n");
+        thread.join().unwrap();
+        assert_eq!(output.status.code(), Some(65), "{fault}");
+        assert!(text(&output.stderr).contains(fault), "{}", text(&output.stderr));
+    }
+    assert_eq!(site.sql("SELECT count(*) FROM messages"), "0\n");
+}
+
+/// Whoever looks can still stop it.
+#[test]
+fn that_the_password_crosses_in_clear_is_said_before_it_does() {
+    let site = Site::with_alice(&[]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("pop3://alice@{}", listener.local_addr().unwrap());
+    let mut import = site.command(&["import", "-u", "alice", &url]).spawn().unwrap();
+    import.stdin.take().unwrap().write_all(b"secret\n").unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(b"+OK old server\r\n").unwrap();
+    let mut lines = std::io::BufReader::new(stream.try_clone().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "CAPA");
+    stream.write_all(b"-ERR what?\r\n").unwrap();
+    // Nothing more is answered: the password cannot have been sent yet.
+    let mut warning = String::new();
+    std::io::BufReader::new(import.stderr.take().unwrap()).read_line(&mut warning).unwrap();
+    assert!(warning.contains("has no TLS"), "{warning}");
+    drop((stream, lines));
+    assert_eq!(import.wait().unwrap().code(), Some(75));
+}
+
+/// Outside of UTF8 mode it would come downgraded (RFC 6856), and lose that it is internationalized.
+#[test]
+fn internationalized_mail_moves_as_it_is() {
+    let old = Site::with_alice(&[PLAIN]);
+    let (certificate, key) = certificate(&old);
+    let server = old.serve(&[("CertificateFile", &certificate), ("PrivateKeyFile", &key)]);
+    let message = "Subject: \u{e4}\r\n\r\n\u{f6}\r\n";
+    let mut lmtp = server.lmtp();
+    lmtp.say("MAIL FROM:<\u{e4}@b.example> SMTPUTF8", "250 ");
+    lmtp.say("RCPT TO:<alice>", "250 ");
+    lmtp.say("DATA", "354 ");
+    lmtp.send(format!("{message}.\r\n"));
+    lmtp.expect("250 ");
+    let site = Site::with_alice(&[]);
+    let url = format!("pop3://alice@localhost:{}", server.address("pop3").port());
+    let output = import(&site, &url, Path::new(&certificate));
+    assert_eq!(text(&output.stdout), "2 imported, 0 there already, 0 refused\nboth sides are the same\n");
+    let stored = "SELECT flags, size, hex(data) FROM message JOIN chunk ON id = body_id * 4096 ORDER BY uid";
+    assert_eq!(site.sql(stored), old.sql(stored));
+    assert!(site.sql("SELECT max(flags) FROM message").trim() >= "4");
 }
 
 #[test]

@@ -99,6 +99,91 @@ pub fn imported_numbers_in_any_order(bed: &mut dyn Bed) {
     assert!(deliver(bed, alice, b"x\r\n").0 > natural);
 }
 
+pub fn numbers_that_were_skipped_may_still_be_imported(bed: &mut dyn Bed) {
+    let alice = user(bed, "alice");
+    let earlier = bed.store().open(alice).unwrap();
+    bed.store().skip_to(alice, Uid(41)).unwrap();
+    import(bed, alice, "1").unwrap();
+    let new = deliver(bed, alice, b"x\r\n").0;
+    assert!(new > 40, "{new}");
+    for id in ["40", "16", "plain", "17", "2"] {
+        import(bed, alice, id).unwrap();
+    }
+    bed.store().skip_to(alice, Uid(1000)).unwrap();
+    bed.reopen();
+    import(bed, alice, "999").unwrap();
+    import(bed, alice, "998").unwrap();
+    for id in ["1", "40", "16", "999"] {
+        assert_refused(import(bed, alice, id), "unique-id exists");
+    }
+    assert_refused(import(bed, alice, &new.to_string()), "unique-id taken");
+    let newest = deliver(bed, alice, b"x\r\n").0;
+    assert!(newest > 999, "{newest}");
+    let shown: Vec<String> = ["1", &new.to_string(), "40", "16", "plain", "17", "2", "999", "998", &newest.to_string()]
+        .map(str::to_owned)
+        .to_vec();
+    assert_eq!(unique_ids(bed, alice), shown);
+    assert!(earlier.entries().is_empty());
+}
+
+pub fn skipping_never_goes_back_nor_opens_what_was_given(bed: &mut dyn Bed) {
+    let alice = user(bed, "alice");
+    deliver(bed, alice, b"x\r\n");
+    deliver(bed, alice, b"x\r\n");
+    for next in [0, 2, 3] {
+        bed.store().skip_to(alice, Uid(next)).unwrap();
+    }
+    assert_eq!(deliver(bed, alice, b"x\r\n"), Uid(3));
+    bed.store().skip_to(alice, Uid(10)).unwrap();
+    for id in ["1", "3", "10"] {
+        // The number 10 is the next: it may come, and then new mail goes on above it.
+        assert_eq!(import(bed, alice, id).is_ok(), id == "10", "{id}");
+    }
+    assert_eq!(deliver(bed, alice, b"x\r\n"), Uid(11));
+    bed.store().skip_to(alice, Uid(u64::MAX)).unwrap();
+    assert_eq!(deliver(bed, alice, b"x\r\n"), Uid((1 << 53) - 1));
+    bed.change(Change::DeleteUser("alice"));
+    bed.store().skip_to(alice, Uid(5)).unwrap_err();
+}
+
+pub fn an_imported_id_is_not_given_again_after_its_message_was_purged(bed: &mut dyn Bed) {
+    let (alice, bob) = (user(bed, "alice"), user(bed, "bob"));
+    let back = import(bed, alice, "back").unwrap();
+    let gone = import(bed, alice, "gone").unwrap();
+    bed.store().commit(alice, &[back, gone]).unwrap();
+    bed.change(Change::BringBack("alice", back.0));
+    purge_all(bed, crate::bed::now() + 86_400 * 365);
+    bed.reopen();
+    assert_refused(import(bed, alice, "gone"), "unique-id taken");
+    assert_refused(import(bed, alice, "back"), "unique-id exists");
+    import(bed, alice, "GONE").unwrap();
+    import(bed, bob, "gone").unwrap();
+    bed.store().commit(alice, &[back]).unwrap();
+    bed.change(Change::BringBack("alice", back.0));
+    assert_eq!(unique_ids(bed, alice), ["back", "GONE"]);
+    // Of a mailbox that is gone nothing is left.
+    bed.change(Change::DeleteUser("alice"));
+    let alice = user(bed, "alice");
+    import(bed, alice, "gone").unwrap();
+}
+
+pub fn what_was_deleted_is_found_by_its_id(bed: &mut dyn Bed) {
+    let (alice, bob) = (user(bed, "alice"), user(bed, "bob"));
+    import(bed, alice, "300").unwrap();
+    import(bed, alice, "x").unwrap();
+    let natural = deliver(bed, alice, b"x\r\n");
+    let (number, uids) = (natural.0.to_string(), uids(bed, alice));
+    let found = |id: &str| bed.store().deleted(alice, id).unwrap();
+    assert_eq!([found("300"), found("x"), found(&number)], [None; 3]);
+    let uids: Vec<Uid> = uids.into_iter().map(Uid).collect();
+    bed.store().commit(alice, &uids).unwrap();
+    assert_eq!([found("300"), found("x"), found(&number)], [Some(uids[0]), Some(uids[1]), Some(natural)]);
+    assert_eq!([found("1"), found("X"), found(&format!("0{number}")), found("")], [None; 4]);
+    assert_eq!(bed.store().deleted(bob, "x").unwrap(), None);
+    purge_all(bed, crate::bed::now() + 86_400 * 365);
+    assert_eq!([found("300"), found("x"), found(&number)], [None; 3]);
+}
+
 pub fn digits_that_are_no_number_are_plain_text(bed: &mut dyn Bed) {
     let alice = user(bed, "alice");
     let ids = ["0", "007", "9007199254740991", "18446744073709551616", "+5", "5 ".trim_end(), "1.5"];

@@ -35,7 +35,7 @@ impl Client {
             client.stream.secure(&address.host).map_err(failed)?;
         }
         client.answer()?.map_err(ImportError::Unreachable)?;
-        if !address.implicit_tls && client.has_stls()? {
+        if !address.implicit_tls && client.has("STLS")? {
             client.say("STLS")?.map_err(ImportError::Unreachable)?;
             // What was sent in clear behind it is not the server's.
             client.lines.clear();
@@ -48,25 +48,31 @@ impl Client {
         self.stream.is_tls()
     }
 
-    fn has_stls(&mut self) -> Result<bool> {
+    /// Whether CAPA lists this now (RFC 2449 section 5; some capabilities have arguments).
+    fn has(&mut self, capability: &str) -> Result<bool> {
         if self.say("CAPA")?.is_err() {
             return Ok(false);
         }
         let mut found = false;
         while let Some(line) = self.listed()? {
-            found |= line.trim().eq_ignore_ascii_case("STLS");
+            found |= line.split_whitespace().next().is_some_and(|tag| tag.eq_ignore_ascii_case(capability));
         }
         Ok(found)
     }
 
+    /// Logs in, in UTF8 mode if the server has that: outside of it internationalized mail comes
+    /// downgraded (RFC 6856 section 2.1).
     pub(super) fn log_in(&mut self, login: &str, password: &Secret) -> Result<()> {
-        let refused = |text| ImportError::Login(text);
-        self.say(&format!("USER {login}"))?.map_err(refused)?;
+        if self.has("UTF8")? {
+            // Without it the import is as good as it was before RFC 6856.
+            let _refused = self.say("UTF8")?;
+        }
+        self.say(&format!("USER {login}"))?.map_err(login_error)?;
         let mut line = zeroize::Zeroizing::new(b"PASS ".to_vec());
         line.extend_from_slice(password.expose());
         line.extend_from_slice(b"\r\n");
         self.send(&line)?;
-        self.answer()?.map_err(refused)
+        self.answer()?.map_err(login_error)
     }
 
     pub(super) fn quit(&mut self) {
@@ -74,7 +80,8 @@ impl Client {
         let _ = self.say("QUIT");
     }
 
-    /// The lines of LIST and UIDL: message number and what stands behind it.
+    /// The lines of LIST and UIDL: message number and what stands behind it. LIST may have more words
+    /// (RFC 1939 section 5), UIDL not (section 7).
     pub(super) fn pairs(&mut self, command: &str) -> Result<Vec<(u64, String)>> {
         let server = self.server.clone();
         self.say(command)?.map_err(|text| ImportError::Data(format!("{text} (to {command})")))?;
@@ -82,7 +89,8 @@ impl Client {
         while let Some(line) = self.listed()? {
             let mut words = line.split_whitespace();
             let pair = words.next().and_then(|number| number.parse().ok()).zip(words.next().map(str::to_owned));
-            let pair = pair.filter(|_| pairs.len() < MOST_MESSAGES);
+            let whole = command == "LIST" || words.next().is_none();
+            let pair = pair.filter(|_| whole && pairs.len() < MOST_MESSAGES);
             pairs.push(pair.ok_or_else(|| ImportError::Data(format!("{server}: {command} says {line:?}")))?);
         }
         Ok(pairs)
@@ -93,7 +101,7 @@ impl Client {
         octets.clear();
         let place = format!("{}, message {number}", self.server);
         self.say(&format!("RETR {number}"))?
-            .map_err(|text| ImportError::Broken(format!("{text} (to RETR {number})")))?;
+            .map_err(|text| ImportError::Withheld(format!("message {number}: {text} (to RETR {number})")))?;
         let (mut unstuffer, mut size) = (Unstuffer::new(), 0);
         loop {
             let end = unstuffer.push(self.lines.buffered(), octets);
@@ -158,4 +166,13 @@ impl Client {
             Stop::Failed(error) => format!("{server}: {error}"),
         })
     }
+}
+
+/// What `-ERR` to a login means: with these response codes (RFC 2449 section 8.1, RFC 3206 section 4) it
+/// says nothing of the password, and later it goes better.
+fn login_error(text: String) -> ImportError {
+    let passing = ["[IN-USE]", "[SYS/TEMP]", "[LOGIN-DELAY]"];
+    let upper = text.to_ascii_uppercase();
+    let is_passing = passing.iter().any(|code| upper.contains(&format!("-ERR {code}")));
+    if is_passing { ImportError::Broken(text) } else { ImportError::Login(text) }
 }

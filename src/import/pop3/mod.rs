@@ -8,6 +8,7 @@ pub use url::Address;
 use super::{ImportError, Listed, Result, Source, is_unique_id};
 use crate::credential::Secret;
 use client::Client;
+use std::collections::HashMap;
 
 /// A session with another server, which lasts as long as this; nothing is deleted there.
 pub struct Pop3 {
@@ -18,17 +19,23 @@ pub struct Pop3 {
 }
 
 impl Pop3 {
-    /// Connects and logs in. Where TLS is there it is used, and the certificate is verified.
+    /// Connects. Where TLS is there it is used, and the certificate is verified.
     ///
     /// # Errors
-    /// The server cannot be reached, its certificate is not good, or it refuses the login.
-    pub fn open(address: &Address, password: &Secret) -> Result<Self> {
-        let mut client = Client::connect(address)?;
-        client.log_in(&address.login, password)?;
-        Ok(Self { client, name: address.to_string(), numbers: Vec::new() })
+    /// The server cannot be reached, or its certificate is not good.
+    pub fn connect(address: &Address) -> Result<Self> {
+        Ok(Self { client: Client::connect(address)?, name: address.to_string(), numbers: Vec::new() })
     }
 
-    /// The password crosses the network in clear: the server has no TLS.
+    /// Sends the password.
+    ///
+    /// # Errors
+    /// The server refuses the login.
+    pub fn log_in(&mut self, login: &str, password: &Secret) -> Result<()> {
+        self.client.log_in(login, password)
+    }
+
+    /// A password would cross the network in clear: the server has no TLS.
     pub fn is_clear(&self) -> bool {
         !self.client.is_tls()
     }
@@ -42,16 +49,17 @@ impl Pop3 {
 impl Source for Pop3 {
     fn list(&mut self) -> Result<Vec<Listed>> {
         let sizes = self.client.pairs("LIST")?;
-        let ids = self.client.pairs("UIDL")?;
+        let mut ids: HashMap<u64, String> = self.client.pairs("UIDL")?.into_iter().collect();
         let wrong = |text: String| ImportError::Data(format!("{}: {text}", self.name));
         let mut listed = Vec::new();
         self.numbers.clear();
         for (number, octets) in sizes {
             let octets = octets.parse().map_err(|_| wrong(format!("LIST says {octets:?} of message {number}")))?;
-            let unique_id = ids.iter().find(|(other, _)| *other == number).map(|(_, id)| id.clone());
-            let unique_id = unique_id
-                .filter(|id| is_unique_id(id))
-                .ok_or_else(|| wrong(format!("UIDL has no unique-id for message {number}")))?;
+            let unique_id = ids.remove(&number);
+            let unique_id = unique_id.ok_or_else(|| wrong(format!("UIDL has no unique-id for message {number}")))?;
+            if let Some(fault) = fault(&unique_id) {
+                return Err(wrong(format!("the unique-id of message {number} {fault}")));
+            }
             let place = format!("{}, message {number}", self.name);
             self.numbers.push(number);
             listed.push(Listed { place, unique_id: Some(unique_id), octets: Some(octets), ..Listed::default() });
@@ -65,5 +73,14 @@ impl Source for Pop3 {
 
     fn is_remote(&self) -> bool {
         true
+    }
+}
+
+/// What is wrong with a unique-id (RFC 1939 section 7).
+fn fault(unique_id: &str) -> Option<String> {
+    match unique_id.chars().count() {
+        _ if is_unique_id(unique_id) => None,
+        length @ 71.. => Some(format!("has {length} characters, which is more than 70")),
+        _ => Some("has other characters than 0x21 to 0x7E".to_owned()),
     }
 }

@@ -1,5 +1,6 @@
 //! `pop3://LOGIN@HOST:PORT`, after RFC 2384; the password is never part of it.
 
+use crate::import::percent::decoded;
 use std::fmt;
 
 /// Where to log in, and as whom.
@@ -66,24 +67,6 @@ fn scheme(text: &str) -> Option<(bool, &str)> {
         "pop3s" | "pops" => Some((true, rest)),
         _ => None,
     }
-}
-
-/// `%XX` of RFC 3986 section 2.1.
-fn decoded(text: &str) -> Option<String> {
-    let mut octets = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        rest = behind;
-        if *first == b'%' {
-            let (digits, behind) = behind.split_at_checked(2)?;
-            let digits = str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|d| d.is_ascii_hexdigit()))?;
-            octets.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = behind;
-        } else {
-            octets.push(*first);
-        }
-    }
-    String::from_utf8(octets).ok()
 }
 
 #[cfg(test)]

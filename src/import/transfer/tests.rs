@@ -11,6 +11,8 @@ struct Fake {
     fetched: Vec<usize>,
     /// Octets that it lies by in its list.
     off: u64,
+    /// A message that it does not give away.
+    withheld: Option<usize>,
 }
 
 impl Source for Fake {
@@ -26,6 +28,9 @@ impl Source for Fake {
 
     fn fetch(&mut self, at: usize, limit: u64, octets: &mut Vec<u8>) -> super::super::Result<()> {
         self.fetched.push(at);
+        if self.withheld == Some(at) {
+            return Err(ImportError::Withheld(format!("message {}: -ERR damaged", at + 1)));
+        }
         octets.clear();
         octets.extend_from_slice(self.messages[at].1.as_bytes());
         if octets.len() as u64 > limit { Err(ImportError::TooBig(format!("message {}", at + 1))) } else { Ok(()) }
@@ -37,7 +42,7 @@ impl Source for Fake {
 }
 
 fn source(remote: bool, messages: &[(Option<&'static str>, &'static str)]) -> Fake {
-    Fake { remote, messages: messages.to_vec(), fetched: Vec::new(), off: 0 }
+    Fake { remote, messages: messages.to_vec(), fetched: Vec::new(), off: 0, withheld: None }
 }
 
 struct Bed {
@@ -54,17 +59,25 @@ impl Bed {
     }
 
     fn task(&self, dry_run: bool) -> Task<'static> {
-        Task { mailbox: self.mailbox, limit: 100, dry_run, progress: &|_, _| {} }
+        Task { mailbox: self.mailbox, name: "al'ice", limit: 100, dry_run, progress: &|_, _| {} }
     }
 
     fn import(&self, source: &mut Fake) -> Report {
         let listed = source.list().unwrap();
-        run(&self.store, source, &listed, self.task(false)).unwrap()
+        let mut report = Report::default();
+        run(&self.store, source, &listed, self.task(false), &mut report).unwrap();
+        report
     }
 
     fn differences(&self, source: &mut Fake) -> Vec<String> {
         let listed = source.list().unwrap();
         differences(&self.store, source, &listed, self.task(false), &Report::default()).unwrap()
+    }
+
+    /// New mail.
+    fn deliver(&self) {
+        let upload = self.store.upload(u64::MAX);
+        upload.deliver(&[self.mailbox], &Envelope::default()).unwrap()[0].clone().unwrap();
     }
 
     /// What UIDL shows.
@@ -95,8 +108,7 @@ fn an_import_can_be_run_again() {
 #[test]
 fn an_id_of_another_message_is_refused() {
     let bed = Bed::new();
-    let upload = bed.store.upload(u64::MAX);
-    upload.deliver(&[bed.mailbox], &Envelope::default()).unwrap()[0].clone().unwrap();
+    bed.deliver();
     let report = bed.import(&mut source(false, &[(Some("1"), "x\r\n"), (Some("x"), "1\r\n"), (Some("x"), "2\r\n")]));
     assert_eq!((report.stored, report.present, report.refused.len()), (1, 0, 2));
     assert!(report.refused[0].contains("unique-id \"1\" was given to another"), "{:?}", report.refused);
@@ -110,7 +122,9 @@ fn identical_messages_may_share_an_id() {
         let mut twins = source(remote, &[(Some("x"), "1\r\n"), (Some("x"), "1\r\n")]);
         let report = bed.import(&mut twins);
         assert_eq!((report.stored, report.present, report.refused.len()), (1, 1, 0));
-        assert!(bed.differences(&mut twins).is_empty());
+        // But there are two messages there, and one here.
+        let differences = bed.differences(&mut twins);
+        assert_eq!(differences, ["message 2: unique-id \"x\" is that of message 1, too; one is here"]);
     }
 }
 
@@ -118,7 +132,60 @@ fn identical_messages_may_share_an_id() {
 fn new_numbers_never_meet_imported_ones() {
     let bed = Bed::new();
     bed.import(&mut source(false, &[(Some("17"), "x\r\n"), (None, "y\r\n")]));
-    assert_eq!(bed.shown(), ["17", "18"]);
+    let shown = bed.shown();
+    assert!(shown[0] == "17" && shown[1].parse::<u64>().unwrap() > 17, "{shown:?}");
+}
+
+/// Delivers mail in the middle of an import, as an MTA does.
+struct Busy<'a> {
+    bed: &'a Bed,
+    there: Fake,
+}
+
+impl Source for Busy<'_> {
+    fn list(&mut self) -> super::super::Result<Vec<Listed>> {
+        self.there.list()
+    }
+
+    fn fetch(&mut self, at: usize, limit: u64, octets: &mut Vec<u8>) -> super::super::Result<()> {
+        self.bed.deliver();
+        self.there.fetch(at, limit, octets)
+    }
+
+    fn is_remote(&self) -> bool {
+        self.there.remote
+    }
+}
+
+#[test]
+fn mail_that_comes_meanwhile_takes_no_number_of_the_list() {
+    for remote in [false, true] {
+        let bed = Bed::new();
+        let there = source(remote, &[(Some("1"), "1\r\n"), (Some("7"), "7\r\n"), (Some("3"), "3\r\n")]);
+        let mut busy = Busy { bed: &bed, there };
+        let listed = busy.list().unwrap();
+        let mut report = Report::default();
+        run(&bed.store, &mut busy, &listed, bed.task(false), &mut report).unwrap();
+        assert_eq!((report.stored, report.refused.len()), (3, 0), "{report:?}");
+    }
+}
+
+#[test]
+fn numbers_that_the_old_server_gives_out_until_the_second_import_are_free() {
+    let bed = Bed::new();
+    bed.import(&mut source(true, &[(Some("5"), "5\r\n")]));
+    bed.deliver();
+    let mut later = source(true, &[(Some("5"), "5\r\n"), (Some("6"), "6\r\n"), (Some("7"), "7\r\n")]);
+    let report = bed.import(&mut later);
+    assert_eq!((report.stored, report.present, report.refused.len()), (2, 1, 0), "{report:?}");
+    assert!(bed.differences(&mut later).is_empty());
+}
+
+#[test]
+fn the_highest_numbers_can_be_imported() {
+    let bed = Bed::new();
+    let report = bed.import(&mut source(true, &[(Some("9007199254740990"), "x\r\n"), (Some("2"), "y\r\n")]));
+    assert_eq!(report.stored, 2, "{report:?}");
 }
 
 #[test]
@@ -127,10 +194,15 @@ fn a_dry_run_changes_nothing() {
     bed.import(&mut source(true, &[(Some("a"), "1\r\n")]));
     let mut more = source(true, &[(Some("a"), "1\r\n"), (Some("b"), "2\r\n")]);
     let listed = more.list().unwrap();
-    let report = run(&bed.store, &mut more, &listed, bed.task(true)).unwrap();
+    let mut report = Report::default();
+    run(&bed.store, &mut more, &listed, bed.task(true), &mut report).unwrap();
     assert_eq!((report.stored, report.present), (1, 1));
     assert!(more.fetched.is_empty());
     assert_eq!(bed.shown(), ["a"]);
+    let listed = source(true, &[(Some("17"), "x\r\n")]).list().unwrap();
+    run(&bed.store, &mut more, &listed, bed.task(true), &mut report).unwrap();
+    bed.deliver();
+    assert_eq!(bed.shown(), ["a", "2"]);
 }
 
 #[test]
@@ -140,6 +212,52 @@ fn what_is_too_big_is_refused_and_the_rest_comes() {
         "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789x";
     let report = bed.import(&mut source(false, &[(Some("a"), big), (Some("b"), "2\r\n")]));
     assert_eq!((report.stored, report.refused.len()), (1, 1));
+}
+
+#[test]
+fn what_is_withheld_is_refused_and_the_rest_comes() {
+    let bed = Bed::new();
+    let mut there = source(true, &[(Some("a"), "1\r\n"), (Some("b"), "2\r\n"), (Some("c"), "3\r\n")]);
+    there.withheld = Some(1);
+    let report = bed.import(&mut there);
+    assert_eq!((report.stored, report.refused.len()), (2, 1));
+    assert!(report.refused[0].contains("message 2"), "{:?}", report.refused);
+    let listed = there.list().unwrap();
+    let named = differences(&bed.store, &mut there, &listed, bed.task(false), &report).unwrap();
+    assert!(named.is_empty(), "it is named already: {named:?}");
+    // Nor does it end a comparison.
+    there.messages.remove(1);
+    (there.withheld, there.off) = (Some(0), 7);
+    let named = bed.differences(&mut there);
+    assert!(named.len() == 1 && named[0].contains("message 1"), "{named:?}");
+}
+
+#[test]
+fn what_was_deleted_here_is_said_to_be() {
+    let bed = Bed::new();
+    let mut there = source(true, &[(Some("a"), "1\r\n"), (Some("7"), "7\r\n")]);
+    bed.import(&mut there);
+    let uids: Vec<Uid> = bed.store.open(bed.mailbox).unwrap().entries().iter().map(|entry| entry.uid).collect();
+    bed.store.commit(bed.mailbox, &uids).unwrap();
+    let report = bed.import(&mut there);
+    assert_eq!((report.stored, report.refused.len()), (0, 2));
+    for (text, uid) in report.refused.iter().zip(uids) {
+        assert!(
+            text.contains("was deleted here") && text.contains(&format!("'al''ice' AND uid = {} ", uid.0)),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_was_done_is_counted_when_an_import_stops() {
+    let bed = Bed::new();
+    bed.store.set_quota("alice", Some(8192));
+    let mut there = source(false, &[(Some("a"), "1\r\n"), (Some("b"), "2\r\n"), (Some("c"), "3\r\n")]);
+    let (listed, mut report) = (there.list().unwrap(), Report::default());
+    let stop = run(&bed.store, &mut there, &listed, bed.task(false), &mut report).unwrap_err();
+    assert!(matches!(stop, Stop::Store(_, StoreError::OverQuota)), "{stop}");
+    assert_eq!(report.stored, 2);
 }
 
 #[test]

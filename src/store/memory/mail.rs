@@ -82,6 +82,23 @@ impl Mail for Memory {
         Ok(())
     }
 
+    fn deleted(&self, mailbox: MailboxId, unique_id: &str) -> Result<Option<Uid>> {
+        let state = self.state();
+        let mut deleted = state.mailbox(mailbox)?.deleted.iter();
+        let found = deleted.find(|(uid, (message, _))| match &message.envelope.unique_id {
+            Some(id) => id == unique_id,
+            None => uid.to_string() == unique_id,
+        });
+        Ok(found.map(|(uid, _)| Uid(*uid)))
+    }
+
+    fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()> {
+        let mut state = self.state();
+        let mailbox = state.mailbox_mut(mailbox)?;
+        mailbox.next_uid = mailbox.next_uid.max(next.0.min((1 << 53) - 1));
+        Ok(())
+    }
+
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
         Box::new(Buffer { store: self, octets: Vec::new(), limit, too_big: false })
     }

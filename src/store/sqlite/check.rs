@@ -31,6 +31,10 @@ const QUERIES: &[&str] = &[
       WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)",
     "SELECT 'deleted message ' || uid || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM deleted
       WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)",
+    "SELECT 'purged unique-id ' || unique_id || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM purged_id
+      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)",
+    "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': has the unique-id of one that was purged' FROM message
+       JOIN purged_id USING (mailbox_id, unique_id)",
     "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': live and deleted at once' FROM message
        JOIN deleted USING (mailbox_id, uid)",
     "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': ' || size || ' octets, but ' || found || ' are stored'

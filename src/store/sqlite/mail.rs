@@ -15,6 +15,12 @@ const MARKS: usize = 100_000;
 /// Octets that deleting one message writes, for the writer's batches.
 const DELETE_OCTETS: usize = 200;
 
+/// Octets that skipping numbers writes.
+const SKIP_OCTETS: usize = 100;
+
+/// The highest uid (2^53 − 1).
+const HIGHEST: u64 = 9_007_199_254_740_991;
+
 impl Mail for Sqlite {
     fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>> {
         let kept = lock(&self.snapshots).get(mailbox);
@@ -85,9 +91,47 @@ impl Mail for Sqlite {
         self.place.check()
     }
 
+    fn deleted(&self, mailbox: MailboxId, unique_id: &str) -> Result<Option<Uid>> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT uid FROM deleted WHERE mailbox_id = ?1 AND unique_id = ?2
+                 UNION ALL SELECT uid FROM deleted
+                  WHERE mailbox_id = ?1 AND uid = CAST(?2 AS INTEGER) AND CAST(uid AS TEXT) = ?2 AND unique_id IS NULL",
+            )?;
+            let uid = select.query_row((mailbox.0, unique_id), |row| row.get::<_, i64>(0)).optional()?;
+            Ok(uid.map(|uid| Uid(uid as u64)))
+        })
+    }
+
+    fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()> {
+        let next = next.0.min(HIGHEST) as i64;
+        self.writer.write(Lane::Mail, SKIP_OCTETS, move |connection| skip_to(connection, mailbox, next))
+    }
+
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
         Box::new(Staging::new(self, limit))
     }
+}
+
+/// Raises the next uid, and notes what is passed over in `unshown`, as the trigger `message_imported` does.
+fn skip_to(connection: &Connection, mailbox: MailboxId, next: i64) -> Result<()> {
+    let from = state(connection, mailbox)?.next_uid;
+    if next <= from {
+        return Ok(());
+    }
+    let grown = connection.execute(
+        "UPDATE unshown SET last = ?3 - 1 WHERE mailbox_id = ?1 AND last = ?2 - 1
+            AND first = (SELECT max(first) FROM unshown WHERE mailbox_id = ?1)",
+        [mailbox.0, from, next],
+    )?;
+    if grown == 0 {
+        connection.execute(
+            "INSERT INTO unshown (mailbox_id, first, last) VALUES (?1, ?2, ?3 - 1)",
+            [mailbox.0, from, next],
+        )?;
+    }
+    connection.execute("UPDATE usage SET next_uid = ?2 WHERE mailbox_id = ?1", [mailbox.0, next])?;
+    Ok(())
 }
 
 /// The newest snapshot: the old one if nothing happened, the old one and what arrived if only that happened.
