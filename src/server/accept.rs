@@ -25,6 +25,9 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// How often an accept loop complains.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Workers beyond `MaxConnections`: one whose connection has ended has given its permit back, and is not idle yet.
+const FINISHING: usize = 64;
+
 /// A running accept loop.
 pub struct Loop {
     listener: Arc<Listener>,
@@ -102,7 +105,7 @@ fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, site: &Arc<Si
             drop(permit);
         }
     };
-    workers.pop3.set_max(settings.max_connections);
+    workers.pop3.set_max(settings.max_connections.saturating_add(FINISHING));
     match workers.pop3.submit(job) {
         Ok(()) => {}
         Err(Refusal::Full(_)) => info!("{} refused: every worker is busy (MaxConnections)", peer.ip()),
