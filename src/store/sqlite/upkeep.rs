@@ -1,7 +1,7 @@
 //! The small batches of the maintenance thread.
 
 use super::writer::{Lane, truncate_log};
-use super::{Sqlite, lock, purge, reap, warnings};
+use super::{Sqlite, connection, lock, purge, reap, warnings};
 use crate::secret::Secret;
 use crate::store::{Expire, MailboxId, MessageId, Overfull, Pending, Result, StoreError, Upkeep, Usable, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -13,8 +13,11 @@ const MARKS_AT_ONCE: usize = 1000;
 impl Upkeep for Sqlite {
     fn change_mark(&self) -> Result<i64> {
         // On the connection that writes: its own commits do not move its data_version.
-        self.writer
-            .alone(Lane::Upkeep, |connection| Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?))
+        self.writer.alone(Lane::Upkeep, |connection| {
+            // A change may be that Litestream came.
+            connection::limit_log(connection)?;
+            Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?)
+        })
     }
 
     fn settings(&self) -> Result<Vec<(String, String)>> {
