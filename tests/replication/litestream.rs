@@ -8,6 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Where the recipe stands.
+const PAGE: &str = include_str!("../../docs/backup.md");
+
 /// How long a replica may take to hold what the database holds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -29,11 +32,10 @@ pub struct Litestream {
 impl Litestream {
     /// Starts replicating, and waits until the replica is one.
     pub fn start(site: &Arc<Site>) -> Litestream {
-        let text = format!(
-            "dbs:\n  - path: {}\n    replica:\n      type: file\n      path: {}\n",
-            site.database().display(),
-            site.path("replica").display(),
-        );
+        let recipe = PAGE.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let text = recipe
+            .replace("/var/lib/pillarbox/mail.db", site.database().to_str().unwrap())
+            .replace("/backup/litestream", site.path("replica").to_str().unwrap());
         std::fs::write(config(site), text).unwrap();
         let litestream = Litestream { site: Arc::clone(site), child: None }.again();
         litestream.catch_up();
