@@ -13,7 +13,7 @@ mod warning;
 use crate::clock::{Calendar, Clock, Moment};
 use crate::secret::Secret;
 use crate::settings::Settings;
-use crate::store::{Expire, Pending, Result, Scheme, Store, Usable, UserId};
+use crate::store::{Expire, Pending, Result, Scheme, Scrub, Store, Usable, UserId};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -78,10 +78,8 @@ pub struct Upkeep {
     passwords: bool,
     /// Users whose verifiers cannot be made, with the password at fault; so that they hide nobody else.
     hopeless: Vec<(UserId, Secret)>,
-    /// Replaced values may still lie in the file: since the last run perhaps, so `true` at first.
-    residue: bool,
-    /// Pieces were freed, and the scrub after the last of them is still to come.
-    freed: bool,
+    /// Pieces are being freed; there is one scrub after the last of them.
+    freeing: bool,
     /// Scrubs in a row that a reader was in the way of.
     blocked: u32,
     passwords_due: Duration,
@@ -113,8 +111,7 @@ impl Upkeep {
             mark: None,
             passwords: true,
             hopeless: Vec::new(),
-            residue: true,
-            freed: false,
+            freeing: false,
             blocked: 0,
             passwords_due: Duration::ZERO,
             usable_due: Duration::ZERO,
@@ -179,18 +176,27 @@ impl Upkeep {
         if at >= self.reap_due() {
             self.reap(now);
         }
-        if self.residue && at >= self.scrub_due {
+        if at >= self.scrub_due && self.is_soiled() {
             self.scrub(at);
         }
         self.sleep(at)
     }
 
-    /// One attempt. Who reads for long may never let go (Litestream does not): that is said once.
+    /// There is something to scrub, and nothing more comes at the moment.
+    fn is_soiled(&self) -> bool {
+        !self.freeing && self.store.residue()
+    }
+
+    /// One step. Who reads for long may never let go (Litestream does not): that is said once.
     fn scrub(&mut self, at: Duration) {
-        self.scrub_due = at + SECOND;
         let scrubbed = self.store.scrub();
-        self.residue = !matches!(scrubbed, Ok(true));
-        self.blocked = if matches!(scrubbed, Ok(false)) { self.blocked.saturating_add(1) } else { 0 };
+        self.scrub_due = at + if scrubbed == Ok(Scrub::Step) { PAUSE } else { SECOND };
+        self.blocked = match scrubbed {
+            Ok(Scrub::Blocked) => self.blocked.saturating_add(1),
+            // On the way to the next attempt.
+            Ok(Scrub::Step) => self.blocked,
+            _ => 0,
+        };
         if self.blocked == BLOCKED {
             log::info!("another program keeps reading the database: what was replaced or purged may stay in its log");
         }
@@ -206,7 +212,7 @@ impl Upkeep {
         self.passwords = true;
         self.hopeless.clear();
         self.reload()?;
-        self.residue |= self.store.drop_unwanted_verifiers()? > 0;
+        self.store.drop_unwanted_verifiers()?;
         // Only now: what failed above is tried again at the next look.
         self.mark = Some(mark);
         Ok(())
@@ -257,7 +263,6 @@ impl Upkeep {
                     let expected = Some(&pending.password);
                     let done = self.store.set_password(pending.user, expected, &made.hash, &made.others)?;
                     replaced += usize::from(done);
-                    self.residue |= done;
                 }
                 Err(error) => {
                     log::error!("the password of user {:?} stays plain text: {error}", pending.name);
@@ -279,7 +284,8 @@ impl Upkeep {
 
     fn sleep(&self, at: Duration) -> Duration {
         let passwords = if self.passwords { self.passwords_due } else { at + LOOK };
-        passwords.min(self.reap_due()).min(at + LOOK).saturating_sub(at)
+        let scrub = if self.is_soiled() { self.scrub_due } else { at + LOOK };
+        passwords.min(self.reap_due()).min(scrub).min(at + LOOK).saturating_sub(at)
     }
 
     /// Logs a failure, the same one once a minute.

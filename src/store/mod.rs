@@ -270,6 +270,17 @@ pub struct Overfull {
     pub limit: u64,
 }
 
+/// What became of a step of [`Upkeep::scrub`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scrub {
+    /// There is more to do at once.
+    Step,
+    /// That was the last one. If there still is residue it waits for another time.
+    Clean,
+    /// A reader is in the way, who may go.
+    Blocked,
+}
+
 /// The small batches of the maintenance thread.
 pub trait Upkeep: Send + Sync {
     /// A number that differs after anybody else changed the database (a shell, another process).
@@ -300,9 +311,11 @@ pub trait Upkeep: Send + Sync {
     /// Writes the read marks that wait.
     fn flush_marks(&self) -> Result<()>;
 
-    /// Removes what replaced values left behind in the file and its log; `false`: a reader was in
-    /// the way, ask again later.
-    fn scrub(&self) -> Result<bool>;
+    /// Values that were replaced or purged may have left something behind in the files: [`Self::scrub`] has something to do.
+    fn residue(&self) -> bool;
+
+    /// One step of removing what replaced and purged values left behind in the files; nobody waits long for it.
+    fn scrub(&self) -> Result<Scrub>;
 
     /// The end of the program is near: from now on nothing waits for somebody else's lock.
     fn hurry(&self);

@@ -33,10 +33,8 @@ impl Upkeep {
         let freed = self.store.purge(date, PIECES);
         let more = |outcome: &Result<usize>| matches!(outcome, Ok(done) if *done > 0);
         // One scrub for all steps: it writes everything into the database file, and deliveries wait for that.
-        let freeing = more(&freed);
-        self.residue |= self.freed && !freeing;
-        self.freed = freeing;
-        self.reaping = more(&warned) || more(&reaped) || freeing;
+        self.freeing = more(&freed);
+        self.reaping = more(&warned) || more(&reaped) || self.freeing;
         self.reaped_at = Some(now.steady);
         self.log_failure("warn of full mailboxes", now.steady, warned);
         self.log_failure("delete by age", now.steady, reaped);

@@ -1,201 +1,18 @@
 //! Tests of the maintenance, against a store that writes down what it is asked and an injected clock.
 
+mod script;
+
 use super::Upkeep;
 use super::*;
 use crate::store::*;
-use std::collections::{HashMap, VecDeque};
+use script::Script;
 use std::sync::Mutex;
-
-/// A store that answers as told and remembers the calls.
-#[derive(Default)]
-struct Script {
-    calls: Mutex<Vec<String>>,
-    mark: Mutex<i64>,
-    rows: Mutex<Vec<(String, String)>>,
-    pending: Mutex<Vec<Pending>>,
-    scrubs: Mutex<VecDeque<Result<bool>>>,
-    reaps: Mutex<VecDeque<Result<usize>>>,
-    purges: Mutex<VecDeque<Result<usize>>>,
-    overfull: Mutex<Vec<Overfull>>,
-    unwarnable: Mutex<HashMap<i64, StoreError>>,
-    broken: Mutex<bool>,
-    expire: Mutex<Expire>,
-    usable: Mutex<Usable>,
-    lost: Mutex<Option<String>>,
-}
-
-impl Script {
-    fn note(&self, call: impl Into<String>) {
-        self.calls.lock().unwrap().push(call.into());
-    }
-
-    fn calls(&self) -> Vec<String> {
-        std::mem::take(&mut *self.calls.lock().unwrap())
-    }
-
-    fn add(&self, user: i64, name: &str, password: &str) {
-        let pending = Pending { user: UserId(user), name: name.into(), password: password.into(), ntlm: false };
-        self.pending.lock().unwrap().push(pending);
-        *self.mark.lock().unwrap() += 1;
-    }
-
-    fn set(&self, name: &str, value: &str) {
-        self.rows.lock().unwrap().push((name.into(), value.into()));
-        *self.mark.lock().unwrap() += 1;
-    }
-}
-
-fn elsewhere<T>() -> Result<T> {
-    Err(StoreError::Internal("the maintenance has no business here".into()))
-}
-
-impl Mail for Script {
-    fn open(&self, _: MailboxId) -> Result<Arc<ScanListing>> {
-        elsewhere()
-    }
-    fn first_pieces(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
-        (0..messages.len()).for_each(|index| take(index, elsewhere()));
-    }
-    fn read(&self, _: MessageId, _: u32, _: &mut Vec<u8>) -> Result<()> {
-        elsewhere()
-    }
-    fn envelope(&self, _: MessageId) -> Result<Envelope> {
-        Err(StoreError::NoSuchMessage)
-    }
-    fn mark_retrieved(&self, _: MessageId) {}
-    fn commit(&self, _: MailboxId, _: &[Uid]) -> Result<()> {
-        elsewhere()
-    }
-    fn deleted(&self, _: MailboxId, _: &str) -> Result<Option<Uid>> {
-        elsewhere()
-    }
-    fn skip_to(&self, _: MailboxId, _: Uid) -> Result<()> {
-        elsewhere()
-    }
-    fn upload(&self, _: u64) -> Box<dyn Upload + '_> {
-        unreachable!("the maintenance takes nothing in")
-    }
-}
-
-impl Accounts for Script {
-    fn account(&self, _: &[String]) -> Result<Option<Account>> {
-        unreachable!("the maintenance takes nothing in")
-    }
-    fn principal(&self, _: UserId, _: &[String]) -> Result<Option<Principal>> {
-        elsewhere()
-    }
-    fn recipients(&self, _: &[String]) -> Result<Vec<Mailbox>> {
-        elsewhere()
-    }
-    fn verifier(&self, _: UserId, _: Scheme) -> Result<Option<Secret>> {
-        elsewhere()
-    }
-    fn add_verifier(&self, _: UserId, _: &Secret, _: Scheme, _: &Secret) -> Result<bool> {
-        elsewhere()
-    }
-    fn set_password(
-        &self,
-        user: UserId,
-        expected: Option<&Secret>,
-        hash: &Secret,
-        _: &[(Scheme, Secret)],
-    ) -> Result<bool> {
-        let mut waiting = self.pending.lock().unwrap();
-        let Some(at) = waiting.iter().position(|it| it.user == user && Some(&it.password) == expected) else {
-            return Ok(false);
-        };
-        waiting.remove(at);
-        self.note(format!("set {} {}", user.0, hash.expose_str().unwrap()));
-        Ok(true)
-    }
-    fn create_user(&self, _: &str) -> Result<UserId> {
-        elsewhere()
-    }
-}
-
-impl crate::store::Upkeep for Script {
-    fn change_mark(&self) -> Result<i64> {
-        if *self.broken.lock().unwrap() {
-            Err(StoreError::Busy("locked".into()))
-        } else {
-            Ok(*self.mark.lock().unwrap())
-        }
-    }
-    fn lost(&self) -> Result<Option<String>> {
-        Ok(self.lost.lock().unwrap().clone())
-    }
-    fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {
-        self.note("settings");
-        Ok(self.rows.lock().unwrap().iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect())
-    }
-    fn shortest_retention(&self) -> Result<Expire> {
-        Ok(*self.expire.lock().unwrap())
-    }
-    fn retention(&self, _: MailboxId) -> Result<Expire> {
-        elsewhere()
-    }
-    fn usable(&self) -> Result<Usable> {
-        Ok(*self.usable.lock().unwrap())
-    }
-    fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
-        if *self.broken.lock().unwrap() {
-            return Err(StoreError::Busy("locked".into()));
-        }
-        Ok(self.pending.lock().unwrap().iter().take(limit).cloned().collect())
-    }
-    fn drop_unwanted_verifiers(&self) -> Result<usize> {
-        self.note("drop");
-        Ok(0)
-    }
-    fn flush_marks(&self) -> Result<()> {
-        self.note("flush");
-        Ok(())
-    }
-    fn hurry(&self) {}
-    fn scrub(&self) -> Result<bool> {
-        self.note("scrub");
-        self.scrubs.lock().unwrap().pop_front().unwrap_or(Ok(true))
-    }
-    fn reap(&self, now: i64, _: usize) -> Result<usize> {
-        self.note(format!("reap {now}"));
-        self.reaps.lock().unwrap().pop_front().unwrap_or(Ok(0))
-    }
-    fn overfull(&self, _: i64, limit: usize) -> Result<Vec<Overfull>> {
-        Ok(self.overfull.lock().unwrap().iter().take(limit).cloned().collect())
-    }
-    fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool> {
-        if let Some(error) = self.unwarnable.lock().unwrap().get(&mailbox.0) {
-            return Err(error.clone());
-        }
-        let known = self.overfull.lock().unwrap().len();
-        self.overfull.lock().unwrap().retain(|it| it.mailbox != mailbox);
-        let from = String::from_utf8_lossy(message).lines().next().unwrap().to_owned();
-        self.note(format!("warn {} {now} {from}", mailbox.0));
-        Ok(self.overfull.lock().unwrap().len() < known)
-    }
-    fn purge(&self, now: i64, _: usize) -> Result<usize> {
-        self.note(format!("purge {now}"));
-        self.purges.lock().unwrap().pop_front().unwrap_or(Ok(0))
-    }
-}
-
-impl Presence for Script {
-    fn arrived(&self, _: Arrival) {}
-    fn left(&self, _: u64) {}
-    fn flush_presence(&self) -> Result<()> {
-        self.note("presence");
-        if *self.broken.lock().unwrap() { Err(StoreError::Busy("locked".into())) } else { Ok(()) }
-    }
-    fn reset_presence(&self) -> Result<()> {
-        elsewhere()
-    }
-}
 
 type Seen = Arc<Mutex<Vec<(usize, usize)>>>;
 
 /// The maintenance of a scripted store; a password "bad" cannot be made into verifiers.
 fn upkeep(overrides: &[(String, String)]) -> (Arc<Script>, Seen, Upkeep) {
-    let (script, seen) = (Arc::new(Script::default()), Seen::default());
+    let (script, seen) = (Arc::new(Script { soiled: Mutex::new(true), ..Script::default() }), Seen::default());
     let (sink, witness) = (Arc::clone(&seen), Arc::clone(&script));
     let hooks = Hooks {
         verifiers: Box::new(|pending| match pending.password.expose() {
@@ -294,7 +111,11 @@ fn passwords_that_cannot_be_replaced_hide_nobody() {
 #[test]
 fn scrub_is_tried_each_second_until_it_succeeds() {
     let (script, _, mut upkeep) = upkeep(&[]);
-    script.scrubs.lock().unwrap().extend([Ok(false), Err(StoreError::Busy("locked".into())), Ok(true)]);
+    script.scrubs.lock().unwrap().extend([
+        Ok(Scrub::Blocked),
+        Err(StoreError::Busy("locked".into())),
+        Ok(Scrub::Clean),
+    ]);
     let scrubs = [0, 500, 1000, 1500, 2000, 2500, 3000, 9000].map(|time| {
         upkeep.round(at(time));
         script.calls().iter().filter(|call| *call == "scrub").count()
@@ -303,15 +124,24 @@ fn scrub_is_tried_each_second_until_it_succeeds() {
 }
 
 #[test]
+fn scrub_goes_in_steps_with_pauses() {
+    let (script, _, mut upkeep) = upkeep(&[]);
+    script.scrubs.lock().unwrap().extend([Ok(Scrub::Step), Ok(Scrub::Step), Ok(Scrub::Blocked), Ok(Scrub::Step)]);
+    let sleeps = [0, 25, 50, 550, 1050, 1075].map(|time| upkeep.round(at(time)).as_millis());
+    assert_eq!(sleeps, [25, 25, 500, 500, 25, 500]);
+    assert_eq!(script.calls().iter().filter(|call| *call == "scrub").count(), 5);
+}
+
+#[test]
 fn a_reader_that_stays_is_noticed_and_scrub_goes_on() {
     let (script, _, mut upkeep) = upkeep(&[]);
-    script.scrubs.lock().unwrap().extend((0..BLOCKED).map(|_| Ok(false)));
+    script.scrubs.lock().unwrap().extend((0..BLOCKED).map(|_| Ok(Scrub::Blocked)));
     for second in 0..u64::from(BLOCKED) {
         upkeep.round(at(1000 * second));
     }
-    assert_eq!((upkeep.blocked, upkeep.residue), (BLOCKED, true));
+    assert_eq!((upkeep.blocked, upkeep.is_soiled()), (BLOCKED, true));
     upkeep.round(at(1000 * u64::from(BLOCKED)));
-    assert_eq!((upkeep.blocked, upkeep.residue), (0, false));
+    assert_eq!((upkeep.blocked, upkeep.is_soiled()), (0, false));
 }
 
 #[test]

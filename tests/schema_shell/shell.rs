@@ -2,7 +2,7 @@
 
 use pillarbox::store::sqlite::{Options, Sqlite};
 use pillarbox::store::{Accounts, Envelope, Mail, MailboxId, Result, Uid, Upkeep};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 pub struct Bench {
@@ -15,7 +15,16 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mail.db");
         Sqlite::create_or_migrate(&path).unwrap();
-        Self { store: Sqlite::open(&path, Options { readers: 2, ..Options::default() }).unwrap(), folder }
+        Self { store: open(&path), folder }
+    }
+
+    /// Runs a line while nobody has the database open.
+    pub fn alone(self, sql: &str) -> Self {
+        let Self { store, folder } = self;
+        drop(store);
+        let path = folder.path().join("mail.db");
+        assert!(Command::new("sqlite3").arg("-batch").arg(&path).arg(sql).status().unwrap().success());
+        Self { store: open(&path), folder }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -111,9 +120,18 @@ impl Bench {
         assert_eq!(self.store.check().unwrap(), Vec::<String>::new());
     }
 
+    /// To the end.
+    pub fn scrub(&self) {
+        (0..1000).find(|_| self.store.scrub().is_ok() && !self.store.residue()).expect("residue stays");
+    }
+
     pub fn purge_all(&self, now: i64) {
         while self.store.purge(now, 50).unwrap() > 0 {}
     }
+}
+
+fn open(path: &Path) -> Sqlite {
+    Sqlite::open(path, Options { readers: 2, ..Options::default() }).unwrap()
 }
 
 pub fn now() -> i64 {

@@ -3,7 +3,9 @@
 use super::{Mailbox, Memory, Message, State, User, is_plain};
 use crate::clock::{FAR, latest};
 use crate::secret::Secret;
-use crate::store::{Envelope, Expire, MailboxId, Overfull, Pending, Result, Scheme, Upkeep, Usable, WARNING_INTERVAL};
+use crate::store::{
+    Envelope, Expire, MailboxId, Overfull, Pending, Result, Scheme, Scrub, Upkeep, Usable, WARNING_INTERVAL,
+};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -72,8 +74,12 @@ impl Upkeep for Memory {
 
     fn hurry(&self) {}
 
-    fn scrub(&self) -> Result<bool> {
-        Ok(true)
+    fn residue(&self) -> bool {
+        false
+    }
+
+    fn scrub(&self) -> Result<Scrub> {
+        Ok(Scrub::Clean)
     }
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {

@@ -1,7 +1,7 @@
 //! Who may log in, and where mail for an address goes.
 
 use super::writer::Lane;
-use super::{Sqlite, text};
+use super::{Sqlite, lock, text};
 use crate::secret::Secret;
 use crate::store::{Account, Accounts, Mailbox, MailboxId, Principal, Result, Scheme, StoreError, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -93,6 +93,7 @@ impl Accounts for Sqlite {
         // What was not waited for is still done, and leaves residue like the rest.
         if !matches!(replaced, Ok(false)) {
             self.writer.scrub_soon();
+            lock(&self.residue).add();
         }
         replaced
     }

@@ -21,9 +21,9 @@
 //!
 //! # Residue
 //!
-//! The writer runs with `secure_delete=ON`; [`Upkeep::scrub`](super::Upkeep::scrub) truncates the
-//! log, and a small database is written anew after a purge ([`wash`]). After a password was replaced the writer tries that by itself, until it succeeds. An attempt never
-//! waits for a reader: one that stays would hold up every delivery, again and again.
+//! The writer runs with `secure_delete=ON`; [`Upkeep::scrub`](super::Upkeep::scrub) clears what pages do not use
+//! ([`sweep`]) and truncates the log. After a password was replaced the writer tries the latter by itself, until it
+//! succeeds. An attempt never waits for a reader: one that stays would hold up every delivery, again and again.
 
 mod accounts;
 mod bodies;
@@ -36,18 +36,20 @@ mod fault;
 mod mail;
 mod migrate;
 mod pace;
+mod page;
 mod place;
 mod presence;
 mod purge;
 mod readers;
 mod reap;
+mod residue;
 mod restore;
 mod snapshots;
+mod sweep;
 mod text;
 mod upkeep;
 mod upload;
 mod warnings;
-mod wash;
 mod writer;
 
 use super::{MessageId, Result};
@@ -58,12 +60,12 @@ use place::Place;
 use presence::Board;
 use readers::Readers;
 use reap::Reaper;
+use residue::Residue;
 use snapshots::Snapshots;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use wash::Wash;
 use writer::Writer;
 
 pub use migrate::{APPLICATION_ID, newest_version};
@@ -113,7 +115,7 @@ pub struct Sqlite {
     marks: Mutex<HashSet<MessageId>>,
     reaper: Mutex<Reaper>,
     purging: Mutex<Pace>,
-    washing: Mutex<Wash>,
+    residue: Mutex<Residue>,
     board: Mutex<Board>,
     stamps: Stamps,
 }
@@ -147,7 +149,7 @@ impl Sqlite {
             marks: Mutex::default(),
             reaper: Mutex::default(),
             purging: Mutex::default(),
-            washing: Mutex::default(),
+            residue: Mutex::default(),
             board: Mutex::default(),
             stamps: Stamps::new(options.clock),
         })

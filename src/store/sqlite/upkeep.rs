@@ -1,10 +1,11 @@
 //! The small batches of the maintenance thread.
 
-use super::wash::wash;
-use super::writer::{Lane, truncate_log};
-use super::{Sqlite, connection, lock, purge, reap, text, warnings};
+use super::writer::Lane;
+use super::{Sqlite, connection, lock, purge, reap, sweep, text, warnings};
 use crate::secret::Secret;
-use crate::store::{Expire, MailboxId, MessageId, Overfull, Pending, Result, StoreError, Upkeep, Usable, UserId};
+use crate::store::{
+    Expire, MailboxId, MessageId, Overfull, Pending, Result, Scrub, StoreError, Upkeep, Usable, UserId,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Instant;
 
@@ -82,6 +83,7 @@ impl Upkeep for Sqlite {
             Ok(erased.max(0) as usize)
         })?;
         self.writer.scrub_soon();
+        lock(&self.residue).add();
         Ok(erased)
     }
 
@@ -105,14 +107,12 @@ impl Upkeep for Sqlite {
         self.writer.hurry();
     }
 
-    fn scrub(&self) -> Result<bool> {
-        let due = lock(&self.washing).is_due();
-        let scrub = move |connection: &Connection| Ok((!due || wash(connection)?) && truncate_log(connection)?);
-        let scrubbed = self.writer.alone(Lane::Upkeep, scrub)?;
-        if due && scrubbed {
-            lock(&self.washing).done();
-        }
-        Ok(scrubbed)
+    fn residue(&self) -> bool {
+        lock(&self.residue).is_left()
+    }
+
+    fn scrub(&self) -> Result<Scrub> {
+        sweep::scrub(self)
     }
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
@@ -141,7 +141,7 @@ impl Upkeep for Sqlite {
         })?;
         if done > 0 {
             pace.took(began);
-            lock(&self.washing).needed();
+            lock(&self.residue).add();
         }
         Ok(done)
     }
