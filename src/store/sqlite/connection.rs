@@ -5,9 +5,15 @@ use crate::store::{Result, StoreError};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Prepared statements kept per connection; more than this room has.
 const STATEMENTS: usize = 64;
+
+/// How long the log's files may be in nobody's reach.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
+/// Between two attempts.
+const LOG_PAUSE: Duration = Duration::from_millis(20);
 
 /// Opens an existing database for the thread that writes.
 pub fn writer(path: &Path, options: &Options) -> Result<Connection> {
@@ -57,8 +63,25 @@ pub fn require_file(path: &Path) -> Result<()> {
 fn existing(path: &Path, options: &Options) -> Result<Connection> {
     require_file(path)?;
     let connection = Connection::open_with_flags(path, flags()).map_err(|error| named(path, error))?;
-    prepare(&connection, options).map_err(|error| named(path, error))?;
+    prepare(&connection, options).and_then(|()| open_log(&connection)).map_err(|error| named(path, error))?;
     Ok(connection)
+}
+
+/// Reads for the first time, which opens the log. Another process may be making or removing its files at the same moment: for
+/// an instant those that root's shell makes are root's alone.
+fn open_log(connection: &Connection) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    loop {
+        match connection.query_row("PRAGMA schema_version", [], |_| Ok(())) {
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen)
+                    && start.elapsed() < LOG_PATIENCE =>
+            {
+                std::thread::sleep(LOG_PAUSE);
+            }
+            done => return done,
+        }
+    }
 }
 
 /// No mutex (a connection has one user at a time), no URI (a path is a path).
@@ -102,6 +125,24 @@ pub fn not_ours(path: &Path) -> StoreError {
 mod tests {
     use super::*;
     use crate::store::sqlite::Sqlite;
+
+    /// What is in the way of the log's files for a moment is no reason to give up.
+    #[test]
+    fn a_log_that_cannot_be_opened_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mail.db");
+        Sqlite::create_or_migrate(&path).unwrap();
+        let log = folder.path().join("mail.db-wal");
+        std::fs::create_dir(&log).unwrap();
+        let error = format!("{:?}", Sqlite::open(&path, Options::default()).err());
+        assert!(error.contains("mail.db: unable to open database file"), "{error}");
+        std::thread::scope(|scope| {
+            let opened = scope.spawn(|| Sqlite::open(&path, Options::default()).map(drop));
+            std::thread::sleep(LOG_PAUSE * 2);
+            std::fs::remove_dir(&log).unwrap();
+            assert_eq!(opened.join().unwrap(), Ok(()));
+        });
+    }
 
     fn mode(path: &Path) -> String {
         Connection::open(path).unwrap().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap()
