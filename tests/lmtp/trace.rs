@@ -36,7 +36,7 @@ fn every_copy_names_its_own_recipient_and_no_other() {
     assert_eq!(server.sql("SELECT DISTINCT sender FROM messages"), "carol@c.example\n");
 }
 
-/// More copies than are stamped apart share their octets and say nothing of recipients.
+/// Many copies: each says whose it is, while that does not cost too much.
 #[test]
 fn a_large_alias() {
     let site = Site::new();
@@ -47,10 +47,38 @@ fn a_large_alias() {
     let server = site.serve(&[]);
     let mut lmtp = server.lmtp();
     assert_eq!(lmtp.deliver("all", b"Subject: x\r\n\r\n"), "250 2.0.0 <all> stored");
-    assert_eq!(server.sql("SELECT count(*), count(DISTINCT body_id) FROM message"), "40|1\n");
+    assert_eq!(server.sql("SELECT count(*), count(DISTINCT body_id) FROM message"), "40|40\n");
     let text = headers(&server, "user7");
-    assert!(text.starts_with("Return-Path: <bob@client.example>\nReceived: ") && !text.contains("user"), "{text}");
+    assert!(
+        text.starts_with("Return-Path: <bob@client.example>\nX-Original-To: all\nDelivered-To: user7\nReceived: "),
+        "{text}"
+    );
+    assert!(text.contains("\n\tfor <all>; ") && !text.contains("user8"), "{text}");
+    // Of a large message the copies share their octets, and say nothing of recipients.
+    let large = format!("Subject: y\r\n\r\n{}", "y\r\n".repeat(200_000));
+    assert_eq!(lmtp.deliver("all", large.as_bytes()), "250 2.0.0 <all> stored");
+    assert_eq!(server.sql("SELECT count(*), count(DISTINCT body_id) FROM message WHERE uid = 2"), "40|1\n");
+    let mut user = server.session("user7", "x");
+    let second = String::from_utf8(user.multi("RETR 2")).unwrap();
+    let (stamp, content) = second.split_once("Subject: y").unwrap();
+    assert!(stamp.contains("Return-Path: <bob@client.example>\r\nReceived: ") && !stamp.contains("all"), "{stamp}");
+    assert_eq!(content.len() + "Subject: y".len(), large.len());
     server.assert_sound();
+}
+
+/// The limit is that of the message, whoever keeps it.
+#[test]
+fn a_message_that_is_too_large_for_many() {
+    let site = Site::new();
+    for number in 0..40 {
+        site.add_user(&format!("user{number}"), "x");
+    }
+    site.sql("INSERT INTO aliases(address, mailbox) SELECT 'all', name FROM mailboxes");
+    let server = site.serve(&[("MaxReceiveSize", "1000")]);
+    let mut lmtp = server.lmtp();
+    let reply = lmtp.deliver("all", format!("Subject: x\r\n\r\n{}", "x\r\n".repeat(400)).as_bytes());
+    assert!(reply.starts_with("552 5.3.4 "), "{reply}");
+    assert_eq!(server.sql("SELECT count(*) FROM message"), "0\n");
 }
 
 #[test]
