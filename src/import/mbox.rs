@@ -99,6 +99,7 @@ impl Mbox {
             received_at: found.separator.received_at,
             sender: found.separator.sender,
             read: status.contains('R'),
+            fault: None,
         });
     }
 

@@ -27,6 +27,8 @@ pub struct Listed {
     pub place: String,
     /// The unique-id that the old server shows for it.
     pub unique_id: Option<String>,
+    /// Why it cannot be taken over, if that is seen without its octets.
+    pub fault: Option<String>,
     /// Octets, as the old server states them in LIST.
     pub octets: Option<u64>,
     /// When it was received, seconds since 1970 UTC, if that stands outside of it.

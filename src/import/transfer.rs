@@ -158,6 +158,10 @@ fn known(listing: &ScanListing) -> HashMap<String, Known> {
 
 impl Transfer<'_> {
     fn message(&mut self, source: &mut dyn Source, at: usize, message: &Listed) -> Result<(), Stop> {
+        if let Some(fault) = &message.fault {
+            self.report.refuse(at, fault.clone());
+            return Ok(());
+        }
         let known = message.unique_id.as_ref().and_then(|id| self.known.get(id));
         let known = known.map(|known| (known.entry, known.imported));
         // Over the network the unique-id must do; the comparison looks at sizes.

@@ -221,22 +221,24 @@ fn a_login_that_may_go_better_later_is_75() {
 }
 
 #[test]
-fn unique_ids_that_are_none_are_named_with_their_fault() {
-    let site = Site::with_alice(&[]);
+fn a_unique_id_that_is_none_is_named_with_its_fault_and_the_rest_comes() {
     let long = format!("+OK\r\n1 zz!\r\n2 {}\r\n3 c\r\n.\r\n", "x".repeat(71));
     for (ids, fault) in [
-        (long.as_str(), "message 2 has 71 characters"),
-        ("+OK\r\n1 a\r\n2 b\r\n3 a b\r\n.\r\n", "UIDL says \"3 a b\""),
-        ("+OK\r\n1 a\r\n2 b\u{e4}\r\n3 c\r\n.\r\n", "message 2 has other characters"),
-        ("+OK\r\n1 a\r\n3 c\r\n.\r\n", "no unique-id for message 2"),
+        (long.as_str(), "message 2: its unique-id has 71 characters"),
+        ("+OK\r\n1 a\r\n2 b\r\n3 a b\r\n.\r\n", "message 3: its unique-id has other characters"),
+        ("+OK\r\n1 a\r\n2 b\u{e4}\r\n3 c\r\n.\r\n", "message 2: its unique-id has other characters"),
+        ("+OK\r\n1 a\r\n2 \r\n3 c\r\n.\r\n", "message 2: its unique-id is empty"),
+        ("+OK\r\n1 a\r\n3 c\r\n.\r\n", "message 2: UIDL has no unique-id for it"),
     ] {
+        let site = Site::with_alice(&[]);
         let (port, thread) = simple(vec![answers(&[("UIDL", ids)])]);
         let output = site.run(&["import", "-u", "alice", &format!("pop3://alice@127.0.0.1:{port}")], b"secret\n");
         thread.join().unwrap();
         assert_eq!(output.status.code(), Some(65), "{fault}");
         assert!(text(&output.stderr).contains(fault), "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), "2 imported, 0 there already, 1 refused\n");
+        assert_eq!(site.sql("SELECT count(*) FROM messages"), "2\n");
     }
-    assert_eq!(site.sql("SELECT count(*) FROM messages"), "0\n");
 }
 
 /// Whoever looks can still stop it.

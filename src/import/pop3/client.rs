@@ -80,17 +80,18 @@ impl Client {
         let _ = self.say("QUIT");
     }
 
-    /// The lines of LIST and UIDL: message number and what stands behind it. LIST may have more words
+    /// The lines of LIST and UIDL: message number and what stands behind it, of which LIST may have more than we want
     /// (RFC 1939 section 5), UIDL not (section 7).
     pub(super) fn pairs(&mut self, command: &str) -> Result<Vec<(u64, String)>> {
         let server = self.server.clone();
         self.say(command)?.map_err(|text| ImportError::Data(format!("{text} (to {command})")))?;
         let mut pairs = Vec::new();
         while let Some(line) = self.listed()? {
-            let mut words = line.split_whitespace();
-            let pair = words.next().and_then(|number| number.parse().ok()).zip(words.next().map(str::to_owned));
-            let whole = command == "LIST" || words.next().is_none();
-            let pair = pair.filter(|_| whole && pairs.len() < MOST_MESSAGES);
+            let (number, rest) = line.trim().split_once([' ', '\t']).unwrap_or((line.trim(), ""));
+            let rest = rest.trim_start();
+            let rest = if command == "LIST" { rest.split_whitespace().next().unwrap_or_default() } else { rest };
+            let pair = number.parse().ok().map(|number| (number, rest.to_owned()));
+            let pair = pair.filter(|_| pairs.len() < MOST_MESSAGES);
             pairs.push(pair.ok_or_else(|| ImportError::Data(format!("{server}: {command} says {line:?}")))?);
         }
         Ok(pairs)

@@ -55,14 +55,14 @@ impl Source for Pop3 {
         self.numbers.clear();
         for (number, octets) in sizes {
             let octets = octets.parse().map_err(|_| wrong(format!("LIST says {octets:?} of message {number}")))?;
-            let unique_id = ids.remove(&number);
-            let unique_id = unique_id.ok_or_else(|| wrong(format!("UIDL has no unique-id for message {number}")))?;
-            if let Some(fault) = fault(&unique_id) {
-                return Err(wrong(format!("the unique-id of message {number} {fault}")));
-            }
-            let place = format!("{}, message {number}", self.name);
+            let (place, unique_id) = (format!("{}, message {number}", self.name), ids.remove(&number));
+            let fault = match &unique_id {
+                Some(unique_id) => fault(unique_id).map(|fault| format!("{place}: its unique-id {fault}")),
+                None => Some(format!("{place}: UIDL has no unique-id for it")),
+            };
+            let unique_id = unique_id.filter(|_| fault.is_none());
             self.numbers.push(number);
-            listed.push(Listed { place, unique_id: Some(unique_id), octets: Some(octets), ..Listed::default() });
+            listed.push(Listed { place, unique_id, fault, octets: Some(octets), ..Listed::default() });
         }
         Ok(listed)
     }
@@ -80,6 +80,7 @@ impl Source for Pop3 {
 fn fault(unique_id: &str) -> Option<String> {
     match unique_id.chars().count() {
         _ if is_unique_id(unique_id) => None,
+        0 => Some("is empty".to_owned()),
         length @ 71.. => Some(format!("has {length} characters, which is more than 70")),
         _ => Some("has other characters than 0x21 to 0x7E".to_owned()),
     }
