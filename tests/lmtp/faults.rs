@@ -2,6 +2,7 @@
 
 use crate::support::messages::{PLAIN, of_size};
 use crate::support::{Lmtp, Site, eventually};
+use nix::sys::signal::Signal;
 use std::io::{BufRead, BufReader, Write};
 
 #[test]
@@ -96,4 +97,28 @@ fn connections_are_bounded() {
         Lmtp::tcp(server.address("lmtp")).try_reply().is_some_and(|reply| reply.starts_with("220 "))
     });
     client.quit();
+}
+
+/// What is acknowledged is stored; of what has not come whole the MTA hears that it may come again, and nothing stays.
+#[test]
+fn a_server_that_is_stopped_says_so_in_the_middle_of_a_message() {
+    let site = Site::with_alice(&[]);
+    let mut server = site.serve(&[]);
+    let (mut idle, mut data, mut chunks) = (server.lmtp(), server.lmtp(), server.lmtp());
+    assert!(data.deliver("alice", PLAIN).starts_with("250 "));
+    data.begin("a@b", &["alice"]);
+    data.send("Subject: half\r\n\r\nof a li");
+    chunks.say("MAIL FROM:<>", "250 ");
+    chunks.say("RCPT TO:<alice>", "250 ");
+    chunks.send("BDAT 700000\r\n");
+    chunks.send(vec![b'x'; 700_000]);
+    chunks.expect("250 ");
+    server.signal(Signal::SIGTERM);
+    for lmtp in [&mut idle, &mut data, &mut chunks] {
+        lmtp.expect("421 4.3.2 ");
+        lmtp.expect_end();
+    }
+    assert_eq!(server.wait().code(), Some(0));
+    assert_eq!(site.sql("SELECT count(*) FROM message"), "1\n");
+    site.assert_sound();
 }
