@@ -219,7 +219,7 @@ impl Authenticator {
     }
 
     /// Of a plain-text password that waits for its verifiers: this is the moment to make them. What
-    /// stood there before belongs to an older password.
+    /// stood there before belongs to an older password. A login does not fail because they cannot be stored.
     fn pending_verifier(
         &self,
         account: &Account,
@@ -227,8 +227,13 @@ impl Authenticator {
         password: &Secret,
         scheme: Scheme,
     ) -> Result<Option<Secret>> {
-        self.replace(account, stored, password)?;
-        Ok(self.store.verifier(account.user, scheme)?)
+        let (hash, verifiers) = self.credentials.verifiers_for(&account.name, account.user, password, account.ntlm)?;
+        let replaced = self.store.set_password(account.user, Some(stored), &hash, &verifiers);
+        match self.or_log(account, replaced.map_err(Trouble::from)) {
+            // Another password may stand there now.
+            Some(false) => Ok(self.store.verifier(account.user, scheme)?),
+            _ => Ok(verifiers.into_iter().find(|(made, _)| *made == scheme).map(|(_, verifier)| verifier)),
+        }
     }
 
     /// A verifier out of the form in which it is stored.
