@@ -91,6 +91,14 @@ struct Task<T, F> {
     promised: Promised<T>,
 }
 
+impl<T, F> Task<T, F> {
+    /// What is to be done, and where its answer comes.
+    fn new(work: F) -> (Box<Self>, Promise<T>) {
+        let (promised, answer) = promise();
+        (Box::new(Self { work: Some(work), result: Err(ended()), promised }), answer)
+    }
+}
+
 impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
     fn run(&mut self, connection: &Connection) -> bool {
         if let Some(work) = self.work.take() {
@@ -132,8 +140,7 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        let (promised, answer) = promise();
-        let job = Box::new(Task { work: Some(work), result: Err(ended()), promised });
+        let (job, answer) = Task::new(work);
         match self.turn(lane) {
             Some(connection) => self.desk.batch(&connection, octets, job),
             None => self.send(lane, Order::Job { octets, job })?,
@@ -159,8 +166,7 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        let (promised, answer) = promise();
-        let job = Box::new(Task { work: Some(work), result: Err(ended()), promised });
+        let (job, answer) = Task::new(work);
         self.send(lane, Order::Job { octets, job })?;
         Ok(answer)
     }
