@@ -33,7 +33,7 @@ impl Accounts for Sqlite {
     }
 
     fn recipients(&self, names: &[String]) -> Result<Vec<Mailbox>> {
-        self.readers.with(|connection| {
+        self.query_warm(|connection| {
             let mut mailbox = connection.prepare_cached("SELECT id, name FROM mailboxes WHERE name = ?1")?;
             let mut aliases = connection.prepare_cached(
                 "SELECT m.id, m.name FROM aliases a JOIN mailboxes m ON m.name = a.mailbox
@@ -108,6 +108,14 @@ impl Accounts for Sqlite {
 }
 
 impl Sqlite {
+    /// A query among deliveries: where nobody writes at the moment, on the connection that writes. A reader's cache is void after each commit.
+    fn query_warm<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        match self.writer.idle() {
+            Some(connection) => query(&connection),
+            None => self.readers.with(query),
+        }
+    }
+
     /// Writes what a login brings, which does not wait long for it: somebody may hold a lock in a shell.
     fn settle(&self, work: impl FnOnce(&Connection) -> Result<bool> + Send + 'static) -> Result<bool> {
         let written = self.writer.submit(Lane::Mail, USER_OCTETS, work)?.wait_for(LOGIN_PATIENCE);

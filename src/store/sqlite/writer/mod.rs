@@ -141,7 +141,8 @@ impl Writer {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         let (job, answer) = Task::new(work);
-        match self.turn(lane) {
+        let turn = if lane == Lane::Mail { self.idle() } else { None };
+        match turn {
             Some(connection) => self.desk.batch(&connection, octets, job),
             None => self.send(lane, Order::Job { octets, job })?,
         }
@@ -149,8 +150,8 @@ impl Writer {
     }
 
     /// The connection, for a client who finds that nobody writes and nothing waits.
-    fn turn(&self, lane: Lane) -> Option<MutexGuard<'_, Connection>> {
-        if lane != Lane::Mail || self.desk.queue.is_taken() {
+    pub fn idle(&self) -> Option<MutexGuard<'_, Connection>> {
+        if self.desk.queue.is_taken() {
             return None;
         }
         match self.desk.connection.try_lock() {
