@@ -28,11 +28,13 @@
 mod accounts;
 mod bodies;
 mod body;
+mod cell;
 mod check;
 mod connection;
 mod copy;
 mod date;
 mod fault;
+mod free;
 mod mail;
 mod migrate;
 mod pace;

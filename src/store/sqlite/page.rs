@@ -1,6 +1,7 @@
 //! The pages of a database file, as <https://www.sqlite.org/fileformat2.html> describes them: what they are, and what they
 //! do not use.
 
+use super::cell::Shape;
 use std::ops::Range;
 
 /// Where the page that holds the locks would be, octets from the beginning of the file (section 1.4).
@@ -66,68 +67,58 @@ impl Kind {
     }
 }
 
-/// The first page that lists free ones, and how many are free, by the first page of the file (section 1.3).
-pub fn free_list(first: &[u8]) -> Option<(Option<u32>, u32)> {
-    Some((be32(first, 32).filter(|number| *number > 0), be32(first, 36)?))
-}
-
-/// A page that lists free ones.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Trunk {
-    /// The next such page.
-    pub next: Option<u32>,
-    /// How many it lists.
-    pub leaves: u32,
-    /// What it does not use itself.
-    pub unused: Range<usize>,
-}
-
-impl Trunk {
-    /// Section 1.5; `None`: it is not built as described.
-    pub fn of(page: &[u8], usable: u32) -> Option<Self> {
-        let leaves = be32(page, 4)?;
-        let end = leaves.checked_mul(4)?.checked_add(8)?;
-        let unused = (end <= usable && usable as usize <= page.len()).then_some(end as usize..usable as usize)?;
-        Some(Self { next: be32(page, 0).filter(|number| *number > 0), leaves, unused })
-    }
-}
-
 /// What a page of a table or an index does not use (section 1.6): between its cell pointers and its cells, and all but the
-/// headers of its free blocks. `None`: it is not built as described, and nothing of it may be touched.
+/// headers of its free blocks. `None`: it is not built as described to the last octet, and nothing of it may be touched,
+/// or one wrong bit in a header would cost what can still be read.
 pub fn unused(page: &[u8], usable: u32, number: u32) -> Option<Vec<Range<usize>>> {
-    let usable = usable as usize;
+    let page = page.get(..usable as usize)?;
     let header = if number == 1 { FILE_HEADER } else { 0 };
-    let pointers = header
-        + match *page.get(header)? {
-            0x02 | 0x05 => 12,
-            0x0a | 0x0d => 8,
-            _ => return None,
-        };
-    let cells = usize::from(be16(page, header + 3)?);
+    let shape = Shape::of(*page.get(header)?)?;
+    let pointers = header + shape.header();
     let content = match usize::from(be16(page, header + 5)?) {
         0 => 65_536,
         at => at,
     };
-    let gap = pointers + 2 * cells..content;
-    if usable > page.len() || content > usable || gap.start > gap.end {
+    let gap = pointers + 2 * usize::from(be16(page, header + 3)?)..content;
+    if content > page.len() || gap.start > gap.end {
         return None;
     }
-    let within = |at: u16| (content..usable).contains(&usize::from(at));
-    if !page.get(pointers..gap.start)?.chunks_exact(2).all(|cell| be16(cell, 0).is_some_and(within)) {
-        return None;
+    let blocks = free_blocks(page, be16(page, header + 1)?)?;
+    let mut parts = blocks.clone();
+    for pointer in page.get(pointers..gap.start)?.chunks_exact(2) {
+        let at = usize::from(be16(pointer, 0)?);
+        parts.push(at..at + shape.cell(page, at)?);
     }
+    let stray = usize::from(*page.get(header + 7)?);
     let mut unused = vec![gap];
-    let mut block = usize::from(be16(page, header + 1)?);
-    while block != 0 {
-        let (next, size) = (usize::from(be16(page, block)?), usize::from(be16(page, block + 2)?));
-        let end = block + size;
-        if block < content || size < 4 || end > usable || (next != 0 && next < end) {
+    unused.extend(blocks.into_iter().map(|block| block.start + 4..block.end));
+    (gaps(parts, content..page.len())? == stray).then_some(unused)
+}
+
+/// The free blocks of a page, the first of which is there.
+fn free_blocks(page: &[u8], first: u16) -> Option<Vec<Range<usize>>> {
+    let (mut blocks, mut at) = (Vec::new(), usize::from(first));
+    while at != 0 {
+        let (next, size) = (usize::from(be16(page, at)?), usize::from(be16(page, at + 2)?));
+        let end = at + size;
+        if size < 4 || (next != 0 && next < end) {
             return None;
         }
-        unused.push(block + 4..end);
-        block = next;
+        blocks.push(at..end);
+        at = next;
     }
-    Some(unused)
+    Some(blocks)
+}
+
+/// How many octets of the whole are in none of its parts; `None`: parts overlap, or are not within it.
+fn gaps(mut parts: Vec<Range<usize>>, whole: Range<usize>) -> Option<usize> {
+    parts.sort_unstable_by_key(|part| part.start);
+    let (mut octets, mut at) = (0, whole.start);
+    for part in parts {
+        octets += part.start.checked_sub(at)?;
+        at = part.end;
+    }
+    Some(octets + whole.end.checked_sub(at)?)
 }
 
 fn be16(octets: &[u8], at: usize) -> Option<u16> {
@@ -135,19 +126,17 @@ fn be16(octets: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*pair))
 }
 
-fn be32(octets: &[u8], at: usize) -> Option<u32> {
-    let four = octets.get(at..)?.first_chunk()?;
-    Some(u32::from_be_bytes(*four))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A leaf of a table with two cells and a free block between them, as far as that matters here.
+    /// A leaf of a table with two cells and a free block between them.
     fn leaf() -> Vec<u8> {
         let mut page = vec![0xff; 512];
-        page[..12].copy_from_slice(&[0x0d, 1, 200, 0, 2, 1, 100, 0, 1, 100, 1, 250]);
+        page[..12].copy_from_slice(&[0x0d, 1, 200, 0, 2, 1, 100, 0, 1, 100, 1, 240]);
+        // Rows 1 and 2 with 98 octets and 14.
+        page[356..358].copy_from_slice(&[98, 1]);
+        page[496..498].copy_from_slice(&[14, 2]);
         // 456: next none, 40 octets.
         page[456..460].copy_from_slice(&[0, 0, 0, 40]);
         page
@@ -161,7 +150,14 @@ mod tests {
     #[test]
     fn a_page_that_is_not_built_as_described_is_left_alone() {
         type Damage = fn(&mut Vec<u8>);
-        let damages: [Damage; 8] = [
+        let damages: [Damage; 13] = [
+            // A free block that reaches into a cell, one that has lost octets, a cell that is not counted any more.
+            |page| page[459] = 60,
+            |page| page[459] = 36,
+            |page| page[4] = 1,
+            // The wrong number of stray octets, a cell that claims to be longer.
+            |page| page[7] = 3,
+            |page| page[356] = 99,
             |page| page[0] = 0x0c,
             |page| page[3..5].copy_from_slice(&[1, 0]),
             |page| page[5..7].copy_from_slice(&[2, 1]),
@@ -193,18 +189,6 @@ mod tests {
         assert_eq!(locks % span, 2, "else this tests nothing");
         assert_eq!((layout.entry(locks), layout.entry(locks + 1)), (None, None));
         assert_eq!(layout.entry(locks + 2), Some((locks + 1, 0)));
-    }
-
-    #[test]
-    fn a_page_that_lists_free_ones_uses_what_it_lists() {
-        let mut page = vec![0; 512];
-        assert_eq!(Trunk::of(&page, 512), Some(Trunk { next: None, leaves: 0, unused: 8..512 }));
-        page[3] = 9;
-        page[7] = 126;
-        assert_eq!(Trunk::of(&page, 512), Some(Trunk { next: Some(9), leaves: 126, unused: 512..512 }));
-        assert_eq!([Trunk::of(&page, 511), Trunk::of(&page[..511], 512), Trunk::of(&[], 512)], [None, None, None]);
-        page[4] = 0xff;
-        assert_eq!(Trunk::of(&page, 512), None);
     }
 
     #[test]
