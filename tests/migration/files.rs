@@ -28,15 +28,15 @@ fn an_mbox_twice() {
     let path = site.path("mbox");
     write(&path, MBOX);
     assert_eq!(import(&site, &path), "2 imported, 0 there already, 0 refused\n");
+    assert_eq!(
+        site.sql("SELECT received_at, sender, read FROM messages"),
+        "2026-11-23T12:00:00Z|bob@b.example|1\n2026-11-24T12:00:00Z|carol@c.example|0\n"
+    );
     let server = site.serve(&[("EnableExactRFC822Size", "1")]);
     assert_eq!(uidl(&server), ["first!id", "2"]);
     let mut client = server.alice();
     assert_eq!(client.multi("RETR 1"), b"X-UIDL: first!id\r\nStatus: RO\r\n\r\nOne\r\nFrom here\r\n");
     assert_eq!(client.multi("RETR 2"), b"Subject: two\r\n\r\nTwo\r\n");
-    assert_eq!(
-        site.sql("SELECT received_at, sender, read FROM messages"),
-        "2026-11-23T12:00:00Z|bob@b.example|1\n2026-11-24T12:00:00Z|carol@c.example|0\n"
-    );
     // Only what has a unique-id can be known again.
     assert_eq!(import(&site, &path), "1 imported, 1 there already, 0 refused\n");
     site.assert_sound();
