@@ -29,17 +29,22 @@ pub fn scrub(store: &Sqlite) -> Result<Scrub> {
     let task = lock(&store.residue).task(began);
     match task {
         Task::Sweep(from) => {
-            let next = step(store, from)?;
+            // The same pages again next time. Until then the log need not keep what it has.
+            let next = step(store, from).inspect_err(|_| drop(cut_log(store)))?;
             lock(&store.residue).swept(next, Instant::now(), began.elapsed());
             Ok(Scrub::Step)
         }
         Task::CutLog => {
-            let cut = store.writer.alone(Lane::Upkeep, truncate_log);
+            let cut = cut_log(store);
             lock(&store.residue).log_cut(cut == Ok(true));
             Ok(if cut? { Scrub::Clean } else { Scrub::Blocked })
         }
         Task::Nothing => Ok(Scrub::Clean),
     }
+}
+
+fn cut_log(store: &Sqlite) -> Result<bool> {
+    store.writer.alone(Lane::Upkeep, truncate_log)
 }
 
 /// Looks at pages from this one on, and clears those that need it; says where to go on.

@@ -161,6 +161,26 @@ fn a_page_that_only_the_pointer_map_calls_free_is_left_alone() {
     assert!(row() == before);
 }
 
+/// What is in the log need not wait for a page that cannot be written.
+#[test]
+fn a_sweep_that_fails_does_not_keep_the_log() {
+    let bench = Bench::new();
+    let shell = Connection::open(&bench.path).unwrap();
+    shell
+        .execute_batch(
+            "PRAGMA secure_delete = OFF; CREATE TABLE t(x); INSERT INTO t VALUES ('a'), ('b'); DELETE FROM t",
+        )
+        .unwrap();
+    let set = |sql: &'static str| bench.store.writer.alone(Lane::Upkeep, |it| Ok(it.execute_batch(sql)?)).unwrap();
+    set("PRAGMA query_only = ON");
+    assert!((0..1000).any(|_| bench.store.scrub().is_err()), "there is something to clear");
+    let log = bench.path.with_file_name("mail.db-wal");
+    assert_eq!(std::fs::metadata(log).unwrap().len(), 0);
+    assert!(bench.store.residue());
+    set("PRAGMA query_only = OFF");
+    bench.scrub();
+}
+
 /// What can be read of a file that may be damaged, by the table and by the index.
 fn legible(connection: &Connection) -> Vec<String> {
     let mut legible = Vec::new();
