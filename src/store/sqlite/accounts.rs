@@ -5,7 +5,7 @@ use super::{Sqlite, lock, text};
 use crate::secret::Secret;
 use crate::store::{Account, Accounts, Mailbox, MailboxId, Principal, Result, Scheme, StoreError, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Octets that a change of a user writes, for the writer's batches.
 const USER_OCTETS: usize = 4096;
@@ -93,7 +93,7 @@ impl Accounts for Sqlite {
         // What was not waited for is still done, and leaves residue like the rest.
         if !matches!(replaced, Ok(false)) {
             self.writer.scrub_soon();
-            lock(&self.residue).add();
+            lock(&self.residue).add(Instant::now());
         }
         replaced
     }

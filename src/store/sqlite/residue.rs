@@ -5,14 +5,17 @@ use std::time::{Duration, Instant};
 /// After a sweep the next one waits for as many times what that took: one in twenty of the time at most.
 const REST: u32 = 20;
 
+/// How long what is in the log waits for the end of a sweep.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Whether the files are clean.
 pub struct Residue {
     /// Something was freed since the last sweep began.
     unswept: bool,
     /// The sweep that is under way.
     sweep: Option<Progress>,
-    /// Something was freed or cleared since the log was last cut.
-    log: bool,
+    /// Since when, or since which attempt, the log is to be cut: something was freed or cleared.
+    log: Option<Instant>,
     rest_until: Option<Instant>,
 }
 
@@ -38,20 +41,20 @@ pub enum Task {
 /// What the last run of the program left, nobody knows.
 impl Default for Residue {
     fn default() -> Self {
-        Self { unswept: true, sweep: None, log: true, rest_until: None }
+        Self { unswept: true, sweep: None, log: Some(Instant::now()), rest_until: None }
     }
 }
 
 impl Residue {
     /// Something was freed.
-    pub fn add(&mut self) {
+    pub fn add(&mut self, now: Instant) {
         self.unswept = true;
-        self.log = true;
+        self.log.get_or_insert(now);
     }
 
     /// There may be some.
     pub fn is_left(&self) -> bool {
-        self.unswept || self.sweep.is_some() || self.log
+        self.unswept || self.sweep.is_some() || self.log.is_some()
     }
 
     /// What is to be done; who does it says so with [`Self::swept`] or [`Self::log_cut`].
@@ -61,12 +64,13 @@ impl Residue {
             self.unswept = false;
             self.sweep = Some(Progress { next: 1, took: Duration::ZERO });
         }
-        match self.sweep {
-            Some(sweep) => Task::Sweep(sweep.next),
-            // What is freed while the log is cut, is not in this cut.
-            None if std::mem::take(&mut self.log) => Task::CutLog,
-            None => Task::Nothing,
+        if let Some(sweep) = self.sweep
+            && self.log.is_none_or(|since| now < since + PATIENCE)
+        {
+            return Task::Sweep(sweep.next);
         }
+        // What is freed while the log is cut, is not in this cut.
+        self.log.take().map_or(Task::Nothing, |_| Task::CutLog)
     }
 
     /// The sweep goes on at `next`, or is at its end.
@@ -75,13 +79,15 @@ impl Residue {
         self.sweep = next.map(|next| Progress { next, took });
         if next.is_none() {
             self.rest_until = Some(now + took * REST);
-            self.log = true;
+            self.log.get_or_insert(now);
         }
     }
 
     /// Whether the log was cut.
-    pub fn log_cut(&mut self, done: bool) {
-        self.log |= !done;
+    pub fn log_cut(&mut self, done: bool, now: Instant) {
+        if !done {
+            self.log = Some(now);
+        }
     }
 }
 
@@ -95,17 +101,17 @@ mod tests {
         let after = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(residue.task(start), Task::Sweep(1), "what the last run left");
         residue.swept(Some(70), start, Duration::from_secs(1));
-        residue.add();
+        residue.add(start);
         assert_eq!(residue.task(start), Task::Sweep(70));
         residue.swept(None, start, Duration::from_secs(2));
         assert_eq!(residue.task(after(59)), Task::CutLog, "60 seconds of rest");
-        residue.log_cut(true);
+        residue.log_cut(true, after(59));
         assert!(residue.is_left(), "what was freed while the sweep went on");
         assert_eq!(residue.task(after(59)), Task::Nothing);
         assert_eq!(residue.task(after(60)), Task::Sweep(1));
         residue.swept(None, after(60), Duration::ZERO);
         assert_eq!(residue.task(after(60)), Task::CutLog);
-        residue.log_cut(true);
+        residue.log_cut(true, after(60));
         assert!(!residue.is_left());
     }
 
@@ -116,11 +122,26 @@ mod tests {
         residue.swept(None, now, Duration::ZERO);
         for _ in 0..2 {
             assert_eq!(residue.task(now), Task::CutLog);
-            residue.log_cut(false);
+            residue.log_cut(false, now);
         }
         assert_eq!(residue.task(now), Task::CutLog);
-        residue.add();
-        residue.log_cut(true);
+        residue.add(now);
+        residue.log_cut(true, now);
         assert_eq!(residue.task(now), Task::Sweep(1));
+    }
+
+    #[test]
+    fn the_log_does_not_wait_for_the_end_of_a_long_sweep_nor_the_sweep_for_the_log() {
+        let mut residue = Residue::default();
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(residue.task(start), Task::Sweep(1));
+        residue.swept(Some(7), start, Duration::ZERO);
+        assert_eq!(residue.task(after(5)), Task::CutLog);
+        residue.log_cut(false, after(5));
+        assert_eq!(residue.task(after(9)), Task::Sweep(7));
+        assert_eq!(residue.task(after(10)), Task::CutLog);
+        residue.log_cut(true, after(10));
+        assert_eq!(residue.task(after(99)), Task::Sweep(7), "nothing more was freed");
     }
 }

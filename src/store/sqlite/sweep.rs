@@ -36,7 +36,7 @@ pub fn scrub(store: &Sqlite) -> Result<Scrub> {
         }
         Task::CutLog => {
             let cut = cut_log(store);
-            lock(&store.residue).log_cut(cut == Ok(true));
+            lock(&store.residue).log_cut(cut == Ok(true), Instant::now());
             Ok(if cut? { Scrub::Clean } else { Scrub::Blocked })
         }
         Task::Nothing => Ok(Scrub::Clean),

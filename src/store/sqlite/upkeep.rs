@@ -83,7 +83,7 @@ impl Upkeep for Sqlite {
             Ok(erased.max(0) as usize)
         })?;
         self.writer.scrub_soon();
-        lock(&self.residue).add();
+        lock(&self.residue).add(Instant::now());
         Ok(erased)
     }
 
@@ -141,7 +141,7 @@ impl Upkeep for Sqlite {
         })?;
         if done > 0 {
             pace.took(began);
-            lock(&self.residue).add();
+            lock(&self.residue).add(Instant::now());
         }
         Ok(done)
     }

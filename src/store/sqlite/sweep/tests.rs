@@ -129,7 +129,7 @@ fn a_sweep_among_deliveries_and_deletions_damages_nothing() {
             }
         });
         while !work.is_finished() {
-            lock(&bench.store.residue).add();
+            lock(&bench.store.residue).add(Instant::now());
             bench.store.scrub().unwrap();
         }
     });
