@@ -200,7 +200,7 @@ impl Upkeep {
         if self.blocked == BLOCKED {
             log::info!("another program keeps reading the database: what was replaced or purged may stay in its log");
         }
-        self.log_failure("scrub the log of the database", at, scrubbed);
+        self.log_failure("clear the database's files of what was purged or replaced", at, scrubbed);
     }
 
     /// Did somebody else change the database?
