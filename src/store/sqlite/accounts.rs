@@ -111,8 +111,9 @@ impl Sqlite {
     /// A query among deliveries: where nobody writes at the moment, on the connection that writes. A reader's cache is void after each commit.
     fn query_warm<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         match self.writer.idle() {
-            Some(connection) => query(&connection),
-            None => self.readers.with(query),
+            // Not in a transaction that a panic has left open.
+            Some(connection) if connection.is_autocommit() => query(&connection),
+            _ => self.readers.with(query),
         }
     }
 
