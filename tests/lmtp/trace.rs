@@ -1,6 +1,7 @@
 //! The header fields that are stamped on a copy.
 
 use crate::support::Site;
+use std::sync::Arc;
 
 fn headers(site: &Site, user: &str) -> String {
     site.sql(&format!(
@@ -36,15 +37,20 @@ fn every_copy_names_its_own_recipient_and_no_other() {
     assert_eq!(server.sql("SELECT DISTINCT sender FROM messages"), "carol@c.example\n");
 }
 
-/// Many copies: each says whose it is, while that does not cost too much.
-#[test]
-fn a_large_alias() {
+/// `all` leads to `user0` to `user39`, which is more than are written apart while a message comes.
+fn with_alias_for_forty() -> Arc<Site> {
     let site = Site::new();
     for number in 0..40 {
         site.add_user(&format!("user{number}"), "x");
     }
     site.sql("INSERT INTO aliases(address, mailbox) SELECT 'all', name FROM mailboxes");
-    let server = site.serve(&[]);
+    site
+}
+
+/// Many copies: each says whose it is, while that does not cost too much.
+#[test]
+fn a_large_alias() {
+    let server = with_alias_for_forty().serve(&[]);
     let mut lmtp = server.lmtp();
     assert_eq!(lmtp.deliver("all", b"Subject: x\r\n\r\n"), "250 2.0.0 <all> stored");
     assert_eq!(server.sql("SELECT count(*), count(DISTINCT body_id) FROM message"), "40|40\n");
@@ -69,12 +75,7 @@ fn a_large_alias() {
 /// The limit is that of the message, whoever keeps it.
 #[test]
 fn a_message_that_is_too_large_for_many() {
-    let site = Site::new();
-    for number in 0..40 {
-        site.add_user(&format!("user{number}"), "x");
-    }
-    site.sql("INSERT INTO aliases(address, mailbox) SELECT 'all', name FROM mailboxes");
-    let server = site.serve(&[("MaxReceiveSize", "1000")]);
+    let server = with_alias_for_forty().serve(&[("MaxReceiveSize", "1000")]);
     let mut lmtp = server.lmtp();
     let reply = lmtp.deliver("all", format!("Subject: x\r\n\r\n{}", "x\r\n".repeat(400)).as_bytes());
     assert!(reply.starts_with("552 5.3.4 "), "{reply}");

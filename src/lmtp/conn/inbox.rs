@@ -107,10 +107,10 @@ impl<'a> Inbox<'a> {
             copy.0.push(&kept.content)?;
             self.state = State::Written(vec![copy]);
         }
-        match &mut self.state {
-            State::Written(copies) => copies.iter_mut().try_for_each(|(upload, _)| upload.push(content)),
-            State::Kept(_) => Ok(()),
+        if let State::Written(copies) = &mut self.state {
+            copies.iter_mut().try_for_each(|(upload, _)| upload.push(content))?;
         }
+        Ok(())
     }
 
     /// One answer per copy, all that is stored durable.

@@ -108,7 +108,8 @@ impl Accounts for Sqlite {
 }
 
 impl Sqlite {
-    /// A query among deliveries: where nobody writes at the moment, on the connection that writes. A reader's cache is void after each commit.
+    /// A query among deliveries: where nobody writes at the moment, on the connection that writes, as a reader's
+    /// cache is void after each commit.
     fn query_warm<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         match self.writer.idle() {
             // Not in a transaction that a panic has left open.

@@ -14,7 +14,7 @@ pub struct Residue {
     unswept: bool,
     /// The sweep that is under way.
     sweep: Option<Progress>,
-    /// Since when, or since which attempt, the log is to be cut: something was freed or cleared.
+    /// Something was freed or cleared since the log was last cut: until when that waits for the end of a sweep.
     log: Option<Instant>,
     rest_until: Option<Instant>,
 }
@@ -41,7 +41,7 @@ pub enum Task {
 /// What the last run of the program left, nobody knows.
 impl Default for Residue {
     fn default() -> Self {
-        Self { unswept: true, sweep: None, log: Some(Instant::now()), rest_until: None }
+        Self { unswept: true, sweep: None, log: Some(Instant::now() + PATIENCE), rest_until: None }
     }
 }
 
@@ -49,7 +49,7 @@ impl Residue {
     /// Something was freed.
     pub fn add(&mut self, now: Instant) {
         self.unswept = true;
-        self.log.get_or_insert(now);
+        self.log.get_or_insert(now + PATIENCE);
     }
 
     /// There may be some.
@@ -65,7 +65,7 @@ impl Residue {
             self.sweep = Some(Progress { next: 1, took: Duration::ZERO });
         }
         if let Some(sweep) = self.sweep
-            && self.log.is_none_or(|since| now < since + PATIENCE)
+            && self.log.is_none_or(|due| now < due)
         {
             return Task::Sweep(sweep.next);
         }
@@ -83,10 +83,17 @@ impl Residue {
         }
     }
 
+    /// A step of the sweep failed, and will be tried again: the log need not wait for that.
+    pub fn sweep_failed(&mut self, now: Instant) {
+        if let Some(due) = &mut self.log {
+            *due = now;
+        }
+    }
+
     /// Whether the log was cut.
     pub fn log_cut(&mut self, done: bool, now: Instant) {
         if !done {
-            self.log = Some(now);
+            self.log = Some(now + PATIENCE);
         }
     }
 }
@@ -143,5 +150,11 @@ mod tests {
         assert_eq!(residue.task(after(10)), Task::CutLog);
         residue.log_cut(true, after(10));
         assert_eq!(residue.task(after(99)), Task::Sweep(7), "nothing more was freed");
+        residue.add(after(99));
+        residue.sweep_failed(after(99));
+        assert_eq!(residue.task(after(99)), Task::CutLog);
+        residue.log_cut(true, after(99));
+        residue.sweep_failed(after(99));
+        assert_eq!(residue.task(after(99)), Task::Sweep(7), "there is nothing to cut");
     }
 }

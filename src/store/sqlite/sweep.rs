@@ -29,22 +29,17 @@ pub fn scrub(store: &Sqlite) -> Result<Scrub> {
     let task = lock(&store.residue).task(began);
     match task {
         Task::Sweep(from) => {
-            // The same pages again next time. Until then the log need not keep what it has.
-            let next = step(store, from).inspect_err(|_| drop(cut_log(store)))?;
+            let next = step(store, from).inspect_err(|_| lock(&store.residue).sweep_failed(began))?;
             lock(&store.residue).swept(next, Instant::now(), began.elapsed());
             Ok(Scrub::Step)
         }
         Task::CutLog => {
-            let cut = cut_log(store);
+            let cut = store.writer.alone(Lane::Upkeep, truncate_log);
             lock(&store.residue).log_cut(cut == Ok(true), Instant::now());
             Ok(if cut? { Scrub::Clean } else { Scrub::Blocked })
         }
         Task::Nothing => Ok(Scrub::Clean),
     }
-}
-
-fn cut_log(store: &Sqlite) -> Result<bool> {
-    store.writer.alone(Lane::Upkeep, truncate_log)
 }
 
 /// Looks at pages from this one on, and clears those that need it; says where to go on.
@@ -121,17 +116,20 @@ impl<'a> Pages<'a> {
 
     /// Something is where nothing should be.
     fn is_soiled(&mut self, number: u32) -> Result<bool> {
-        // Of most pages all is in use.
-        let kind = self.kind(number)?;
-        if kind == Kind::Other {
-            return Ok(false);
-        }
-        let is_zero = |page: &[u8]| page.iter().all(|octet| *octet == 0);
-        if kind == Kind::Free && self.read(number, is_zero)? != Some(false) {
-            return Ok(false);
-        }
-        let unused = self.unused(number)?;
-        let soiled = self.read(number, |page| !unused.into_iter().all(|range| page.get(range).is_some_and(is_zero)))?;
+        let usable = self.layout.usable;
+        let is_soiled = |octets: &[u8]| octets.iter().any(|octet| *octet != 0);
+        let within = |page: &[u8], unused: Vec<Range<usize>>| unused.into_iter().any(|range| is_soiled(&page[range]));
+        let soiled = match self.kind(number)? {
+            // Most pages: all of it is in use.
+            Kind::Other => None,
+            Kind::Tree => self.read(number, |page| within(page, unused(page, usable, number).unwrap_or_default()))?,
+            // Nearly all of these are clear, and then nobody need ask for the list.
+            Kind::Free if self.read(number, is_soiled)? == Some(true) => {
+                let unused = self.unused(number)?;
+                self.read(number, |page| within(page, unused))?
+            }
+            Kind::Free => None,
+        };
         Ok(soiled.unwrap_or(false))
     }
 
