@@ -1,8 +1,11 @@
 //! Import from files.
 
 use crate::support::messages::PLAIN;
+use crate::support::site::text;
 use crate::support::texts::OK;
 use crate::support::{Server, Site};
+use nix::pty::{OpenptyResult, openpty};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -133,4 +136,24 @@ fn eml_files_and_what_cannot_be_imported() {
         site.fail(&arguments, b"", code);
     }
     assert_eq!(server.alice().stat().0, 3);
+}
+
+/// How far it is, where somebody looks; a script sees nothing of it.
+#[test]
+fn progress_is_shown_on_a_terminal_and_nowhere_else() {
+    let site = Site::with_alice(&[]);
+    let path = site.path("mbox");
+    write(&path, MBOX);
+    let arguments = ["import", "-u", "alice", path.to_str().unwrap()];
+    assert_eq!(text(&site.run(&arguments, b"").stderr), "");
+    let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+    // The command is dropped at once, or the other end of the terminal would stay open here.
+    let mut import = site.command(&arguments).stderr(slave).spawn().unwrap();
+    let (mut shown, mut terminal) = (Vec::new(), std::fs::File::from(master));
+    // What was read stays when Linux answers EIO, because nobody has the other end any more.
+    let end = terminal.read_to_end(&mut shown);
+    assert!(end.is_err_and(|error| error.raw_os_error() == Some(nix::errno::Errno::EIO as i32)));
+    assert!(import.wait().unwrap().success());
+    let shown = text(&shown);
+    assert!(shown.starts_with("\r0 of 2 messages") && shown.ends_with("\r\u{1b}[K"), "{shown:?}");
 }
