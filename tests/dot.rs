@@ -1,6 +1,6 @@
 //! Properties of `dot` over all short messages and many long ones, in every way they can be cut.
 
-use pillarbox::dot::{Normaliser, Stuffer, Top, Unstuffer, is_dotted};
+use pillarbox::message::dot::{Normaliser, Stuffer, Top, Unstuffer, is_dotted};
 
 /// The octets that matter to this room, and one that does not.
 const ALPHABET: &[u8] = b".\r\n\0a";

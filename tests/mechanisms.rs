@@ -13,8 +13,8 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::ecdsa::EcdsaSig;
 use openssl::nid::Nid;
 use openssl::pkey::Private;
-use pillarbox::credential::Secret;
-use pillarbox::jwt;
+use pillarbox::auth::credential::Secret;
+use pillarbox::auth::jwt;
 use pillarbox::sasl::gssapi::{Accepted, Acceptor, Fault, Kerberos, Peers, SecurityContext};
 use pillarbox::sasl::{
     Answer, Context, Exposure, Failure, Login, MECHANISMS, Mechanism, Outcome, Query, Verifier, bearer, find,

@@ -6,9 +6,9 @@ mod leading;
 
 use super::exit::{Code, Error, code_of};
 use super::{Command, database};
-use crate::address::recipient_names;
-use crate::dot::Normaliser;
 use crate::lmtp::path::{LONGEST_SENDER, unquoted};
+use crate::message::address::recipient_names;
+use crate::message::dot::Normaliser;
 use crate::settings::Settings;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Accounts, Envelope, Mail, MailboxId, StoreError, Upload};
@@ -98,7 +98,8 @@ fn mendable(error: Error) -> Error {
 fn has_lost_its_header(path: &Path) -> bool {
     const HEADER: &[u8; 16] = b"SQLite format 3\0";
     let mut start = Vec::new();
-    let read = crate::regular_file::open(path).and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut start));
+    let read =
+        crate::files::regular::open(path).and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut start));
     read.is_ok() && !start.is_empty() && start != HEADER
 }
 

@@ -1,7 +1,7 @@
 //! Reading a password: one line of stdin, or twice from a terminal without echo.
 
 use super::exit::{Code, Error};
-use crate::credential::{CredentialError, Credentials, KeyFile, Secret};
+use crate::auth::credential::{CredentialError, Credentials, KeyFile, Secret};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};

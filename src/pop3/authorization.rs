@@ -7,7 +7,7 @@ use super::Step;
 use super::command::Command;
 use super::policy::Policy;
 use super::reply::Reply;
-use crate::address;
+use crate::message::address;
 use crate::sasl::{self, Answer, Exposure, Failure, Identity, Mechanism, Outcome, Query};
 use crate::secret::Secret;
 use base64::Engine;

@@ -4,11 +4,11 @@
 use super::bind::{Listener, Service, Visitor};
 use super::ending::Ending;
 use super::workers::Workers;
-use crate::limits::Full;
+use crate::auth::limits::Full;
 use crate::lmtp;
-use crate::pool::Refusal;
+use crate::net::pool::Refusal;
 use crate::pop3::{self, reply::Reply};
-use crate::site::Site;
+use crate::shared::state::Site;
 use log::{info, warn};
 use nix::sys::socket::{Shutdown, shutdown};
 use std::io;

@@ -2,8 +2,8 @@
 
 use super::unix::{self, Bound};
 use crate::exit::{Code, Error};
+use crate::net::tls::Socket;
 use crate::settings::Settings;
-use crate::tls::Socket;
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,

@@ -1,16 +1,16 @@
-//! The maintenance thread of a running server: what [`crate::upkeep`] needs of the rest.
+//! The maintenance thread of a running server: what [`crate::reaper`] needs of the rest.
 
 use super::ending::Ending;
 use super::trust::Trust;
 use super::{ServeOptions, files};
+use crate::auth::credential::Credentials;
 use crate::clock::SystemClock;
-use crate::credential::Credentials;
 use crate::exit::{Code, Error};
+use crate::reaper::{self, Hooks, Upkeep, Verifiers};
 use crate::sasl::Context;
 use crate::settings::Settings;
-use crate::site::{Live, Site};
+use crate::shared::state::{Live, Site};
 use crate::store::{Pending, Store};
-use crate::upkeep::{self, Hooks, Upkeep, Verifiers};
 use crossbeam_channel::Sender;
 use log::{error, info, warn};
 use std::path::PathBuf;
@@ -57,7 +57,7 @@ impl Maintenance {
         // CAPA shows what these passwords make possible.
         lock(&change).publish(&site.live().settings);
         let (stop, stopped) = crossbeam_channel::bounded(1);
-        let thread = upkeep::spawn(upkeep, SystemClock::default(), stopped)
+        let thread = reaper::spawn(upkeep, SystemClock::default(), stopped)
             .map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))?;
         Ok(Self { stop, thread, change, credentials })
     }

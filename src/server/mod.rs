@@ -15,11 +15,11 @@ mod trust;
 mod unix;
 mod workers;
 
-use crate::authenticator::Authenticator;
+use crate::auth::authenticator::Authenticator;
 use crate::exit::{Code, Error};
 use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
-use crate::site::Site;
+use crate::shared::state::Site;
 use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{Store, StoreError};
 use accept::Loop;

@@ -5,8 +5,8 @@
 //! every look. What cannot be read is said once in the log, and is not offered to clients. Must not
 //! be known here: the exchanges they are used in.
 
-use crate::gssapi;
-use crate::jwt::{Policy, file::KeyFile};
+use crate::auth::gssapi;
+use crate::auth::jwt::{Policy, file::KeyFile};
 use crate::sasl::Context;
 use crate::sasl::bearer::Checker;
 use crate::sasl::gssapi::Kerberos;

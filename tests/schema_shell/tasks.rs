@@ -1,7 +1,7 @@
 //! Every SQL line of interface.md section 2, as it stands there.
 
 use crate::shell::{Bench, now};
-use pillarbox::credential::Secret;
+use pillarbox::auth::credential::Secret;
 use pillarbox::store::{Accounts, Mail, Scheme, StoreError, Uid, Upkeep};
 
 const ALICE: &str = "INSERT INTO users(name, password) VALUES ('alice', 'correct horse');";

@@ -1,7 +1,7 @@
 //! Users, verifiers, addresses, delegates (interface.md section 2).
 
 use crate::bed::{Bed, Change, assert_refused, deliver, mailbox, names, user};
-use pillarbox::credential::Secret;
+use pillarbox::auth::credential::Secret;
 use pillarbox::store::{Scheme, UserId};
 
 /// Made by nobody's hash; only its form counts here.

@@ -2,9 +2,9 @@
 
 use crate::Peer;
 use crate::script::Script;
-use pillarbox::authenticator::{Authenticator, Door};
-use pillarbox::credential::{Credentials, KeyFile};
-use pillarbox::dot::{Normaliser, Stuffer, Top};
+use pillarbox::auth::authenticator::{Authenticator, Door};
+use pillarbox::auth::credential::{Credentials, KeyFile};
+use pillarbox::message::dot::{Normaliser, Stuffer, Top};
 use pillarbox::pop3::Step;
 use pillarbox::pop3::policy::Policy;
 use pillarbox::pop3::reply::Reply;

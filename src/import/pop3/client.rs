@@ -1,11 +1,11 @@
 //! The client's side of RFC 1939, as much as an import needs.
 
 use super::url::Address;
-use crate::credential::Secret;
-use crate::dot::Unstuffer;
+use crate::auth::credential::Secret;
 use crate::import::{ImportError, Result};
-use crate::line::{Line, LineReader, Stop};
-use crate::tls;
+use crate::message::dot::Unstuffer;
+use crate::net::line::{Line, LineReader, Stop};
+use crate::net::tls;
 use std::io::Write;
 use std::time::Duration;
 

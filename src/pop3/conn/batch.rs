@@ -2,8 +2,8 @@
 //! message, and nobody waits for the client while they are gathered.
 
 use super::Connection;
-use crate::dot::Stuffer;
-use crate::line::FLUSH_AT;
+use crate::message::dot::Stuffer;
+use crate::net::line::FLUSH_AT;
 use crate::pop3::reply::Reply;
 use crate::store::MessageId;
 use std::io;

@@ -2,8 +2,8 @@
 
 use super::Connection;
 use super::present::Present;
-use crate::address::{login_names, printable};
-use crate::authenticator::Door;
+use crate::auth::authenticator::Door;
+use crate::message::address::{login_names, printable};
 use crate::pop3::Step;
 use crate::pop3::reply::Reply;
 use crate::pop3::transaction::Opened;

@@ -4,8 +4,8 @@
 //! failure after `+OK` closes the connection: a final dot is never sent falsely.
 
 use super::Connection;
-use crate::dot::{Stuffer, Top};
-use crate::downgrade::Downgrader;
+use crate::message::dot::{Stuffer, Top};
+use crate::message::downgrade::Downgrader;
 use crate::pop3::reply::Reply;
 use crate::store::MessageId;
 use std::io;

@@ -1,12 +1,12 @@
 //! What a connection's policy follows from: settings, TLS, the client's address.
 
+use crate::net::tls::Stream;
 use crate::pop3::policy::Policy;
 use crate::pop3::reply::Reply;
 use crate::protocol_log::{Event, SessionLog};
 use crate::sasl::Context;
-use crate::site::{Live, Site};
+use crate::shared::state::{Live, Site};
 use crate::store::{MessageId, StoreError};
-use crate::tls::Stream;
 use log::warn;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

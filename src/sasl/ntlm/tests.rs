@@ -1,5 +1,5 @@
 use super::*;
-use crate::credential::Secret;
+use crate::auth::credential::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md4::{Digest, Md4};

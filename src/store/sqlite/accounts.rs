@@ -1,8 +1,9 @@
 //! Who may log in, and where mail for an address goes.
 
-use super::writer::Lane;
-use super::{Sqlite, lock, text};
 use crate::secret::Secret;
+use crate::store::sqlite::text;
+use crate::store::sqlite::writer::Lane;
+use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{Account, Accounts, Mailbox, MailboxId, Principal, Result, Scheme, StoreError, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::{Duration, Instant};

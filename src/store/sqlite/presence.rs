@@ -2,8 +2,8 @@
 //!
 //! A session that ends before its batch is written leaves no trace in `session`; its login is counted all the same.
 
-use super::writer::Lane;
-use super::{Sqlite, lock};
+use crate::store::sqlite::writer::Lane;
+use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{Arrival, Presence, Result};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;

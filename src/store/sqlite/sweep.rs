@@ -5,11 +5,11 @@
 //! something was purged every page is looked at, by a connection that reads: nobody waits for that. What is found is cleared
 //! in transactions like any other, through SQLite's own table of pages (`sqlite_dbpage`).
 
-use super::free::FreeList;
-use super::page::{Kind, Layout, unused};
-use super::residue::Task;
-use super::writer::{Lane, truncate_log};
-use super::{Sqlite, lock};
+use crate::store::sqlite::free::FreeList;
+use crate::store::sqlite::page::{Kind, Layout, unused};
+use crate::store::sqlite::residue::Task;
+use crate::store::sqlite::writer::{Lane, truncate_log};
+use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{Result, Scrub};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
