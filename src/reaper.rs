@@ -3,7 +3,7 @@
 //! What lives here: *when* each batch is due. What a batch does is the store's business. What must not be
 //! known here: SQL, sockets, how verifiers are computed, what time it is (a [`Clock`] says it).
 //!
-//! [`reaper`] says when old mail goes, [`warning`] what owners of full mailboxes are told.
+//! [`expiry`] says when old mail goes, [`warning`] what owners of full mailboxes are told.
 //!
 //! A batch that fails is logged and tried again when it is due anew; nobody waits for it.
 
@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// How often what is only kept in memory is tidied.
 const TIDY: Duration = LOOK;
 /// How often the same complaint is logged.
-const PATIENCE: Duration = Duration::from_secs(60);
+const REPEAT_AFTER: Duration = Duration::from_secs(60);
 /// Scrubs in a row that a reader was in the way of until we say so: a minute.
 const BLOCKED: u32 = 60;
 
@@ -54,16 +54,16 @@ pub struct Hooks {
     /// Computes a user's verifiers; an error is for the log.
     pub verifiers: Box<MakeVerifiers>,
     /// Called with the settings at the first look, and whenever they or something else that CAPA shows
-    /// ([`crate::store::Upkeep::shortest_retention`], [`crate::store::Upkeep::usable`]) changed.
+    /// ([`crate::store::Maintenance::shortest_retention`], [`crate::store::Maintenance::usable`]) changed.
     pub changed: Box<Listener>,
     /// Called every few seconds: drops what need not stay in memory, tries again what was missing.
     pub tidy: Box<dyn FnMut() + Send>,
-    /// Called once with what [`crate::store::Upkeep::lost`] says: nothing can be promised any more.
+    /// Called once with what [`crate::store::Maintenance::lost`] says: nothing can be promised any more.
     pub lost: Box<dyn FnMut(String) + Send>,
 }
 
 /// The maintenance of one store.
-pub struct Upkeep {
+pub struct Reaper {
     store: Arc<dyn Store>,
     hooks: Hooks,
     overrides: Vec<(String, String)>,
@@ -97,7 +97,7 @@ pub struct Upkeep {
     complaints: Vec<(&'static str, Duration, String)>,
 }
 
-impl Upkeep {
+impl Reaper {
     /// Maintenance of `store`; `settings` are those in force, `overrides` (`serve --set`) what stays above
     /// the rows of the table.
     pub fn new(store: Arc<dyn Store>, settings: Arc<Settings>, overrides: Vec<(String, String)>, hooks: Hooks) -> Self {
@@ -293,7 +293,7 @@ impl Upkeep {
         let Err(error) = outcome else { return self.complaints.retain(|(other, ..)| *other != what) };
         let text = error.to_string();
         let known = |(other, since, last): &(&'static str, Duration, String)| {
-            *other == what && *last == text && at < *since + PATIENCE
+            *other == what && *last == text && at < *since + REPEAT_AFTER
         };
         if !self.complaints.iter().any(known) {
             log::warn!("maintenance could not {what}: {text}");
@@ -308,11 +308,11 @@ impl Upkeep {
 ///
 /// # Errors
 /// The thread cannot be made.
-pub fn spawn(mut upkeep: Upkeep, clock: impl Clock + 'static, stop: Receiver<()>) -> std::io::Result<JoinHandle<()>> {
+pub fn spawn(mut reaper: Reaper, clock: impl Clock + 'static, stop: Receiver<()>) -> std::io::Result<JoinHandle<()>> {
     let work = move || {
         loop {
             // A panic costs one round, not the maintenance.
-            let round = catch_unwind(AssertUnwindSafe(|| upkeep.round(clock.now())));
+            let round = catch_unwind(AssertUnwindSafe(|| reaper.round(clock.now())));
             let sleep = round.unwrap_or_else(|_| {
                 log::error!("the maintenance panicked; it goes on");
                 SECOND
@@ -321,12 +321,12 @@ pub fn spawn(mut upkeep: Upkeep, clock: impl Clock + 'static, stop: Receiver<()>
                 break;
             }
         }
-        let flushed = upkeep.store.flush_marks().and_then(|()| upkeep.store.flush_presence());
+        let flushed = reaper.store.flush_marks().and_then(|()| reaper.store.flush_presence());
         if let Err(error) = flushed {
             log::warn!("maintenance could not write what waited: {error}");
         }
     };
-    std::thread::Builder::new().name("upkeep".into()).spawn(work)
+    std::thread::Builder::new().name("reaper".into()).spawn(work)
 }
 
 #[cfg(test)]

@@ -46,16 +46,16 @@ impl Numbers {
         message
     }
 
-    /// `message` in pieces of any size, empty ones too.
-    fn pieces<'a>(&mut self, mut message: &'a [u8]) -> Vec<&'a [u8]> {
+    /// `message` in chunks of any size, empty ones too.
+    fn chunks<'a>(&mut self, mut message: &'a [u8]) -> Vec<&'a [u8]> {
         let largest = 1 + self.below(message.len().max(1));
-        let mut pieces = Vec::new();
+        let mut chunks = Vec::new();
         while !message.is_empty() {
-            let (piece, rest) = message.split_at(self.below(largest + 1).min(message.len()));
-            pieces.push(piece);
+            let (chunk, rest) = message.split_at(self.below(largest + 1).min(message.len()));
+            chunks.push(chunk);
             message = rest;
         }
-        pieces
+        chunks
     }
 }
 
@@ -66,28 +66,28 @@ fn cuts(message: &[u8]) -> Cuts<'_> {
     cuts
 }
 
-fn normalise(pieces: &[&[u8]]) -> (Vec<u8>, bool) {
+fn normalise(chunks: &[&[u8]]) -> (Vec<u8>, bool) {
     let (mut normaliser, mut out) = (Normaliser::new(), Vec::new());
-    pieces.iter().for_each(|piece| normaliser.push(piece, &mut out));
+    chunks.iter().for_each(|chunk| normaliser.push(chunk, &mut out));
     normaliser.finish(&mut out);
     (out, normaliser.dotted())
 }
 
-fn stuff(pieces: &[&[u8]]) -> Vec<u8> {
+fn stuff(chunks: &[&[u8]]) -> Vec<u8> {
     let (mut stuffer, mut out) = (Stuffer::new(), Vec::new());
-    pieces.iter().for_each(|piece| stuffer.push(piece, &mut out));
+    chunks.iter().for_each(|chunk| stuffer.push(chunk, &mut out));
     stuffer.finish(&mut out);
     out
 }
 
 /// What was in it, and how many octets it took; `None` if it did not end.
-fn unstuff(pieces: &[&[u8]]) -> (Vec<u8>, Option<usize>) {
+fn unstuff(chunks: &[&[u8]]) -> (Vec<u8>, Option<usize>) {
     let (mut unstuffer, mut out, mut taken) = (Unstuffer::new(), Vec::new(), 0);
-    for piece in pieces {
-        if let Some(n) = unstuffer.push(piece, &mut out) {
+    for chunk in chunks {
+        if let Some(n) = unstuffer.push(chunk, &mut out) {
             return (out, Some(taken + n));
         }
-        taken += piece.len();
+        taken += chunk.len();
     }
     (out, None)
 }
@@ -128,26 +128,26 @@ fn plain_top(stored: &[u8], lines: usize) -> Vec<u8> {
     all[..all.len().min(header + lines)].concat()
 }
 
-/// One message, cut into pieces in several ways.
+/// One message, cut into chunks in several ways.
 type Cuts<'a> = Vec<Vec<&'a [u8]>>;
 
 fn check(message: &[u8], cuts_of: &mut dyn for<'a> FnMut(&'a [u8]) -> Cuts<'a>) {
     let stored = plain_normalise(message);
-    for pieces in cuts_of(message) {
-        assert_eq!(normalise(&pieces), (stored.clone(), is_dotted(&stored)), "{}", message.escape_ascii());
+    for chunks in cuts_of(message) {
+        assert_eq!(normalise(&chunks), (stored.clone(), is_dotted(&stored)), "{}", message.escape_ascii());
     }
     let wire = plain_stuff(&stored);
-    for pieces in cuts_of(&stored) {
-        assert_eq!(stuff(&pieces), wire, "{}", stored.escape_ascii());
+    for chunks in cuts_of(&stored) {
+        assert_eq!(stuff(&chunks), wire, "{}", stored.escape_ascii());
         for lines in [0, 1, 2, 7] {
             let mut top = Top::new(lines);
-            let taken: usize = pieces.iter().map(|piece| top.push(piece)).sum();
+            let taken: usize = chunks.iter().map(|chunk| top.push(chunk)).sum();
             assert_eq!(&stored[..taken], plain_top(&stored, lines as usize), "{lines} of {}", stored.escape_ascii());
         }
     }
     let sent = [&wire[..], b".\r\nQUIT\r\n"].concat();
-    for pieces in cuts_of(&sent) {
-        assert_eq!(unstuff(&pieces), (stored.clone(), Some(wire.len())), "{}", sent.escape_ascii());
+    for chunks in cuts_of(&sent) {
+        assert_eq!(unstuff(&chunks), (stored.clone(), Some(wire.len())), "{}", sent.escape_ascii());
     }
     // Stored forms are fixed points, and nothing that smells of an end is left in them.
     assert_eq!(normalise(&[&stored]).0, stored);
@@ -169,7 +169,7 @@ fn many_long_messages() {
     let mut cutting = Numbers(0xc07);
     for _ in 0..2_000 {
         let message = numbers.message();
-        check(&message, &mut |octets| (0..4).map(|_| cutting.pieces(octets)).collect());
+        check(&message, &mut |octets| (0..4).map(|_| cutting.chunks(octets)).collect());
     }
 }
 
@@ -182,8 +182,8 @@ fn ends_are_found_where_they_are() {
         } else {
             wire.windows(5).position(|window| window == b"\r\n.\r\n").map(|at| at + 5)
         };
-        for pieces in cuts(&wire) {
-            assert_eq!(unstuff(&pieces).1, end, "{}", wire.escape_ascii());
+        for chunks in cuts(&wire) {
+            assert_eq!(unstuff(&chunks).1, end, "{}", wire.escape_ascii());
         }
     }
 }

@@ -4,12 +4,12 @@
 
 #[path = "store_contract/accounts.rs"]
 mod accounts;
-#[path = "store_contract/bed.rs"]
-mod bed;
 #[path = "store_contract/clock.rs"]
 mod clock;
 #[path = "store_contract/deliveries.rs"]
 mod deliveries;
+#[path = "store_contract/fixture.rs"]
+mod fixture;
 #[path = "store_contract/maildrops.rs"]
 mod maildrops;
 #[path = "store_contract/presence.rs"]
@@ -26,10 +26,10 @@ mod warnings;
 macro_rules! contract {
     ($($room:ident { $($promise:ident),* $(,)? })*) => {
         mod sqlite {
-            $(mod $room { $(#[test] fn $promise() { crate::bed::on_sqlite(crate::$room::$promise) })* })*
+            $(mod $room { $(#[test] fn $promise() { crate::fixture::on_sqlite(crate::$room::$promise) })* })*
         }
         mod memory {
-            $(mod $room { $(#[test] fn $promise() { crate::bed::on_memory(crate::$room::$promise) })* })*
+            $(mod $room { $(#[test] fn $promise() { crate::fixture::on_memory(crate::$room::$promise) })* })*
         }
     };
 }

@@ -1,4 +1,4 @@
-//! The door: answers what a SASL mechanism or USER/PASS asks, from the store and the credentials.
+//! The policy: answers what a SASL mechanism or USER/PASS asks, from the store and the credentials.
 //!
 //! What lives here: who may act as whom (one function makes every [`Login`]), and that every
 //! refusal looks the same. What must not be known here: replies, sockets, how mechanisms and hashes
@@ -27,7 +27,7 @@ const MOST_CANDIDATES: usize = 4;
 
 /// The settings that decide who comes in.
 #[derive(Clone, Copy, Debug)]
-pub struct Door<'a> {
+pub struct LoginPolicy<'a> {
     /// `Domains`.
     pub domains: &'a [String],
     /// `Site`; empty: none.
@@ -41,24 +41,24 @@ pub struct Authenticator {
 }
 
 /// Why there is no answer.
-enum Trouble {
+enum AuthError {
     Store(StoreError),
     Credential(CredentialError),
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for AuthError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<CredentialError> for Trouble {
+impl From<CredentialError> for AuthError {
     fn from(error: CredentialError) -> Self {
         Self::Credential(error)
     }
 }
 
-impl std::fmt::Display for Trouble {
+impl std::fmt::Display for AuthError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Store(error) => error.fmt(f),
@@ -67,7 +67,7 @@ impl std::fmt::Display for Trouble {
     }
 }
 
-type Result<T> = std::result::Result<T, Trouble>;
+type Result<T> = std::result::Result<T, AuthError>;
 /// A login that is allowed, or why it is not.
 type Allowed = std::result::Result<Login, &'static str>;
 
@@ -79,11 +79,11 @@ impl Authenticator {
 
     /// Answers one query. A password may take as long as a permit is waited for (see
     /// [`crate::auth::credential::Hasher`]).
-    pub fn answer(&self, query: &Query, door: &Door<'_>) -> Answer {
+    pub fn answer(&self, query: &Query, policy: &LoginPolicy<'_>) -> Answer {
         let answer = match query {
-            Query::Password { who, candidates } => self.password(who, candidates, door),
-            Query::Verifier { authcid, scheme } => self.verifier(authcid, *scheme, door),
-            Query::Authorize { who } => self.authorize(who, door),
+            Query::Password { who, candidates } => self.password(who, candidates, policy),
+            Query::Verifier { authcid, scheme } => self.verifier(authcid, *scheme, policy),
+            Query::Authorize { who } => self.authorize(who, policy),
         };
         answer.unwrap_or_else(|trouble| {
             log::error!("login cannot be checked: {trouble}");
@@ -91,11 +91,11 @@ impl Authenticator {
         })
     }
 
-    fn password(&self, who: &Identity, candidates: &[Secret], door: &Door<'_>) -> Result<Answer> {
+    fn password(&self, who: &Identity, candidates: &[Secret], policy: &LoginPolicy<'_>) -> Result<Answer> {
         let candidates = &candidates[..candidates.len().min(MOST_CANDIDATES)];
-        let account = self.store.account(&login_names(&who.authcid, door.domains))?;
+        let account = self.store.account(&login_names(&who.authcid, policy.domains))?;
         let login = match &account {
-            Some(account) => self.login(account, who.authzid.as_deref(), door)?,
+            Some(account) => self.login(account, who.authzid.as_deref(), policy)?,
             None => Err("there is no such user"),
         };
         let (account, login) = match (&account, login) {
@@ -188,8 +188,8 @@ impl Authenticator {
     }
 
     /// The verifier a proof is checked with: the user's, or a false one that is the same every time.
-    fn verifier(&self, authcid: &str, scheme: Scheme, door: &Door<'_>) -> Result<Answer> {
-        let names = login_names(authcid, door.domains);
+    fn verifier(&self, authcid: &str, scheme: Scheme, policy: &LoginPolicy<'_>) -> Result<Answer> {
+        let names = login_names(authcid, policy.domains);
         let account = self.store.account(&names)?;
         let user = account.as_ref().map_or(UserId(0), |account| account.user);
         // Made in any case, in the form that is stored: the work is the same for who exists and who does not.
@@ -229,7 +229,7 @@ impl Authenticator {
     ) -> Result<Option<Secret>> {
         let (hash, verifiers) = self.credentials.verifiers_for(&account.name, account.user, password, account.ntlm)?;
         let replaced = self.store.set_password(account.user, Some(stored), &hash, &verifiers);
-        match self.or_log(account, replaced.map_err(Trouble::from)) {
+        match self.or_log(account, replaced.map_err(AuthError::from)) {
             // Another password may stand there now.
             Some(false) => Ok(self.store.verifier(account.user, scheme)?),
             _ => Ok(verifiers.into_iter().find(|(made, _)| *made == scheme).map(|(_, verifier)| verifier)),
@@ -245,11 +245,11 @@ impl Authenticator {
     }
 
     /// For a mechanism that has proved the authentication identity itself.
-    fn authorize(&self, who: &Identity, door: &Door<'_>) -> Result<Answer> {
-        let Some(account) = self.store.account(&login_names(&who.authcid, door.domains))? else {
+    fn authorize(&self, who: &Identity, policy: &LoginPolicy<'_>) -> Result<Answer> {
+        let Some(account) = self.store.account(&login_names(&who.authcid, policy.domains))? else {
             return Ok(refused(who, "there is no such user"));
         };
-        let login = self.login(&account, who.authzid.as_deref(), door)?;
+        let login = self.login(&account, who.authzid.as_deref(), policy)?;
         Ok(login.map_or_else(|why| refused(who, why), Answer::Accepted))
     }
 
@@ -257,14 +257,14 @@ impl Authenticator {
     /// with an authorization identity (RFC 4422 section 2) the mailbox behind that name: the own one
     /// again, or one with a row in `delegates` ([MS-OXPOP3] 2.2.2). Both users must have POP3 enabled
     /// and be of this site ([MS-STANXPOP3] C0010). Otherwise it says why not, for the log.
-    fn login(&self, account: &Account, authzid: Option<&str>, door: &Door<'_>) -> Result<Allowed> {
+    fn login(&self, account: &Account, authzid: Option<&str>, policy: &LoginPolicy<'_>) -> Result<Allowed> {
         let opened = match authzid {
             _ if !account.pop_enabled => Err("users.pop_enabled is 0"),
-            _ if !is_here(account.site.as_deref(), door) => Err("the mailbox is of another site"),
+            _ if !is_here(account.site.as_deref(), policy) => Err("the mailbox is of another site"),
             None => account.mailbox.map(|mailbox| (mailbox, account.name.clone())).ok_or("the user has no mailbox"),
-            Some(name) => match self.store.principal(account.user, &login_names(name, door.domains))? {
+            Some(name) => match self.store.principal(account.user, &login_names(name, policy.domains))? {
                 None => Err("there is no such mailbox to open"),
-                Some(principal) => opened(account, principal, door),
+                Some(principal) => opened(account, principal, policy),
             },
         };
         Ok(opened.map(|(mailbox, principal)| Login {
@@ -280,13 +280,13 @@ impl Authenticator {
 fn opened(
     account: &Account,
     principal: Principal,
-    door: &Door<'_>,
+    policy: &LoginPolicy<'_>,
 ) -> std::result::Result<(MailboxId, String), &'static str> {
     if !principal.delegated && account.mailbox != Some(principal.mailbox) {
         Err("there is no such row in delegates")
     } else if !principal.pop_enabled {
         Err("users.pop_enabled of the mailbox's user is 0")
-    } else if !is_here(principal.site.as_deref(), door) {
+    } else if !is_here(principal.site.as_deref(), policy) {
         Err("the mailbox to open is of another site")
     } else {
         Ok((principal.mailbox, principal.name))
@@ -306,8 +306,8 @@ fn refused(who: &Identity, why: &str) -> Answer {
 }
 
 /// Whether a mailbox with this `mailboxes.site` logs in here; one without a site does anywhere.
-fn is_here(site: Option<&str>, door: &Door<'_>) -> bool {
-    site.is_none_or(|site| site.is_empty() || site.eq_ignore_ascii_case(door.site))
+fn is_here(site: Option<&str>, policy: &LoginPolicy<'_>) -> bool {
+    site.is_none_or(|site| site.is_empty() || site.eq_ignore_ascii_case(policy.site))
 }
 
 impl From<scram::Keys> for Verifier {

@@ -1,12 +1,12 @@
 //! The form of a message: stored, and on the wire.
 //!
-//! What lives here: slices in, slices out, in pieces of any size. [`Normaliser`] makes the stored
+//! What lives here: slices in, slices out, in chunks of any size. [`Normaliser`] makes the stored
 //! form of whatever comes in, [`Stuffer`] and [`Unstuffer`] put on and take off the dots of the
 //! wire, [`Top`] cuts. What must not be known here: sockets, the store, commands.
 //!
 //! * Stored messages are CRLF lines, end in CRLF, hold no bare CR, no bare LF and no NUL, and are
 //!   never stuffed. Their size is the length of exactly that.
-//! * Unstuffing gives back what was stuffed, however both were cut into pieces.
+//! * Unstuffing gives back what was stuffed, however both were cut into chunks.
 
 mod normalise;
 mod top;
@@ -37,19 +37,19 @@ impl Stuffer {
         Self::default()
     }
 
-    /// Appends the stuffed form of the next piece to `out`. Copies whole runs between stuffed lines.
-    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
-        let Some(last) = piece.last() else { return };
-        if self.line_start && piece[0] == b'.' {
+    /// Appends the stuffed form of the next chunk to `out`. Copies whole runs between stuffed lines.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        let Some(last) = chunk.last() else { return };
+        if self.line_start && chunk[0] == b'.' {
             out.push(b'.');
         }
         let mut copied = 0;
-        for at in memmem::find_iter(piece, b"\n.") {
-            out.extend_from_slice(&piece[copied..=at]);
+        for at in memmem::find_iter(chunk, b"\n.") {
+            out.extend_from_slice(&chunk[copied..=at]);
             out.push(b'.');
             copied = at + 1;
         }
-        out.extend_from_slice(&piece[copied..]);
+        out.extend_from_slice(&chunk[copied..]);
         self.line_start = *last == b'\n';
     }
 
@@ -84,8 +84,8 @@ mod tests {
         for (message, wire) in cases {
             for size in 1..=message.len().max(1) {
                 let (mut stuffer, mut out) = (Stuffer::new(), b"+OK\r\n".to_vec());
-                for piece in message.chunks(size) {
-                    stuffer.push(piece, &mut out);
+                for chunk in message.chunks(size) {
+                    stuffer.push(chunk, &mut out);
                     stuffer.push(b"", &mut out);
                 }
                 stuffer.finish(&mut out);

@@ -46,7 +46,7 @@ struct Multipart {
     digest: bool,
 }
 
-/// Downgrades a message, piece by piece.
+/// Downgrades a message, chunk by chunk.
 pub struct Downgrader {
     at: At,
     /// The start of a line whose end has not come yet.
@@ -81,9 +81,9 @@ impl Downgrader {
         Self::default()
     }
 
-    /// Appends the downgraded form of the next piece to `out`.
-    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
-        for part in piece.split_inclusive(|octet| *octet == b'\n') {
+    /// Appends the downgraded form of the next chunk to `out`.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        for part in chunk.split_inclusive(|octet| *octet == b'\n') {
             let whole = part.ends_with(b"\n");
             match self.line_rest {
                 Some(Rest::Kept) => out.extend_from_slice(part),

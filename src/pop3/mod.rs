@@ -27,7 +27,7 @@ pub enum Step {
     Ask(Query),
     /// Open this maildrop and call [`session::Session::opened`].
     Open(Login),
-    /// Send the reply, then what the transfer names; or, if its first piece cannot be had, what
+    /// Send the reply, then what the transfer names; or, if its first chunk cannot be had, what
     /// [`Reply::unreadable`] says.
     Send(Reply, Transfer),
     /// Delete these messages for good and call [`session::Session::committed`].

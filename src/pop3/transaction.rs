@@ -40,7 +40,7 @@ pub enum Transfer {
         top: Option<u64>,
         /// It still counts as unread.
         unread: bool,
-        /// It is internationalized and the client is not in UTF-8 mode: it gets a surrogate (RFC 6856 section 2.1).
+        /// It is internationalized and the client is not in UTF-8 mode: it gets a downgraded form (RFC 6856 section 2.1).
         downgraded: bool,
     },
     /// The scan listing (LIST).

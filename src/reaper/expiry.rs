@@ -1,6 +1,6 @@
 //! The reaper: warnings, deletion by age, purge ([MS-STANXPOP3] E0004, E0005), a step of each at a time.
 
-use super::{PAUSE, Upkeep, warning};
+use super::{PAUSE, Reaper, warning};
 use crate::clock::Moment;
 use crate::store::{Result, StoreError};
 use std::time::Duration;
@@ -8,11 +8,11 @@ use std::time::Duration;
 /// Messages deleted in one step at most. The store does less where the disk is slow.
 const MESSAGES: usize = 64;
 /// Pieces freed in one step at most.
-const PIECES: usize = 64;
+const CHUNKS: usize = 64;
 /// Warnings between two steps.
 const WARNINGS: usize = 16;
 
-impl Upkeep {
+impl Reaper {
     /// When the next step is due: soon, while there is something to do.
     pub(super) fn reap_due(&self) -> Duration {
         let pause = if self.reaping { PAUSE } else { self.settings.reaper_interval };
@@ -30,7 +30,7 @@ impl Upkeep {
         let date = dates.earliest;
         let warned = self.warn(date);
         let reaped = self.store.reap(date, MESSAGES);
-        let freed = self.store.purge(date, PIECES);
+        let freed = self.store.purge(date, CHUNKS);
         let more = |outcome: &Result<usize>| matches!(outcome, Ok(done) if *done > 0);
         // One scrub for all steps: it writes everything into the database file, and deliveries wait for that.
         self.freeing = more(&freed);

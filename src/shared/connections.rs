@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Every connection that is being served.
 #[derive(Default)]
-pub struct Registry {
+pub struct Connections {
     next: AtomicU64,
     stopping: AtomicBool,
     sockets: Mutex<HashMap<u64, Handle>>,
@@ -15,11 +15,11 @@ pub struct Registry {
 
 /// One connection's place; leaves when dropped.
 pub struct Entry<'a> {
-    registry: &'a Registry,
+    connections: &'a Connections,
     id: u64,
 }
 
-impl Registry {
+impl Connections {
     /// Enters a socket until the answer is dropped. Its id names the connection in the log.
     pub fn enter(&self, socket: Handle) -> Entry<'_> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
@@ -27,7 +27,7 @@ impl Registry {
         if self.is_stopping() {
             socket.shutdown_read();
         }
-        Entry { registry: self, id }
+        Entry { connections: self, id }
     }
 
     /// Whether sessions shall end after the command that runs.
@@ -68,6 +68,6 @@ impl Entry<'_> {
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        self.registry.sockets().remove(&self.id);
+        self.connections.sockets().remove(&self.id);
     }
 }

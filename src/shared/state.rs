@@ -1,4 +1,4 @@
-//! What all connections share: the store, the door, the certificate, the settings of the moment
+//! What all connections share: the store, the policy, the certificate, the settings of the moment
 //! and the counters that bound everything.
 
 use crate::auth::authenticator::Authenticator;
@@ -7,13 +7,13 @@ use crate::net::tls::Acceptor;
 use crate::protocol_log::ProtocolLog;
 use crate::sasl::Context;
 use crate::settings::Settings;
-use crate::shared::connections::Registry;
+use crate::shared::connections::Connections;
 use crate::store::{Expire, Store};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What an administrator can change while we run. Replaced as a whole.
 #[derive(Clone, Debug, Default)]
-pub struct Live {
+pub struct Configuration {
     /// All settings.
     pub settings: Settings,
     /// What CAPA may promise before login (RFC 2449 section 6.7).
@@ -23,7 +23,7 @@ pub struct Live {
 }
 
 /// One running server.
-pub struct Site {
+pub struct ServerState {
     /// Mailboxes, users, settings.
     pub store: Arc<dyn Store>,
     /// Decides who may log in.
@@ -37,18 +37,18 @@ pub struct Site {
     /// Who said what, if anybody wants to know.
     pub protocol_log: ProtocolLog,
     /// The live sockets.
-    pub registry: Registry,
-    live: RwLock<Arc<Live>>,
+    pub connections: Connections,
+    configuration: RwLock<Arc<Configuration>>,
 }
 
-impl Site {
+impl ServerState {
     /// A server that nobody has connected to yet.
     pub fn new(
         store: Arc<dyn Store>,
         authenticator: Authenticator,
         tls: Acceptor,
         protocol_log: ProtocolLog,
-        live: Live,
+        configuration: Configuration,
     ) -> Self {
         Self {
             store,
@@ -57,18 +57,18 @@ impl Site {
             limits: Limits::default(),
             delays: Delays::default(),
             protocol_log,
-            registry: Registry::default(),
-            live: RwLock::new(Arc::new(live)),
+            connections: Connections::default(),
+            configuration: RwLock::new(Arc::new(configuration)),
         }
     }
 
     /// The settings as they are now.
-    pub fn live(&self) -> Arc<Live> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn configuration(&self) -> Arc<Configuration> {
+        self.configuration.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// From now on these settings hold.
-    pub fn set_live(&self, live: Live) {
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+    pub fn configure(&self, configuration: Configuration) {
+        *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(configuration);
     }
 }

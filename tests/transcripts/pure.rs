@@ -2,7 +2,7 @@
 
 use crate::Peer;
 use crate::script::Script;
-use pillarbox::auth::authenticator::{Authenticator, Door};
+use pillarbox::auth::authenticator::{Authenticator, LoginPolicy};
 use pillarbox::auth::credential::{Credentials, KeyFile};
 use pillarbox::message::dot::{Normaliser, Stuffer, Top};
 use pillarbox::pop3::Step;
@@ -66,7 +66,7 @@ impl Pure {
                 }
                 Step::Send(reply, transfer) => return self.send(&reply, transfer),
                 Step::Ask(query) => {
-                    let door = Door { domains: &self.settings.domains, site: &self.settings.site };
+                    let door = LoginPolicy { domains: &self.settings.domains, site: &self.settings.site };
                     self.session.answer(self.authenticator.answer(&query, &door))
                 }
                 Step::Open(login) => {
@@ -118,13 +118,13 @@ impl Pure {
     }
 
     fn message(&self, id: MessageId) -> Result<Vec<u8>, StoreError> {
-        let (mut message, mut piece) = (Vec::new(), Vec::new());
+        let (mut message, mut chunk) = (Vec::new(), Vec::new());
         for number in 0.. {
-            self.store.read(id, number, &mut piece)?;
-            if piece.is_empty() {
+            self.store.read(id, number, &mut chunk)?;
+            if chunk.is_empty() {
                 break;
             }
-            message.extend_from_slice(&piece);
+            message.extend_from_slice(&chunk);
         }
         Ok(message)
     }

@@ -1,4 +1,4 @@
-//! The door over a store of a few lists.
+//! The policy over a store of a few lists.
 
 mod fake;
 
@@ -46,7 +46,7 @@ fn house(users: &[(&str, &str)], furnish: impl FnOnce(&mut Fake)) -> House {
 
 impl House {
     fn ask(&self, query: &Query) -> Answer {
-        self.authenticator.answer(query, &Door { domains: &self.domains, site: "here" })
+        self.authenticator.answer(query, &LoginPolicy { domains: &self.domains, site: "here" })
     }
 
     fn try_all(&self, raw: &str, candidates: &[&str]) -> Answer {
@@ -143,9 +143,9 @@ fn a_mailbox_of_this_site_or_none_opens() {
         assert_eq!(house.login("alice", PASSWORD), expected, "{site:?}");
     }
     house.change(1, |account| account.site = Some("there".into()));
-    let door = Door { domains: &[], site: "" };
+    let policy = LoginPolicy { domains: &[], site: "" };
     let who = Identity { authcid: "alice".into(), authzid: None };
-    assert_eq!(house.authenticator.answer(&Query::Authorize { who }, &door), Answer::Refused);
+    assert_eq!(house.authenticator.answer(&Query::Authorize { who }, &policy), Answer::Refused);
 }
 
 #[test]

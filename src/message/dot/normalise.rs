@@ -2,7 +2,7 @@
 
 use memchr::{memchr3_iter, memmem};
 
-/// Makes the stored form of a message, piece by piece: CRLF, a bare LF and a bare CR are each one line
+/// Makes the stored form of a message, chunk by chunk: CRLF, a bare LF and a bare CR are each one line
 /// end and become CRLF; the last line gets one if it has none.
 ///
 /// NUL goes, and nothing comes in its place: no message may hold one (RFC 5322 section 4 lists it as
@@ -29,10 +29,10 @@ impl Normaliser {
         Self::default()
     }
 
-    /// Appends the stored form of the next piece to `out`.
-    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+    /// Appends the stored form of the next chunk to `out`.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let from = out.len();
-        self.convert(piece, out);
+        self.convert(chunk, out);
         let fresh = &out[from..];
         if let (Some(first), Some(last)) = (fresh.first(), fresh.last()) {
             self.dotted |= self.line_start && *first == b'.' || memmem::find(fresh, b"\n.").is_some();
@@ -55,27 +55,27 @@ impl Normaliser {
     }
 
     /// Copies whole runs; only what does not stay as it is interrupts them.
-    fn convert(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+    fn convert(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let mut copied = 0;
-        for at in memchr3_iter(b'\r', b'\n', 0, piece) {
-            let crlf = match piece[at] {
-                b'\r' => piece.get(at + 1) == Some(&b'\n'),
-                b'\n' => at > 0 && piece[at - 1] == b'\r',
+        for at in memchr3_iter(b'\r', b'\n', 0, chunk) {
+            let crlf = match chunk[at] {
+                b'\r' => chunk.get(at + 1) == Some(&b'\n'),
+                b'\n' => at > 0 && chunk[at - 1] == b'\r',
                 _ => false,
             };
             if crlf {
                 continue;
             }
             let after_cr = self.after_cr && at == copied;
-            out.extend_from_slice(&piece[copied..at]);
+            out.extend_from_slice(&chunk[copied..at]);
             copied = at + 1;
-            if piece[at] == b'\r' || piece[at] == b'\n' && !after_cr {
+            if chunk[at] == b'\r' || chunk[at] == b'\n' && !after_cr {
                 out.extend_from_slice(b"\r\n");
             }
-            self.after_cr = piece[at] == b'\r' || piece[at] == 0 && after_cr;
+            self.after_cr = chunk[at] == b'\r' || chunk[at] == 0 && after_cr;
         }
-        out.extend_from_slice(&piece[copied..]);
-        self.after_cr &= copied == piece.len();
+        out.extend_from_slice(&chunk[copied..]);
+        self.after_cr &= copied == chunk.len();
     }
 }
 
@@ -85,8 +85,8 @@ mod tests {
 
     fn normalise(message: &[u8], size: usize) -> (Vec<u8>, bool) {
         let (mut normaliser, mut out) = (Normaliser::new(), Vec::new());
-        for piece in message.chunks(size) {
-            normaliser.push(piece, &mut out);
+        for chunk in message.chunks(size) {
+            normaliser.push(chunk, &mut out);
             normaliser.push(b"", &mut out);
         }
         normaliser.finish(&mut out);

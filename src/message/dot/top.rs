@@ -9,7 +9,7 @@ pub struct Top {
     /// Lines of the body still wanted.
     lines: u64,
     in_header: bool,
-    /// What the current line has so far; pieces may cut it anywhere.
+    /// What the current line has so far; chunks may cut it anywhere.
     line: Begun,
 }
 
@@ -26,14 +26,14 @@ impl Top {
         Self { lines, in_header: true, line: Begun::Nothing }
     }
 
-    /// How many octets of the next piece belong to what TOP sends.
-    pub fn push(&mut self, piece: &[u8]) -> usize {
+    /// How many octets of the next chunk belong to what TOP sends.
+    pub fn push(&mut self, chunk: &[u8]) -> usize {
         let mut taken = 0;
-        while taken < piece.len() && !self.finished() {
-            let rest = &piece[taken..];
+        while taken < chunk.len() && !self.finished() {
+            let rest = &chunk[taken..];
             let Some(at) = memchr(b'\n', rest) else {
                 self.line = self.line_with(rest);
-                return piece.len();
+                return chunk.len();
             };
             self.end_line(self.line_with(&rest[..at]));
             taken += at + 1;
@@ -72,11 +72,11 @@ mod tests {
 
     fn top(message: &[u8], lines: u64, size: usize) -> (Vec<u8>, bool) {
         let (mut top, mut out) = (Top::new(lines), Vec::new());
-        for piece in message.chunks(size) {
+        for chunk in message.chunks(size) {
             assert_eq!(top.push(b""), 0);
-            let n = top.push(piece);
-            out.extend_from_slice(&piece[..n]);
-            assert!(n == piece.len() || top.finished());
+            let n = top.push(chunk);
+            out.extend_from_slice(&chunk[..n]);
+            assert!(n == chunk.len() || top.finished());
         }
         (out, top.finished())
     }

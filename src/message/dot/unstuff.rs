@@ -38,14 +38,14 @@ impl Unstuffer {
         Self::default()
     }
 
-    /// Appends the content of the next piece to `out`. `Some(n)`: the message ended with the first `n`
+    /// Appends the content of the next chunk to `out`. `Some(n)`: the message ended with the first `n`
     /// octets, and the rest is the client's next command; this has nothing more to do. `None`: all
-    /// of the piece belongs to the message, and there is more to come.
-    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+    /// of the chunk belongs to the message, and there is more to come.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Option<usize> {
         let mut next = 0;
-        while let Some(&octet) = piece.get(next) {
+        while let Some(&octet) = chunk.get(next) {
             if self.at == At::Within {
-                next += self.copy_run(&piece[next..], out);
+                next += self.copy_run(&chunk[next..], out);
                 continue;
             }
             next += 1;
@@ -70,10 +70,10 @@ impl Unstuffer {
     }
 
     /// Copies up to the next line that starts with a dot, or all there is. Starts within a line.
-    fn copy_run(&mut self, piece: &[u8], out: &mut Vec<u8>) -> usize {
-        let run = match memmem::find(piece, b"\r\n.") {
-            Some(at) => &piece[..at + 2],
-            None => piece,
+    fn copy_run(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> usize {
+        let run = match memmem::find(chunk, b"\r\n.") {
+            Some(at) => &chunk[..at + 2],
+            None => chunk,
         };
         out.extend_from_slice(run);
         self.at = if run.ends_with(b"\r\n") {
@@ -94,12 +94,12 @@ mod tests {
     /// Content, and what is left of the input if the end was found.
     fn unstuff(wire: &[u8], size: usize) -> (Vec<u8>, Option<Vec<u8>>) {
         let (mut unstuffer, mut out, mut taken) = (Unstuffer::new(), Vec::new(), 0);
-        for piece in wire.chunks(size) {
+        for chunk in wire.chunks(size) {
             assert_eq!(unstuffer.push(b"", &mut out), None);
-            if let Some(n) = unstuffer.push(piece, &mut out) {
+            if let Some(n) = unstuffer.push(chunk, &mut out) {
                 return (out, Some(wire[taken + n..].to_vec()));
             }
-            taken += piece.len();
+            taken += chunk.len();
         }
         (out, None)
     }

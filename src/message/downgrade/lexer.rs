@@ -1,4 +1,4 @@
-//! The pieces of a structured field's value (RFC 5322 section 3.2).
+//! The tokens of a structured field's value (RFC 5322 section 3.2).
 
 /// What a [`Token`] is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +17,7 @@ pub(super) enum Kind {
     Text,
 }
 
-/// A piece of a value; all of them together are the value.
+/// A token of a value; all of them together are the value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Token<'a> {
     /// What it is.

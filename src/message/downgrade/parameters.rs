@@ -12,7 +12,7 @@ const MOST: usize = 100;
 struct Parameter {
     /// Without what RFC 2231 adds: `filename` of `filename*0*`.
     name: String,
-    /// Which piece of a value it is (RFC 2231 section 3).
+    /// Which chunk of a value it is (RFC 2231 section 3).
     section: Option<u32>,
     /// Its value is encoded (RFC 2231 section 4).
     extended: bool,
@@ -32,7 +32,7 @@ pub(super) fn downgrade(value: &str) -> Option<String> {
     }
     let mut lines = vec![kind];
     for parameter in &parameters {
-        // The same parameter, already encoded, is better; a piece of one cannot be encoded alone.
+        // The same parameter, already encoded, is better; a chunk of one cannot be encoded alone.
         let others = parameters.iter().filter(|other| other.name.eq_ignore_ascii_case(&parameter.name));
         let (mut encoded, mut broken) = (false, false);
         for other in others {
@@ -68,10 +68,10 @@ pub(super) fn content(value: &str) -> (String, Option<String>) {
 /// What stands before the first semicolon, without comments, and the parameters.
 fn read(value: &str) -> (String, Vec<Parameter>) {
     let tokens = tokens(value);
-    let mut pieces = tokens.split(|token| token.is(";"));
-    let kind = pieces.next().unwrap_or_default().iter().filter(|token| token.kind != Kind::Comment);
+    let mut chunks = tokens.split(|token| token.is(";"));
+    let kind = chunks.next().unwrap_or_default().iter().filter(|token| token.kind != Kind::Comment);
     let kind: String = kind.map(|token| token.text).collect();
-    (kind.trim().to_owned(), pieces.filter_map(Parameter::read).take(MOST).collect())
+    (kind.trim().to_owned(), chunks.filter_map(Parameter::read).take(MOST).collect())
 }
 
 impl Parameter {

@@ -1,15 +1,15 @@
-//! Messages and what becomes of them, whatever pieces they come in.
+//! Messages and what becomes of them, whatever chunks they come in.
 
 use super::words::{Place, encode};
 use super::*;
 
 mod fields;
 
-/// In pieces of these sizes it must become the same.
+/// In chunks of these sizes it must become the same.
 fn octets_downgraded(message: &[u8]) -> Vec<u8> {
     let by = |size: usize| {
         let (mut downgrader, mut out) = (Downgrader::new(), Vec::new());
-        message.chunks(size).for_each(|piece| downgrader.push(piece, &mut out));
+        message.chunks(size).for_each(|chunk| downgrader.push(chunk, &mut out));
         downgrader.finish(&mut out);
         out
     };
@@ -176,7 +176,7 @@ fn marks_without_a_partner_cost_nothing() {
 /// Pieces of fields in any order, and what must hold of every header.
 #[test]
 fn whatever_comes_the_header_is_ascii_and_its_lines_have_a_length() {
-    let pieces: Vec<&[u8]> = [
+    let chunks: Vec<&[u8]> = [
         "To:",
         "Subject: ",
         "Content-Type: a/b;",
@@ -215,7 +215,7 @@ fn whatever_comes_the_header_is_ascii_and_its_lines_have_a_length() {
         "\0",
     ]
     .iter()
-    .map(|piece| piece.as_bytes())
+    .map(|chunk| chunk.as_bytes())
     .chain([&b"\xff"[..], &b"\xc3"[..]])
     .collect();
     let mut state = 1_u64;
@@ -226,10 +226,10 @@ fn whatever_comes_the_header_is_ascii_and_its_lines_have_a_length() {
     for _ in 0..3000 {
         let mut message = b"To: ".to_vec();
         for _ in 0..random() % 60 {
-            let piece = pieces[random() % pieces.len()];
+            let chunk = chunks[random() % chunks.len()];
             // An empty line would be the end.
-            if !message.ends_with(b"\n") || !matches!(piece[0], b'\r' | b'\n') {
-                message.extend_from_slice(piece);
+            if !message.ends_with(b"\n") || !matches!(chunk[0], b'\r' | b'\n') {
+                message.extend_from_slice(chunk);
             }
         }
         message.push(b'x');

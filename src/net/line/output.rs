@@ -54,16 +54,16 @@ impl Output {
         if self.should_flush() { self.send(stream) } else { Ok(()) }
     }
 
-    /// Sends what waits, then `piece`. A small piece only joins what waits; a big one is written
+    /// Sends what waits, then `chunk`. A small chunk only joins what waits; a big one is written
     /// from where it is.
     ///
     /// # Errors
     /// As [`Output::spill`].
-    pub fn write_through(&mut self, stream: &mut impl Transport, piece: &[u8]) -> io::Result<()> {
+    pub fn write_through(&mut self, stream: &mut impl Transport, chunk: &[u8]) -> io::Result<()> {
         // Filling up to a whole record spares TLS one for the few octets of `+OK`.
-        let join = if piece.len() < DIRECT { piece.len() } else { DIRECT.saturating_sub(self.buf.len()) };
-        let join = if self.buf.is_empty() && piece.len() >= DIRECT { 0 } else { join };
-        let (joined, rest) = piece.split_at(join);
+        let join = if chunk.len() < DIRECT { chunk.len() } else { DIRECT.saturating_sub(self.buf.len()) };
+        let join = if self.buf.is_empty() && chunk.len() >= DIRECT { 0 } else { join };
+        let (joined, rest) = chunk.split_at(join);
         self.push(joined);
         if rest.is_empty() {
             return self.spill(stream);

@@ -27,8 +27,8 @@ struct Script {
 }
 
 impl Script {
-    fn of(pieces: &[&[u8]]) -> Self {
-        Self { steps: pieces.iter().map(|piece| Step::Data(piece.to_vec())).collect(), ..Self::writable(usize::MAX) }
+    fn of(chunks: &[&[u8]]) -> Self {
+        Self { steps: chunks.iter().map(|chunk| Step::Data(chunk.to_vec())).collect(), ..Self::writable(usize::MAX) }
     }
 
     fn writable(accepts: usize) -> Self {
@@ -152,12 +152,12 @@ fn every_chunking_gives_the_same_lines() {
     let whole = session(&mut Script::of(&[input]), 14);
     assert_eq!(whole, ["[USER alice]", "[PASS x]", "[]", "too long", "[bbbbbbbbbbbb]", "[STAT]", "eof"]);
     for size in 1..input.len() {
-        let pieces: Vec<&[u8]> = input.chunks(size).collect();
-        assert_eq!(session(&mut Script::of(&pieces), 14), whole, "pieces of {size}");
+        let chunks: Vec<&[u8]> = input.chunks(size).collect();
+        assert_eq!(session(&mut Script::of(&chunks), 14), whole, "chunks of {size}");
     }
     for cut in 0..input.len() {
-        let pieces: Vec<&[u8]> = [&input[..cut], &input[cut..]].into_iter().filter(|piece| !piece.is_empty()).collect();
-        assert_eq!(session(&mut Script::of(&pieces), 14), whole, "cut at {cut}");
+        let chunks: Vec<&[u8]> = [&input[..cut], &input[cut..]].into_iter().filter(|chunk| !chunk.is_empty()).collect();
+        assert_eq!(session(&mut Script::of(&chunks), 14), whole, "cut at {cut}");
     }
 }
 
@@ -320,26 +320,26 @@ fn output_is_bounded_and_shrinks() {
 fn output_keeps_the_order() {
     let content: Vec<u8> = (0..200_000u32).map(|i| i.to_le_bytes()[(i % 3) as usize]).collect();
     for accepts in [1, 7, 5000, DIRECT_PIECE, usize::MAX] {
-        for piece in [1000, DIRECT_PIECE - 1, DIRECT_PIECE, 70_000, 200_000] {
-            if accepts == 1 && piece != 70_000 {
+        for chunk in [1000, DIRECT_PIECE - 1, DIRECT_PIECE, 70_000, 200_000] {
+            if accepts == 1 && chunk != 70_000 {
                 continue;
             }
             let mut script = Script::writable(accepts);
             let mut output = Output::new();
             output.push(b"+OK\r\n");
-            for slice in content.chunks(piece) {
+            for slice in content.chunks(chunk) {
                 output.write_through(&mut script, slice).unwrap();
                 assert!(output.buffer().len() < FLUSH_AT);
             }
             output.push(b".\r\n");
             output.flush(&mut script).unwrap();
             assert!(script.sent.starts_with(b"+OK\r\n") && script.sent.ends_with(b".\r\n"));
-            assert!(script.sent[5..script.sent.len() - 3] == content, "accepts {accepts}, pieces of {piece}");
+            assert!(script.sent[5..script.sent.len() - 3] == content, "accepts {accepts}, chunks of {chunk}");
         }
     }
 }
 
-/// From this size on pieces are written from where they are (`output::DIRECT`).
+/// From this size on chunks are written from where they are (`output::DIRECT`).
 const DIRECT_PIECE: usize = 16 * 1024;
 
 #[test]

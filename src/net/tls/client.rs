@@ -7,7 +7,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 /// How long a connection, a handshake or a write may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection to somebody else's server.
 pub enum Client {
@@ -27,10 +27,10 @@ impl Client {
     pub fn connect(host: &str, port: u16) -> io::Result<Self> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         for address in (host, port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, PATIENCE) {
+            match TcpStream::connect_timeout(&address, TIMEOUT) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
-                    stream.set_write_timeout(Some(PATIENCE))?;
+                    stream.set_write_timeout(Some(TIMEOUT))?;
                     return Ok(Self::Plain(stream));
                 }
                 Err(error) => last = error,
@@ -47,7 +47,7 @@ impl Client {
         let Self::Plain(stream) = std::mem::replace(self, Self::Ended) else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not in clear"));
         };
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         let connector = TlsConnector::new().map_err(io::Error::other)?;
         match connector.connect(host, stream) {
             Ok(stream) => {

@@ -104,12 +104,12 @@ pub(super) enum Limit {
 }
 
 /// One direction's limit, and what the kernel has been told of it.
-struct Patience {
+struct Timeout {
     limit: Limit,
     kernel: Option<Duration>,
 }
 
-impl Patience {
+impl Timeout {
     fn new() -> Self {
         Self { limit: Limit::Each(AT_FIRST), kernel: None }
     }
@@ -132,7 +132,7 @@ impl Patience {
     }
 }
 
-impl Patience {
+impl Timeout {
     /// Whether more waiting is allowed for a call that began at `since` and has got nothing done.
     fn allows(&self, since: Instant) -> bool {
         match self.limit {
@@ -150,8 +150,8 @@ fn round_up(left: Duration) -> Duration {
 /// A connected socket. Dropped, it sends FIN at once, whoever else still holds a [`Handle`].
 pub struct Socket {
     handle: Handle,
-    read: Patience,
-    write: Patience,
+    read: Timeout,
+    write: Timeout,
     /// What [`Socket::wait`] has read; the next reads get it.
     ahead: VecDeque<u8>,
 }
@@ -171,7 +171,7 @@ impl Socket {
     }
 
     fn new(handle: Handle) -> Self {
-        Self { handle, read: Patience::new(), write: Patience::new(), ahead: VecDeque::new() }
+        Self { handle, read: Timeout::new(), write: Timeout::new(), ahead: VecDeque::new() }
     }
 
     /// A second hold on the connection.
@@ -299,15 +299,15 @@ mod tests {
 
     /// What the kernel is told for these limits, each used some microseconds after `start`.
     fn told(start: Instant, limits: &[(u64, Limit)]) -> Vec<Duration> {
-        let mut patience = Patience::new();
+        let mut timeout = Timeout::new();
         let mut told = Vec::new();
         for (micros, limit) in limits {
-            patience.limit = *limit;
+            timeout.limit = *limit;
             let set = |timeout| {
                 told.push(timeout);
                 Ok(())
             };
-            patience.arm(start + Duration::from_micros(*micros), set).unwrap();
+            timeout.arm(start + Duration::from_micros(*micros), set).unwrap();
         }
         told
     }
@@ -341,15 +341,15 @@ mod tests {
     #[test]
     fn a_deadline_that_has_passed_costs_no_call() {
         let now = Instant::now();
-        let mut patience = Patience { limit: Limit::By(now), kernel: None };
-        let error = patience.arm(now, |_| panic!("nothing to set")).unwrap_err();
+        let mut timeout = Timeout { limit: Limit::By(now), kernel: None };
+        let error = timeout.arm(now, |_| panic!("nothing to set")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]
     fn a_timeout_the_kernel_refuses_is_not_remembered() {
-        let mut patience = Patience::new();
-        assert!(patience.arm(Instant::now(), |_| Err(io::ErrorKind::InvalidInput.into())).is_err());
-        assert!(patience.kernel.is_none());
+        let mut timeout = Timeout::new();
+        assert!(timeout.arm(Instant::now(), |_| Err(io::ErrorKind::InvalidInput.into())).is_err());
+        assert!(timeout.kernel.is_none());
     }
 }

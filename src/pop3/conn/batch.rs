@@ -8,7 +8,7 @@ use crate::pop3::reply::Reply;
 use crate::store::MessageId;
 use std::io;
 
-/// The largest message that is gathered, octets: one piece in every engine.
+/// The largest message that is gathered, octets: one chunk in every engine.
 pub(super) const SMALL: u32 = 32 * 1024;
 /// Most messages gathered.
 const MOST: usize = 64;
@@ -52,9 +52,9 @@ impl Connection<'_> {
         }
         let batch = std::mem::take(&mut self.batch);
         let (about, out, retrieved) = (&self.about, self.out.buffer(), &mut self.retrieved);
-        self.site.store.first_pieces(&batch.ids, &mut |index, piece| {
+        self.server.store.first_chunks(&batch.ids, &mut |index, chunk| {
             let (id, answer) = (batch.ids[index], &batch.answers[index]);
-            match piece {
+            match chunk {
                 Ok(octets) => {
                     answer.write(octets, out);
                     if answer.unread {

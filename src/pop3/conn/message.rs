@@ -1,6 +1,6 @@
-//! RETR and TOP: a message from the store to the client, piece by piece.
+//! RETR and TOP: a message from the store to the client, chunk by chunk.
 //!
-//! The first piece is read before anything is said, so that a message that is gone is `-ERR`. A
+//! The first chunk is read before anything is said, so that a message that is gone is `-ERR`. A
 //! failure after `+OK` closes the connection: a final dot is never sent falsely.
 
 use super::Connection;
@@ -29,13 +29,13 @@ impl Connection<'_> {
         let mut stuffer = Stuffer::new();
         let mut sent = 0;
         for number in 1.. {
-            sent += self.piece.len() as u64;
+            sent += self.chunk.len() as u64;
             if dotted {
-                stuffer.push(&self.piece, self.out.buffer());
+                stuffer.push(&self.chunk, self.out.buffer());
                 self.spill()?;
             } else {
                 self.stream.set_write_timeout(self.timeout());
-                self.out.write_through(&mut self.stream, &self.piece)?;
+                self.out.write_through(&mut self.stream, &self.chunk)?;
             }
             if sent >= u64::from(octets) {
                 break;
@@ -58,9 +58,9 @@ impl Connection<'_> {
         let mut stuffer = Stuffer::new();
         let mut seen = 0;
         for number in 1.. {
-            seen += self.piece.len() as u64;
-            let wanted = top.push(&self.piece);
-            stuffer.push(&self.piece[..wanted], self.out.buffer());
+            seen += self.chunk.len() as u64;
+            let wanted = top.push(&self.chunk);
+            stuffer.push(&self.chunk[..wanted], self.out.buffer());
             self.spill()?;
             if top.finished() || seen >= u64::from(octets) {
                 break;
@@ -72,7 +72,7 @@ impl Connection<'_> {
     }
 
     /// RETR or TOP of an internationalized message for a client that is not in UTF-8 mode.
-    pub(super) fn surrogate(
+    pub(super) fn downgraded(
         &mut self,
         reply: &Reply,
         id: MessageId,
@@ -86,9 +86,9 @@ impl Connection<'_> {
         let (mut downgrader, mut stuffer, mut top) = (Downgrader::new(), Stuffer::new(), lines.map(Top::new));
         let (mut seen, mut ascii) = (0, Vec::new());
         for number in 1.. {
-            seen += self.piece.len() as u64;
+            seen += self.chunk.len() as u64;
             ascii.clear();
-            downgrader.push(&self.piece, &mut ascii);
+            downgrader.push(&self.chunk, &mut ascii);
             let last = seen >= u64::from(octets);
             if last {
                 downgrader.finish(&mut ascii);
@@ -108,9 +108,9 @@ impl Connection<'_> {
         self.spill()
     }
 
-    /// Reads the first piece and says `reply`, or says why not.
+    /// Reads the first chunk and says `reply`, or says why not.
     fn first_piece(&mut self, reply: &Reply, id: MessageId) -> io::Result<bool> {
-        match self.site.store.read(id, 0, &mut self.piece) {
+        match self.server.store.read(id, 0, &mut self.chunk) {
             Ok(()) => {
                 reply.write(self.out.buffer());
                 Ok(true)
@@ -124,8 +124,8 @@ impl Connection<'_> {
     }
 
     fn next_piece(&mut self, id: MessageId, number: u32) -> io::Result<()> {
-        match self.site.store.read(id, number, &mut self.piece) {
-            Ok(()) if !self.piece.is_empty() => Ok(()),
+        match self.server.store.read(id, number, &mut self.chunk) {
+            Ok(()) if !self.chunk.is_empty() => Ok(()),
             Ok(()) => Err(io::Error::other(format!("message {} ends early", id.uid.0))),
             Err(error) => Err(io::Error::other(format!("message {}: {error}", id.uid.0))),
         }

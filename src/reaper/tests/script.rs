@@ -53,7 +53,7 @@ impl Mail for Script {
     fn open(&self, _: MailboxId) -> Result<Arc<ScanListing>> {
         elsewhere()
     }
-    fn first_pieces(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
+    fn first_chunks(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
         (0..messages.len()).for_each(|index| take(index, elsewhere()));
     }
     fn read(&self, _: MessageId, _: u32, _: &mut Vec<u8>) -> Result<()> {
@@ -114,7 +114,7 @@ impl Accounts for Script {
     }
 }
 
-impl Upkeep for Script {
+impl Maintenance for Script {
     fn change_mark(&self) -> Result<i64> {
         if *self.broken.lock().unwrap() {
             Err(StoreError::Busy("locked".into()))
@@ -152,7 +152,7 @@ impl Upkeep for Script {
         self.note("flush");
         Ok(())
     }
-    fn hurry(&self) {}
+    fn shutdown(&self) {}
     fn residue(&self) -> bool {
         *self.soiled.lock().unwrap()
     }
@@ -188,8 +188,8 @@ impl Upkeep for Script {
 }
 
 impl Presence for Script {
-    fn arrived(&self, _: Arrival) {}
-    fn left(&self, _: u64) {}
+    fn login(&self, _: SessionStart) {}
+    fn logout(&self, _: u64) {}
     fn flush_presence(&self) -> Result<()> {
         self.note("presence");
         if *self.broken.lock().unwrap() { Err(StoreError::Busy("locked".into())) } else { Ok(()) }

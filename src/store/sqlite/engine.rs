@@ -2,15 +2,15 @@
 
 use crate::clock::{Clock, Stamps, SystemClock};
 use crate::store::sqlite::backup::check;
-use crate::store::sqlite::database::identity::Place;
+use crate::store::sqlite::database::identity::FileIdentity;
 use crate::store::sqlite::database::readers::Readers;
 use crate::store::sqlite::database::{connection, migrate};
 use crate::store::sqlite::messages::body_ids::Bodies;
-use crate::store::sqlite::messages::listing_cache::Snapshots;
-use crate::store::sqlite::presence::Board;
+use crate::store::sqlite::messages::listing_cache::ListingCache;
+use crate::store::sqlite::presence::Sessions;
 use crate::store::sqlite::residue::Residue;
-use crate::store::sqlite::retention::batch_size::Pace;
-use crate::store::sqlite::retention::expire::Reaper;
+use crate::store::sqlite::retention::batch_size::BatchSize;
+use crate::store::sqlite::retention::expire::Expiry;
 use crate::store::sqlite::writer::Writer;
 use crate::store::{MessageId, Result};
 use std::collections::HashSet;
@@ -54,17 +54,17 @@ impl Options {
 /// A store in one SQLite database.
 pub struct Sqlite {
     pub(super) path: PathBuf,
-    pub(super) place: Place,
+    pub(super) place: FileIdentity,
     // In this order they are dropped: the readers must be gone when the writer truncates the log.
     pub(super) readers: Readers,
     pub(super) writer: Writer,
     pub(super) bodies: Bodies,
-    pub(super) snapshots: Mutex<Snapshots>,
+    pub(super) snapshots: Mutex<ListingCache>,
     pub(super) marks: Mutex<HashSet<MessageId>>,
-    pub(super) reaper: Mutex<Reaper>,
-    pub(super) purging: Mutex<Pace>,
+    pub(super) reaper: Mutex<Expiry>,
+    pub(super) purging: Mutex<BatchSize>,
     pub(super) residue: Mutex<Residue>,
-    pub(super) board: Mutex<Board>,
+    pub(super) sessions: Mutex<Sessions>,
     pub(super) stamps: Stamps,
 }
 
@@ -83,7 +83,7 @@ impl Sqlite {
     /// [`crate::store::StoreError::Refused`] when it does not exist, is another program's, or has another schema.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         connection::require_file(path)?;
-        let place = Place::new(path)?;
+        let place = FileIdentity::new(path)?;
         let (writer, readers) = (connection::writer(path, &options)?, options.reader_count());
         migrate::require_newest(&writer, path)?;
         connection::use_log(&writer, path)?;
@@ -93,12 +93,12 @@ impl Sqlite {
             readers: Readers::new(path, &options, readers)?,
             writer: Writer::start(writer, options.busy_timeout)?,
             bodies: Bodies::default(),
-            snapshots: Mutex::new(Snapshots::new(options.snapshot_memory)),
+            snapshots: Mutex::new(ListingCache::new(options.snapshot_memory)),
             marks: Mutex::default(),
             reaper: Mutex::default(),
             purging: Mutex::default(),
             residue: Mutex::default(),
-            board: Mutex::default(),
+            sessions: Mutex::default(),
             stamps: Stamps::new(options.clock),
         })
     }

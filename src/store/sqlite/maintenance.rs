@@ -10,7 +10,7 @@ use crate::store::sqlite::text;
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{
-    Expire, MailboxId, MessageId, Overfull, Pending, Result, Scrub, StoreError, Upkeep, Usable, UserId,
+    Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Result, Scrub, StoreError, Usable, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Instant;
@@ -18,10 +18,10 @@ use std::time::Instant;
 /// Read marks in one transaction.
 const MARKS_AT_ONCE: usize = 1000;
 
-impl Upkeep for Sqlite {
+impl Maintenance for Sqlite {
     fn change_mark(&self) -> Result<i64> {
         // On the connection that writes: its own commits do not move its data_version.
-        self.writer.alone(Lane::Upkeep, |connection| {
+        self.writer.alone(Lane::Maintenance, |connection| {
             // A change may be that Litestream came.
             connection::limit_log(connection)?;
             Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?)
@@ -83,7 +83,7 @@ impl Upkeep for Sqlite {
         if none {
             return Ok(0);
         }
-        let erased = self.writer.write(Lane::Upkeep, 0, |connection| {
+        let erased = self.writer.write(Lane::Maintenance, 0, |connection| {
             let erased: i64 = connection.query_row("SELECT erased FROM counters", [], |row| row.get(0))?;
             connection.execute("UPDATE counters SET erased = 0", [])?;
             Ok(erased.max(0) as usize)
@@ -99,7 +99,7 @@ impl Upkeep for Sqlite {
             let batch = waiting.split_off(waiting.len().saturating_sub(MARKS_AT_ONCE));
             let mut again = batch.clone();
             let stamp = self.stamps.stamp();
-            let marked = self.writer.write(Lane::Upkeep, 0, move |connection| mark(connection, &batch, stamp.now));
+            let marked = self.writer.write(Lane::Maintenance, 0, move |connection| mark(connection, &batch, stamp.now));
             if let Err(error) = marked {
                 again.append(&mut waiting);
                 lock(&self.marks).extend(again);
@@ -109,8 +109,8 @@ impl Upkeep for Sqlite {
         Ok(())
     }
 
-    fn hurry(&self) {
-        self.writer.hurry();
+    fn shutdown(&self) {
+        self.writer.shutdown();
     }
 
     fn residue(&self) -> bool {
@@ -127,14 +127,14 @@ impl Upkeep for Sqlite {
 
     fn overfull(&self, now: i64, limit: usize) -> Result<Vec<Overfull>> {
         if self.readers.with(|connection| quota_warning::are_astray(connection, now))? {
-            self.writer.write(Lane::Upkeep, 0, move |connection| quota_warning::mend(connection, now))?;
+            self.writer.write(Lane::Maintenance, 0, move |connection| quota_warning::mend(connection, now))?;
         }
         self.readers.with(|connection| quota_warning::due(connection, now, limit))
     }
 
     fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool> {
         let message = message.to_vec();
-        self.writer.write(Lane::Upkeep, message.len(), move |connection| {
+        self.writer.write(Lane::Maintenance, message.len(), move |connection| {
             quota_warning::deliver(connection, mailbox, &message, now)
         })
     }
@@ -142,7 +142,7 @@ impl Upkeep for Sqlite {
     fn purge(&self, now: i64, limit: usize) -> Result<usize> {
         let mut pace = lock(&self.purging);
         let limit = pace.limit(limit) as i64;
-        let (done, began) = self.writer.write(Lane::Upkeep, 0, move |connection| {
+        let (done, began) = self.writer.write(Lane::Maintenance, 0, move |connection| {
             let began = Instant::now();
             Ok((purge::step(connection, now, limit)?, began))
         })?;

@@ -5,14 +5,14 @@
 //! # Locking
 //!
 //! One connection writes, that of whoever's turn it is ([`writer`]); a pool of `query_only`
-//! connections is lent for one query each ([`readers`]). Nobody holds a connection, a statement or
+//! connections is lent for one query each ([`database::readers`]). Nobody holds a connection, a statement or
 //! a transaction between two calls, so a slow client can neither hold back the log nor block a delivery.
 //!
 //! # Durability
 //!
 //! WAL with `synchronous=FULL`: a call that changes mail returns after the commit's fsync. Jobs
 //! that wait together share a commit; each has a savepoint of its own. Then it is looked whether the file
-//! that was written still has its name ([`place`]).
+//! that was written still has its name ([`database::identity`]).
 //!
 //! # Dates
 //!
@@ -21,7 +21,7 @@
 //!
 //! # Residue
 //!
-//! The writer runs with `secure_delete=ON`; [`Upkeep::scrub`](super::Upkeep::scrub) clears what pages do not use
+//! The writer runs with `secure_delete=ON`; [`Maintenance::scrub`](super::Maintenance::scrub) clears what pages do not use
 //! ([`sweep`]) and truncates the log. After a password was replaced the writer tries the latter by itself, until it
 //! succeeds. An attempt never waits for a reader: one that stays would hold up every delivery, again and again.
 

@@ -1,4 +1,4 @@
-//! The least store that the door can stand before.
+//! The least store that the policy can stand before.
 
 use crate::auth::credential::Secret;
 use crate::store::{self, Account, Accounts, Principal, Scheme, StoreError, UserId};
@@ -59,7 +59,7 @@ impl Accounts for Fake {
     }
 
     fn recipients(&self, _: &[String]) -> store::Result<Vec<store::Mailbox>> {
-        unreachable!("the door delivers nothing")
+        unreachable!("the policy delivers nothing")
     }
 
     fn verifier(&self, user: UserId, scheme: Scheme) -> store::Result<Option<Secret>> {
@@ -96,6 +96,6 @@ impl Accounts for Fake {
     }
 
     fn create_user(&self, _: &str) -> store::Result<UserId> {
-        unreachable!("the door makes no users")
+        unreachable!("the policy makes no users")
     }
 }

@@ -219,10 +219,10 @@ fn long_parameters_come_in_pieces() {
     let name = "\u{44f}".repeat(200);
     let lines = field(&format!("Content-Disposition: attachment; filename=\"{name}.txt\""));
     assert!(lines.split("\r\n").all(|line| line.len() <= 78), "{lines}");
-    let pieces: Vec<&str> = lines.split(";\r\n ").skip(1).collect();
+    let chunks: Vec<&str> = lines.split(";\r\n ").skip(1).collect();
     let mut joined = String::new();
-    for (at, piece) in pieces.iter().enumerate() {
-        joined += piece.trim_end().strip_prefix(&format!("filename*{at}*=")).unwrap();
+    for (at, chunk) in chunks.iter().enumerate() {
+        joined += chunk.trim_end().strip_prefix(&format!("filename*{at}*=")).unwrap();
     }
     assert_eq!(joined, format!("UTF-8''{}.txt", "%D1%8F".repeat(200)));
 }

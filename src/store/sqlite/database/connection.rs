@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const STATEMENTS: usize = 64;
 
 /// How long the log's files may be in nobody's reach.
-const LOG_PATIENCE: Duration = Duration::from_secs(1);
+const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 /// Between two attempts.
 const LOG_PAUSE: Duration = Duration::from_millis(20);
 
@@ -75,7 +75,7 @@ fn open_log(connection: &Connection) -> rusqlite::Result<()> {
         match connection.query_row("PRAGMA schema_version", [], |_| Ok(())) {
             Err(error)
                 if error.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen)
-                    && start.elapsed() < LOG_PATIENCE =>
+                    && start.elapsed() < LOG_TIMEOUT =>
             {
                 std::thread::sleep(LOG_PAUSE);
             }

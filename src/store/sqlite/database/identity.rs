@@ -17,13 +17,13 @@ struct Named {
 }
 
 /// The database and its log, as they were opened.
-pub struct Place {
+pub struct FileIdentity {
     database: Named,
     /// SQLite makes it at the first query and keeps it as long as anybody has the database open.
     log: Option<Named>,
 }
 
-impl Place {
+impl FileIdentity {
     /// To be called before the database is opened: what takes its name between the two is found, too.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ mod tests {
         (folder, database, log)
     }
 
-    fn text(place: &Place) -> String {
+    fn text(place: &FileIdentity) -> String {
         let text = place.lost().unwrap().expect("both are there");
         assert_eq!(place.check(), Err(StoreError::Io(text.clone())));
         text
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn what_is_removed_or_replaced_is_named() {
         let (folder, database, log) = folder();
-        let place = Place::new(&database).unwrap().opened();
+        let place = FileIdentity::new(&database).unwrap().opened();
         assert_eq!(place.check(), Ok(()));
         fs::write(&database, "other content").unwrap();
         assert_eq!(place.check(), Ok(()), "written, not replaced");
@@ -129,7 +129,7 @@ mod tests {
         let (folder, database, log) = folder();
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&database, &link).unwrap();
-        let place = Place::new(&link).unwrap().opened();
+        let place = FileIdentity::new(&link).unwrap().opened();
         assert_eq!(place.check(), Ok(()));
         fs::remove_file(log).unwrap();
         assert!(text(&place).contains("mail.db-wal"));

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A query takes milliseconds: who waits longer than this for a connection is told to come again.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pool: what is not lent waits in the channel.
 pub struct Readers {
@@ -32,7 +32,7 @@ impl Readers {
     pub fn with<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let connection = self
             .idle
-            .recv_timeout(PATIENCE)
+            .recv_timeout(TIMEOUT)
             .map_err(|_| StoreError::Busy("no reader of the database became free".into()))?;
         let lent = Lent { connection: Some(connection), back: &self.back };
         match &lent.connection {

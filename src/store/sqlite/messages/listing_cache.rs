@@ -1,4 +1,4 @@
-//! Snapshots that may be asked for again: most clients poll a maildrop that has not changed.
+//! Listings that may be asked for again: most clients poll a maildrop that has not changed.
 //!
 //! A snapshot is named by [`State`], which the schema's triggers move: equal state, equal listing.
 
@@ -15,7 +15,7 @@ pub struct State {
 }
 
 /// The last snapshot of each of the mailboxes that were opened last, within a bound of memory.
-pub struct Snapshots {
+pub struct ListingCache {
     kept: HashMap<MailboxId, Kept>,
     by_age: BTreeMap<u64, MailboxId>,
     clock: u64,
@@ -30,7 +30,7 @@ struct Kept {
     used: u64,
 }
 
-impl Snapshots {
+impl ListingCache {
     /// At most `bound` octets are kept.
     pub fn new(bound: usize) -> Self {
         Self { kept: HashMap::new(), by_age: BTreeMap::new(), clock: 0, octets: 0, bound }
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn the_one_not_asked_for_longest_goes_first() {
-        let mut snapshots = Snapshots::new(2 * 256 + 40);
+        let mut snapshots = ListingCache::new(2 * 256 + 40);
         snapshots.put(MailboxId(1), state(1), listing(0));
         snapshots.put(MailboxId(2), state(2), listing(0));
         assert!(snapshots.get(MailboxId(1)).is_some());
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn one_that_is_too_big_is_not_kept_and_pushes_nothing_out() {
-        let mut snapshots = Snapshots::new(600);
+        let mut snapshots = ListingCache::new(600);
         snapshots.put(MailboxId(1), state(1), listing(0));
         snapshots.put(MailboxId(2), state(1), listing(1000));
         assert!(snapshots.get(MailboxId(1)).is_some());

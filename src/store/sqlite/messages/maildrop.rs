@@ -1,7 +1,7 @@
-//! Maildrops: snapshots, pieces of messages, read marks, UPDATE.
+//! Maildrops: snapshots, chunks of messages, read marks, UPDATE.
 
 use crate::store::sqlite::date;
-use crate::store::sqlite::messages::format::{DOTTED, INTERNATIONALIZED, PIECES};
+use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, INTERNATIONALIZED};
 use crate::store::sqlite::messages::listing_cache::State;
 use crate::store::sqlite::messages::upload::Staging;
 use crate::store::sqlite::writer::Lane;
@@ -32,19 +32,19 @@ impl Mail for Sqlite {
         Ok(listing)
     }
 
-    fn first_pieces(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
+    fn first_chunks(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
         let mut next = 0;
-        let read = self.readers.with(|connection| first_pieces(connection, messages, &mut next, take));
+        let read = self.readers.with(|connection| first_chunks(connection, messages, &mut next, take));
         if let Err(error) = read {
             (next..messages.len()).for_each(|index| take(index, Err(error.clone())));
         }
     }
 
-    fn read(&self, message: MessageId, number: u32, piece: &mut Vec<u8>) -> Result<()> {
-        piece.clear();
+    fn read(&self, message: MessageId, number: u32, chunk: &mut Vec<u8>) -> Result<()> {
+        chunk.clear();
         self.readers.with(|connection| match number {
-            0 => first_piece(connection, message, piece),
-            _ => later_piece(connection, message.body, number, piece),
+            0 => first_piece(connection, message, chunk),
+            _ => later_piece(connection, message.body, number, chunk),
         })
     }
 
@@ -192,12 +192,12 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-/// The first piece, looked up through the live row: what was deleted is not sent any more.
+/// The first chunk, looked up through the live row: what was deleted is not sent any more.
 const FIRST_PIECE: &str = "SELECT c.data FROM message m LEFT JOIN chunk c ON c.id = m.body_id * 4096
   WHERE m.mailbox_id = ?1 AND m.uid = ?2 AND m.body_id = ?3";
 
 /// One read transaction for all: to begin and end one costs as much as to read a small message.
-fn first_pieces(
+fn first_chunks(
     connection: &Connection,
     messages: &[MessageId],
     next: &mut usize,
@@ -217,11 +217,11 @@ fn first_pieces(
     Ok(())
 }
 
-fn first_piece(connection: &Connection, message: MessageId, piece: &mut Vec<u8>) -> Result<()> {
+fn first_piece(connection: &Connection, message: MessageId, chunk: &mut Vec<u8>) -> Result<()> {
     let mut select = connection.prepare_cached(FIRST_PIECE)?;
     let mut rows = select.query((message.mailbox.0, message.uid.0 as i64, message.body))?;
     let row = rows.next()?.ok_or(StoreError::NoSuchMessage)?;
-    piece.extend_from_slice(data(row, message)?);
+    chunk.extend_from_slice(data(row, message)?);
     Ok(())
 }
 
@@ -230,14 +230,14 @@ fn data<'a>(row: &'a Row<'_>, message: MessageId) -> Result<&'a [u8]> {
     data.ok_or_else(|| StoreError::Internal(format!("message {message:?} has lost its octets")))
 }
 
-fn later_piece(connection: &Connection, body: i64, number: u32, piece: &mut Vec<u8>) -> Result<()> {
-    if i64::from(number) >= PIECES {
+fn later_piece(connection: &Connection, body: i64, number: u32, chunk: &mut Vec<u8>) -> Result<()> {
+    if i64::from(number) >= CHUNKS {
         return Ok(());
     }
     let mut select = connection.prepare_cached("SELECT data FROM chunk WHERE id = ?1")?;
-    let mut rows = select.query([body * PIECES + i64::from(number)])?;
+    let mut rows = select.query([body * CHUNKS + i64::from(number)])?;
     if let Some(row) = rows.next()? {
-        piece.extend_from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+        chunk.extend_from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! One message on its way in.
 //!
-//! A message of one piece is written by one job. Of a larger one every piece is a job of its own,
+//! A message of one chunk is written by one job. Of a larger one every chunk is a job of its own,
 //! under a `purge` row that the last job removes: a crash or a dropped connection leaves only that
 //! row, and the reaper does the rest (RFC 5321 section 6.1: nothing is ours before the answer).
 
@@ -9,7 +9,7 @@ use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::database::error;
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::body_ids::body_id;
-use crate::store::sqlite::messages::format::{DOTTED, INTERNATIONALIZED, PIECE, PIECES};
+use crate::store::sqlite::messages::format::{CHUNK, CHUNKS, DOTTED, INTERNATIONALIZED};
 use crate::store::sqlite::writer::Lane;
 use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, Upload};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -21,13 +21,13 @@ const ABANDONED: i64 = 86_400;
 /// Octets that a message's row and counters write, for the writer's batches.
 const ROW_OCTETS: usize = 1000;
 
-/// A message whose pieces are in memory (the last one) and in the database (those before).
+/// A message whose chunks are in memory (the last one) and in the database (those before).
 pub struct Staging<'a> {
     store: &'a Sqlite,
-    piece: Vec<u8>,
-    /// The body that the full pieces belong to, once there is one.
+    chunk: Vec<u8>,
+    /// The body that the full chunks belong to, once there is one.
     body: Option<i64>,
-    pieces: i64,
+    chunks: i64,
     octets: u64,
     limit: u64,
     dots: Dots,
@@ -36,32 +36,32 @@ pub struct Staging<'a> {
 impl<'a> Staging<'a> {
     /// Nothing is written yet.
     pub fn new(store: &'a Sqlite, limit: u64) -> Self {
-        Self { store, piece: Vec::new(), body: None, pieces: 0, octets: 0, limit, dots: Dots::default() }
+        Self { store, chunk: Vec::new(), body: None, chunks: 0, octets: 0, limit, dots: Dots::default() }
     }
 
-    /// Writes the full piece away.
+    /// Writes the full chunk away.
     fn stage(&mut self) -> Result<()> {
-        let (piece, body, number) = (std::mem::take(&mut self.piece), self.body, self.pieces);
+        let (chunk, body, number) = (std::mem::take(&mut self.chunk), self.body, self.chunks);
         let at_hand = if body.is_none() { self.store.bodies.take() } else { None };
         let stamp = self.store.stamps.stamp();
-        let (body, rest) = self.store.writer.write(Lane::Mail, piece.len(), move |connection| {
+        let (body, rest) = self.store.writer.write(Lane::Mail, chunk.len(), move |connection| {
             let (body, rest) = match body {
                 Some(body) => (body, 0..0),
                 None => begin(connection, at_hand, stamp)?,
             };
-            insert_piece(connection, body, number, &piece)?;
+            insert_chunk(connection, body, number, &chunk)?;
             Ok((body, rest))
         })?;
         self.store.bodies.put(rest);
         self.body = Some(body);
-        self.pieces += 1;
+        self.chunks += 1;
         Ok(())
     }
 
     /// Lets the reaper have what was staged, without waiting for it.
     fn abandon(&mut self) {
         if let Some(body) = self.body.take() {
-            let submitted = self.store.writer.submit(Lane::Upkeep, ROW_OCTETS, move |connection| {
+            let submitted = self.store.writer.submit(Lane::Maintenance, ROW_OCTETS, move |connection| {
                 connection.execute("UPDATE purge SET not_before = 0 WHERE body_id = ?1", [body])?;
                 Ok(())
             });
@@ -76,17 +76,17 @@ impl Upload for Staging<'_> {
     fn push(&mut self, mut octets: &[u8]) -> Result<()> {
         self.octets += octets.len() as u64;
         if self.octets > self.limit {
-            self.piece = Vec::new();
+            self.chunk = Vec::new();
             self.abandon();
             return Err(StoreError::TooBig);
         }
         self.dots.look(octets);
         while !octets.is_empty() {
-            if self.piece.len() == PIECE {
+            if self.chunk.len() == CHUNK {
                 self.stage()?;
             }
-            let (now, later) = octets.split_at(octets.len().min(PIECE - self.piece.len()));
-            self.piece.extend_from_slice(now);
+            let (now, later) = octets.split_at(octets.len().min(CHUNK - self.chunk.len()));
+            self.chunk.extend_from_slice(now);
             octets = later;
         }
         Ok(())
@@ -96,7 +96,7 @@ impl Upload for Staging<'_> {
         if self.octets > self.limit {
             return Err(StoreError::TooBig);
         }
-        let (last, staged) = (std::mem::take(&mut self.piece), self.body.map(|body| (body, self.pieces)));
+        let (last, staged) = (std::mem::take(&mut self.chunk), self.body.map(|body| (body, self.chunks)));
         let at_hand = if staged.is_none() { self.store.bodies.take() } else { None };
         let (to, octets) = (to.to_vec(), last.len() + to.len() * ROW_OCTETS);
         let stamp = self.store.stamps.stamp();
@@ -150,7 +150,7 @@ fn finish(
         return Ok(answers);
     }
     if number == 0 || !last.is_empty() {
-        insert_piece(connection, body, number, last)?;
+        insert_chunk(connection, body, number, last)?;
     }
     if number > 0 {
         connection.prepare_cached("DELETE FROM purge WHERE body_id = ?1")?.execute([body])?;
@@ -189,12 +189,12 @@ fn insert_copy(connection: &Connection, mailbox: MailboxId, body: i64, row: &Row
     }
 }
 
-pub fn insert_piece(connection: &Connection, body: i64, number: i64, piece: &[u8]) -> Result<()> {
-    if number >= PIECES {
+pub fn insert_chunk(connection: &Connection, body: i64, number: i64, chunk: &[u8]) -> Result<()> {
+    if number >= CHUNKS {
         return Err(StoreError::TooBig);
     }
     let mut insert = connection.prepare_cached("INSERT INTO chunk (id, data) VALUES (?1, ?2)")?;
-    insert.execute(params![body * PIECES + number, piece])?;
+    insert.execute(params![body * CHUNKS + number, chunk])?;
     Ok(())
 }
 

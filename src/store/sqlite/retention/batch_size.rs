@@ -14,15 +14,15 @@ const LEAST: usize = 4;
 const MOST: usize = 128;
 
 /// Follows the disk: halves what a step does after a long one, and does a little more after a short one.
-pub struct Pace(usize);
+pub struct BatchSize(usize);
 
-impl Default for Pace {
+impl Default for BatchSize {
     fn default() -> Self {
         Self(START)
     }
 }
 
-impl Pace {
+impl BatchSize {
     /// What the next step does, `most` at most.
     pub fn limit(&self, most: usize) -> usize {
         self.0.min(most)
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn long_steps_halve_short_ones_grow_and_both_have_an_end() {
-        let mut pace = Pace::default();
+        let mut pace = BatchSize::default();
         pace.adapt(Duration::from_millis(11));
         assert_eq!(pace.limit(1000), 16);
         pace.adapt(Duration::from_millis(10));

@@ -7,7 +7,7 @@
 
 use crate::store::Result;
 use crate::store::sqlite::date;
-use crate::store::sqlite::retention::batch_size::Pace;
+use crate::store::sqlite::retention::batch_size::BatchSize;
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -28,9 +28,9 @@ const ROWS: usize = 10_000;
 
 /// The visits that have begun. Lost in a crash, they begin again.
 #[derive(Default)]
-pub struct Reaper {
+pub struct Expiry {
     visits: VecDeque<Visit>,
-    pace: Pace,
+    pace: BatchSize,
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ struct Found {
     ended: Vec<Visit>,
 }
 
-/// See [`crate::store::Upkeep::reap`].
+/// See [`crate::store::Maintenance::reap`].
 pub fn step(store: &Sqlite, now: i64, limit: usize) -> Result<usize> {
     // Only the maintenance thread comes here.
     let mut reaper = lock(&store.reaper);
@@ -74,7 +74,7 @@ pub fn step(store: &Sqlite, now: i64, limit: usize) -> Result<usize> {
         if !store.readers.with(|connection| is_anything_due(connection, now))? {
             return Ok(0);
         }
-        let visits = store.writer.write(Lane::Upkeep, 0, move |connection| take_up(connection, now))?;
+        let visits = store.writer.write(Lane::Maintenance, 0, move |connection| take_up(connection, now))?;
         reaper.visits.extend(visits);
         return Ok(1);
     }
@@ -86,7 +86,7 @@ pub fn step(store: &Sqlite, now: i64, limit: usize) -> Result<usize> {
     done
 }
 
-impl Reaper {
+impl Expiry {
     fn go_on(&mut self, store: &Sqlite, now: i64, limit: usize) -> Result<usize> {
         let limit = self.pace.limit(limit);
         let found = store.readers.with(|connection| look(connection, &mut self.visits, now, limit))?;
@@ -95,7 +95,7 @@ impl Reaper {
             return Ok(1);
         }
         let stamp = store.stamps.stamp();
-        let began = store.writer.write(Lane::Upkeep, 0, move |connection| {
+        let began = store.writer.write(Lane::Maintenance, 0, move |connection| {
             let began = Instant::now();
             if deleted > 0 {
                 date::deleting(connection, stamp.date, || delete(connection, &found.old, now))?;

@@ -2,7 +2,7 @@
 //!
 //! A deleted message waits in `deleted` for `RetainDeletedItemsDays`, then, like the messages of a
 //! mailbox that is gone and uploads that never ended, in `purge`. Each row there is one reference to a body;
-//! the last one takes the pieces along.
+//! the last one takes the chunks along.
 
 use crate::store::Result;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -13,7 +13,7 @@ const IN_USE: i64 = 3600;
 /// Free pages that the file keeps for what comes next.
 const SPARE_PAGES: i64 = 512;
 
-/// Octets freed in one step at most, one piece at least: secure_delete writes over each page.
+/// Octets freed in one step at most, one chunk at least: secure_delete writes over each page.
 const OCTETS_AT_ONCE: i64 = 1 << 20;
 
 /// What is left of a step.
@@ -28,7 +28,7 @@ impl Budget {
     }
 }
 
-/// At most `limit` pieces; says how many things were done, so that 0 is the end.
+/// At most `limit` chunks; says how many things were done, so that 0 is the end.
 pub fn step(connection: &Connection, now: i64, limit: i64) -> Result<usize> {
     let mut budget = Budget { things: limit, octets: OCTETS_AT_ONCE };
     drop_waiting(connection, now, &mut budget)?;
@@ -80,19 +80,19 @@ fn drop_expired(connection: &Connection, now: i64, budget: &mut Budget) -> Resul
     Ok(())
 }
 
-/// Drops one reference, or as many pieces of its body as there is room for; `false`: pieces are left.
+/// Drops one reference, or as many chunks of its body as there is room for; `false`: chunks are left.
 fn drop_reference(connection: &Connection, body: i64, budget: &mut Budget) -> Result<bool> {
     budget.things -= 1;
     if copies(connection, body)?.is_some_and(|copies| copies > 1) {
         connection.prepare_cached("UPDATE shared SET copies = copies - 1 WHERE body_id = ?1")?.execute([body])?;
         return Ok(true);
     }
-    let mut piece = connection
+    let mut chunk = connection
         .prepare_cached("SELECT id, length(data) FROM chunk WHERE id BETWEEN ?1 * 4096 AND ?1 * 4096 + 4095 LIMIT 1")?;
     let mut delete = connection.prepare_cached("DELETE FROM chunk WHERE id = ?1")?;
     let mut first = true;
     while let Some((id, octets)) =
-        piece.query_row([body], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).optional()?
+        chunk.query_row([body], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).optional()?
     {
         if !first && budget.is_spent() {
             return Ok(false);

@@ -6,7 +6,7 @@
 use crate::clock::FAR;
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::body_ids::body_id;
-use crate::store::sqlite::messages::upload::{Dots, insert_piece};
+use crate::store::sqlite::messages::upload::{Dots, insert_chunk};
 use crate::store::sqlite::text;
 use crate::store::{MailboxId, Overfull, Result, WARNING_INTERVAL};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -40,7 +40,7 @@ pub fn mend(connection: &Connection, now: i64) -> Result<()> {
     Ok(())
 }
 
-/// See [`crate::store::Upkeep::overfull`].
+/// See [`crate::store::Maintenance::overfull`].
 pub fn due(connection: &Connection, now: i64, limit: usize) -> Result<Vec<Overfull>> {
     let mut select = connection.prepare_cached(&format!("{DUE} LIMIT ?2"))?;
     let rows = select.query_map(params![now, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
@@ -55,7 +55,7 @@ pub fn due(connection: &Connection, now: i64, limit: usize) -> Result<Vec<Overfu
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// See [`crate::store::Upkeep::warn`].
+/// See [`crate::store::Maintenance::warn`].
 pub fn deliver(connection: &Connection, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool> {
     let mut select = connection.prepare_cached(&format!("SELECT 1 FROM ({DUE}) WHERE mailbox_id = ?2"))?;
     if select.query_row([now, mailbox.0], |_| Ok(())).optional()?.is_none() {
@@ -70,7 +70,7 @@ pub fn deliver(connection: &Connection, mailbox: MailboxId, message: &[u8], now:
          SELECT mailbox_id, next_uid, ?2, ?3, ?4, ?5, ?6 FROM usage WHERE mailbox_id = ?1",
     )?;
     insert.execute(params![mailbox.0, body, message.len() as i64, EXEMPT | i64::from(dots.found), now, stored_at])?;
-    insert_piece(connection, body, 0, message)?;
+    insert_chunk(connection, body, 0, message)?;
     let mut next = connection.prepare_cached("UPDATE overfull SET due_at = ?2 WHERE mailbox_id = ?1")?;
     next.execute([mailbox.0, now + WARNING_INTERVAL])?;
     Ok(true)

@@ -5,7 +5,7 @@ use crate::pop3::policy::Policy;
 use crate::pop3::reply::Reply;
 use crate::protocol_log::{Event, SessionLog};
 use crate::sasl::Context;
-use crate::shared::state::{Live, Site};
+use crate::shared::state::{Configuration, ServerState};
 use crate::store::{MessageId, StoreError};
 use log::warn;
 use std::fmt;
@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The outside of one connection.
-pub(super) struct Surroundings {
+pub(super) struct ConnectionInfo {
     /// The settings, as of the last command.
-    pub(super) live: Arc<Live>,
+    pub(super) configuration: Arc<Configuration>,
     /// The client's address.
     pub(super) peer: IpAddr,
     /// Ours.
@@ -30,31 +30,31 @@ pub(super) struct Surroundings {
     log: SessionLog,
 }
 
-impl Surroundings {
-    pub(super) fn new(site: &Site, local: SocketAddr, remote: SocketAddr, id: u64) -> Self {
-        let live = site.live();
+impl ConnectionInfo {
+    pub(super) fn new(server: &ServerState, local: SocketAddr, remote: SocketAddr, id: u64) -> Self {
+        let configuration = server.configuration();
         let peer = remote.ip();
-        let trusted = trusts(&live, peer);
-        let context = live.context.clone();
+        let trusted = trusts(&configuration, peer);
+        let context = configuration.context.clone();
         let log = SessionLog { id, local, remote, sequence: 0 };
-        Self { live, peer, local: local.ip(), id, tls: false, trusted, context, log }
+        Self { configuration, peer, local: local.ip(), id, tls: false, trusted, context, log }
     }
 
     /// Writes a line of the protocol log, if there is one. `data` is only made if it is wanted.
-    pub(super) fn log(&mut self, site: &Site, event: Event, data: impl FnOnce() -> String) {
-        if !self.live.settings.protocol_log_enabled {
+    pub(super) fn log(&mut self, server: &ServerState, event: Event, data: impl FnOnce() -> String) {
+        if !self.configuration.settings.protocol_log_enabled {
             return;
         }
-        site.protocol_log.write(&self.live.settings, &mut self.log, event, &data());
+        server.protocol_log.write(&self.configuration.settings, &mut self.log, event, &data());
     }
 
     /// Takes over settings that have changed.
-    pub(super) fn refresh(&mut self, site: &Site) {
-        let live = site.live();
-        if !Arc::ptr_eq(&live, &self.live) {
-            self.trusted = trusts(&live, self.peer);
-            self.context = Context { end_point: self.context.end_point.take(), ..live.context.clone() };
-            self.live = live;
+    pub(super) fn refresh(&mut self, server: &ServerState) {
+        let configuration = server.configuration();
+        if !Arc::ptr_eq(&configuration, &self.configuration) {
+            self.trusted = trusts(&configuration, self.peer);
+            self.context = Context { end_point: self.context.end_point.take(), ..configuration.context.clone() };
+            self.configuration = configuration;
         }
     }
 
@@ -74,27 +74,27 @@ impl Surroundings {
 
     /// How long a client may take before it has logged in.
     pub(super) fn before_login(&self) -> Duration {
-        self.live.settings.pre_authenticated_connection_timeout
+        self.configuration.settings.pre_authenticated_connection_timeout
     }
 
     pub(super) fn policy(&self) -> Policy<'_> {
         Policy {
-            settings: &self.live.settings,
+            settings: &self.configuration.settings,
             tls: self.tls,
             trusted: self.trusted,
             stls: true,
-            expire: self.live.expire,
+            expire: self.configuration.expire,
             context: &self.context,
         }
     }
 }
 
-impl fmt::Display for Surroundings {
+impl fmt::Display for ConnectionInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "pop3 connection {} from {}", self.id, self.peer)
     }
 }
 
-fn trusts(live: &Live, peer: IpAddr) -> bool {
-    live.settings.trusted_networks.iter().any(|network| network.contains(peer))
+fn trusts(configuration: &Configuration, peer: IpAddr) -> bool {
+    configuration.settings.trusted_networks.iter().any(|network| network.contains(peer))
 }

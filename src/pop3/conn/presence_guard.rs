@@ -1,21 +1,21 @@
 //! A session's place among those who are on, as administrators see it.
 
-use super::surroundings::Surroundings;
+use super::connection_info::ConnectionInfo;
 use crate::sasl::Login;
-use crate::store::{Arrival, Store};
+use crate::store::{SessionStart, Store};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Somebody who is on; no longer once this is dropped. Neither waits for the disk.
-pub(super) struct Present<'a> {
+pub(super) struct PresenceGuard<'a> {
     store: &'a dyn Store,
     session: u64,
 }
 
-impl<'a> Present<'a> {
+impl<'a> PresenceGuard<'a> {
     /// Notes a login by this mechanism.
-    pub(super) fn arrive(store: &'a dyn Store, about: &Surroundings, login: &Login, mechanism: &'static str) -> Self {
+    pub(super) fn arrive(store: &'a dyn Store, about: &ConnectionInfo, login: &Login, mechanism: &'static str) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        store.arrived(Arrival {
+        store.login(SessionStart {
             session: about.id,
             name: login.name.clone(),
             principal: login.principal.clone(),
@@ -28,8 +28,8 @@ impl<'a> Present<'a> {
     }
 }
 
-impl Drop for Present<'_> {
+impl Drop for PresenceGuard<'_> {
     fn drop(&mut self) {
-        self.store.left(self.session);
+        self.store.logout(self.session);
     }
 }

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Wakes the thread that waits for signals, and keeps why. Clones share it.
 #[derive(Clone)]
-pub(super) struct Ending {
+pub(super) struct ShutdownRequest {
     signals: Handle,
     why: Arc<Mutex<Option<Error>>>,
 }
 
-impl Ending {
+impl ShutdownRequest {
     /// Ends the waiting on the signals of this handle.
     pub(super) fn new(signals: Handle) -> Self {
         Self { signals, why: Arc::default() }
@@ -36,7 +36,7 @@ impl Ending {
     /// How the process ends.
     ///
     /// # Errors
-    /// What [`Ending::end`] was told first.
+    /// What [`ShutdownRequest::end`] was told first.
     pub(super) fn verdict(&self) -> Result<(), Error> {
         self.why.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn a_panic_ends_the_waiting_and_the_first_reason_counts() {
         let mut signals = Signals::new([SIGUSR2]).unwrap();
-        let ending = Ending::new(signals.handle());
+        let ending = ShutdownRequest::new(signals.handle());
         ending.guard("the first", || ());
         assert_eq!(ending.verdict(), Ok(()));
         let there = ending.clone();

@@ -27,7 +27,7 @@ pub enum Change<'a> {
     BringBack(&'a str, u64),
 }
 
-pub trait Bed {
+pub trait Fixture {
     fn store(&self) -> &dyn Store;
     /// What the store dates mail by.
     fn clock(&self) -> &SetClock;
@@ -41,20 +41,20 @@ pub trait Bed {
     fn finish(&self);
 }
 
-pub fn on_sqlite(promise: fn(&mut dyn Bed)) {
+pub fn on_sqlite(promise: fn(&mut dyn Fixture)) {
     let folder = tempfile::tempdir().unwrap();
     Sqlite::create_or_migrate(&folder.path().join("mail.db")).unwrap();
-    let mut bed = OnSqlite { store: None, folder, clock: Arc::default() };
-    bed.reopen();
-    promise(&mut bed);
-    bed.finish();
+    let mut fixture = OnSqlite { store: None, folder, clock: Arc::default() };
+    fixture.reopen();
+    promise(&mut fixture);
+    fixture.finish();
 }
 
-pub fn on_memory(promise: fn(&mut dyn Bed)) {
+pub fn on_memory(promise: fn(&mut dyn Fixture)) {
     let clock = Arc::<SetClock>::default();
-    let mut bed = OnMemory(Memory::with_clock(clock.clone()), clock);
-    promise(&mut bed);
-    bed.finish();
+    let mut fixture = OnMemory(Memory::with_clock(clock.clone()), clock);
+    promise(&mut fixture);
+    fixture.finish();
 }
 
 /// The machine's clock, until a test sets it.
@@ -99,7 +99,7 @@ impl OnSqlite {
     }
 }
 
-impl Bed for OnSqlite {
+impl Fixture for OnSqlite {
     fn store(&self) -> &dyn Store {
         self.store.as_ref().unwrap()
     }
@@ -182,7 +182,7 @@ impl Bed for OnSqlite {
 
 struct OnMemory(Memory, Arc<SetClock>);
 
-impl Bed for OnMemory {
+impl Fixture for OnMemory {
     fn store(&self) -> &dyn Store {
         &self.0
     }
@@ -224,13 +224,13 @@ impl Bed for OnMemory {
 }
 
 /// A user's mailbox.
-pub fn user(bed: &dyn Bed, name: &str) -> MailboxId {
-    bed.store().create_user(name).unwrap();
-    mailbox(bed, name)
+pub fn user(fixture: &dyn Fixture, name: &str) -> MailboxId {
+    fixture.store().create_user(name).unwrap();
+    mailbox(fixture, name)
 }
 
-pub fn mailbox(bed: &dyn Bed, name: &str) -> MailboxId {
-    match bed.store().recipients(&names(&[name])).unwrap()[..] {
+pub fn mailbox(fixture: &dyn Fixture, name: &str) -> MailboxId {
+    match fixture.store().recipients(&names(&[name])).unwrap()[..] {
         [ref mailbox] => mailbox.id,
         ref other => panic!("{name} leads to {other:?}"),
     }
@@ -240,48 +240,48 @@ pub fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-pub fn uploaded<'a>(bed: &'a dyn Bed, octets: &[u8]) -> Box<dyn Upload + 'a> {
-    let mut upload = bed.store().upload(u64::MAX);
+pub fn uploaded<'a>(fixture: &'a dyn Fixture, octets: &[u8]) -> Box<dyn Upload + 'a> {
+    let mut upload = fixture.store().upload(u64::MAX);
     upload.push(octets).unwrap();
     upload
 }
 
 /// Delivers to one mailbox.
-pub fn deliver(bed: &dyn Bed, to: MailboxId, octets: &[u8]) -> Uid {
-    uploaded(bed, octets).deliver(&[to], &Envelope::default()).unwrap().remove(0).unwrap()
+pub fn deliver(fixture: &dyn Fixture, to: MailboxId, octets: &[u8]) -> Uid {
+    uploaded(fixture, octets).deliver(&[to], &Envelope::default()).unwrap().remove(0).unwrap()
 }
 
 /// Imports with a unique-id.
-pub fn import(bed: &dyn Bed, to: MailboxId, unique_id: &str) -> Result<Uid> {
+pub fn import(fixture: &dyn Fixture, to: MailboxId, unique_id: &str) -> Result<Uid> {
     let envelope = Envelope { unique_id: Some(unique_id.into()), ..Envelope::default() };
-    uploaded(bed, b"imported\r\n").deliver(&[to], &envelope).unwrap().remove(0)
+    uploaded(fixture, b"imported\r\n").deliver(&[to], &envelope).unwrap().remove(0)
 }
 
-pub fn message(mailbox: MailboxId, bed: &dyn Bed, index: usize) -> MessageId {
-    let entry = bed.store().open(mailbox).unwrap().entries()[index];
+pub fn message(mailbox: MailboxId, fixture: &dyn Fixture, index: usize) -> MessageId {
+    let entry = fixture.store().open(mailbox).unwrap().entries()[index];
     MessageId { mailbox, uid: entry.uid, body: entry.body }
 }
 
 /// All octets of a message.
-pub fn octets(bed: &dyn Bed, message: MessageId) -> Result<Vec<u8>> {
-    let (mut whole, mut piece) = (Vec::new(), Vec::new());
+pub fn octets(fixture: &dyn Fixture, message: MessageId) -> Result<Vec<u8>> {
+    let (mut whole, mut chunk) = (Vec::new(), Vec::new());
     for number in 0.. {
-        bed.store().read(message, number, &mut piece)?;
-        if piece.is_empty() {
+        fixture.store().read(message, number, &mut chunk)?;
+        if chunk.is_empty() {
             break;
         }
-        whole.extend_from_slice(&piece);
+        whole.extend_from_slice(&chunk);
     }
     Ok(whole)
 }
 
-pub fn uids(bed: &dyn Bed, mailbox: MailboxId) -> Vec<u64> {
-    bed.store().open(mailbox).unwrap().entries().iter().map(|entry| entry.uid.0).collect()
+pub fn uids(fixture: &dyn Fixture, mailbox: MailboxId) -> Vec<u64> {
+    fixture.store().open(mailbox).unwrap().entries().iter().map(|entry| entry.uid.0).collect()
 }
 
 /// What UIDL would show.
-pub fn unique_ids(bed: &dyn Bed, mailbox: MailboxId) -> Vec<String> {
-    let listing = bed.store().open(mailbox).unwrap();
+pub fn unique_ids(fixture: &dyn Fixture, mailbox: MailboxId) -> Vec<String> {
+    let listing = fixture.store().open(mailbox).unwrap();
     let id = |(index, entry): (usize, &pillarbox::store::Entry)| match listing.legacy_id(index) {
         Some(id) => id.to_owned(),
         None => entry.uid.0.to_string(),
@@ -290,10 +290,10 @@ pub fn unique_ids(bed: &dyn Bed, mailbox: MailboxId) -> Vec<String> {
 }
 
 /// Purges until there is nothing left to do.
-pub fn purge_all(bed: &dyn Bed, now: i64) -> usize {
+pub fn purge_all(fixture: &dyn Fixture, now: i64) -> usize {
     let mut total = 0;
     loop {
-        match bed.store().purge(now, 10).unwrap() {
+        match fixture.store().purge(now, 10).unwrap() {
             0 => return total,
             done => total += done,
         }
@@ -302,9 +302,9 @@ pub fn purge_all(bed: &dyn Bed, now: i64) -> usize {
 }
 
 /// Reaps until there is nothing left to do.
-pub fn reap_all(bed: &dyn Bed, now: i64) {
+pub fn reap_all(fixture: &dyn Fixture, now: i64) {
     let mut steps = 0;
-    while bed.store().reap(now, 10).unwrap() > 0 {
+    while fixture.store().reap(now, 10).unwrap() > 0 {
         steps += 1;
         assert!(steps < 10_000, "reaping does not end");
     }

@@ -17,12 +17,12 @@ use std::sync::Arc;
 
 /// What was loaded, and what for.
 #[derive(Default)]
-pub(super) struct Trust {
+pub(super) struct IdentityProviders {
     kerberos: Loaded<(PathBuf, Vec<String>), Kerberos>,
     bearer: Loaded<(PathBuf, Policy), Arc<KeyFile>>,
 }
 
-impl Trust {
+impl IdentityProviders {
     /// Loads what the settings ask for, unless it is there already.
     pub(super) fn refresh(&mut self, settings: &Settings) {
         self.kerberos.refresh(kerberos_wanted(settings), |(keytab, realms)| {
@@ -37,7 +37,7 @@ impl Trust {
         });
     }
 
-    /// Loads all of it anew at the next [`Trust::refresh`]; until that succeeds the old stays.
+    /// Loads all of it anew at the next [`IdentityProviders::refresh`]; until that succeeds the old stays.
     pub(super) fn renew(&mut self) {
         self.kerberos.stale = true;
         self.bearer.stale = true;

@@ -11,18 +11,18 @@ struct Slot<T> {
 }
 
 /// The side that waits.
-pub struct Promise<T>(Arc<Slot<T>>);
+pub struct Oneshot<T>(Arc<Slot<T>>);
 
 /// The side that answers. Dropped without an answer it says that the writer has ended.
 pub struct Promised<T>(Option<Arc<Slot<T>>>);
 
 /// Both sides.
-pub fn promise<T>() -> (Promised<T>, Promise<T>) {
+pub fn promise<T>() -> (Promised<T>, Oneshot<T>) {
     let slot = Arc::new(Slot { answer: Mutex::new(None), given: Condvar::new() });
-    (Promised(Some(slot.clone())), Promise(slot))
+    (Promised(Some(slot.clone())), Oneshot(slot))
 }
 
-impl<T> Promise<T> {
+impl<T> Oneshot<T> {
     /// Waits for the answer.
     pub fn wait(self) -> Result<T> {
         let mut answer = self.0.answer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,10 +34,10 @@ impl<T> Promise<T> {
         }
     }
 
-    /// Waits for the answer, `patience` at most; what was ordered is done all the same.
-    pub fn wait_for(self, patience: Duration) -> Option<Result<T>> {
+    /// Waits for the answer, `timeout` at most; what was ordered is done all the same.
+    pub fn wait_for(self, timeout: Duration) -> Option<Result<T>> {
         let answer = self.0.answer.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.0.given.wait_timeout_while(answer, patience, |answer| answer.is_none());
+        let waited = self.0.given.wait_timeout_while(answer, timeout, |answer| answer.is_none());
         waited.unwrap_or_else(PoisonError::into_inner).0.take()
     }
 }
