@@ -183,11 +183,7 @@ impl Authorization {
     fn failed(&mut self) -> Step {
         self.exchange = None;
         self.failures += 1;
-        if self.failures >= LAST_FAILURE {
-            Step::Close(Reply::LOGON_FAILURE)
-        } else {
-            Step::Reply(Reply::LOGON_FAILURE)
-        }
+        Step::LoginFailed { last: self.failures >= LAST_FAILURE }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::protocol_log::Event;
 use crate::sasl::Login;
 use crate::shared::state::ServerState;
 use crate::store::{MessageId, Uid};
-use batch::{Batch, SMALL};
+use batch::Batch;
 use connection_info::ConnectionInfo;
 use log::{debug, warn};
 use presence_guard::PresenceGuard;
@@ -93,7 +93,7 @@ pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, implicit_tl
 impl Connection<'_> {
     fn run(&mut self) -> io::Result<()> {
         let mut step = Step::Reply(Session::greeting(&self.about.policy()));
-        while self.obey(step)? {
+        while self.execute(step)? {
             if !self.lines.has_line() {
                 self.flush()?;
             }
@@ -146,21 +146,15 @@ impl Connection<'_> {
     }
 
     /// Does what the step says, and what follows from it; `false`: the session is over.
-    fn obey(&mut self, mut step: Step) -> io::Result<bool> {
+    fn execute(&mut self, mut step: Step) -> io::Result<bool> {
         loop {
             self.diagnose();
             if let Step::Reply(reply) | Step::Send(reply, _) | Step::StartTls(reply) | Step::Close(reply) = &step {
                 self.about.log(self.server, Event::Send, || reply.loggable());
             }
-            if matches!(&step, Step::Reply(reply) | Step::Close(reply) if *reply == Reply::LOGON_FAILURE) {
-                self.failed();
-            }
             step = match step {
-                Step::Send(
-                    reply,
-                    Transfer::Message { id, octets: octets @ ..=SMALL, dotted, top: None, unread, downgraded: false },
-                ) => {
-                    self.gather(reply, id, octets, dotted, unread)?;
+                Step::Send(reply, Transfer::SmallMessage(message)) => {
+                    self.gather(reply, message)?;
                     return Ok(true);
                 }
                 other => {
@@ -183,6 +177,10 @@ impl Connection<'_> {
                     self.send(&reply, transfer)?;
                     return Ok(true);
                 }
+                Step::LoginFailed { last } => {
+                    self.failed();
+                    if last { Step::Close(Reply::LOGON_FAILURE) } else { Step::Reply(Reply::LOGON_FAILURE) }
+                }
                 Step::StartTls(reply) => return self.start_tls(&reply).map(|()| true),
                 Step::Ask(query) => self.ask(&query),
                 Step::Open(login) => self.open(login),
@@ -193,13 +191,7 @@ impl Connection<'_> {
 
     fn send(&mut self, reply: &Reply, transfer: Transfer) -> io::Result<()> {
         match transfer {
-            Transfer::Message { id, octets, top, unread, downgraded: true, .. } => {
-                self.downgraded(reply, id, octets, top, unread)
-            }
-            Transfer::Message { id, octets, dotted, top: None, unread, .. } => {
-                self.whole(reply, id, octets, dotted, unread)
-            }
-            Transfer::Message { id, octets, top: Some(lines), .. } => self.top(reply, id, octets, lines),
+            Transfer::Message(message) | Transfer::SmallMessage(message) => self.message(reply, &message),
             Transfer::Sizes | Transfer::UniqueIds => self.listing(reply, transfer),
         }
     }

@@ -27,6 +27,12 @@ pub enum Step {
     Ask(Query),
     /// Open this maildrop and call [`session::Session::opened`].
     Open(Login),
+    /// The credentials were wrong: let that cost what guessing costs, then send [`Reply::LOGON_FAILURE`]; after
+    /// the `last` one end the session ([MS-STANXPOP3] C0005).
+    LoginFailed {
+        /// This was one too many.
+        last: bool,
+    },
     /// Send the reply, then what the transfer names; or, if its first chunk cannot be had, what
     /// [`Reply::unreadable`] says.
     Send(Reply, Transfer),

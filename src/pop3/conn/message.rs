@@ -7,109 +7,86 @@ use super::Connection;
 use crate::message::dot::{Stuffer, Top};
 use crate::message::downgrade::Downgrader;
 use crate::pop3::reply::Reply;
+use crate::pop3::transaction::Message;
 use crate::store::MessageId;
 use std::io;
 
 /// What ends a multi-line response (RFC 1939 section 3).
 pub(super) const END: &[u8] = b".\r\n";
 
+/// What a client gets of a message: chunk, downgraded if it must be, cut where TOP ends.
+struct Form {
+    downgrader: Option<Downgrader>,
+    downgraded: Vec<u8>,
+    top: Option<Top>,
+}
+
+impl Form {
+    fn new(message: &Message) -> Self {
+        Self {
+            downgrader: message.downgraded.then(Downgrader::new),
+            downgraded: Vec::new(),
+            top: message.top.map(Top::new),
+        }
+    }
+
+    /// What is sent of the next chunk, before stuffing; and whether nothing after it is wanted.
+    fn push<'a>(&'a mut self, chunk: &'a [u8], last: bool) -> (&'a [u8], bool) {
+        let octets = match &mut self.downgrader {
+            None => chunk,
+            Some(downgrader) => {
+                self.downgraded.clear();
+                downgrader.push(chunk, &mut self.downgraded);
+                if last {
+                    downgrader.finish(&mut self.downgraded);
+                }
+                &self.downgraded
+            }
+        };
+        match &mut self.top {
+            None => (octets, last),
+            Some(top) => {
+                let wanted = top.push(octets);
+                (&octets[..wanted], last || top.finished())
+            }
+        }
+    }
+}
+
 impl Connection<'_> {
-    /// RETR.
-    pub(super) fn whole(
-        &mut self,
-        reply: &Reply,
-        id: MessageId,
-        octets: u32,
-        dotted: bool,
-        unread: bool,
-    ) -> io::Result<()> {
-        if !self.first_piece(reply, id)? {
+    /// RETR, or TOP (RFC 1939 sections 5 and 7), which reads no further than it must.
+    pub(super) fn message(&mut self, reply: &Reply, message: &Message) -> io::Result<()> {
+        if !self.first_chunk(reply, message.id)? {
             return Ok(());
         }
-        let mut stuffer = Stuffer::new();
-        let mut sent = 0;
+        let mut form = Form::new(message);
+        let mut stuffer = message.dotted.then(Stuffer::new);
+        let mut read = 0;
         for number in 1.. {
-            sent += self.chunk.len() as u64;
-            if dotted {
-                stuffer.push(&self.chunk, self.out.buffer());
-                self.spill()?;
-            } else {
-                self.stream.set_write_timeout(self.timeout());
-                self.out.write_through(&mut self.stream, &self.chunk)?;
+            read += self.chunk.len() as u64;
+            let (octets, finished) = form.push(&self.chunk, read >= u64::from(message.octets));
+            self.stream.set_write_timeout(self.timeout());
+            match &mut stuffer {
+                Some(stuffer) => {
+                    stuffer.push(octets, self.out.buffer());
+                    self.out.spill(&mut self.stream)?;
+                }
+                None => self.out.write_through(&mut self.stream, octets)?,
             }
-            if sent >= u64::from(octets) {
+            if finished {
                 break;
             }
-            self.next_piece(id, number)?;
+            self.next_chunk(message.id, number)?;
         }
         self.out.push(END);
-        if unread {
-            self.retrieved.push(id);
-        }
-        self.spill()
-    }
-
-    /// TOP (RFC 1939 section 7): reads no further than it must.
-    pub(super) fn top(&mut self, reply: &Reply, id: MessageId, octets: u32, lines: u64) -> io::Result<()> {
-        if !self.first_piece(reply, id)? {
-            return Ok(());
-        }
-        let mut top = Top::new(lines);
-        let mut stuffer = Stuffer::new();
-        let mut seen = 0;
-        for number in 1.. {
-            seen += self.chunk.len() as u64;
-            let wanted = top.push(&self.chunk);
-            stuffer.push(&self.chunk[..wanted], self.out.buffer());
-            self.spill()?;
-            if top.finished() || seen >= u64::from(octets) {
-                break;
-            }
-            self.next_piece(id, number)?;
-        }
-        self.out.push(END);
-        self.spill()
-    }
-
-    /// RETR or TOP of an internationalized message for a client that is not in UTF-8 mode.
-    pub(super) fn downgraded(
-        &mut self,
-        reply: &Reply,
-        id: MessageId,
-        octets: u32,
-        lines: Option<u64>,
-        unread: bool,
-    ) -> io::Result<()> {
-        if !self.first_piece(reply, id)? {
-            return Ok(());
-        }
-        let (mut downgrader, mut stuffer, mut top) = (Downgrader::new(), Stuffer::new(), lines.map(Top::new));
-        let (mut seen, mut ascii) = (0, Vec::new());
-        for number in 1.. {
-            seen += self.chunk.len() as u64;
-            ascii.clear();
-            downgrader.push(&self.chunk, &mut ascii);
-            let last = seen >= u64::from(octets);
-            if last {
-                downgrader.finish(&mut ascii);
-            }
-            let wanted = top.as_mut().map_or(ascii.len(), |top| top.push(&ascii));
-            stuffer.push(&ascii[..wanted], self.out.buffer());
-            self.spill()?;
-            if last || top.as_ref().is_some_and(Top::finished) {
-                break;
-            }
-            self.next_piece(id, number)?;
-        }
-        self.out.push(END);
-        if unread && lines.is_none() {
-            self.retrieved.push(id);
+        if message.counts_as_read() {
+            self.retrieved.push(message.id);
         }
         self.spill()
     }
 
     /// Reads the first chunk and says `reply`, or says why not.
-    fn first_piece(&mut self, reply: &Reply, id: MessageId) -> io::Result<bool> {
+    fn first_chunk(&mut self, reply: &Reply, id: MessageId) -> io::Result<bool> {
         match self.server.store.read(id, 0, &mut self.chunk) {
             Ok(()) => {
                 reply.write(self.out.buffer());
@@ -123,7 +100,7 @@ impl Connection<'_> {
         }
     }
 
-    fn next_piece(&mut self, id: MessageId, number: u32) -> io::Result<()> {
+    fn next_chunk(&mut self, id: MessageId, number: u32) -> io::Result<()> {
         match self.server.store.read(id, number, &mut self.chunk) {
             Ok(()) if !self.chunk.is_empty() => Ok(()),
             Ok(()) => Err(io::Error::other(format!("message {} ends early", id.uid.0))),
