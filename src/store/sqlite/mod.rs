@@ -42,6 +42,7 @@ mod sweep;
 mod text;
 mod writer;
 
+pub use database::companions;
 pub use database::migrate::{APPLICATION_ID, newest_version};
 pub use engine::{Options, Sqlite};
 
