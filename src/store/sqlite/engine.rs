@@ -8,7 +8,6 @@ use crate::store::sqlite::database::{connection, migrate};
 use crate::store::sqlite::messages::body_ids::Bodies;
 use crate::store::sqlite::messages::listing_cache::ListingCache;
 use crate::store::sqlite::presence::Sessions;
-use crate::store::sqlite::residue::Residue;
 use crate::store::sqlite::retention::batch_size::BatchSize;
 use crate::store::sqlite::retention::expire::Expiry;
 use crate::store::sqlite::writer::Writer;
@@ -63,7 +62,6 @@ pub struct Sqlite {
     pub(super) marks: Mutex<HashSet<MessageId>>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
-    pub(super) residue: Mutex<Residue>,
     pub(super) sessions: Mutex<Sessions>,
     pub(super) stamps: Stamps,
 }
@@ -97,7 +95,6 @@ impl Sqlite {
             marks: Mutex::default(),
             reaper: Mutex::default(),
             purging: Mutex::default(),
-            residue: Mutex::default(),
             sessions: Mutex::default(),
             stamps: Stamps::new(options.clock),
         })

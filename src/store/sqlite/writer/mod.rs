@@ -1,7 +1,7 @@
 //! Who writes: group commit, one savepoint per job.
 //!
 //! What lives here: orders and their answers; where they wait is in [`queue`], batches and transactions
-//! are in [`batch`], the thread and the log in [`thread`]. What a job does is not known here.
+//! are in [`batch`], the thread in [`thread`], the log in [`wal`]. What a job does is not known here.
 //!
 //! One job, what else waits (at most 64 jobs or 4 MiB), `BEGIN IMMEDIATE`, the
 //! jobs, `COMMIT`, and only then the answers. No timer collects a batch: while one commit waits for
@@ -17,6 +17,7 @@ mod batch;
 mod oneshot;
 mod queue;
 mod thread;
+mod wal;
 
 use crate::store::{Result, StoreError};
 use batch::STEP;
@@ -27,11 +28,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use thread::Thread;
+use wal::Truncation;
 
 pub use oneshot::Oneshot;
-pub use thread::truncate_log;
 
 /// Dropped, it ends the thread after what waits was written.
 pub struct Writer {
@@ -44,8 +45,7 @@ struct Shared {
     /// Whoever has locked it writes.
     connection: Mutex<Connection>,
     queue: Queue,
-    /// The log is to be cut soon.
-    scrub: AtomicBool,
+    truncation: Truncation,
     /// How long a write waits for another process's lock.
     timeout: Duration,
     /// The end is near: nothing waits for another process's lock any more.
@@ -57,7 +57,7 @@ impl Shared {
         Self {
             connection: Mutex::new(connection),
             queue: Queue::default(),
-            scrub: AtomicBool::new(false),
+            truncation: Truncation::default(),
             timeout,
             hurried: AtomicBool::new(false),
         }
@@ -184,9 +184,9 @@ impl Writer {
         answer.wait()
     }
 
-    /// Has the log truncated soon: tried twice a second, until it succeeds.
-    pub fn scrub_soon(&self) {
-        self.shared.scrub.store(true, Ordering::Relaxed);
+    /// Has the log truncated within this time: tried twice a second from then on, until it succeeds.
+    pub fn truncate_wal_within(&self, time: Duration) {
+        self.shared.truncation.schedule(Instant::now() + time);
         // Wakes the thread, so that it looks.
         let _ = self.send(Lane::Maintenance, Request::Alone(Box::new(|_| ())));
     }
