@@ -13,7 +13,7 @@ mod warning;
 use crate::clock::{Calendar, Clock, Moment};
 use crate::secret::Secret;
 use crate::settings::Settings;
-use crate::store::{Expire, Pending, Result, Scheme, Store, Usable, UserId};
+use crate::store::{Expire, Pending, Result, Scheme, Store, StoreError, Usable, UserId};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -256,6 +256,10 @@ impl Reaper {
     /// Logs a failure, the same one once a minute.
     fn log_failure<T>(&mut self, what: &'static str, at: Duration, outcome: Result<T>) {
         let Err(error) = outcome else { return self.complaints.retain(|(other, ..)| *other != what) };
+        if matches!(error, StoreError::Sync(_)) {
+            // That is the end, and said as such.
+            return;
+        }
         let text = error.to_string();
         let known = |(other, since, last): &(&'static str, Duration, String)| {
             *other == what && *last == text && at < *since + REPEAT_AFTER

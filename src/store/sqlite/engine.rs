@@ -4,6 +4,7 @@ use crate::clock::{Clock, Stamps, SystemClock};
 use crate::store::sqlite::backup::check;
 use crate::store::sqlite::database::identity::FileIdentity;
 use crate::store::sqlite::database::readers::Readers;
+use crate::store::sqlite::database::recovery::{self, Leftover};
 use crate::store::sqlite::database::{connection, migrate};
 use crate::store::sqlite::messages::body_ids::Bodies;
 use crate::store::sqlite::messages::listing_cache::ListingCache;
@@ -81,10 +82,12 @@ impl Sqlite {
     /// [`crate::store::StoreError::Refused`] when it does not exist, is another program's, or has another schema.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         connection::require_file(path)?;
-        let place = FileIdentity::new(path)?;
+        let (place, leftover) = (FileIdentity::new(path)?, Leftover::look(path));
         let (writer, readers) = (connection::writer(path, &options)?, options.reader_count());
         migrate::require_newest(&writer, path)?;
         connection::use_log(&writer, path)?;
+        leftover.settle(&writer)?;
+        recovery::sync_directory(path)?;
         Ok(Self {
             path: path.to_owned(),
             place: place.opened(),

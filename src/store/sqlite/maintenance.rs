@@ -28,7 +28,10 @@ impl Maintenance for Sqlite {
     }
 
     fn lost(&self) -> Result<Option<String>> {
-        self.place.lost()
+        match self.writer.failure() {
+            Some(error) => Ok(Some(error.of(&self.path).to_string())),
+            None => self.place.lost(),
+        }
     }
 
     fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {

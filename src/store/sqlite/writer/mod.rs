@@ -17,6 +17,7 @@ mod batch;
 mod oneshot;
 mod queue;
 mod thread;
+mod truncation;
 mod wal;
 
 use crate::store::{Result, StoreError};
@@ -30,7 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use thread::Thread;
-use wal::Truncation;
+use wal::Wal;
 
 pub use oneshot::Oneshot;
 
@@ -45,7 +46,7 @@ struct Shared {
     /// Whoever has locked it writes.
     connection: Mutex<Connection>,
     queue: Queue,
-    truncation: Truncation,
+    wal: Wal,
     /// How long a write waits for another process's lock.
     timeout: Duration,
     /// The end is near: nothing waits for another process's lock any more.
@@ -53,14 +54,20 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(connection: Connection, timeout: Duration) -> Self {
+    fn new(connection: Connection, wal: Wal, timeout: Duration) -> Self {
         Self {
             connection: Mutex::new(connection),
             queue: Queue::default(),
-            truncation: Truncation::default(),
+            wal,
             timeout,
             hurried: AtomicBool::new(false),
         }
+    }
+
+    /// Has the thread look after the log.
+    fn wake(&self) {
+        // A queue that is closed has a thread that looks a last time.
+        let _ = self.queue.push(Lane::Maintenance, Request::Alone(Box::new(|_| ())));
     }
 }
 
@@ -121,9 +128,11 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
 impl Writer {
     /// Starts the thread, which owns the connection from now on. `timeout` is how long
     /// a write waits for another process's lock.
-    pub fn start(connection: Connection, timeout: Duration) -> Result<Self> {
+    pub fn start(mut connection: Connection, timeout: Duration) -> Result<Self> {
         connection.busy_timeout(STEP)?;
-        let shared = Arc::new(Shared::new(connection, timeout));
+        let wal = Wal::default();
+        wal.watch(&mut connection)?;
+        let shared = Arc::new(Shared::new(connection, wal, timeout));
         let thread = Thread::new(shared.clone());
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -143,7 +152,13 @@ impl Writer {
         let (job, answer) = Task::new(work);
         let turn = if lane == Lane::Mail { self.idle() } else { None };
         match turn {
-            Some(connection) => self.shared.batch(&connection, octets, job),
+            Some(connection) => {
+                self.shared.batch(&connection, octets, job);
+                drop(connection);
+                if self.shared.wal.is_due() {
+                    self.shared.wake();
+                }
+            }
             None => self.send(lane, Request::Job { octets, job })?,
         }
         answer.wait()
@@ -186,9 +201,13 @@ impl Writer {
 
     /// Has the log truncated within this time: tried twice a second from then on, until it succeeds.
     pub fn truncate_wal_within(&self, time: Duration) {
-        self.shared.truncation.schedule(Instant::now() + time);
-        // Wakes the thread, so that it looks.
-        let _ = self.send(Lane::Maintenance, Request::Alone(Box::new(|_| ())));
+        self.shared.wal.truncation.schedule(Instant::now() + time);
+        self.shared.wake();
+    }
+
+    /// Why nothing is written any more: a sync has failed.
+    pub fn failure(&self) -> Option<StoreError> {
+        self.shared.wal.failure().cloned()
     }
 
     /// From now on nothing waits for another process's lock, not even what waits already.

@@ -1,10 +1,9 @@
-//! What the writer's thread does all day: what waits, and truncating the log.
+//! What the writer's thread does all day: what waits, and the log.
 
 use super::queue::Next;
 use super::{Lane, Request, Shared};
 use rusqlite::Connection;
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Instant;
 
 /// The thread.
 pub struct Thread {
@@ -27,8 +26,7 @@ impl Thread {
     pub fn run(self) {
         let shared = &self.shared;
         loop {
-            let timeout = shared.truncation.due().map(|due| due.saturating_duration_since(Instant::now()));
-            let next = shared.queue.wait(timeout);
+            let next = shared.queue.wait(shared.wal_due());
             // What waits stays in the queue until it is our turn, so that nobody else takes that.
             let connection = shared.turn();
             match next {
@@ -36,7 +34,7 @@ impl Thread {
                 Next::Nothing => {}
                 Next::End => return shared.truncate_at_end(&connection),
             }
-            shared.truncate_if_due(&connection);
+            shared.tend_wal(&connection);
         }
     }
 }
