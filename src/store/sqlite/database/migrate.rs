@@ -5,6 +5,7 @@ use crate::files::path::{directory, with_suffix};
 use crate::store::sqlite::Options;
 use crate::store::sqlite::database::companions::COMPANIONS;
 use crate::store::sqlite::database::connection;
+use crate::store::sqlite::database::recovery::{self, Leftover};
 use crate::store::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::fs::OpenOptions;
@@ -67,11 +68,14 @@ enum State {
 fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
     let newest = steps.len() as i32;
     make_private(path)?;
+    let leftover = Leftover::look(path);
     let mut connection = open(path)?;
     let found = match state(&connection, path)? {
         State::Empty => lay_out(&connection, path)?,
         State::Version(found) => found,
     };
+    leftover.settle(&connection)?;
+    recovery::sync_directory(path)?;
     if found > newest {
         return Err(newer(path, found, newest));
     }

@@ -6,3 +6,4 @@ pub mod error;
 pub mod identity;
 pub mod migrate;
 pub mod readers;
+pub mod recovery;
