@@ -12,6 +12,8 @@ use std::io;
 
 /// What ends a multi-line response (RFC 1939 section 3).
 pub(super) const END: &[u8] = b".\r\n";
+/// How much of a message is rewritten before anybody looks whether the client is still there, octets.
+const SLICE: usize = 16 * 1024;
 
 impl Connection<'_> {
     /// RETR.
@@ -85,20 +87,32 @@ impl Connection<'_> {
         }
         let (mut downgrader, mut stuffer, mut top) = (Downgrader::new(), Stuffer::new(), lines.map(Top::new));
         let (mut seen, mut ascii) = (0, Vec::new());
-        for number in 1.. {
-            seen += self.piece.len() as u64;
-            ascii.clear();
-            downgrader.push(&self.piece, &mut ascii);
+        'pieces: for number in 1.. {
+            let piece = std::mem::take(&mut self.piece);
+            seen += piece.len() as u64;
             let last = seen >= u64::from(octets);
-            if last {
-                downgrader.finish(&mut ascii);
+            let mut rest = piece.as_slice();
+            loop {
+                let (slice, behind) = rest.split_at(rest.len().min(SLICE));
+                ascii.clear();
+                downgrader.push(slice, &mut ascii);
+                let end = last && behind.is_empty();
+                if end {
+                    downgrader.finish(&mut ascii);
+                }
+                let wanted = top.as_mut().map_or(ascii.len(), |top| top.push(&ascii));
+                stuffer.push(&ascii[..wanted], self.out.buffer());
+                if end || top.as_ref().is_some_and(Top::finished) {
+                    break 'pieces;
+                }
+                if behind.is_empty() {
+                    break;
+                }
+                rest = behind;
+                self.look_up()?;
             }
-            let wanted = top.as_mut().map_or(ascii.len(), |top| top.push(&ascii));
-            stuffer.push(&ascii[..wanted], self.out.buffer());
-            self.spill()?;
-            if last || top.as_ref().is_some_and(Top::finished) {
-                break;
-            }
+            self.look_up()?;
+            self.piece = piece;
             self.next_piece(id, number)?;
         }
         self.out.push(END);
@@ -106,6 +120,15 @@ impl Connection<'_> {
             self.retrieved.push(id);
         }
         self.spill()
+    }
+
+    /// Between two slices of work: what there is goes out, and nobody works for a client that has left.
+    fn look_up(&mut self) -> io::Result<()> {
+        if self.stream.is_gone() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        self.stream.set_write_timeout(self.timeout());
+        self.out.flush(&mut self.stream)
     }
 
     /// Reads the first piece and says `reply`, or says why not.
