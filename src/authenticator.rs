@@ -16,7 +16,7 @@
 //! `Domains` names their domain, the SCRAM salts of `user` and `user@domain` differ, while those of
 //! nobody are the same.
 
-use crate::address::{login_names, printable};
+use crate::address::{login_names, printable, vouched_names};
 use crate::credential::{CredentialError, Credentials, Secret, Verdict, is_current, plain_text, scram, wanted};
 use crate::sasl::{Answer, Identity, Login, Query, Verifier};
 use crate::store::{Account, Accounts, MailboxId, Principal, Scheme, StoreError, UserId};
@@ -83,7 +83,10 @@ impl Authenticator {
         let answer = match query {
             Query::Password { who, candidates } => self.password(who, candidates, door),
             Query::Verifier { authcid, scheme } => self.verifier(authcid, *scheme, door),
-            Query::Authorize { who } => self.authorize(who, door),
+            Query::Authorize { who } => self.authorize(who, &login_names(&who.authcid, door.domains), false, door),
+            Query::Vouched { who, exact_case } => {
+                self.authorize(who, &vouched_names(&who.authcid, door.domains), *exact_case, door)
+            }
         };
         answer.unwrap_or_else(|trouble| {
             log::error!("login cannot be checked: {trouble}");
@@ -244,11 +247,14 @@ impl Authenticator {
         })
     }
 
-    /// For a mechanism that has proved the authentication identity itself.
-    fn authorize(&self, who: &Identity, door: &Door<'_>) -> Result<Answer> {
-        let Some(account) = self.store.account(&login_names(&who.authcid, door.domains))? else {
+    /// For an authentication identity that is proved already; `names` are those it may stand for.
+    fn authorize(&self, who: &Identity, names: &[String], exact_case: bool, door: &Door<'_>) -> Result<Answer> {
+        let Some(account) = self.store.account(names)? else {
             return Ok(refused(who, "there is no such user"));
         };
+        if exact_case && !names.contains(&account.name) {
+            return Ok(refused(who, "the user's name has letters of another case"));
+        }
         let login = self.login(&account, who.authzid.as_deref(), door)?;
         Ok(login.map_or_else(|why| refused(who, why), Answer::Accepted))
     }
