@@ -38,18 +38,17 @@ except() {
 }
 
 mapfile -t all < <(sources src)
-mapfile -t core < <(sources src/pop3 src/lmtp src/sasl src/settings src/dot src/dot.rs src/downgrade src/downgrade.rs \
-    src/address.rs src/date.rs | except '^src/(pop3|lmtp)/conn|^src/sasl/(gssapi|context)') # context: the clock that a driver may replace
+mapfile -t core < <(sources src/pop3 src/lmtp src/sasl src/settings src/message | except '^src/(pop3|lmtp)/conn|^src/sasl/(gssapi|context)') # context: the clock that a driver may replace
 mapfile -t store < <(sources src/store)
 
 effects='std::net|std::thread|std::fs|std::process|SystemTime|Instant::now'
 crates='\b(rusqlite|openssl|native_tls|log|nix|crossbeam_channel)::|\brusqlite\b'
-rooms='crate::(authenticator|cli|clock|limits|line|pool|server|site|store::sqlite|store::memory|registry|tls|upkeep|(pop3|lmtp)::conn)\b'
+rooms='crate::(auth|cli|clock|files|import|net|reaper|server|shared|store::sqlite|store::memory|(pop3|lmtp)::conn)\b'
 forbid 'the core knows an effect' "$effects" "${core[@]}"
 forbid 'the core knows a library of an effect' "$crates" "${core[@]}"
 forbid 'the core knows a room' "$rooms" "${core[@]}"
 
-forbid 'the store knows the protocol' 'crate::(authenticator|cli|line|pool|pop3|sasl|server|site|tls)\b' "${store[@]}"
+forbid 'the store knows the protocol' 'crate::(auth|cli|import|lmtp|net|pop3|reaper|sasl|server|shared)\b' "${store[@]}"
 
 mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(cli|main)')
 forbid 'nobody knows the command line' 'crate::cli\b' "${others[@]}"
@@ -57,10 +56,10 @@ forbid 'nobody knows the command line' 'crate::cli\b' "${others[@]}"
 mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/store/sqlite')
 forbid 'only store/sqlite knows SQLite' '\brusqlite\b' "${others[@]}"
 
-mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(tls|jwt|credential/seal)')
-forbid 'only tls, jwt and credential/seal know OpenSSL' '\b(openssl|native_tls)::' "${others[@]}"
+mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(net/tls|auth/jwt|auth/credential/seal)')
+forbid 'only net/tls, auth/jwt and auth/credential/seal know OpenSSL' '\b(openssl|native_tls)::' "${others[@]}"
 
-mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(sasl/)?gssapi')
+mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(sasl|auth)/gssapi')
 forbid 'unsafe is for the GSSAPI room' '\bunsafe\b|allow\(unsafe_code' "${others[@]}"
 
 mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(pop3/reply|import)') # an import reads them

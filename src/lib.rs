@@ -3,11 +3,11 @@
 //!
 //! # Rooms
 //! Three rings; imports point inward only (`make layers` checks it).
-//! * **Core** decides and has no effects: [`pop3`] and [`lmtp`] without their drivers, [`sasl`], [`dot`], [`downgrade`],
-//!   [`address`], [`settings`].
-//! * **Rooms** have one kind of effect each: [`store`], [`clock`], [`tls`], [`line`], [`credential`],
-//!   [`pool`], [`limits`], [`protocol_log`].
-//! * **Drivers** join them: [`pop3::conn`], [`lmtp::conn`], [`import`], [`authenticator`], [`upkeep`], [`server`], [`cli`].
+//! * **Core** decides and has no effects: [`pop3`] and [`lmtp`] without their drivers, [`sasl`], [`message::dot`], [`message::downgrade`],
+//!   [`message::address`], [`settings`].
+//! * **Rooms** have one kind of effect each: [`store`], [`clock`], [`net::tls`], [`net::line`], [`auth::credential`],
+//!   [`net::pool`], [`auth::limits`], [`protocol_log`].
+//! * **Drivers** join them: [`pop3::conn`], [`lmtp::conn`], [`import`], [`auth::authenticator`], [`reaper`], [`server`], [`cli`].
 //!
 //! # Locking
 //! A session holds nothing while it waits for its client or writes to it: its maildrop is a list,
@@ -21,7 +21,7 @@
 //!
 //! # Threads
 //! One accept loop a listener, a bounded pool of workers with small stacks (one per connection),
-//! the store's writer, the maintenance ([`upkeep`]), and the main thread, which waits for signals.
+//! the store's writer, the maintenance ([`reaper`]), and the main thread, which waits for signals.
 //! A panic costs one connection, or one job of the writer.
 //!
 //! # Standards
@@ -34,49 +34,39 @@
 //! | RFC 3030 CHUNKING | yes, in LMTP; no BINARYMIME | [`lmtp::content`] |
 //! | RFC 4155 mbox | read, with `>From` of mboxrd | [`import::mbox`] |
 //! | RFC 6856 UTF8 | `UTF8`, no `USER` argument, no LANG; LIST shows the size as stored | [`pop3::policy`] |
-//! | RFC 6858 simplified downgrade | yes; parameters are encoded (RFC 2231), not removed | [`downgrade`] |
-//! | RFC 2047 encoded words, RFC 2231 parameters | written, in what is downgraded | [`downgrade`] |
+//! | RFC 6858 simplified downgrade | yes; parameters are encoded (RFC 2231), not removed | [`message::downgrade`] |
+//! | RFC 2047 encoded words, RFC 2231 parameters | written, in what is downgraded | [`message::downgrade`] |
 //! | RFC 2449 CAPA, response codes | yes | [`pop3::policy`], [`pop3::reply`] |
-//! | RFC 2595 STLS | yes | [`pop3::conn`], [`tls`] |
+//! | RFC 2595 STLS | yes | [`pop3::conn`], [`net::tls`] |
 //! | RFC 3206 AUTH and SYS codes | yes | [`pop3::reply`] |
 //! | RFC 4422 SASL | server side, no security layers | [`sasl`] |
 //! | RFC 4616 PLAIN | yes | [`sasl::plain`] |
-//! | RFC 4752 GSSAPI over RFC 4121 Kerberos V | yes, without security layers | [`sasl::gssapi`], [`gssapi`] |
+//! | RFC 4752 GSSAPI over RFC 4121 Kerberos V | yes, without security layers | [`sasl::gssapi`], [`auth::gssapi`] |
 //! | RFC 5802, 7677 SCRAM-SHA-256, -PLUS | yes, `tls-server-end-point` only | [`sasl::scram`] |
 //! | RFC 7628 OAUTHBEARER, and XOAUTH2 | yes | [`sasl::bearer`] |
-//! | RFC 7519, 7515, 7517 tokens and keys | RS256 and ES256, checked offline | [`jwt`] |
+//! | RFC 7519, 7515, 7517 tokens and keys | RS256 and ES256, checked offline | [`auth::jwt`] |
 //! | [MS-NLMP] NTLM | version 2, authentication only | [`sasl::ntlm`] |
 //! | RFC 5034 AUTH | yes; lines up to 65,536 octets | [`pop3::authorization`] |
-//! | RFC 5929 `tls-server-end-point` | yes | [`tls`] |
+//! | RFC 5929 `tls-server-end-point` | yes | [`net::tls`] |
 //! | RFC 8314 implicit TLS | yes | [`server`] |
-//! | [MS-OXPOP3] delegates | yes | [`address`], [`authenticator`] |
-//! | RFC 9106 Argon2 | Argon2id for stored passwords | [`credential`] |
+//! | [MS-OXPOP3] delegates | yes | [`message::address`], [`auth::authenticator`] |
+//! | RFC 9106 Argon2 | Argon2id for stored passwords | [`auth::credential`] |
 
-pub mod address;
-pub mod authenticator;
+pub mod auth;
 pub mod cli;
 pub mod clock;
-pub mod credential;
-pub mod date;
-pub mod dot;
-pub mod downgrade;
 pub mod exit;
-pub mod gssapi;
+pub mod files;
 pub mod import;
-pub mod jwt;
-pub mod limits;
-pub mod line;
 pub mod lmtp;
-pub mod pool;
+pub mod message;
+pub mod net;
 pub mod pop3;
 pub mod protocol_log;
-pub mod registry;
-pub mod regular_file;
+pub mod reaper;
 pub mod sasl;
 pub mod secret;
 pub mod server;
 pub mod settings;
-pub mod site;
+pub mod shared;
 pub mod store;
-pub mod tls;
-pub mod upkeep;

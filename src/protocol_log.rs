@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How often the same complaint is logged.
-const PATIENCE: Duration = Duration::from_secs(60);
+const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,7 +106,7 @@ impl ProtocolLog {
 impl State {
     /// Whether it is time to complain about this folder.
     fn complains(&mut self, folder: &Path, now: Instant) -> bool {
-        let known = |(other, since): &(PathBuf, Instant)| other == folder && now < *since + PATIENCE;
+        let known = |(other, since): &(PathBuf, Instant)| other == folder && now < *since + REPEAT_AFTER;
         if self.complaint.as_ref().is_some_and(known) {
             return false;
         }
@@ -159,8 +159,8 @@ mod tests {
         let (mut state, now) = (State::default(), Instant::now());
         let (one, other) = (Path::new("one"), Path::new("other"));
         assert!(state.complains(one, now));
-        assert!(!state.complains(one, now + PATIENCE / 2));
-        assert!(state.complains(one, now + PATIENCE));
-        assert!(state.complains(other, now + PATIENCE), "another folder");
+        assert!(!state.complains(one, now + REPEAT_AFTER / 2));
+        assert!(state.complains(one, now + REPEAT_AFTER));
+        assert!(state.complains(other, now + REPEAT_AFTER), "another folder");
     }
 }

@@ -1,6 +1,6 @@
 //! The database under measurement, filled straight through the store.
 
-use pillarbox::credential::Secret;
+use pillarbox::auth::credential::Secret;
 use pillarbox::store::sqlite::{Options, Sqlite};
 use pillarbox::store::{Accounts, Envelope, Mail};
 use std::collections::BTreeSet;

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pillarbox::credential::Secret;
+use pillarbox::auth::credential::Secret;
 use pillarbox::sasl::{Answer, Context, MECHANISMS, Outcome, Query, Verifier};
 use pillarbox::store::Scheme;
 

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pillarbox::jwt::{Policy, keys, verify};
+use pillarbox::auth::jwt::{Policy, keys, verify};
 
 /// A P-256 key whose private half was thrown away (RFC 7517 appendix A.1).
 const KEY: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;

@@ -4,5 +4,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|octets: &[u8]| {
-    let _ = pillarbox::gssapi::keytab::parse(octets);
+    let _ = pillarbox::auth::gssapi::keytab::parse(octets);
 });

@@ -1,7 +1,7 @@
 //! `pillarbox backup`: a consistent copy, also while the server runs.
 
 use super::exit::{Code, Error};
-use super::unfinished::{Unfinished, log_beside, place, unwritable, with_ending};
+use super::unfinished::{AtomicFile, log_beside, place, unwritable, with_ending};
 use super::{Command, arguments, database};
 use crate::store::sqlite::Sqlite;
 use std::fs;
@@ -26,7 +26,7 @@ fn backup(from: &Path, target: &Path) -> Result<(), Error> {
         return Err(Error::usage(format!("{target:?} is the database itself")));
     }
     clear_logs(target)?;
-    let copy = Unfinished::beside(target).map_err(|error| unwritable(target, &error))?;
+    let copy = AtomicFile::beside(target).map_err(|error| unwritable(target, &error))?;
     let failed = |error| copy.failure(format_args!("cannot write {target:?}"), &error);
     store.backup(copy.path()).map_err(failed)?;
     if let Some(fault) = Sqlite::verify_copy(copy.path()).map_err(failed)?.first() {

@@ -3,7 +3,7 @@
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, print};
 use crate::settings::Settings;
-use crate::store::Upkeep;
+use crate::store::Maintenance;
 use std::path::Path;
 
 pub(super) const COMMAND: Command = Command {

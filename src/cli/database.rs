@@ -2,7 +2,7 @@
 
 use super::exit::{Code, Error};
 use crate::settings::Settings;
-use crate::store::Upkeep;
+use crate::store::Maintenance;
 use crate::store::sqlite::{Options as StoreOptions, Sqlite};
 use getopts::{Matches, Options};
 use std::ffi::OsString;

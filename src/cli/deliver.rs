@@ -6,18 +6,18 @@ mod leading;
 
 use super::exit::{Code, Error, code_of};
 use super::{Command, database};
-use crate::address::recipient_names;
-use crate::dot::Normaliser;
 use crate::lmtp::path::{LONGEST_SENDER, unquoted};
+use crate::message::address::recipient_names;
+use crate::message::dot::Normaliser;
 use crate::settings::Settings;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Accounts, Envelope, Mail, MailboxId, StoreError, Upload};
-use leading::Leading;
+use leading::EnvelopeStripper;
 use std::io::{self, Read};
 use std::path::Path;
 
 /// How much of standard input is held at a time, octets.
-const PIECE: usize = 64 * 1024;
+const CHUNK: usize = 64 * 1024;
 
 pub(super) const COMMAND: Command = Command {
     name: "deliver",
@@ -69,7 +69,7 @@ fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(
     // What we put before a message does not make it too large.
     let mut upload = store.upload(settings.max_receive_size.saturating_add(trace.len() as u64));
     push(&mut *upload, trace.as_bytes())?;
-    take_in(&mut io::stdin().lock(), Leading::new(sender.is_some()), &mut *upload)?;
+    take_in(&mut io::stdin().lock(), EnvelopeStripper::new(sender.is_some()), &mut *upload)?;
     let envelope = Envelope { sender: sender.unwrap_or_default().to_owned(), ..Envelope::default() };
     let answers = upload.deliver(&to.mailboxes, &envelope);
     let answers = answers.map_err(|error| trouble("the message was not stored", &error))?;
@@ -98,16 +98,17 @@ fn mendable(error: Error) -> Error {
 fn has_lost_its_header(path: &Path) -> bool {
     const HEADER: &[u8; 16] = b"SQLite format 3\0";
     let mut start = Vec::new();
-    let read = crate::regular_file::open(path).and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut start));
+    let read =
+        crate::files::regular::open(path).and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut start));
     read.is_ok() && !start.is_empty() && start != HEADER
 }
 
 /// Streams a message through the normaliser; memory does not grow with it.
-fn take_in(from: &mut impl Read, mut leading: Leading, upload: &mut (dyn Upload + '_)) -> Result<(), Error> {
+fn take_in(from: &mut impl Read, mut leading: EnvelopeStripper, upload: &mut (dyn Upload + '_)) -> Result<(), Error> {
     let mut normaliser = Normaliser::new();
-    let (mut piece, mut lines, mut message) = (vec![0; PIECE], Vec::with_capacity(2 * PIECE), Vec::new());
+    let (mut chunk, mut lines, mut message) = (vec![0; CHUNK], Vec::with_capacity(2 * CHUNK), Vec::new());
     loop {
-        let read = match from.read(&mut piece) {
+        let read = match from.read(&mut chunk) {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(Error::file("cannot read the message", &error, Code::Io)),
@@ -115,7 +116,7 @@ fn take_in(from: &mut impl Read, mut leading: Leading, upload: &mut (dyn Upload 
         lines.clear();
         match read {
             0 => normaliser.finish(&mut lines),
-            _ => normaliser.push(&piece[..read], &mut lines),
+            _ => normaliser.push(&chunk[..read], &mut lines),
         }
         message.clear();
         leading.push(&lines, &mut message);

@@ -85,13 +85,13 @@ impl<'a> Export<'a> {
         let name = format!("{received_at}.{number}.pillarbox,S={}", entry.octets);
         let draft = self.folder.join("tmp").join(&name);
         let mut file = create(&draft).map_err(|error| cannot_write(&draft, &error))?;
-        let mut piece = first;
+        let mut chunk = first;
         for next in 1.. {
-            if piece.is_empty() {
+            if chunk.is_empty() {
                 break;
             }
-            file.write_all(&piece).map_err(|error| cannot_write(&draft, &error))?;
-            self.store.read(id, next, &mut piece).map_err(failed)?;
+            file.write_all(&chunk).map_err(|error| cannot_write(&draft, &error))?;
+            self.store.read(id, next, &mut chunk).map_err(failed)?;
         }
         let place = match envelope.read {
             true => self.folder.join("cur").join(format!("{name}:2,S")),
@@ -104,9 +104,9 @@ impl<'a> Export<'a> {
     }
 
     fn first(&self, id: MessageId) -> Result<(Envelope, Vec<u8>), StoreError> {
-        let mut piece = Vec::new();
-        self.store.read(id, 0, &mut piece)?;
-        Ok((self.store.envelope(id)?, piece))
+        let mut chunk = Vec::new();
+        self.store.read(id, 0, &mut chunk)?;
+        Ok((self.store.envelope(id)?, chunk))
     }
 }
 

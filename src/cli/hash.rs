@@ -2,7 +2,7 @@
 
 use super::password::{credential_error, credentials};
 use super::{Command, arguments, password, print};
-use crate::credential::KeyFile;
+use crate::auth::credential::KeyFile;
 
 pub(super) const COMMAND: Command = Command {
     name: "hash",

@@ -3,7 +3,7 @@
 use super::exit::{Code, Error};
 use super::password::{credential_error, credentials};
 use super::{Command, arguments, database, password};
-use crate::credential::KeyFile;
+use crate::auth::credential::KeyFile;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Accounts, StoreError, UserId};
 

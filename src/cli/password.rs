@@ -1,7 +1,7 @@
 //! Reading a password: one line of stdin, or twice from a terminal without echo.
 
 use super::exit::{Code, Error};
-use crate::credential::{CredentialError, Credentials, KeyFile, Secret};
+use crate::auth::credential::{CredentialError, Credentials, KeyFile, Secret};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ pub fn read() -> Result<Secret, Error> {
     if !stdin.is_terminal() {
         return line(&mut stdin.lock());
     }
-    let silence = Silence::begin()?;
+    let silence = EchoOff::begin()?;
     let first = ask("Password: ", &mut stdin.lock())?;
     let again = ask("Once more: ", &mut stdin.lock())?;
     drop(silence);
@@ -35,7 +35,7 @@ pub fn read_once(prompt: &str) -> Result<Secret, Error> {
     if !stdin.is_terminal() {
         return line(&mut stdin.lock());
     }
-    let silence = Silence::begin()?;
+    let silence = EchoOff::begin()?;
     let typed = ask(prompt, &mut stdin.lock());
     drop(silence);
     typed
@@ -92,9 +92,9 @@ pub fn credential_error(error: &CredentialError) -> Error {
 }
 
 /// A terminal without echo; dropped, or ended by a signal, it echoes again.
-struct Silence(Arc<Mutex<Option<Termios>>>);
+struct EchoOff(Arc<Mutex<Option<Termios>>>);
 
-impl Silence {
+impl EchoOff {
     fn begin() -> Result<Self, Error> {
         let failed = |error: nix::Error| Error::new(Code::Io, format!("cannot switch the echo off: {error}"));
         let saved = tcgetattr(io::stdin()).map_err(failed)?;
@@ -121,7 +121,7 @@ impl Silence {
     }
 }
 
-impl Drop for Silence {
+impl Drop for EchoOff {
     fn drop(&mut self) {
         restore(&self.0);
     }

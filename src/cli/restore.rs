@@ -2,7 +2,7 @@
 
 use super::backup::refuse_in_use;
 use super::exit::{Code, Error};
-use super::unfinished::{LOGS, Unfinished, log_beside, place, unwritable, with_ending};
+use super::unfinished::{AtomicFile, LOGS, log_beside, place, unwritable, with_ending};
 use super::{Command, arguments, database, print};
 use crate::store::StoreError;
 use crate::store::sqlite::{self, Sqlite};
@@ -64,8 +64,8 @@ fn unreadable(backup: &Path, error: &io::Error) -> Error {
 }
 
 /// The new database, whole and verified, beside the old one and as private.
-fn make(backup: &Path, target: &Path) -> Result<Unfinished, Error> {
-    let made = Unfinished::beside(target).map_err(|error| unwritable(target, &error))?;
+fn make(backup: &Path, target: &Path) -> Result<AtomicFile, Error> {
+    let made = AtomicFile::beside(target).map_err(|error| unwritable(target, &error))?;
     copy(backup, made.path())?;
     let failed = |error| not_restored(&made, backup, &error);
     Sqlite::verify_backup(made.path()).map_err(failed)?;
@@ -88,7 +88,7 @@ fn copy(backup: &Path, to: &Path) -> Result<(), Error> {
 }
 
 /// What cannot be understood is no backup.
-fn not_restored(made: &Unfinished, backup: &Path, error: &StoreError) -> Error {
+fn not_restored(made: &AtomicFile, backup: &Path, error: &StoreError) -> Error {
     match error {
         StoreError::Internal(text) => Error::new(Code::Data, format!("{backup:?} is no backup: {text}")),
         _ => made.failure(format_args!("restore from {backup:?}"), error),

@@ -1,6 +1,6 @@
 //! Files that take their place only when they are whole and on the disk.
 //!
-//! What lives here: the temporary file ([`Unfinished`]), the place that it is for ([`place`]), and what
+//! What lives here: the temporary file ([`AtomicFile`]), the place that it is for ([`place`]), and what
 //! SQLite keeps beside a database: a file of an old name and a new log, or the other way round, is damage.
 
 use super::database;
@@ -55,9 +55,9 @@ pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// A file of a temporary name; gone when dropped.
-pub(super) struct Unfinished(PathBuf);
+pub(super) struct AtomicFile(PathBuf);
 
-impl Unfinished {
+impl AtomicFile {
     /// An empty file, readable by its owner only. What killed processes have left there goes.
     pub(super) fn beside(target: &Path) -> io::Result<Self> {
         let mut start = OsString::from(".");
@@ -98,7 +98,7 @@ impl Unfinished {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
         // SQLite takes these away itself, unless it failed.
         for ending in ["", "-wal", "-shm", "-journal"] {

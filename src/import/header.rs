@@ -1,6 +1,6 @@
 //! What the header of an old message tells of it.
 
-use crate::date;
+use crate::message::date;
 
 /// Octets of a message in which its header is looked for.
 pub const LONGEST: usize = 64 * 1024;

@@ -1,7 +1,7 @@
 //! From a source into a mailbox, one message after the other, and the comparison at the end.
 
 use super::{ImportError, Listed, Source, header};
-use crate::dot::Normaliser;
+use crate::message::dot::Normaliser;
 use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, ScanListing, StoreError, Uid};
 use std::collections::{HashMap, HashSet};
 use std::fmt;

@@ -9,11 +9,11 @@ use super::Step;
 use super::reply::Reply;
 use super::session::{Expects, LONGEST_COMMAND, Policy, Session};
 use super::trace::Peer;
-use crate::address::recipient_names;
-use crate::line::{Line, LineReader, Output, Stop};
-use crate::site::{Live, Site};
+use crate::message::address::recipient_names;
+use crate::net::line::{Line, LineReader, Output, Stop};
+use crate::net::tls::{Socket, Stream};
+use crate::shared::state::{Configuration, ServerState};
 use crate::store::{Mailbox, Result, StoreError};
-use crate::tls::{Socket, Stream};
 use inbox::{Inbox, Source};
 use log::{debug, info, warn};
 use std::io;
@@ -28,8 +28,8 @@ const LONGEST_MESSAGE: Duration = Duration::from_secs(3600);
 
 /// One client.
 struct Connection<'a> {
-    site: &'a Site,
-    live: Arc<Live>,
+    server: &'a ServerState,
+    configuration: Arc<Configuration>,
     source: Source<'a>,
     stream: Stream,
     lines: LineReader,
@@ -44,12 +44,12 @@ struct Connection<'a> {
 
 /// Serves one connection from greeting to end. `host` is this machine's name; `peer` is absent for a
 /// process of this machine on a Unix socket.
-pub fn serve(site: &Site, host: &str, socket: Socket, peer: Option<IpAddr>) {
-    let entry = site.registry.enter(socket.handle());
+pub fn serve(server: &ServerState, host: &str, socket: Socket, peer: Option<IpAddr>) {
+    let entry = server.connections.enter(socket.handle());
     let peer = peer.map_or(Peer::Local, Peer::Address);
     let mut connection = Connection {
-        site,
-        live: site.live(),
+        server,
+        configuration: server.configuration(),
         source: Source::new(host, peer, entry.id()),
         stream: Stream::Plain(socket),
         lines: LineReader::new(),
@@ -79,7 +79,7 @@ impl<'a> Connection<'a> {
     }
 
     fn policy(&self) -> Policy<'a> {
-        let settings = &self.live.settings;
+        let settings = &self.configuration.settings;
         Policy {
             host: self.source.host,
             max_size: settings.max_receive_size,
@@ -96,11 +96,11 @@ impl<'a> Connection<'a> {
     }
 
     fn read_command(&mut self) -> io::Result<Option<Step>> {
-        self.live = self.site.live();
+        self.configuration = self.server.configuration();
         if !self.lines.has_line() {
             self.out.flush(&mut self.stream)?;
         }
-        if self.site.registry.is_stopping() {
+        if self.server.connections.is_stopping() {
             return Ok(Some(Step::Close(Reply::shutting_down())));
         }
         let policy = self.policy();
@@ -108,7 +108,7 @@ impl<'a> Connection<'a> {
             Line::Line(line) => Some(self.session.line(&policy, line)),
             Line::TooLong => Some(self.session.too_long()),
             Line::TimedOut => Some(Step::Close(Reply::timed_out())),
-            Line::Eof if self.site.registry.is_stopping() => Some(Step::Close(Reply::shutting_down())),
+            Line::Eof if self.server.connections.is_stopping() => Some(Step::Close(Reply::shutting_down())),
             Line::Eof => None,
             Line::Failed(error) => return Err(error),
         })
@@ -133,7 +133,7 @@ impl<'a> Connection<'a> {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.lines.fill(&mut self.stream, TIMEOUT.min(left)) {
                 Ok(()) => {}
-                Err(Stop::Eof) if self.site.registry.is_stopping() => {
+                Err(Stop::Eof) if self.server.connections.is_stopping() => {
                     return Ok(Some(Step::Close(Reply::shutting_down())));
                 }
                 Err(Stop::Eof) => return Ok(None),
@@ -156,10 +156,10 @@ impl<'a> Connection<'a> {
 
     /// Where the message goes that is being received.
     fn inbox(&mut self) -> Result<&mut Inbox<'a>> {
-        let (site, limit) = (self.site, self.policy().max_size);
+        let (server, limit) = (self.server, self.policy().max_size);
         match &mut self.inbox {
             Some(inbox) => Ok(inbox),
-            empty => Ok(empty.insert(Inbox::open(&*site.store, &self.session, &mut self.source, limit)?)),
+            empty => Ok(empty.insert(Inbox::open(&*server.store, &self.session, &mut self.source, limit)?)),
         }
     }
 
@@ -200,9 +200,9 @@ impl<'a> Connection<'a> {
     }
 
     fn resolve(&self, address: &str) -> Result<Vec<Mailbox>> {
-        let settings = &self.live.settings;
+        let settings = &self.configuration.settings;
         let found =
-            self.site.store.recipients(&recipient_names(address, &settings.domains, &settings.recipient_delimiter));
+            self.server.store.recipients(&recipient_names(address, &settings.domains, &settings.recipient_delimiter));
         if let Err(error) = &found {
             warn!("{}: recipient {address:?} cannot be looked up: {error}", self.source);
         }

@@ -1,7 +1,7 @@
 //! The content of a message as it comes: what is still expected, up to a final dot (DATA) or by count
 //! (BDAT, RFC 3030 section 2). What must not be known here: recipients, replies, the store.
 
-use crate::dot::Unstuffer;
+use crate::message::dot::Unstuffer;
 
 /// Content that is being received.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use super::command::{self, Command, Mail, Refusal};
 use super::content::Content;
 use super::reply::Reply;
 use super::transaction::{Copy, Transaction};
-use crate::dot::Normaliser;
+use crate::message::dot::Normaliser;
 use crate::store::{Mailbox, Result, StoreError, Uid};
 
 /// Longest command line, octets with its line end: RFC 5321 section 4.5.3.1.4 with room for what the

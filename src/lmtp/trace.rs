@@ -2,7 +2,7 @@
 
 use super::command::Mail;
 use super::transaction::Copy;
-use crate::date;
+use crate::message::date;
 use core::net::IpAddr;
 use std::fmt;
 

@@ -4,45 +4,45 @@
 //! waits for the client or writes to it: no connection of the store, no lock, no transaction.
 
 mod batch;
+mod connection_info;
 mod login;
 mod message;
-mod present;
-mod surroundings;
+mod presence_guard;
 
 use super::Step;
 use super::reply::Reply;
 use super::session::{Expects, LONGEST_SASL_LINE, Session};
 use super::transaction::Transfer;
-use crate::limits::Permit;
-use crate::line::{FLUSH_AT, Line, LineReader, Output};
+use crate::auth::limits::Permit;
+use crate::net::line::{FLUSH_AT, Line, LineReader, Output};
+use crate::net::tls::{Socket, Stream};
 use crate::protocol_log::Event;
 use crate::sasl::Login;
-use crate::site::Site;
+use crate::shared::state::ServerState;
 use crate::store::{MessageId, Uid};
-use crate::tls::{Socket, Stream};
-use batch::{Batch, SMALL};
+use batch::Batch;
+use connection_info::ConnectionInfo;
 use log::{debug, warn};
-use present::Present;
+use presence_guard::PresenceGuard;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use surroundings::Surroundings;
 
-/// Memory for pieces of messages that a session keeps while it waits for the client, octets.
+/// Memory for chunks of messages that a session keeps while it waits for the client, octets.
 const KEPT: usize = 1024;
 
 /// One client.
 struct Connection<'a> {
-    site: &'a Site,
-    about: Surroundings,
+    server: &'a ServerState,
+    about: ConnectionInfo,
     stream: Stream,
     lines: LineReader,
     out: Output,
     session: Session,
     /// Small messages that are asked for and not sent yet.
     batch: Batch,
-    /// A piece of a message on its way.
-    piece: Vec<u8>,
+    /// A chunk of a message on its way.
+    chunk: Vec<u8>,
     /// RETRs that stand in `out`: they count as read once it was written.
     retrieved: Vec<MessageId>,
     /// Whom the client last claimed to be, and the name that failures count for.
@@ -51,32 +51,32 @@ struct Connection<'a> {
     /// Who logged in, counted as long as the session lasts.
     login: Option<(Login, Permit)>,
     /// Shown to administrators as long as it lasts.
-    present: Option<Present<'a>>,
+    present: Option<PresenceGuard<'a>>,
 }
 
 /// Serves one connection from greeting to end. With `implicit_tls` the handshake comes first (RFC
 /// 8314 section 3.3).
-pub fn serve(site: &Site, socket: Socket, peer: SocketAddr, implicit_tls: bool) {
-    let entry = site.registry.enter(socket.handle());
+pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, implicit_tls: bool) {
+    let entry = server.connections.enter(socket.handle());
     let local = socket.local_address().unwrap_or(peer);
-    let mut about = Surroundings::new(site, local, peer, entry.id());
-    about.log(site, Event::Connect, String::new);
+    let mut about = ConnectionInfo::new(server, local, peer, entry.id());
+    about.log(server, Event::Connect, String::new);
     let mut stream = Stream::Plain(socket);
     if implicit_tls {
-        if let Err(error) = stream.upgrade(&site.tls, Instant::now() + about.before_login()) {
+        if let Err(error) = stream.upgrade(&server.tls, Instant::now() + about.before_login()) {
             return debug!("{about}: TLS handshake: {error}");
         }
         about.secured(&stream);
     }
     let mut connection = Connection {
-        site,
+        server,
         about,
         stream,
         lines: LineReader::new(),
         out: Output::new(),
         session: Session::default(),
         batch: Batch::default(),
-        piece: Vec::new(),
+        chunk: Vec::new(),
         retrieved: Vec::new(),
         claimed: <(String, String)>::default(),
         since: Instant::now(),
@@ -86,14 +86,14 @@ pub fn serve(site: &Site, socket: Socket, peer: SocketAddr, implicit_tls: bool) 
     if let Err(error) = connection.run() {
         debug!("{}: {error}", connection.about);
     }
-    connection.about.log(site, Event::Disconnect, String::new);
+    connection.about.log(server, Event::Disconnect, String::new);
     connection.stream.close();
 }
 
 impl Connection<'_> {
     fn run(&mut self) -> io::Result<()> {
         let mut step = Step::Reply(Session::greeting(&self.about.policy()));
-        while self.obey(step)? {
+        while self.execute(step)? {
             if !self.lines.has_line() {
                 self.flush()?;
             }
@@ -107,29 +107,29 @@ impl Connection<'_> {
 
     /// The next thing to do; `None`: the client is gone, and UPDATE is not entered (RFC 1939 section 6).
     fn read(&mut self) -> io::Result<Option<Step>> {
-        self.about.refresh(self.site);
+        self.about.refresh(self.server);
         let timeout = self.timeout();
-        if self.site.registry.is_stopping() {
+        if self.server.connections.is_stopping() {
             return Ok(Some(Step::Close(Reply::SHUTTING_DOWN)));
         }
         let mut limit = LONGEST_SASL_LINE;
         // What an administrator has changed while we waited holds for this line already.
         let about = &mut self.about;
         let look = || {
-            about.refresh(self.site);
+            about.refresh(self.server);
             if self.session.expects() == Expects::Command {
-                limit = about.live.settings.max_command_size;
+                limit = about.configuration.settings.max_command_size;
             }
             limit
         };
         Ok(match self.lines.next_limited_by(&mut self.stream, look, timeout) {
             Line::Line(line) => {
-                self.about.log(self.site, Event::Receive, || self.session.loggable(line));
+                self.about.log(self.server, Event::Receive, || self.session.loggable(line));
                 Some(self.session.line(&self.about.policy(), line))
             }
             Line::TooLong => Some(self.session.too_long(limit)),
             Line::TimedOut => Some(Step::Close(Reply::autologout(timeout.as_secs()))),
-            Line::Eof if self.site.registry.is_stopping() => Some(Step::Close(Reply::SHUTTING_DOWN)),
+            Line::Eof if self.server.connections.is_stopping() => Some(Step::Close(Reply::SHUTTING_DOWN)),
             Line::Eof => None,
             Line::Failed(error) => return Err(error),
         })
@@ -137,7 +137,7 @@ impl Connection<'_> {
 
     /// The two inactivity timers of [MS-STANXPOP3] V0002.
     fn timeout(&self) -> Duration {
-        let settings = &self.about.live.settings;
+        let settings = &self.about.configuration.settings;
         if self.session.is_transaction() {
             settings.authenticated_connection_timeout
         } else {
@@ -146,21 +146,15 @@ impl Connection<'_> {
     }
 
     /// Does what the step says, and what follows from it; `false`: the session is over.
-    fn obey(&mut self, mut step: Step) -> io::Result<bool> {
+    fn execute(&mut self, mut step: Step) -> io::Result<bool> {
         loop {
             self.diagnose();
             if let Step::Reply(reply) | Step::Send(reply, _) | Step::StartTls(reply) | Step::Close(reply) = &step {
-                self.about.log(self.site, Event::Send, || reply.loggable());
-            }
-            if matches!(&step, Step::Reply(reply) | Step::Close(reply) if *reply == Reply::LOGON_FAILURE) {
-                self.failed();
+                self.about.log(self.server, Event::Send, || reply.loggable());
             }
             step = match step {
-                Step::Send(
-                    reply,
-                    Transfer::Message { id, octets: octets @ ..=SMALL, dotted, top: None, unread, downgraded: false },
-                ) => {
-                    self.gather(reply, id, octets, dotted, unread)?;
+                Step::Send(reply, Transfer::SmallMessage(message)) => {
+                    self.gather(reply, message)?;
                     return Ok(true);
                 }
                 other => {
@@ -183,6 +177,10 @@ impl Connection<'_> {
                     self.send(&reply, transfer)?;
                     return Ok(true);
                 }
+                Step::LoginFailed { last } => {
+                    self.failed();
+                    if last { Step::Close(Reply::LOGON_FAILURE) } else { Step::Reply(Reply::LOGON_FAILURE) }
+                }
                 Step::StartTls(reply) => return self.start_tls(&reply).map(|()| true),
                 Step::Ask(query) => self.ask(&query),
                 Step::Open(login) => self.open(login),
@@ -193,13 +191,7 @@ impl Connection<'_> {
 
     fn send(&mut self, reply: &Reply, transfer: Transfer) -> io::Result<()> {
         match transfer {
-            Transfer::Message { id, octets, top, unread, downgraded: true, .. } => {
-                self.surrogate(reply, id, octets, top, unread)
-            }
-            Transfer::Message { id, octets, dotted, top: None, unread, .. } => {
-                self.whole(reply, id, octets, dotted, unread)
-            }
-            Transfer::Message { id, octets, top: Some(lines), .. } => self.top(reply, id, octets, lines),
+            Transfer::Message(message) | Transfer::SmallMessage(message) => self.message(reply, &message),
             Transfer::Sizes | Transfer::UniqueIds => self.listing(reply, transfer),
         }
     }
@@ -221,7 +213,7 @@ impl Connection<'_> {
         self.flush()?;
         self.lines.clear();
         let deadline = Instant::now() + self.about.before_login();
-        self.stream.upgrade(&self.site.tls, deadline)?;
+        self.stream.upgrade(&self.server.tls, deadline)?;
         self.about.secured(&self.stream);
         self.session.secured();
         Ok(())
@@ -230,7 +222,7 @@ impl Connection<'_> {
     /// UPDATE (RFC 1939 section 6): the answer follows the commit.
     fn commit(&mut self, messages: &[Uid]) -> Step {
         let committed = match &self.login {
-            Some((login, _)) => self.site.store.commit(login.mailbox, messages),
+            Some((login, _)) => self.server.store.commit(login.mailbox, messages),
             None => Ok(()),
         };
         if let Err(error) = &committed {
@@ -245,8 +237,8 @@ impl Connection<'_> {
         self.stream.set_write_timeout(self.timeout());
         self.out.flush(&mut self.stream)?;
         self.note_retrieved();
-        if self.piece.capacity() > KEPT {
-            self.piece = Vec::new();
+        if self.chunk.capacity() > KEPT {
+            self.chunk = Vec::new();
         }
         Ok(())
     }
@@ -263,7 +255,7 @@ impl Connection<'_> {
 
     fn note_retrieved(&mut self) {
         for message in self.retrieved.drain(..) {
-            self.site.store.mark_retrieved(message);
+            self.server.store.mark_retrieved(message);
         }
     }
 }

@@ -8,6 +8,7 @@
 pub mod authorization;
 pub mod command;
 pub mod conn;
+mod loggable;
 pub mod policy;
 pub mod reply;
 pub mod session;
@@ -27,7 +28,13 @@ pub enum Step {
     Ask(Query),
     /// Open this maildrop and call [`session::Session::opened`].
     Open(Login),
-    /// Send the reply, then what the transfer names; or, if its first piece cannot be had, what
+    /// The credentials were wrong: let that cost what guessing costs, then send [`Reply::LOGON_FAILURE`]; after
+    /// the `last` one end the session ([MS-STANXPOP3] C0005).
+    LoginFailed {
+        /// This was one too many.
+        last: bool,
+    },
+    /// Send the reply, then what the transfer names; or, if its first chunk cannot be had, what
     /// [`Reply::unreadable`] says.
     Send(Reply, Transfer),
     /// Delete these messages for good and call [`session::Session::committed`].

@@ -4,7 +4,7 @@
 //! sessions, deliveries and the reaper do shows in the next session ([MS-STANXPOP3] C0004).
 
 use super::Step;
-use super::command::{Command, MessageNumber};
+use super::command::{MessageNumber, TransactionCommand as Command};
 use super::policy::Policy;
 use super::reply::{Reply, number};
 use crate::store::{Entry, Expire, MailboxId, MessageId, ScanListing, Uid, storage_size};
@@ -25,24 +25,44 @@ pub struct Opened {
     pub expire: Expire,
 }
 
+/// The largest message that the driver may gather with others, octets: one chunk in every engine.
+const SMALL: u32 = 32 * 1024;
+
+/// What RETR or TOP sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// Which.
+    pub id: MessageId,
+    /// Its length as stored, octets.
+    pub octets: u32,
+    /// It has lines to stuff.
+    pub dotted: bool,
+    /// TOP's second argument: only the header and that many lines of the body.
+    pub top: Option<u64>,
+    /// It still counts as unread.
+    pub unread: bool,
+    /// It is internationalized and the client is not in UTF-8 mode: it gets a downgraded form (RFC 6856 section 2.1).
+    pub downgraded: bool,
+}
+
+impl Message {
+    /// A message is read once RETR has sent it whole.
+    pub fn counts_as_read(&self) -> bool {
+        self.unread && self.top.is_none()
+    }
+
+    fn is_small(&self) -> bool {
+        self.octets <= SMALL && self.top.is_none() && !self.downgraded
+    }
+}
+
 /// What follows a reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Transfer {
-    /// A message, or with `top` its header and that many lines of its body.
-    Message {
-        /// Which.
-        id: MessageId,
-        /// Its length, octets.
-        octets: u32,
-        /// It has lines to stuff.
-        dotted: bool,
-        /// TOP's second argument.
-        top: Option<u64>,
-        /// It still counts as unread.
-        unread: bool,
-        /// It is internationalized and the client is not in UTF-8 mode: it gets a surrogate (RFC 6856 section 2.1).
-        downgraded: bool,
-    },
+    /// A message, or what TOP wants of it, chunk by chunk.
+    Message(Message),
+    /// A whole message of one chunk: it may wait for others that are asked for in one go.
+    SmallMessage(Message),
     /// The scan listing (LIST).
     Sizes,
     /// The unique-id listing (UIDL).
@@ -70,8 +90,8 @@ impl Transaction {
     }
 
     /// Obeys a command of this state.
-    pub fn command(&mut self, policy: &Policy<'_>, command: &Command<'_>) -> Step {
-        match *command {
+    pub fn command(&mut self, policy: &Policy<'_>, command: Command) -> Step {
+        match command {
             Command::Capa => Step::Reply(policy.capabilities(Some(self.maildrop.expire))),
             Command::Noop => Step::Reply(Reply::OK),
             Command::Stat => Step::Reply(self.totals()),
@@ -90,7 +110,6 @@ impl Transaction {
             Command::Dele(number) => self.delete(number),
             Command::Retr(number) => self.retrieve(number, None),
             Command::Top(number, lines) => self.retrieve(number, Some(lines)),
-            _ => Step::Reply(Reply::WRONG_STATE),
         }
     }
 
@@ -172,9 +191,12 @@ impl Transaction {
         };
         let entry = self.entry(at);
         let id = MessageId { mailbox: self.maildrop.mailbox, uid: entry.uid, body: entry.body };
-        let (octets, dotted, unread) = (entry.octets, entry.dotted, !entry.read);
         let downgraded = entry.internationalized && !self.utf8;
-        Step::Send(Reply::OK, Transfer::Message { id, octets, dotted, top, unread, downgraded })
+        // What is downgraded may get lines to stuff.
+        let dotted = entry.dotted || downgraded;
+        let message = Message { id, octets: entry.octets, dotted, top, unread: !entry.read, downgraded };
+        let transfer = if message.is_small() { Transfer::SmallMessage(message) } else { Transfer::Message(message) };
+        Step::Send(Reply::OK, transfer)
     }
 
     /// `number size`, nothing after it ([MS-STANXPOP3] V0005).
@@ -208,7 +230,7 @@ impl Transaction {
                 _ if self.is_marked(at) => {}
                 Transfer::Sizes => self.size_line(at, out),
                 Transfer::UniqueIds => self.unique_id_line(at, out),
-                Transfer::Message { .. } => {}
+                Transfer::Message(_) | Transfer::SmallMessage(_) => {}
             }
         }
         out.extend_from_slice(b".\r\n");

@@ -1,6 +1,6 @@
 //! The files of the protocol log: their names, and when a new one is begun.
 
-use crate::regular_file;
+use crate::files::regular;
 use crate::settings::{RollOver, Settings};
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -77,7 +77,7 @@ impl LogFile {
 
     fn begin(path: PathBuf, options: &mut OpenOptions, now: SystemTime) -> Result<Self, Failed> {
         let mut begin = || {
-            let mut file = regular_file::open_with(options.append(true).mode(0o600), &path)?;
+            let mut file = regular::open_with(options.append(true).mode(0o600), &path)?;
             let mut octets = file.metadata()?.len();
             if octets == 0 {
                 let head = format!("#Software: Pillarbox {}\n#Fields: {FIELDS}\n", env!("CARGO_PKG_VERSION"));

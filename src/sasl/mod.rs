@@ -14,7 +14,7 @@ pub mod scram;
 
 pub use context::Context;
 
-use crate::credential::Secret;
+use crate::secret::Secret;
 use crate::store::{MailboxId, UserId};
 
 /// Who wants to log in, as the client wrote it.

@@ -1,7 +1,7 @@
 //! PLAIN (RFC 4616).
 
 use super::{Answer, Context, Failure, Identity, Mechanism, Outcome, Query};
-use crate::credential::Secret;
+use crate::secret::Secret;
 
 /// Longest authorization identity, authentication identity and password, octets (RFC 4616 section 2).
 const LONGEST: usize = 255;

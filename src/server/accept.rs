@@ -2,13 +2,13 @@
 //! client: no handshake, no read, and no write that could block.
 
 use super::bind::{Listener, Service, Visitor};
-use super::ending::Ending;
+use super::shutdown::ShutdownRequest;
 use super::workers::Workers;
-use crate::limits::Full;
+use crate::auth::limits::Full;
 use crate::lmtp;
-use crate::pool::Refusal;
+use crate::net::pool::Refusal;
 use crate::pop3::{self, reply::Reply};
-use crate::site::Site;
+use crate::shared::state::ServerState;
 use log::{info, warn};
 use nix::sys::socket::{Shutdown, shutdown};
 use std::io;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// How often an accept loop complains.
-const PATIENCE: Duration = Duration::from_secs(60);
+const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
 /// Workers beyond `MaxConnections`: one whose connection has ended has given its permit back, and is not idle yet.
 const FINISHING: usize = 64;
@@ -40,13 +40,18 @@ impl Loop {
     ///
     /// # Errors
     /// The thread cannot be made.
-    pub fn start(listener: Listener, site: Arc<Site>, workers: Arc<Workers>, ending: Ending) -> io::Result<Self> {
+    pub fn start(
+        listener: Listener,
+        server: Arc<ServerState>,
+        workers: Arc<Workers>,
+        ending: ShutdownRequest,
+    ) -> io::Result<Self> {
         let (listener, closed) = (Arc::new(listener), Arc::new(AtomicBool::new(false)));
         let name = format!("accept {}", listener.address);
         let work = {
             let (listener, closed) = (listener.clone(), closed.clone());
             let what = format!("{} listener {}", listener.service, listener.address);
-            move || ending.guard(&what, || run(&listener, &closed, &site, &workers))
+            move || ending.guard(&what, || run(&listener, &closed, &server, &workers))
         };
         let thread = std::thread::Builder::new().name(name).spawn(work)?;
         Ok(Self { listener, closed, thread })
@@ -56,26 +61,26 @@ impl Loop {
     pub fn stop(self) {
         self.closed.store(true, Ordering::SeqCst);
         // On Linux this wakes an accept that waits, with EINVAL.
-        let _ = shutdown(self.listener.door.as_raw_fd(), Shutdown::Both);
+        let _ = shutdown(self.listener.socket.as_raw_fd(), Shutdown::Both);
         // A panic in it was said when it happened.
         let _ = self.thread.join();
     }
 }
 
-fn run(listener: &Listener, closed: &AtomicBool, site: &Arc<Site>, workers: &Arc<Workers>) {
+fn run(listener: &Listener, closed: &AtomicBool, server: &Arc<ServerState>, workers: &Arc<Workers>) {
     let mut said = None;
     while !closed.load(Ordering::SeqCst) {
-        match listener.door.accept() {
+        match listener.socket.accept() {
             Ok(visitor) => match (listener.service, visitor.peer()) {
                 (Service::Pop3 | Service::Pop3s, Some(peer)) => {
-                    hand_over(listener.service, visitor, peer, site, workers)
+                    hand_over(listener.service, visitor, peer, server, workers)
                 }
-                _ => hand_over_lmtp(visitor, site, workers),
+                _ => hand_over_lmtp(visitor, server, workers),
             },
             Err(_) if closed.load(Ordering::SeqCst) => return,
             Err(error) if transient(&error) => {}
             Err(error) => {
-                if said.is_none_or(|said: Instant| said.elapsed() >= PATIENCE) {
+                if said.is_none_or(|said: Instant| said.elapsed() >= REPEAT_AFTER) {
                     warn!("{} listener {}: accept: {error}", listener.service, listener.address);
                     said = Some(Instant::now());
                 }
@@ -90,18 +95,18 @@ fn transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
 }
 
-fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, site: &Arc<Site>, workers: &Workers) {
-    let live = site.live();
-    let settings = &live.settings;
+fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, server: &Arc<ServerState>, workers: &Workers) {
+    let configuration = server.configuration();
+    let settings = &configuration.settings;
     let limits = (settings.max_connections, settings.max_connection_from_single_ip);
-    let permit = match site.limits.connection(Some(peer.ip()), limits.0, limits.1) {
+    let permit = match server.limits.connection(Some(peer.ip()), limits.0, limits.1) {
         Ok(permit) => permit,
         Err(full) => return refuse(service, visitor, peer, full, limits),
     };
     let job = {
-        let site = site.clone();
+        let server = server.clone();
         move || {
-            pop3::conn::serve(&site, visitor.socket(), peer, service == Service::Pop3s);
+            pop3::conn::serve(&server, visitor.socket(), peer, service == Service::Pop3s);
             drop(permit);
         }
     };
@@ -128,8 +133,8 @@ fn refuse(service: Service, visitor: Visitor, peer: SocketAddr, full: Full, limi
 }
 
 /// The pool is the limit: MTAs wait and come back.
-fn hand_over_lmtp(visitor: Visitor, site: &Arc<Site>, workers: &Arc<Workers>) {
-    let limit = site.live().settings.lmtp_max_connections;
+fn hand_over_lmtp(visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Workers>) {
+    let limit = server.configuration().settings.lmtp_max_connections;
     workers.lmtp.set_max(limit);
     if workers.lmtp.busy() >= limit {
         info!("an LMTP connection was refused: {limit} are open (LmtpMaxConnections)");
@@ -138,9 +143,9 @@ fn hand_over_lmtp(visitor: Visitor, site: &Arc<Site>, workers: &Arc<Workers>) {
         return visitor.say(&text);
     }
     let job = {
-        let (site, workers) = (site.clone(), workers.clone());
+        let (server, workers) = (server.clone(), workers.clone());
         let peer = visitor.peer().map(|peer| peer.ip());
-        move || lmtp::conn::serve(&site, &workers.host, visitor.socket(), peer)
+        move || lmtp::conn::serve(&server, &workers.host, visitor.socket(), peer)
     };
     match workers.lmtp.submit(job) {
         Ok(()) => {}

@@ -1,9 +1,9 @@
 //! What the start of the server needs of the machine: certificate files and file descriptors.
 
-use crate::credential::{Credentials, KeyFile};
+use crate::auth::credential::{Credentials, KeyFile};
 use crate::exit::{Code, Error};
+use crate::net::tls::{self, Acceptor};
 use crate::settings::Settings;
-use crate::tls::{self, Acceptor};
 use log::{info, warn};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsString;

@@ -1,16 +1,16 @@
-//! The maintenance thread of a running server: what [`crate::upkeep`] needs of the rest.
+//! The maintenance thread of a running server: what [`crate::reaper`] needs of the rest.
 
-use super::ending::Ending;
-use super::trust::Trust;
+use super::identity_providers::IdentityProviders;
+use super::shutdown::ShutdownRequest;
 use super::{ServeOptions, files};
+use crate::auth::credential::Credentials;
 use crate::clock::SystemClock;
-use crate::credential::Credentials;
 use crate::exit::{Code, Error};
+use crate::reaper::{self, Hooks, Reaper, Verifiers};
 use crate::sasl::Context;
 use crate::settings::Settings;
-use crate::site::{Live, Site};
+use crate::shared::state::{Configuration, ServerState};
 use crate::store::{Pending, Store};
-use crate::upkeep::{self, Hooks, Upkeep, Verifiers};
 use crossbeam_channel::Sender;
 use log::{error, info, warn};
 use std::path::PathBuf;
@@ -31,15 +31,15 @@ impl Maintenance {
     /// # Errors
     /// The database cannot be read, or the thread cannot be made.
     pub(super) fn start(
-        site: &Arc<Site>,
+        server: &Arc<ServerState>,
         options: &ServeOptions,
         settings: Settings,
         credentials: Arc<Credentials>,
-        trust: Trust,
-        ending: &Ending,
+        trust: IdentityProviders,
+        ending: &ShutdownRequest,
     ) -> Result<Self, Error> {
         let ending = ending.clone();
-        let change = Arc::new(Mutex::new(Change::new(site.clone(), options, &settings, trust)));
+        let change = Arc::new(Mutex::new(Change::new(server.clone(), options, &settings, trust)));
         let (changed, tidied) = (change.clone(), change.clone());
         let (makes, tidies) = (credentials.clone(), credentials.clone());
         let hooks = Hooks {
@@ -51,13 +51,13 @@ impl Maintenance {
             }),
             lost: Box::new(move |text| ending.end(Error::new(Code::Io, text))),
         };
-        let mut upkeep = Upkeep::new(site.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
-        site.store.reset_presence().map_err(|error| Error::store(options.db.display(), &error))?;
-        upkeep.process_pending().map_err(|error| Error::store(options.db.display(), &error))?;
+        let mut reaper = Reaper::new(server.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
+        server.store.reset_presence().map_err(|error| Error::store(options.db.display(), &error))?;
+        reaper.process_pending().map_err(|error| Error::store(options.db.display(), &error))?;
         // CAPA shows what these passwords make possible.
-        lock(&change).publish(&site.live().settings);
+        lock(&change).publish(&server.configuration().settings);
         let (stop, stopped) = crossbeam_channel::bounded(1);
-        let thread = upkeep::spawn(upkeep, SystemClock::default(), stopped)
+        let thread = reaper::spawn(reaper, SystemClock::default(), stopped)
             .map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))?;
         Ok(Self { stop, thread, change, credentials })
     }
@@ -93,7 +93,11 @@ fn verifiers(credentials: &Credentials, pending: &Pending) -> Result<Verifiers, 
 ///
 /// # Errors
 /// The database cannot be read.
-pub(super) fn live(store: &dyn Store, settings: &Settings, trust: &mut Trust) -> crate::store::Result<Live> {
+pub(super) fn configuration(
+    store: &dyn Store,
+    settings: &Settings,
+    trust: &mut IdentityProviders,
+) -> crate::store::Result<Configuration> {
     let usable = store.usable()?;
     trust.refresh(settings);
     let context = Context {
@@ -102,21 +106,21 @@ pub(super) fn live(store: &dyn Store, settings: &Settings, trust: &mut Trust) ->
         scram: usable.scram,
         ..trust.context()
     };
-    Ok(Live { settings: settings.clone(), expire: store.shortest_retention()?, context })
+    Ok(Configuration { settings: settings.clone(), expire: store.shortest_retention()?, context })
 }
 
 /// Carries what an administrator has changed to the sessions.
 struct Change {
-    site: Arc<Site>,
+    server: Arc<ServerState>,
     db: PathBuf,
     /// The certificate files in use.
     files: Option<(PathBuf, PathBuf)>,
-    trust: Trust,
+    trust: IdentityProviders,
 }
 
 impl Change {
-    fn new(site: Arc<Site>, options: &ServeOptions, settings: &Settings, trust: Trust) -> Self {
-        Self { site, db: options.db.clone(), files: files::pair(settings, &options.db).ok(), trust }
+    fn new(server: Arc<ServerState>, options: &ServeOptions, settings: &Settings, trust: IdentityProviders) -> Self {
+        Self { server, db: options.db.clone(), files: files::pair(settings, &options.db).ok(), trust }
     }
 
     fn apply(&mut self, settings: &Arc<Settings>) {
@@ -125,25 +129,25 @@ impl Change {
     }
 
     fn publish(&mut self, settings: &Settings) {
-        match live(&*self.site.store, settings, &mut self.trust) {
-            Ok(live) => self.site.set_live(live),
+        match configuration(&*self.server.store, settings, &mut self.trust) {
+            Ok(configuration) => self.server.configure(configuration),
             Err(error) => warn!("what was changed cannot be read: {error}"),
         }
     }
 
     fn reload(&mut self) {
-        match self.site.tls.reload() {
+        match self.server.tls.reload() {
             Ok(()) => info!("certificate read again"),
             Err(error) => error!("{error}: the certificate in use stays"),
         }
         self.trust.renew();
-        self.publish(&self.site.live().settings);
+        self.publish(&self.server.configuration().settings);
     }
 
     fn retry(&mut self) {
-        let live = self.site.live();
-        if self.trust.retry(&live.settings) {
-            self.publish(&live.settings);
+        let configuration = self.server.configuration();
+        if self.trust.retry(&configuration.settings) {
+            self.publish(&configuration.settings);
         }
     }
 
@@ -153,7 +157,7 @@ impl Change {
             Ok(_) => return,
             Err(error) => return warn!("{error}: the certificate in use stays"),
         };
-        match self.site.tls.switch(&pair.0, &pair.1) {
+        match self.server.tls.switch(&pair.0, &pair.1) {
             Ok(()) => info!("certificate file {} is in use", pair.0.display()),
             Err(error) => error!("{error}: the certificate in use stays"),
         }

@@ -8,32 +8,32 @@
 
 mod accept;
 mod bind;
-mod ending;
 mod files;
+mod identity_providers;
 mod maintenance;
-mod trust;
+mod shutdown;
 mod unix;
 mod workers;
 
-use crate::authenticator::Authenticator;
+use crate::auth::authenticator::Authenticator;
 use crate::exit::{Code, Error};
 use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
-use crate::site::Site;
+use crate::shared::state::ServerState;
 use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{Store, StoreError};
 use accept::Loop;
 use bind::{Listener, Service};
-use ending::Ending;
+use identity_providers::IdentityProviders;
 use log::{info, warn};
 use maintenance::Maintenance;
+use shutdown::ShutdownRequest;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use trust::Trust;
 use workers::Workers;
 
 /// How long commands that run may take after SIGTERM.
@@ -62,7 +62,7 @@ pub struct ServeOptions {
 pub fn run(options: ServeOptions) -> Result<(), Error> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| Error::new(Code::Software, format!("cannot wait for signals: {error}")))?;
-    let ending = Ending::new(signals.handle());
+    let ending = ShutdownRequest::new(signals.handle());
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&options.db, Options::default()).map_err(opening(&options))?);
     let rows = store.settings().map_err(opening(&options))?;
     let settings =
@@ -72,20 +72,20 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let credentials = Arc::new(files::credentials(&options.db)?);
     let tls = files::acceptor(&settings, &options.db)?;
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
-    let mut trust = Trust::default();
-    let live = maintenance::live(&*store, &settings, &mut trust).map_err(opening(&options))?;
+    let mut trust = IdentityProviders::default();
+    let configuration = maintenance::configuration(&*store, &settings, &mut trust).map_err(opening(&options))?;
     let listeners = listeners(&options, &settings)?;
     let log = ProtocolLog::beside(&options.db);
-    let site = Arc::new(Site::new(store.clone(), authenticator, tls, log, live));
-    let maintenance = Maintenance::start(&site, &options, settings, credentials, trust, &ending)?;
-    let workers = Arc::new(Workers::new(&site.live().settings));
+    let server = Arc::new(ServerState::new(store.clone(), authenticator, tls, log, configuration));
+    let maintenance = Maintenance::start(&server, &options, settings, credentials, trust, &ending)?;
+    let workers = Arc::new(Workers::new(&server.configuration().settings));
     announce(&listeners)?;
-    let loops = start(listeners, &site, &workers, &ending)?;
+    let loops = start(listeners, &server, &workers, &ending)?;
     wait(&mut signals, &maintenance);
     loops.into_iter().for_each(Loop::stop);
-    finish(&site, &workers);
+    finish(&server, &workers);
     // Nobody waits for an answer any more; what cannot be written at once is not worth waiting for.
-    site.store.hurry();
+    server.store.shutdown();
     maintenance.stop();
     ending.verdict()
 }
@@ -122,16 +122,16 @@ fn announce(listeners: &[Listener]) -> Result<(), Error> {
 
 fn start(
     listeners: Vec<Listener>,
-    site: &Arc<Site>,
+    server: &Arc<ServerState>,
     workers: &Arc<Workers>,
-    ending: &Ending,
+    ending: &ShutdownRequest,
 ) -> Result<Vec<Loop>, Error> {
-    let start = |listener| Loop::start(listener, site.clone(), workers.clone(), ending.clone());
+    let start = |listener| Loop::start(listener, server.clone(), workers.clone(), ending.clone());
     let loops: io::Result<Vec<Loop>> = listeners.into_iter().map(start).collect();
     loops.map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))
 }
 
-/// Until SIGTERM, SIGINT or an [`Ending`]; SIGHUP reads files again.
+/// Until SIGTERM, SIGINT or a [`ShutdownRequest`]; SIGHUP reads files again.
 fn wait(signals: &mut Signals, maintenance: &Maintenance) {
     for signal in signals.forever() {
         if signal != SIGHUP {
@@ -142,8 +142,8 @@ fn wait(signals: &mut Signals, maintenance: &Maintenance) {
 }
 
 /// Running commands may finish, for [`GRACE`] at most.
-fn finish(site: &Site, workers: &Workers) {
-    site.registry.stop();
+fn finish(server: &ServerState, workers: &Workers) {
+    server.connections.stop();
     let cut = workers.join(Instant::now() + GRACE);
     if cut > 0 {
         warn!("{cut} connections were cut");

@@ -1,6 +1,6 @@
 //! Who serves connections: a pool for each protocol, so that neither keeps the other waiting.
 
-use crate::pool::{Pool, STACK};
+use crate::net::pool::{Pool, STACK};
 use crate::settings::Settings;
 use std::time::Instant;
 

@@ -5,10 +5,10 @@
 //!
 //! * [`Mail`]: maildrops as a session and a delivery see them.
 //! * [`Accounts`]: who may log in, and where mail for an address goes.
-//! * [`Upkeep`]: the small batches of the maintenance thread.
+//! * [`Maintenance`]: the small batches of the maintenance thread.
 //! * [`Presence`]: who is on and who was, for administrators.
 //!
-//! # Promises every engine keeps (the contract suite in `tests/store_contract.rs` checks them)
+//! # Promises every engine keeps (the contract suite in `tests/store_contract` checks them)
 //!
 //! * Nothing is locked and no transaction is open between two calls: a snapshot is a list.
 //! * A call that changes mail returns after the change is durable, all of it or none of it.
@@ -68,21 +68,21 @@ pub trait Mail: Send + Sync {
     /// The snapshot that a session keeps until its end.
     fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>>;
 
-    /// Gives `take` the first piece of each of these messages, in their order and all of one moment;
+    /// Gives `take` the first chunk of each of these messages, in their order and all of one moment;
     /// a message of at most 64 KiB has no other.
     /// `take` must not wait for anything: the store is being read while it runs.
     ///
     /// # Errors
     /// None of its own: what cannot be read is given to `take` as an error, as [`Mail::read`] says.
-    fn first_pieces(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>));
+    fn first_chunks(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>));
 
-    /// Replaces the content of `piece` by piece number `number` (from 0) of a message, without an
-    /// open transaction afterwards. An empty piece is the end.
+    /// Replaces the content of `chunk` by chunk number `number` (from 0) of a message, without an
+    /// open transaction afterwards. An empty chunk is the end.
     ///
     /// # Errors
-    /// Piece 0 is [`StoreError::NoSuchMessage`] once the message was deleted; later pieces of a
+    /// Chunk 0 is [`StoreError::NoSuchMessage`] once the message was deleted; later chunks of a
     /// transfer already begun stay readable for at least an hour.
-    fn read(&self, message: MessageId, number: u32, piece: &mut Vec<u8>) -> Result<()>;
+    fn read(&self, message: MessageId, number: u32, chunk: &mut Vec<u8>) -> Result<()>;
 
     /// What is known of a message beside its octets.
     fn envelope(&self, message: MessageId) -> Result<Envelope>;
@@ -270,7 +270,7 @@ pub struct Overfull {
     pub limit: u64,
 }
 
-/// What became of a step of [`Upkeep::scrub`].
+/// What became of a step of [`Maintenance::scrub`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scrub {
     /// There is more to do at once.
@@ -282,7 +282,7 @@ pub enum Scrub {
 }
 
 /// The small batches of the maintenance thread.
-pub trait Upkeep: Send + Sync {
+pub trait Maintenance: Send + Sync {
     /// A number that differs after anybody else changed the database (a shell, another process).
     fn change_mark(&self) -> Result<i64>;
 
@@ -318,7 +318,7 @@ pub trait Upkeep: Send + Sync {
     fn scrub(&self) -> Result<Scrub>;
 
     /// The end of the program is near: from now on nothing waits for somebody else's lock.
-    fn hurry(&self);
+    fn shutdown(&self);
 
     /// Deletes at most `limit` messages whose age at `now` (seconds since 1970 UTC) is that of
     /// `RetainReadDays` or `RetainUnreadDays`; they stay recoverable. Age counts from the moment a
@@ -333,14 +333,14 @@ pub trait Upkeep: Send + Sync {
     /// Delivers a warning however full the mailbox is, durably; `false`: it is not due any more.
     fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool>;
 
-    /// Frees at most `limit` pieces of messages that nobody can want any more at `now` (seconds
+    /// Frees at most `limit` chunks of messages that nobody can want any more at `now` (seconds
     /// since 1970 UTC); says how many, so that 0 is the end.
     fn purge(&self, now: i64, limit: usize) -> Result<usize>;
 }
 
 /// Somebody who has logged in.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Arrival {
+pub struct SessionStart {
     /// Names the session until it ends; not used twice while the process lives.
     pub session: u64,
     /// Who logged in.
@@ -361,10 +361,10 @@ pub struct Arrival {
 /// [`Presence::flush_presence`], and what it cannot write is not missed.
 pub trait Presence: Send + Sync {
     /// Somebody has logged in.
-    fn arrived(&self, arrival: Arrival);
+    fn login(&self, arrival: SessionStart);
 
     /// The session has ended.
-    fn left(&self, session: u64);
+    fn logout(&self, session: u64);
 
     /// Writes what has changed since the last time. What could not be written is tried again.
     fn flush_presence(&self) -> Result<()>;
@@ -374,5 +374,5 @@ pub trait Presence: Send + Sync {
 }
 
 /// Everything an engine is.
-pub trait Store: Mail + Accounts + Upkeep + Presence {}
-impl<T: Mail + Accounts + Upkeep + Presence> Store for T {}
+pub trait Store: Mail + Accounts + Maintenance + Presence {}
+impl<T: Mail + Accounts + Maintenance + Presence> Store for T {}

@@ -13,7 +13,7 @@ use std::process::Child;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A message that tells which one it is; every third has several pieces.
+/// A message that tells which one it is; every third has several chunks.
 fn numbered(number: u64) -> Vec<u8> {
     let lines = if number.is_multiple_of(3) { 12_000 } else { 20 };
     message(&format!("number {number}"), &format!("body of number {number}, with a line\r\n").repeat(lines))

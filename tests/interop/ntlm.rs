@@ -90,7 +90,7 @@ fn the_hash_is_sealed_and_erased() {
     let count = || server.sql("SELECT count(*) FROM verifiers WHERE scheme = 'NT'");
     assert_eq!(count(), "1\n");
     // MD4 of the password in UTF-16.
-    let hash = pillarbox::credential::nt_hash(&"se cret".into()).unwrap();
+    let hash = pillarbox::auth::credential::nt_hash(&"se cret".into()).unwrap();
     assert!(!server.files_hold(hash.expose()), "the hash itself stands in the database");
     let sealed = server.sql("SELECT hex(value) FROM verifiers WHERE scheme = 'NT'");
     let sealed: Vec<u8> =

@@ -5,8 +5,8 @@ use crate::support::{Server, Site};
 use crate::tools::{Login, REFUSED, WELCOME, crypt, logged, mpop, offered, python, said, wait_for};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use pillarbox::credential::scram::Keys;
-use pillarbox::credential::{Key, hmac_sha256};
+use pillarbox::auth::credential::scram::Keys;
+use pillarbox::auth::credential::{Key, hmac_sha256};
 
 fn server() -> Server {
     Site::with_alice(&[b"Subject: x\n\ny\n"]).serve(&[])

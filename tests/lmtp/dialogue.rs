@@ -28,7 +28,7 @@ fn what_is_sent_is_what_is_stored() {
     server.assert_sound();
 }
 
-/// 50 MiB take a few pieces of memory on their way in.
+/// 50 MiB take a few chunks of memory on their way in.
 #[test]
 fn a_large_message() {
     let server = Site::with_alice(&[]).serve(&[]);

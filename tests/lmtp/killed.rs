@@ -10,7 +10,7 @@ use std::time::Duration;
 const ROUNDS: u64 = 12;
 const CLIENTS: usize = 4;
 
-/// Every third message has several pieces.
+/// Every third message has several chunks.
 fn numbered(number: u64) -> Vec<u8> {
     let lines = if number.is_multiple_of(3) { 9000 } else { 20 };
     message(&format!("number {number}"), &format!(".body of number {number}, with a line\r\n").repeat(lines))

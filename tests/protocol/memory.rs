@@ -11,11 +11,11 @@ use std::time::Duration;
 /// What 50 MiB may cost, KiB.
 const BOUND: u64 = 8 * 1024;
 
-/// The message's octets, made and checked piece by piece: 800 times 64 KiB.
-const PIECES: usize = 800;
+/// The message's octets, made and checked chunk by chunk: 800 times 64 KiB.
+const CHUNKS: usize = 800;
 
 /// 64 KiB of lines, some of which begin with a dot.
-fn piece() -> Vec<u8> {
+fn chunk() -> Vec<u8> {
     let line = [&b".a line of sixty-four octets that begins with a dot, as some do."[..62], b"\r\n"].concat();
     let plain = [&b"Another line of sixty-four octets, which begins with no dot at all"[..62], b"\r\n"].concat();
     [line, plain].concat().repeat(512)
@@ -25,7 +25,7 @@ fn piece() -> Vec<u8> {
 fn fifty_mebioctets() {
     let site = Site::with_alice(&[PLAIN]);
     let small = deliver(&site, 0);
-    let large = deliver(&site, PIECES);
+    let large = deliver(&site, CHUNKS);
     assert!(large < small + BOUND, "deliver: {large} KiB against {small} KiB for a small message");
     let server = site.serve(&[("EnableExactRFC822Size", "1")]);
     for connect in [|s: &crate::Server| s.connect(), |s: &crate::Server| s.connect_tls()] {
@@ -33,7 +33,7 @@ fn fifty_mebioctets() {
         client.log_in("alice", "se cret");
         client.multi("RETR 1");
         let before = server.peak_memory();
-        client.expect("LIST 3", &format!("+OK 3 {}\r\n", 8 + PIECES * 65_536));
+        client.expect("LIST 3", &format!("+OK 3 {}\r\n", 8 + CHUNKS * 65_536));
         client.expect("RETR 3", OK);
         expect_message(&mut client);
         client.expect("TOP 3 100000000", OK);
@@ -45,14 +45,14 @@ fn fifty_mebioctets() {
     site.assert_sound();
 }
 
-/// Delivers that many pieces; answers the greatest memory `deliver` had, KiB.
-fn deliver(site: &Site, pieces: usize) -> u64 {
+/// Delivers that many chunks; answers the greatest memory `deliver` had, KiB.
+fn deliver(site: &Site, chunks: usize) -> u64 {
     let mut child = site.command(&["deliver", "alice"]).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let piece = piece();
+    let chunk = chunk();
     stdin.write_all(b"S: x\r\n\r\n").unwrap();
-    for _ in 0..pieces {
-        stdin.write_all(&piece).unwrap();
+    for _ in 0..chunks {
+        stdin.write_all(&chunk).unwrap();
     }
     drop(stdin);
     let peak = peak_until_end(&mut child);
@@ -73,12 +73,12 @@ fn peak_until_end(child: &mut Child) -> u64 {
     peak
 }
 
-/// Reads the large message piece by piece.
+/// Reads the large message chunk by chunk.
 fn expect_message(client: &mut Client) {
     assert_eq!(client.octets(8), b"S: x\r\n\r\n");
-    let stuffed = crate::support::messages::stuffed(&piece());
-    for number in 0..PIECES {
-        assert!(client.octets(stuffed.len()) == stuffed, "piece {number} differs");
+    let stuffed = crate::support::messages::stuffed(&chunk());
+    for number in 0..CHUNKS {
+        assert!(client.octets(stuffed.len()) == stuffed, "chunk {number} differs");
     }
     assert_eq!(client.octets(3), b".\r\n");
 }

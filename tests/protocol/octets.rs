@@ -97,20 +97,20 @@ fn very_long_and_very_many_lines() {
     assert_stored(&server, dots.as_bytes(), dots.as_bytes());
 }
 
-/// A dot line, and a CR and its LF, on either side of every place where pieces may be cut.
+/// A dot line, and a CR and its LF, on either side of every place where chunks may be cut.
 #[test]
 fn lines_across_the_borders_of_pieces() {
     let server = mailbox();
-    for piece in [4096_usize, 8192, 16_384, 65_536, 262_144] {
+    for chunk in [4096_usize, 8192, 16_384, 65_536, 262_144] {
         for shift in 0..5 {
             let mut message = b"S: x\r\n\r\n".to_vec();
-            message.resize(piece - shift, b'f');
+            message.resize(chunk - shift, b'f');
             message.extend_from_slice(b"\r\n.\r\n..\r\nend\r\n");
             assert_stored(&server, &message, &message);
         }
         for end in [&b"\rx"[..], b"\nx", b"\r.", b"\r\r\nx", b"\0\nx", b"\r\0\nx"] {
             let mut message = b"S: x\r\n\r\n".to_vec();
-            message.resize(piece - 1, b'f');
+            message.resize(chunk - 1, b'f');
             let stored = match end {
                 b"\r." => &b"\r\n.\r\n"[..],
                 b"\r\r\nx" => b"\r\n\r\nx\r\n",

@@ -14,7 +14,7 @@ use support::messages::{message, stuffed};
 use support::texts::{OK, SIGNING_OFF};
 use support::{Lmtp, Server, Site, eventually};
 
-/// A message that tells which one it is; every tenth has several pieces.
+/// A message that tells which one it is; every tenth has several chunks.
 fn numbered(number: usize) -> Vec<u8> {
     let lines = if number.is_multiple_of(10) { 9000 } else { 20 };
     message(&format!("number {number}"), &format!("body of number {number}, with a line\r\n").repeat(lines))

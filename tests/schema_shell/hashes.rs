@@ -2,7 +2,7 @@
 
 use super::agreement::taken;
 use crate::shell::Bench;
-use pillarbox::credential::{Credentials, KeyFile, Verdict};
+use pillarbox::auth::credential::{Credentials, KeyFile, Verdict};
 use pillarbox::secret::Secret;
 
 const SALT: &str = "c2FsdHNhbHRzYWx0";

@@ -1,7 +1,7 @@
 //! What stays right whatever administrators do, foreign keys off.
 
 use crate::shell::{Bench, now};
-use pillarbox::store::Upkeep;
+use pillarbox::store::Maintenance;
 use pillarbox::store::{Accounts, Mail, Uid};
 
 fn bench() -> Bench {

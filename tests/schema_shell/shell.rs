@@ -1,7 +1,7 @@
 //! A database, an engine that has it open, and the shell.
 
 use pillarbox::store::sqlite::{Options, Sqlite};
-use pillarbox::store::{Accounts, Envelope, Mail, MailboxId, Result, Uid, Upkeep};
+use pillarbox::store::{Accounts, Envelope, Mail, MailboxId, Maintenance, Result, Uid};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -74,7 +74,7 @@ impl Bench {
         assert_eq!(self.dump(), before, "{sql}\nwas refused, but changed something");
     }
 
-    /// Everything but the pieces.
+    /// Everything but the chunks.
     fn dump(&self) -> String {
         let tables = [
             "settings",

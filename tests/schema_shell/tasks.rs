@@ -1,8 +1,8 @@
 //! Every SQL line of interface.md section 2, as it stands there.
 
 use crate::shell::{Bench, now};
-use pillarbox::credential::Secret;
-use pillarbox::store::{Accounts, Mail, Scheme, StoreError, Uid, Upkeep};
+use pillarbox::auth::credential::Secret;
+use pillarbox::store::{Accounts, Mail, Maintenance, Scheme, StoreError, Uid};
 
 const ALICE: &str = "INSERT INTO users(name, password) VALUES ('alice', 'correct horse');";
 

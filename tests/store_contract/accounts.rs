@@ -1,7 +1,7 @@
 //! Users, verifiers, addresses, delegates (interface.md section 2).
 
-use crate::bed::{Bed, Change, assert_refused, deliver, mailbox, names, user};
-use pillarbox::credential::Secret;
+use crate::fixture::{Change, Fixture, assert_refused, deliver, mailbox, names, user};
+use pillarbox::auth::credential::Secret;
 use pillarbox::store::{Scheme, UserId};
 
 /// Made by nobody's hash; only its form counts here.
@@ -9,122 +9,122 @@ const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$YWJjZG
 const OTHER_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$b3RoZXJzYWx0b3RoZXJzYQ$YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY";
 
-fn id(bed: &dyn Bed, name: &str) -> UserId {
-    bed.store().account(&names(&[name])).unwrap().unwrap().user
+fn id(fixture: &dyn Fixture, name: &str) -> UserId {
+    fixture.store().account(&names(&[name])).unwrap().unwrap().user
 }
 
-fn password(bed: &dyn Bed, name: &str) -> Option<String> {
-    let account = bed.store().account(&names(&[name])).unwrap().unwrap();
+fn password(fixture: &dyn Fixture, name: &str) -> Option<String> {
+    let account = fixture.store().account(&names(&[name])).unwrap().unwrap();
     account.password.map(|password| password.expose_str().unwrap().to_owned())
 }
 
-pub fn the_first_name_that_exists(bed: &mut dyn Bed) {
-    let mailbox = user(bed, "alice");
-    user(bed, "alice@b.example");
-    let account = bed.store().account(&names(&["alice@a.example", "alice", "alice@b.example"])).unwrap().unwrap();
+pub fn the_first_name_that_exists(fixture: &mut dyn Fixture) {
+    let mailbox = user(fixture, "alice");
+    user(fixture, "alice@b.example");
+    let account = fixture.store().account(&names(&["alice@a.example", "alice", "alice@b.example"])).unwrap().unwrap();
     assert_eq!((account.name.as_str(), account.mailbox), ("alice", Some(mailbox)));
     assert!(account.pop_enabled && !account.ntlm && account.site.is_none() && account.password.is_none());
-    assert!(bed.store().account(&names(&["nobody"])).unwrap().is_none());
-    assert!(bed.store().account(&[]).unwrap().is_none());
-    bed.change(Change::Pop("alice", false));
-    bed.change(Change::Ntlm("alice", true));
-    bed.change(Change::Site("alice", Some("elsewhere")));
-    bed.change(Change::Password("alice", "correct horse"));
-    let account = bed.store().account(&names(&["alice"])).unwrap().unwrap();
+    assert!(fixture.store().account(&names(&["nobody"])).unwrap().is_none());
+    assert!(fixture.store().account(&[]).unwrap().is_none());
+    fixture.change(Change::Pop("alice", false));
+    fixture.change(Change::Ntlm("alice", true));
+    fixture.change(Change::Site("alice", Some("elsewhere")));
+    fixture.change(Change::Password("alice", "correct horse"));
+    let account = fixture.store().account(&names(&["alice"])).unwrap().unwrap();
     assert!(!account.pop_enabled && account.ntlm);
     assert_eq!(account.site.as_deref(), Some("elsewhere"));
     assert_eq!(account.password, Some(Secret::from("correct horse")));
 }
 
-pub fn ascii_letters_compare_without_case_all_else_exactly(bed: &mut dyn Bed) {
-    user(bed, "Zo\u{eb}");
-    let known = |name: &str| bed.store().account(&names(&[name])).unwrap().map(|account| account.name);
+pub fn ascii_letters_compare_without_case_all_else_exactly(fixture: &mut dyn Fixture) {
+    user(fixture, "Zo\u{eb}");
+    let known = |name: &str| fixture.store().account(&names(&[name])).unwrap().map(|account| account.name);
     assert_eq!(known("zO\u{eb}").as_deref(), Some("Zo\u{eb}"));
     assert_eq!(known("ZO\u{cb}"), None);
     assert_eq!(known("Zo%"), None);
     assert_eq!(known("Zo?"), None);
 }
 
-pub fn bad_and_taken_names_are_refused(bed: &mut dyn Bed) {
-    user(bed, "alice");
-    assert_refused(bed.store().create_user("ALICE"), "users.name");
+pub fn bad_and_taken_names_are_refused(fixture: &mut dyn Fixture) {
+    user(fixture, "alice");
+    assert_refused(fixture.store().create_user("ALICE"), "users.name");
     let long = "x".repeat(256);
     for name in ["", &long, "a b", "a/b", "a\\b", "a\tb", "a\u{0}b", "a\u{85}b", "a\u{7f}", "a@b@c"] {
-        assert_refused(bed.store().create_user(name), "users.name");
+        assert_refused(fixture.store().create_user(name), "users.name");
     }
     for name in [&long[1..], "\u{e9}".repeat(255).as_str(), "a@b", "o'hara", "*[x]?"] {
-        bed.store().create_user(name).unwrap();
+        fixture.store().create_user(name).unwrap();
     }
 }
 
-pub fn a_new_password_voids_every_verifier(bed: &mut dyn Bed) {
-    user(bed, "alice");
-    let alice = id(bed, "alice");
+pub fn a_new_password_voids_every_verifier(fixture: &mut dyn Fixture) {
+    user(fixture, "alice");
+    let alice = id(fixture, "alice");
     let scram = (Scheme::ScramSha256, Secret::from("salt,4096,a,b"));
-    assert!(bed.store().set_password(alice, None, &Secret::from(HASH), std::slice::from_ref(&scram)).unwrap());
-    assert_eq!(password(bed, "alice").as_deref(), Some(HASH));
-    assert_eq!(bed.store().verifier(alice, Scheme::ScramSha256).unwrap(), Some(scram.1.clone()));
-    assert_eq!(bed.store().verifier(alice, Scheme::NtHash).unwrap(), None);
-    bed.change(Change::Password("alice", "new secret"));
-    assert_eq!(bed.store().verifier(alice, Scheme::ScramSha256).unwrap(), None);
-    assert!(bed.store().set_password(alice, None, &Secret::from(HASH), &[scram]).unwrap());
-    assert!(bed.store().set_password(alice, None, &Secret::from(HASH), &[]).unwrap(), "even if it is the same");
-    assert_eq!(bed.store().verifier(alice, Scheme::ScramSha256).unwrap(), None);
-    assert!(!bed.store().set_password(UserId(4711), None, &Secret::from(HASH), &[]).unwrap());
+    assert!(fixture.store().set_password(alice, None, &Secret::from(HASH), std::slice::from_ref(&scram)).unwrap());
+    assert_eq!(password(fixture, "alice").as_deref(), Some(HASH));
+    assert_eq!(fixture.store().verifier(alice, Scheme::ScramSha256).unwrap(), Some(scram.1.clone()));
+    assert_eq!(fixture.store().verifier(alice, Scheme::NtHash).unwrap(), None);
+    fixture.change(Change::Password("alice", "new secret"));
+    assert_eq!(fixture.store().verifier(alice, Scheme::ScramSha256).unwrap(), None);
+    assert!(fixture.store().set_password(alice, None, &Secret::from(HASH), &[scram]).unwrap());
+    assert!(fixture.store().set_password(alice, None, &Secret::from(HASH), &[]).unwrap(), "even if it is the same");
+    assert_eq!(fixture.store().verifier(alice, Scheme::ScramSha256).unwrap(), None);
+    assert!(!fixture.store().set_password(UserId(4711), None, &Secret::from(HASH), &[]).unwrap());
 }
 
-pub fn a_password_is_replaced_only_if_it_is_the_expected_one(bed: &mut dyn Bed) {
-    user(bed, "alice");
-    let alice = id(bed, "alice");
+pub fn a_password_is_replaced_only_if_it_is_the_expected_one(fixture: &mut dyn Fixture) {
+    user(fixture, "alice");
+    let alice = id(fixture, "alice");
     let (plain, hash) = (Secret::from("correct horse"), Secret::from(HASH));
-    assert!(!bed.store().set_password(alice, Some(&plain), &hash, &[]).unwrap(), "there is none");
-    bed.change(Change::Password("alice", "changed meanwhile"));
-    assert!(!bed.store().set_password(alice, Some(&plain), &hash, &[]).unwrap());
-    assert_eq!(password(bed, "alice").as_deref(), Some("changed meanwhile"));
-    assert!(bed.store().set_password(alice, Some(&Secret::from("changed meanwhile")), &hash, &[]).unwrap());
-    assert_eq!(password(bed, "alice").as_deref(), Some(HASH));
+    assert!(!fixture.store().set_password(alice, Some(&plain), &hash, &[]).unwrap(), "there is none");
+    fixture.change(Change::Password("alice", "changed meanwhile"));
+    assert!(!fixture.store().set_password(alice, Some(&plain), &hash, &[]).unwrap());
+    assert_eq!(password(fixture, "alice").as_deref(), Some("changed meanwhile"));
+    assert!(fixture.store().set_password(alice, Some(&Secret::from("changed meanwhile")), &hash, &[]).unwrap());
+    assert_eq!(password(fixture, "alice").as_deref(), Some(HASH));
 }
 
-pub fn a_verifier_is_added_only_to_the_password_it_was_made_from(bed: &mut dyn Bed) {
-    user(bed, "alice");
-    let alice = id(bed, "alice");
+pub fn a_verifier_is_added_only_to_the_password_it_was_made_from(fixture: &mut dyn Fixture) {
+    user(fixture, "alice");
+    let alice = id(fixture, "alice");
     let (hash, other, verifier) = (Secret::from(HASH), Secret::from(OTHER_HASH), Secret::from("v"));
-    assert!(!bed.store().add_verifier(alice, &hash, Scheme::ScramSha256, &verifier).unwrap());
-    bed.store().set_password(alice, None, &hash, &[]).unwrap();
-    assert!(!bed.store().add_verifier(alice, &other, Scheme::ScramSha256, &verifier).unwrap());
-    assert_eq!(bed.store().verifier(alice, Scheme::ScramSha256).unwrap(), None);
+    assert!(!fixture.store().add_verifier(alice, &hash, Scheme::ScramSha256, &verifier).unwrap());
+    fixture.store().set_password(alice, None, &hash, &[]).unwrap();
+    assert!(!fixture.store().add_verifier(alice, &other, Scheme::ScramSha256, &verifier).unwrap());
+    assert_eq!(fixture.store().verifier(alice, Scheme::ScramSha256).unwrap(), None);
     for value in ["v", "v2"] {
-        assert!(bed.store().add_verifier(alice, &hash, Scheme::ScramSha256, &Secret::from(value)).unwrap());
-        assert_eq!(bed.store().verifier(alice, Scheme::ScramSha256).unwrap(), Some(Secret::from(value)));
+        assert!(fixture.store().add_verifier(alice, &hash, Scheme::ScramSha256, &Secret::from(value)).unwrap());
+        assert_eq!(fixture.store().verifier(alice, Scheme::ScramSha256).unwrap(), Some(Secret::from(value)));
     }
 }
 
-pub fn an_nt_hash_is_kept_only_while_wanted(bed: &mut dyn Bed) {
-    user(bed, "alice");
-    let alice = id(bed, "alice");
+pub fn an_nt_hash_is_kept_only_while_wanted(fixture: &mut dyn Fixture) {
+    user(fixture, "alice");
+    let alice = id(fixture, "alice");
     let (hash, sealed) = (Secret::from(HASH), (Scheme::NtHash, Secret::from(&[0u8, 255, 1][..])));
-    bed.store().set_password(alice, None, &hash, std::slice::from_ref(&sealed)).unwrap();
-    assert_eq!(bed.store().verifier(alice, Scheme::NtHash).unwrap(), None);
-    assert!(!bed.store().add_verifier(alice, &hash, Scheme::NtHash, &sealed.1).unwrap());
-    bed.change(Change::Ntlm("alice", true));
-    assert!(bed.store().add_verifier(alice, &hash, Scheme::NtHash, &sealed.1).unwrap());
-    assert_eq!(bed.store().verifier(alice, Scheme::NtHash).unwrap(), Some(sealed.1));
-    bed.change(Change::Ntlm("alice", false));
-    bed.store().drop_unwanted_verifiers().unwrap();
-    assert_eq!(bed.store().drop_unwanted_verifiers().unwrap(), 0);
-    bed.change(Change::Ntlm("alice", true));
-    assert_eq!(bed.store().verifier(alice, Scheme::NtHash).unwrap(), None);
+    fixture.store().set_password(alice, None, &hash, std::slice::from_ref(&sealed)).unwrap();
+    assert_eq!(fixture.store().verifier(alice, Scheme::NtHash).unwrap(), None);
+    assert!(!fixture.store().add_verifier(alice, &hash, Scheme::NtHash, &sealed.1).unwrap());
+    fixture.change(Change::Ntlm("alice", true));
+    assert!(fixture.store().add_verifier(alice, &hash, Scheme::NtHash, &sealed.1).unwrap());
+    assert_eq!(fixture.store().verifier(alice, Scheme::NtHash).unwrap(), Some(sealed.1));
+    fixture.change(Change::Ntlm("alice", false));
+    fixture.store().drop_unwanted_verifiers().unwrap();
+    assert_eq!(fixture.store().drop_unwanted_verifiers().unwrap(), 0);
+    fixture.change(Change::Ntlm("alice", true));
+    assert_eq!(fixture.store().verifier(alice, Scheme::NtHash).unwrap(), None);
 }
 
-pub fn recipients_are_mailboxes_first_then_all_targets(bed: &mut dyn Bed) {
-    let (alice, bob) = (user(bed, "alice"), user(bed, "bob"));
-    bed.change(Change::Mailbox("archive"));
-    let archive = mailbox(bed, "ARCHIVE");
-    bed.change(Change::Alias("sales@example.org", "alice"));
-    bed.change(Change::Alias("Sales@Example.org", "BOB"));
-    bed.change(Change::Alias("alice", "bob"));
-    bed.change(Change::Alias("@example.org", "archive"));
-    let found = |candidates: &[&str]| bed.store().recipients(&names(candidates)).unwrap();
+pub fn recipients_are_mailboxes_first_then_all_targets(fixture: &mut dyn Fixture) {
+    let (alice, bob) = (user(fixture, "alice"), user(fixture, "bob"));
+    fixture.change(Change::Mailbox("archive"));
+    let archive = mailbox(fixture, "ARCHIVE");
+    fixture.change(Change::Alias("sales@example.org", "alice"));
+    fixture.change(Change::Alias("Sales@Example.org", "BOB"));
+    fixture.change(Change::Alias("alice", "bob"));
+    fixture.change(Change::Alias("@example.org", "archive"));
+    let found = |candidates: &[&str]| fixture.store().recipients(&names(candidates)).unwrap();
     let to = |candidates: &[&str]| found(candidates).iter().map(|mailbox| mailbox.id).collect::<Vec<_>>();
     assert_eq!(found(&["ALICE"])[0].name, "alice", "as it was written");
     assert_eq!(to(&["alice"]), [alice], "a mailbox before an alias");
@@ -132,21 +132,21 @@ pub fn recipients_are_mailboxes_first_then_all_targets(bed: &mut dyn Bed) {
     assert_eq!(to(&["x@example.org", "x", "@example.org"]), [archive]);
     assert_eq!(to(&["x@example.org", "bob", "@example.org"]), [bob]);
     assert!(to(&["x@example.net", "@example.net"]).is_empty());
-    bed.change(Change::Pop("bob", false));
+    fixture.change(Change::Pop("bob", false));
     assert_eq!(to(&["bob"]), [bob], "mail still arrives");
 }
 
-pub fn a_principal_and_its_delegates(bed: &mut dyn Bed) {
-    let (alice, carol) = (user(bed, "alice"), user(bed, "carol"));
-    user(bed, "bob");
-    bed.change(Change::Mailbox("archive"));
-    bed.change(Change::Site("archive", Some("paris")));
-    bed.change(Change::Alias("team", "carol"));
-    bed.change(Change::Alias("team", "alice"));
-    bed.change(Change::Delegate("BOB", "alice"));
-    bed.change(Change::Pop("carol", false));
-    let bob = id(bed, "bob");
-    let ask = |candidates: &[&str]| bed.store().principal(bob, &names(candidates)).unwrap();
+pub fn a_principal_and_its_delegates(fixture: &mut dyn Fixture) {
+    let (alice, carol) = (user(fixture, "alice"), user(fixture, "carol"));
+    user(fixture, "bob");
+    fixture.change(Change::Mailbox("archive"));
+    fixture.change(Change::Site("archive", Some("paris")));
+    fixture.change(Change::Alias("team", "carol"));
+    fixture.change(Change::Alias("team", "alice"));
+    fixture.change(Change::Delegate("BOB", "alice"));
+    fixture.change(Change::Pop("carol", false));
+    let bob = id(fixture, "bob");
+    let ask = |candidates: &[&str]| fixture.store().principal(bob, &names(candidates)).unwrap();
     let found = ask(&["Alice"]).unwrap();
     assert!(found.delegated && found.pop_enabled && found.mailbox == alice && found.name == "alice");
     let found = ask(&["carol"]).unwrap();
@@ -156,35 +156,35 @@ pub fn a_principal_and_its_delegates(bed: &mut dyn Bed) {
     let found = ask(&["nobody", "team"]).unwrap();
     assert!(found.delegated && found.mailbox == alice, "of an alias' targets the delegated one");
     assert!(ask(&["nobody"]).is_none());
-    let delegated = bed.store().principal(id(bed, "carol"), &names(&["alice"])).unwrap().unwrap().delegated;
+    let delegated = fixture.store().principal(id(fixture, "carol"), &names(&["alice"])).unwrap().unwrap().delegated;
     assert!(!delegated, "somebody else's delegation");
 }
 
-pub fn a_user_that_is_deleted_leaves_nothing(bed: &mut dyn Bed) {
-    let alice = user(bed, "alice");
-    user(bed, "bob");
-    let old = id(bed, "alice");
-    bed.change(Change::Ntlm("alice", true));
+pub fn a_user_that_is_deleted_leaves_nothing(fixture: &mut dyn Fixture) {
+    let alice = user(fixture, "alice");
+    user(fixture, "bob");
+    let old = id(fixture, "alice");
+    fixture.change(Change::Ntlm("alice", true));
     let verifiers = [(Scheme::ScramSha256, Secret::from("a")), (Scheme::NtHash, Secret::from("b"))];
-    bed.store().set_password(old, None, &Secret::from(HASH), &verifiers).unwrap();
-    bed.change(Change::Alias("sales", "alice"));
-    bed.change(Change::Delegate("bob", "alice"));
-    bed.change(Change::Delegate("alice", "bob"));
-    deliver(bed, alice, b"x\r\n");
-    bed.change(Change::DeleteUser("Alice"));
-    assert!(bed.store().account(&names(&["alice"])).unwrap().is_none());
-    assert!(bed.store().recipients(&names(&["alice", "sales"])).unwrap().is_empty());
+    fixture.store().set_password(old, None, &Secret::from(HASH), &verifiers).unwrap();
+    fixture.change(Change::Alias("sales", "alice"));
+    fixture.change(Change::Delegate("bob", "alice"));
+    fixture.change(Change::Delegate("alice", "bob"));
+    deliver(fixture, alice, b"x\r\n");
+    fixture.change(Change::DeleteUser("Alice"));
+    assert!(fixture.store().account(&names(&["alice"])).unwrap().is_none());
+    assert!(fixture.store().recipients(&names(&["alice", "sales"])).unwrap().is_empty());
     for scheme in [Scheme::ScramSha256, Scheme::NtHash] {
-        assert_eq!(bed.store().verifier(old, scheme).unwrap(), None);
+        assert_eq!(fixture.store().verifier(old, scheme).unwrap(), None);
     }
-    user(bed, "alice");
-    assert_ne!(id(bed, "alice"), old);
-    assert_eq!(password(bed, "alice"), None);
-    assert!(!bed.store().principal(id(bed, "bob"), &names(&["alice"])).unwrap().unwrap().delegated);
-    assert!(!bed.store().principal(id(bed, "alice"), &names(&["bob"])).unwrap().unwrap().delegated);
+    user(fixture, "alice");
+    assert_ne!(id(fixture, "alice"), old);
+    assert_eq!(password(fixture, "alice"), None);
+    assert!(!fixture.store().principal(id(fixture, "bob"), &names(&["alice"])).unwrap().unwrap().delegated);
+    assert!(!fixture.store().principal(id(fixture, "alice"), &names(&["bob"])).unwrap().unwrap().delegated);
 }
 
-pub fn pending_passwords_are_the_plain_ones(bed: &mut dyn Bed) {
+pub fn pending_passwords_are_the_plain_ones(fixture: &mut dyn Fixture) {
     let bcrypt = format!("$2b$12${}u{}", "a".repeat(21), "a".repeat(31));
     let crypt = format!("$6$saltsalt${}1", "a".repeat(85));
     let prefixed = format!("{{SHA512-CRYPT}}{crypt}");
@@ -198,35 +198,38 @@ pub fn pending_passwords_are_the_plain_ones(bed: &mut dyn Bed) {
         ("g", "{ brace}"),
     ];
     for (name, text) in rows {
-        user(bed, name);
-        bed.change(Change::Password(name, text));
+        user(fixture, name);
+        fixture.change(Change::Password(name, text));
     }
-    user(bed, "none");
+    user(fixture, "none");
     let pending =
-        |limit| bed.store().pending(limit).unwrap().into_iter().map(|pending| pending.name).collect::<Vec<_>>();
+        |limit| fixture.store().pending(limit).unwrap().into_iter().map(|pending| pending.name).collect::<Vec<_>>();
     assert_eq!(pending(10), ["e", "f", "g"]);
     assert_eq!(pending(1), ["e"]);
-    bed.change(Change::Ntlm("e", true));
-    let first = &bed.store().pending(1).unwrap()[0];
-    assert!(first.ntlm && first.user == id(bed, "e") && first.password == Secret::from("plain"));
-    bed.store().set_password(first.user, Some(&first.password), &Secret::from(HASH), &[]).unwrap();
+    fixture.change(Change::Ntlm("e", true));
+    let first = &fixture.store().pending(1).unwrap()[0];
+    assert!(first.ntlm && first.user == id(fixture, "e") && first.password == Secret::from("plain"));
+    fixture.store().set_password(first.user, Some(&first.password), &Secret::from(HASH), &[]).unwrap();
     assert_eq!(pending(10), ["f", "g"]);
 }
 
-pub fn which_verifiers_can_be_used(bed: &mut dyn Bed) {
-    let usable = |bed: &dyn Bed| {
-        let usable = bed.store().usable().unwrap();
+pub fn which_verifiers_can_be_used(fixture: &mut dyn Fixture) {
+    let usable = |fixture: &dyn Fixture| {
+        let usable = fixture.store().usable().unwrap();
         (usable.ntlm, usable.scram)
     };
-    user(bed, "alice");
-    user(bed, "gssapi-only");
-    bed.change(Change::Ntlm("alice", true));
-    assert_eq!(usable(bed), (false, true));
-    let alice = id(bed, "alice");
-    bed.store().set_password(alice, None, &Secret::from(HASH), &[(Scheme::NtHash, Secret::from("sealed"))]).unwrap();
-    assert_eq!(usable(bed), (true, false));
-    bed.store().add_verifier(alice, &Secret::from(HASH), Scheme::ScramSha256, &Secret::from("v")).unwrap();
-    assert_eq!(usable(bed), (true, true));
-    bed.change(Change::Pop("alice", false));
-    assert_eq!(usable(bed), (false, true), "somebody who cannot log in does not count");
+    user(fixture, "alice");
+    user(fixture, "gssapi-only");
+    fixture.change(Change::Ntlm("alice", true));
+    assert_eq!(usable(fixture), (false, true));
+    let alice = id(fixture, "alice");
+    fixture
+        .store()
+        .set_password(alice, None, &Secret::from(HASH), &[(Scheme::NtHash, Secret::from("sealed"))])
+        .unwrap();
+    assert_eq!(usable(fixture), (true, false));
+    fixture.store().add_verifier(alice, &Secret::from(HASH), Scheme::ScramSha256, &Secret::from("v")).unwrap();
+    assert_eq!(usable(fixture), (true, true));
+    fixture.change(Change::Pop("alice", false));
+    assert_eq!(usable(fixture), (false, true), "somebody who cannot log in does not count");
 }

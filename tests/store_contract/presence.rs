@@ -1,10 +1,10 @@
 //! Who is on and who was.
 
-use crate::bed::{Bed, now, user};
-use pillarbox::store::Arrival;
+use crate::fixture::{Fixture, now, user};
+use pillarbox::store::SessionStart;
 
-fn arrival(session: u64, name: &str, address: &str) -> Arrival {
-    Arrival {
+fn arrival(session: u64, name: &str, address: &str) -> SessionStart {
+    SessionStart {
         session,
         name: name.into(),
         principal: "sales".into(),
@@ -23,38 +23,38 @@ fn login(name: &str, address: &str, mechanism: &str, count: i64) -> (String, Str
     (name.into(), address.into(), mechanism.into(), count)
 }
 
-pub fn who_is_on_and_who_was(bed: &mut dyn Bed) {
-    let store = bed.store();
+pub fn who_is_on_and_who_was(fixture: &mut dyn Fixture) {
+    let store = fixture.store();
     store.flush_presence().unwrap();
-    assert!(bed.sessions().is_empty() && bed.recent_logins().is_empty());
-    store.arrived(arrival(1, "alice", "192.0.2.1"));
-    store.arrived(arrival(2, "bob", "::ffff:192.0.2.2"));
-    store.arrived(arrival(3, "alice", "192.0.2.1"));
-    store.left(3);
+    assert!(fixture.sessions().is_empty() && fixture.recent_logins().is_empty());
+    store.login(arrival(1, "alice", "192.0.2.1"));
+    store.login(arrival(2, "bob", "::ffff:192.0.2.2"));
+    store.login(arrival(3, "alice", "192.0.2.1"));
+    store.logout(3);
     store.flush_presence().unwrap();
-    assert_eq!(bed.sessions(), [row("alice", "192.0.2.1", false), row("bob", "192.0.2.2", true)]);
+    assert_eq!(fixture.sessions(), [row("alice", "192.0.2.1", false), row("bob", "192.0.2.2", true)]);
     let logins = [login("alice", "192.0.2.1", "USER", 2), login("bob", "192.0.2.2", "PLAIN", 1)];
-    assert_eq!(bed.recent_logins(), logins);
-    store.left(1);
-    store.arrived(arrival(4, "alice", "2001:db8::1"));
-    store.arrived(arrival(5, "alice", "192.0.2.1"));
-    store.left(5);
+    assert_eq!(fixture.recent_logins(), logins);
+    store.logout(1);
+    store.login(arrival(4, "alice", "2001:db8::1"));
+    store.login(arrival(5, "alice", "192.0.2.1"));
+    store.logout(5);
     store.flush_presence().unwrap();
-    assert_eq!(bed.sessions(), [row("bob", "192.0.2.2", true), row("alice", "2001:db8::1", true)]);
-    assert_eq!(bed.recent_logins()[0], login("alice", "192.0.2.1", "USER", 3));
-    assert_eq!(bed.recent_logins()[1], login("alice", "2001:db8::1", "PLAIN", 1));
-    [2, 4, 4, 77].into_iter().for_each(|session| store.left(session));
+    assert_eq!(fixture.sessions(), [row("bob", "192.0.2.2", true), row("alice", "2001:db8::1", true)]);
+    assert_eq!(fixture.recent_logins()[0], login("alice", "192.0.2.1", "USER", 3));
+    assert_eq!(fixture.recent_logins()[1], login("alice", "2001:db8::1", "PLAIN", 1));
+    [2, 4, 4, 77].into_iter().for_each(|session| store.logout(session));
     store.flush_presence().unwrap();
-    assert!(bed.sessions().is_empty());
+    assert!(fixture.sessions().is_empty());
 }
 
-pub fn a_crash_leaves_nobody_on(bed: &mut dyn Bed) {
-    user(bed, "alice");
-    bed.store().arrived(arrival(1, "alice", "192.0.2.1"));
-    bed.store().flush_presence().unwrap();
-    bed.reopen();
-    assert_eq!(bed.sessions().len(), 1, "nobody has said that they left");
-    bed.store().reset_presence().unwrap();
-    assert!(bed.sessions().is_empty());
-    assert_eq!(bed.recent_logins().len(), 1);
+pub fn a_crash_leaves_nobody_on(fixture: &mut dyn Fixture) {
+    user(fixture, "alice");
+    fixture.store().login(arrival(1, "alice", "192.0.2.1"));
+    fixture.store().flush_presence().unwrap();
+    fixture.reopen();
+    assert_eq!(fixture.sessions().len(), 1, "nobody has said that they left");
+    fixture.store().reset_presence().unwrap();
+    assert!(fixture.sessions().is_empty());
+    assert_eq!(fixture.recent_logins().len(), 1);
 }

@@ -272,11 +272,11 @@ impl Client {
 
     /// Reads some more; false at the end of the connection.
     fn fill(&mut self) -> bool {
-        let mut piece = [0; 65536];
-        match self.wire.read(&mut piece) {
+        let mut chunk = [0; 65536];
+        match self.wire.read(&mut chunk) {
             Ok(0) => false,
             Ok(n) => {
-                self.buffer.extend_from_slice(&piece[..n]);
+                self.buffer.extend_from_slice(&chunk[..n]);
                 true
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {

@@ -171,9 +171,9 @@ pub fn memory(pid: u32, field: &str) -> Option<u64> {
 /// Keeps emptying the server's stderr, or it would block on a full pipe.
 fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<Vec<u8>>>) {
     std::thread::spawn(move || {
-        let mut piece = [0; 4096];
-        while let Ok(n @ 1..) = from.read(&mut piece) {
-            into.lock().unwrap().extend_from_slice(&piece[..n]);
+        let mut chunk = [0; 4096];
+        while let Ok(n @ 1..) = from.read(&mut chunk) {
+            into.lock().unwrap().extend_from_slice(&chunk[..n]);
         }
     });
 }

@@ -2,14 +2,14 @@
 
 use crate::Peer;
 use crate::script::Script;
-use pillarbox::authenticator::{Authenticator, Door};
-use pillarbox::credential::{Credentials, KeyFile};
-use pillarbox::dot::{Normaliser, Stuffer, Top};
+use pillarbox::auth::authenticator::{Authenticator, LoginPolicy};
+use pillarbox::auth::credential::{Credentials, KeyFile};
+use pillarbox::message::dot::{Normaliser, Stuffer, Top};
 use pillarbox::pop3::Step;
 use pillarbox::pop3::policy::Policy;
 use pillarbox::pop3::reply::Reply;
 use pillarbox::pop3::session::{Expects, LONGEST_SASL_LINE, Session};
-use pillarbox::pop3::transaction::{Opened, Transfer};
+use pillarbox::pop3::transaction::{Message, Opened, Transfer};
 use pillarbox::sasl::{Context, Login};
 use pillarbox::settings::{Settings, SortOrder};
 use pillarbox::store::memory::Memory;
@@ -56,7 +56,7 @@ impl Pure {
         }
     }
 
-    fn obey(&mut self, mut step: Step) {
+    fn execute(&mut self, mut step: Step) {
         loop {
             step = match step {
                 Step::Reply(reply) => return self.say(&reply),
@@ -64,10 +64,14 @@ impl Pure {
                     self.over = true;
                     return self.say(&reply);
                 }
+                Step::LoginFailed { last } => {
+                    self.over = last;
+                    return self.say(&Reply::LOGON_FAILURE);
+                }
                 Step::Send(reply, transfer) => return self.send(&reply, transfer),
                 Step::Ask(query) => {
-                    let door = Door { domains: &self.settings.domains, site: &self.settings.site };
-                    self.session.answer(self.authenticator.answer(&query, &door))
+                    let policy = LoginPolicy { domains: &self.settings.domains, site: &self.settings.site };
+                    self.session.answer(self.authenticator.answer(&query, &policy))
                 }
                 Step::Open(login) => {
                     let opened = self.open(&login);
@@ -96,16 +100,18 @@ impl Pure {
     fn send(&mut self, reply: &Reply, transfer: Transfer) {
         let mut out = Vec::new();
         match transfer {
-            Transfer::Message { id, top, .. } => match self.message(id) {
-                Ok(message) => {
-                    reply.write(&mut out);
-                    let wanted = top.map_or(message.len(), |lines| Top::new(lines).push(&message));
-                    let mut stuffer = Stuffer::new();
-                    stuffer.push(&message[..wanted], &mut out);
-                    stuffer.finish(&mut out);
+            Transfer::Message(Message { id, top, .. }) | Transfer::SmallMessage(Message { id, top, .. }) => {
+                match self.message(id) {
+                    Ok(message) => {
+                        reply.write(&mut out);
+                        let wanted = top.map_or(message.len(), |lines| Top::new(lines).push(&message));
+                        let mut stuffer = Stuffer::new();
+                        stuffer.push(&message[..wanted], &mut out);
+                        stuffer.finish(&mut out);
+                    }
+                    Err(error) => Reply::unreadable(&error).write(&mut out),
                 }
-                Err(error) => Reply::unreadable(&error).write(&mut out),
-            },
+            }
             listing => {
                 reply.write(&mut out);
                 let mut from = Some(0);
@@ -118,13 +124,13 @@ impl Pure {
     }
 
     fn message(&self, id: MessageId) -> Result<Vec<u8>, StoreError> {
-        let (mut message, mut piece) = (Vec::new(), Vec::new());
+        let (mut message, mut chunk) = (Vec::new(), Vec::new());
         for number in 0.. {
-            self.store.read(id, number, &mut piece)?;
-            if piece.is_empty() {
+            self.store.read(id, number, &mut chunk)?;
+            if chunk.is_empty() {
                 break;
             }
-            message.extend_from_slice(&piece);
+            message.extend_from_slice(&chunk);
         }
         Ok(message)
     }
@@ -166,7 +172,7 @@ impl Peer for Pure {
         } else {
             self.session.line(&policy(&self.settings, &self.context), line)
         };
-        self.obey(step);
+        self.execute(step);
     }
 
     fn line(&mut self) -> Vec<u8> {

@@ -4,8 +4,8 @@
 /// Longest line that is looked at, octets; a longer one is the message's own.
 const LONGEST: usize = 4096;
 
-/// Takes these lines away from the start of a message, piece by piece.
-pub(super) struct Leading {
+/// Takes these lines away from the start of a message, chunk by chunk.
+pub(super) struct EnvelopeStripper {
     /// Return-Path goes, too.
     return_path: bool,
     /// The start of a line whose end has not come yet.
@@ -25,7 +25,7 @@ enum At {
     Message,
 }
 
-impl Leading {
+impl EnvelopeStripper {
     /// At the start. `return_path`: another one takes the place of those that come.
     pub(super) fn new(return_path: bool) -> Self {
         Self { return_path, line: Vec::new(), at: At::Start }
@@ -74,8 +74,8 @@ mod tests {
 
     fn rest(return_path: bool, message: &str) -> String {
         let whole = |size: usize| {
-            let (mut leading, mut out) = (Leading::new(return_path), Vec::new());
-            message.as_bytes().chunks(size).for_each(|piece| leading.push(piece, &mut out));
+            let (mut leading, mut out) = (EnvelopeStripper::new(return_path), Vec::new());
+            message.as_bytes().chunks(size).for_each(|chunk| leading.push(chunk, &mut out));
             leading.finish(&mut out);
             String::from_utf8(out).unwrap()
         };

@@ -1,6 +1,6 @@
 //! The line in front of each message of an mbox: `From sender date` (RFC 4155 appendix A).
 
-use crate::date;
+use crate::message::date;
 
 const FROM: &[u8] = b"From ";
 

@@ -1,16 +1,16 @@
 //! The client's side of RFC 1939, as much as an import needs.
 
 use super::url::Address;
-use crate::credential::Secret;
-use crate::dot::Unstuffer;
+use crate::auth::credential::Secret;
 use crate::import::{ImportError, Result};
-use crate::line::{Line, LineReader, Stop};
-use crate::tls;
+use crate::message::dot::Unstuffer;
+use crate::net::line::{Line, LineReader, Stop};
+use crate::net::tls;
 use std::io::Write;
 use std::time::Duration;
 
 /// How long the server may take for a line, and between two pieces of a message.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest line of a listing, octets: servers are not always strict.
 const LONGEST_LINE: usize = 4096;
 /// Most messages of a maildrop that is taken over.
@@ -119,7 +119,7 @@ impl Client {
                 size = limit.saturating_add(1);
                 octets.clear();
             }
-            self.lines.fill(&mut self.stream, PATIENCE).map_err(|stop| self.stopped(&stop))?;
+            self.lines.fill(&mut self.stream, TIMEOUT).map_err(|stop| self.stopped(&stop))?;
         }
     }
 
@@ -149,7 +149,7 @@ impl Client {
     }
 
     fn line(&mut self) -> Result<String> {
-        let stop = match self.lines.next(&mut self.stream, LONGEST_LINE, PATIENCE) {
+        let stop = match self.lines.next(&mut self.stream, LONGEST_LINE, TIMEOUT) {
             Line::Line(line) => return Ok(String::from_utf8_lossy(line).into_owned()),
             Line::TooLong => return Err(ImportError::Data(format!("{}: an endless line", self.server))),
             Line::Eof => Stop::Eof,
@@ -163,7 +163,7 @@ impl Client {
         let server = &self.server;
         ImportError::Broken(match stop {
             Stop::Eof => format!("{server}: the connection was closed"),
-            Stop::TimedOut => format!("{server}: no answer for {} seconds", PATIENCE.as_secs()),
+            Stop::TimedOut => format!("{server}: no answer for {} seconds", TIMEOUT.as_secs()),
             Stop::Failed(error) => format!("{server}: {error}"),
         })
     }

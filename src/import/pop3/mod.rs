@@ -6,7 +6,7 @@ mod url;
 pub use url::Address;
 
 use super::{ImportError, Listed, Result, Source, is_unique_id};
-use crate::credential::Secret;
+use crate::auth::credential::Secret;
 use client::Client;
 use std::collections::HashMap;
 

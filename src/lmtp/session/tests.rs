@@ -43,8 +43,8 @@ impl Player {
         while self.open {
             let step = match self.session.expects() {
                 Expects::Content => {
-                    let piece = &octets[..size.min(octets.len())];
-                    let (taken, step) = self.session.content(&POLICY, piece, &mut self.stored);
+                    let chunk = &octets[..size.min(octets.len())];
+                    let (taken, step) = self.session.content(&POLICY, chunk, &mut self.stored);
                     octets = &octets[taken..];
                     match step {
                         Some(step) => step,
@@ -94,7 +94,7 @@ impl Player {
     }
 }
 
-/// Plays a dialogue, all of it pipelined, with content in pieces of several sizes.
+/// Plays a dialogue, all of it pipelined, with content in chunks of several sizes.
 fn dialogue(text: &str) -> Player {
     let mut last = Player::new();
     for size in [1, 2, 3, 7, 4096] {

@@ -2,14 +2,14 @@
 //! message, and nobody waits for the client while they are gathered.
 
 use super::Connection;
-use crate::dot::Stuffer;
-use crate::line::FLUSH_AT;
+use super::message::END;
+use crate::message::dot::Stuffer;
+use crate::net::line::FLUSH_AT;
 use crate::pop3::reply::Reply;
+use crate::pop3::transaction::Message;
 use crate::store::MessageId;
 use std::io;
 
-/// The largest message that is gathered, octets: one piece in every engine.
-pub(super) const SMALL: u32 = 32 * 1024;
 /// Most messages gathered.
 const MOST: usize = 64;
 
@@ -17,31 +17,17 @@ const MOST: usize = 64;
 #[derive(Default)]
 pub(super) struct Batch {
     ids: Vec<MessageId>,
-    answers: Vec<Answer>,
+    answers: Vec<(Reply, Message)>,
     octets: usize,
-}
-
-/// What is said before a message, and what is known of it.
-struct Answer {
-    reply: Reply,
-    dotted: bool,
-    unread: bool,
 }
 
 impl Connection<'_> {
     /// Adds a RETR; the answer goes out with the next ones, or at the latest before the client is
     /// waited for.
-    pub(super) fn gather(
-        &mut self,
-        reply: Reply,
-        id: MessageId,
-        octets: u32,
-        dotted: bool,
-        unread: bool,
-    ) -> io::Result<()> {
-        self.batch.ids.push(id);
-        self.batch.answers.push(Answer { reply, dotted, unread });
-        self.batch.octets += octets as usize;
+    pub(super) fn gather(&mut self, reply: Reply, message: Message) -> io::Result<()> {
+        self.batch.ids.push(message.id);
+        self.batch.octets += message.octets as usize;
+        self.batch.answers.push((reply, message));
         if self.batch.ids.len() >= MOST || self.batch.octets >= FLUSH_AT { self.send_batch() } else { Ok(()) }
     }
 
@@ -52,32 +38,31 @@ impl Connection<'_> {
         }
         let batch = std::mem::take(&mut self.batch);
         let (about, out, retrieved) = (&self.about, self.out.buffer(), &mut self.retrieved);
-        self.site.store.first_pieces(&batch.ids, &mut |index, piece| {
-            let (id, answer) = (batch.ids[index], &batch.answers[index]);
-            match piece {
+        self.server.store.first_chunks(&batch.ids, &mut |index, chunk| {
+            let (reply, message) = &batch.answers[index];
+            match chunk {
                 Ok(octets) => {
-                    answer.write(octets, out);
-                    if answer.unread {
-                        retrieved.push(id);
+                    reply.write(out);
+                    write_whole(message, octets, out);
+                    if message.counts_as_read() {
+                        retrieved.push(message.id);
                     }
                 }
-                Err(error) => about.unreadable(id, &error).write(out),
+                Err(error) => about.unreadable(message.id, &error).write(out),
             }
         });
         self.spill()
     }
 }
 
-impl Answer {
-    fn write(&self, message: &[u8], out: &mut Vec<u8>) {
-        self.reply.write(out);
+/// A message of one chunk, and its end.
+fn write_whole(message: &Message, octets: &[u8], out: &mut Vec<u8>) {
+    if message.dotted {
         let mut stuffer = Stuffer::new();
-        if self.dotted {
-            stuffer.push(message, out);
-            stuffer.finish(out);
-        } else {
-            out.extend_from_slice(message);
-            out.extend_from_slice(super::message::END);
-        }
+        stuffer.push(octets, out);
+        stuffer.finish(out);
+    } else {
+        out.extend_from_slice(octets);
+        out.extend_from_slice(END);
     }
 }

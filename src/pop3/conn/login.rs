@@ -1,9 +1,9 @@
-//! Login: the door's answer, what a failure costs, and the maildrop behind it.
+//! Login: the policy's answer, what a failure costs, and the maildrop behind it.
 
 use super::Connection;
-use super::present::Present;
-use crate::address::{login_names, printable, vouched_names};
-use crate::authenticator::Door;
+use super::presence_guard::PresenceGuard;
+use crate::auth::authenticator::LoginPolicy;
+use crate::message::address::{login_names, printable, vouched_names};
 use crate::pop3::Step;
 use crate::pop3::reply::Reply;
 use crate::pop3::transaction::Opened;
@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 const NAP: Duration = Duration::from_millis(100);
 
 impl Connection<'_> {
-    /// Gets the door's answer for the session.
+    /// Gets the policy's answer for the session.
     pub(super) fn ask(&mut self, query: &Query) -> Step {
-        let settings = &self.about.live.settings;
+        let settings = &self.about.configuration.settings;
         let (claimed, names) = match query {
             Query::Password { who: Identity { authcid, .. }, .. }
             | Query::Authorize { who: Identity { authcid, .. } }
@@ -27,8 +27,8 @@ impl Connection<'_> {
         };
         // All forms in which a client can write a name are one: the shortest.
         self.claimed = (claimed.clone(), names.last().cloned().unwrap_or_default());
-        let door = Door { domains: &settings.domains, site: &settings.site };
-        let answer = self.site.authenticator.answer(query, &door);
+        let policy = LoginPolicy { domains: &settings.domains, site: &settings.site };
+        let answer = self.server.authenticator.answer(query, &policy);
         if answer == Answer::Unavailable {
             warn!("{}: a login could not be checked", self.about);
         }
@@ -50,10 +50,10 @@ impl Connection<'_> {
             self.about.peer.to_canonical(),
             self.about.local.to_canonical(),
         );
-        let longest = self.about.live.settings.max_login_delay;
+        let longest = self.about.configuration.settings.max_login_delay;
         let now = Instant::now();
-        let until = now + self.site.delays.failed(self.about.peer, &counted, longest, now);
-        while Instant::now() < until && !self.site.registry.is_stopping() {
+        let until = now + self.server.delays.failed(self.about.peer, &counted, longest, now);
+        while Instant::now() < until && !self.server.connections.is_stopping() {
             std::thread::sleep(NAP.min(until.saturating_duration_since(Instant::now())));
         }
     }
@@ -68,9 +68,9 @@ impl Connection<'_> {
 
     /// Opens the maildrop for whoever has logged in, if they are not here too often already.
     pub(super) fn open(&mut self, login: Login) -> Step {
-        let settings = &self.about.live.settings;
+        let settings = &self.about.configuration.settings;
         let limit = settings.max_connections_per_user;
-        let Some(permit) = self.site.limits.user(login.user, limit) else {
+        let Some(permit) = self.server.limits.user(login.user, limit) else {
             info!("{}: {} is connected {limit} times already (MaxConnectionsPerUser)", self.about, login.name);
             return Step::Close(Reply::too_many("of this user", "MaxConnectionsPerUser", limit));
         };
@@ -79,24 +79,24 @@ impl Connection<'_> {
             Ok(_) => {
                 info!("{}: {} opened {}", self.about, login.name, login.principal);
                 let mechanism = self.session.attempts().0;
-                self.present = Some(Present::arrive(&*self.site.store, &self.about, &login, mechanism));
+                self.present = Some(PresenceGuard::arrive(&*self.server.store, &self.about, &login, mechanism));
             }
             Err(error) => warn!("{}: {} cannot open {}: {error}", self.about, login.name, login.principal),
         }
-        self.site.delays.succeeded(self.about.peer, &self.claimed.1);
+        self.server.delays.succeeded(self.about.peer, &self.claimed.1);
         self.login = Some((login, permit));
         self.session.opened(opened)
     }
 
     fn maildrop(&self, login: &Login) -> crate::store::Result<Opened> {
-        let settings = &self.about.live.settings;
+        let settings = &self.about.configuration.settings;
         let mailbox = login.mailbox;
         Ok(Opened {
             mailbox,
-            listing: self.site.store.open(mailbox)?,
+            listing: self.server.store.open(mailbox)?,
             descending: settings.message_retrieval_sort_order == SortOrder::Descending,
             exact: settings.enable_exact_rfc822_size,
-            expire: self.site.store.retention(mailbox)?,
+            expire: self.server.store.retention(mailbox)?,
         })
     }
 }

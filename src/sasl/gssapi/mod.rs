@@ -1,6 +1,6 @@
 //! GSSAPI (RFC 4752) with Kerberos V (RFC 4121), without a security layer: TLS does that work.
 //!
-//! The steps are here; tokens go to an [`Acceptor`], which is Kerberos itself (`crate::gssapi`) or,
+//! The steps are here; tokens go to an [`Acceptor`], which is Kerberos itself (`crate::auth::gssapi`) or,
 //! in tests, a few lines. Must not be known here: the library, keytabs, who exists.
 
 use super::{Answer, Context, Failure, Identity, Mechanism, Outcome, Query};

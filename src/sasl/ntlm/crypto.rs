@@ -52,10 +52,10 @@ pub fn bindings(application_data: &[u8]) -> Key {
     Md5::new().chain_update([0; 16]).chain_update(length).chain_update(application_data).finalize().into()
 }
 
-fn hmac_md5(key: &[u8], pieces: &[&[u8]]) -> Key {
+fn hmac_md5(key: &[u8], chunks: &[&[u8]]) -> Key {
     let Ok(mut mac) = Hmac::<Md5>::new_from_slice(key) else { unreachable!("HMAC takes keys of any length") };
-    for piece in pieces {
-        mac.update(piece);
+    for chunk in chunks {
+        mac.update(chunk);
     }
     mac.finalize().into_bytes().into()
 }

@@ -1,8 +1,8 @@
 //! The three messages of NTLM ([MS-NLMP] 2.2.1) as octets and as types. Nothing is decided here but
 //! whether a message is one that can be decided on at all.
 //!
-//! All integers are little-endian. A *field* is length, room and offset of a piece of the payload;
-//! pieces may be in any order, so nothing is ever derived from it.
+//! All integers are little-endian. A *field* is length, room and offset of a chunk of the payload;
+//! chunks may be in any order, so nothing is ever derived from it.
 
 /// Longest message, octets. Real ones have 100 to 1,500.
 const LONGEST: usize = 16_384;
@@ -283,7 +283,7 @@ fn check_head(message: &[u8], kind: u32) -> Result<(), Rejected> {
     Ok(())
 }
 
-/// The piece of the payload that the field at `at` names. A field without length may name any place.
+/// The chunk of the payload that the field at `at` names. A field without length may name any place.
 fn field(message: &[u8], at: usize) -> Result<&[u8], Rejected> {
     let read = || {
         let length = usize::from(u16_at(message, at)?);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::credential::Secret;
+use crate::auth::credential::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md4::{Digest, Md4};
@@ -212,7 +212,7 @@ fn refuses_what_is_no_ntlm_message() {
     let good = un64(b::AUTHENTICATE);
     let flags = u32::from_le_bytes(good[60..64].try_into().unwrap());
     for length in 0..good.len() {
-        // The session key is the last piece of the payload: whatever is cut off is missed.
+        // The session key is the last chunk of the payload: whatever is cut off is missed.
         assert!(Authenticate::parse(&good[..length], flags).is_err(), "cut at {length}");
     }
     // Signature, kind, length and offset of the response, of the name and of the key, versions.

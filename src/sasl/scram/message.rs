@@ -128,12 +128,12 @@ fn parse_authzid(field: &str) -> Result<Option<String>, &'static str> {
 /// # Errors
 /// What is wrong with it.
 pub fn saslname(name: &str) -> Result<String, &'static str> {
-    let mut pieces = name.split('=');
-    let mut plain = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let (sign, rest) = if let Some(rest) = piece.strip_prefix("2C") {
+    let mut chunks = name.split('=');
+    let mut plain = chunks.next().unwrap_or_default().to_owned();
+    for chunk in chunks {
+        let (sign, rest) = if let Some(rest) = chunk.strip_prefix("2C") {
             (',', rest)
-        } else if let Some(rest) = piece.strip_prefix("3D") {
+        } else if let Some(rest) = chunk.strip_prefix("3D") {
             ('=', rest)
         } else {
             return Err("SCRAM name has an invalid escape");

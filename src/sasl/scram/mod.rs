@@ -8,7 +8,7 @@
 pub mod message;
 
 use super::{Answer, Context, Failure, Identity, Mechanism, Outcome, Query, Verifier};
-use crate::credential::Secret;
+use crate::secret::Secret;
 use crate::store::Scheme;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

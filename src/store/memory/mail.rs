@@ -6,8 +6,8 @@ use crate::store::{
 };
 use std::sync::Arc;
 
-/// Octets in a piece.
-pub const PIECE: usize = 256 << 10;
+/// Octets in a chunk.
+pub const CHUNK: usize = 256 << 10;
 
 impl Mail for Memory {
     fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>> {
@@ -27,8 +27,8 @@ impl Mail for Memory {
         Ok(Arc::new(listing))
     }
 
-    fn read(&self, message: MessageId, number: u32, piece: &mut Vec<u8>) -> Result<()> {
-        piece.clear();
+    fn read(&self, message: MessageId, number: u32, chunk: &mut Vec<u8>) -> Result<()> {
+        chunk.clear();
         let state = self.state();
         if number == 0 {
             let mailbox = state.mailboxes.get(&message.mailbox).ok_or(StoreError::NoSuchMessage)?;
@@ -38,7 +38,7 @@ impl Mail for Memory {
             }
         }
         if let Some(body) = state.bodies.get(&message.body) {
-            piece.extend(body.chunks(PIECE).nth(number as usize).unwrap_or_default());
+            chunk.extend(body.chunks(CHUNK).nth(number as usize).unwrap_or_default());
         }
         Ok(())
     }
@@ -50,11 +50,11 @@ impl Mail for Memory {
         Ok(Envelope { read: found.read, ..found.envelope.clone() })
     }
 
-    fn first_pieces(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
-        let mut piece = Vec::new();
+    fn first_chunks(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
+        let mut chunk = Vec::new();
         for (index, message) in messages.iter().enumerate() {
-            match self.read(*message, 0, &mut piece) {
-                Ok(()) => take(index, Ok(&piece)),
+            match self.read(*message, 0, &mut chunk) {
+                Ok(()) => take(index, Ok(&chunk)),
                 Err(error) => take(index, Err(error)),
             }
         }

@@ -9,7 +9,7 @@ mod mail;
 mod presence;
 mod upkeep;
 
-use super::{Arrival, Envelope, MailboxId, Scheme, StoreError, UserId};
+use super::{Envelope, MailboxId, Scheme, SessionStart, StoreError, UserId};
 use crate::clock::{Clock, Stamp, Stamps, SystemClock, latest};
 use crate::secret::Secret;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -37,7 +37,7 @@ struct State {
     /// Where unique-ids go on under a name that was used before.
     retired: HashMap<String, u64>,
     /// Who is on.
-    on: Vec<Arrival>,
+    on: Vec<SessionStart>,
     /// Name, address, mechanism; the last moment and how many.
     logins: BTreeMap<(String, String, String), (i64, i64)>,
     /// The latest date of anything that was stored or deleted.

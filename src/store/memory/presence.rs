@@ -1,10 +1,10 @@
 //! Who is on and who was, in memory.
 
 use super::Memory;
-use crate::store::{Arrival, Presence, Result};
+use crate::store::{Presence, Result, SessionStart};
 
 impl Presence for Memory {
-    fn arrived(&self, arrival: Arrival) {
+    fn login(&self, arrival: SessionStart) {
         let mut state = self.state();
         let address = arrival.address.to_canonical().to_string();
         let key = (arrival.name.clone(), address, arrival.mechanism.to_owned());
@@ -13,7 +13,7 @@ impl Presence for Memory {
         state.on.push(arrival);
     }
 
-    fn left(&self, session: u64) {
+    fn logout(&self, session: u64) {
         self.state().on.retain(|arrival| arrival.session != session);
     }
 
@@ -30,7 +30,7 @@ impl Presence for Memory {
 impl Memory {
     /// The view `sessions`: name, principal, address, TLS.
     pub fn sessions(&self) -> Vec<(String, String, String, bool)> {
-        let row = |arrival: &Arrival| {
+        let row = |arrival: &SessionStart| {
             let address = arrival.address.to_canonical().to_string();
             (arrival.name.clone(), arrival.principal.clone(), address, arrival.tls)
         };

@@ -4,7 +4,7 @@ use super::{Mailbox, Memory, Message, State, User, is_plain};
 use crate::clock::{FAR, latest};
 use crate::secret::Secret;
 use crate::store::{
-    Envelope, Expire, MailboxId, Overfull, Pending, Result, Scheme, Scrub, Upkeep, Usable, WARNING_INTERVAL,
+    Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Result, Scheme, Scrub, Usable, WARNING_INTERVAL,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Seconds that octets stay after a deletion at least.
 const IN_USE: i64 = 3600;
 
-impl Upkeep for Memory {
+impl Maintenance for Memory {
     fn change_mark(&self) -> Result<i64> {
         Ok(self.state().changes)
     }
@@ -72,7 +72,7 @@ impl Upkeep for Memory {
         Ok(())
     }
 
-    fn hurry(&self) {}
+    fn shutdown(&self) {}
 
     fn residue(&self) -> bool {
         false

@@ -1,8 +1,9 @@
 //! Who may log in, and where mail for an address goes.
 
-use super::writer::Lane;
-use super::{Sqlite, lock, text};
 use crate::secret::Secret;
+use crate::store::sqlite::text;
+use crate::store::sqlite::writer::Lane;
+use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{Account, Accounts, Mailbox, MailboxId, Principal, Result, Scheme, StoreError, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Octets that a change of a user writes, for the writer's batches.
 const USER_OCTETS: usize = 4096;
 /// How long a login waits for what it brings to be written.
-const LOGIN_PATIENCE: Duration = Duration::from_millis(500);
+const LOGIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 impl Accounts for Sqlite {
     fn account(&self, names: &[String]) -> Result<Option<Account>> {
@@ -120,7 +121,7 @@ impl Sqlite {
 
     /// Writes what a login brings, which does not wait long for it: somebody may hold a lock in a shell.
     fn settle(&self, work: impl FnOnce(&Connection) -> Result<bool> + Send + 'static) -> Result<bool> {
-        let written = self.writer.submit(Lane::Mail, USER_OCTETS, work)?.wait_for(LOGIN_PATIENCE);
+        let written = self.writer.submit(Lane::Mail, USER_OCTETS, work)?.wait_for(LOGIN_TIMEOUT);
         written.unwrap_or_else(|| Err(StoreError::Busy("somebody holds a lock; it is stored later".into())))
     }
 }

@@ -1,7 +1,7 @@
 //! The list of free pages (<https://www.sqlite.org/fileformat2.html>, section 1.5).
 
-use super::page::Layout;
 use crate::store::Result;
+use crate::store::sqlite::page::Layout;
 use std::collections::HashMap;
 use std::ops::Range;
 

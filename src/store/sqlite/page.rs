@@ -1,7 +1,7 @@
 //! The pages of a database file, as <https://www.sqlite.org/fileformat2.html> describes them: what they are, and what they
 //! do not use.
 
-use super::cell::Shape;
+use crate::store::sqlite::cell::Shape;
 use std::ops::Range;
 
 /// Where the page that holds the locks would be, octets from the beginning of the file (section 1.4).

@@ -2,9 +2,9 @@
 //!
 //! A session that ends before its batch is written leaves no trace in `session`; its login is counted all the same.
 
-use super::writer::Lane;
-use super::{Sqlite, lock};
-use crate::store::{Arrival, Presence, Result};
+use crate::store::sqlite::writer::Lane;
+use crate::store::sqlite::{Sqlite, lock};
+use crate::store::{Presence, Result, SessionStart};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -17,14 +17,14 @@ const PRUNE_AFTER: usize = 1000;
 const GONE: usize = 100_000;
 
 /// What is known, and what of it is written.
-pub struct Board {
+pub struct Sessions {
     on: HashMap<u64, Session>,
     gone: Vec<u64>,
     logins: Logins,
     unpruned: usize,
 }
 
-impl Default for Board {
+impl Default for Sessions {
     fn default() -> Self {
         // The last process may have left more than there shall be.
         Self { on: HashMap::new(), gone: Vec::new(), logins: Logins::new(), unpruned: PRUNE_AFTER }
@@ -32,7 +32,7 @@ impl Default for Board {
 }
 
 struct Session {
-    arrival: Arrival,
+    arrival: SessionStart,
     written: bool,
 }
 
@@ -42,46 +42,46 @@ type Logins = HashMap<(String, String, &'static str), (i64, i64)>;
 /// One batch.
 #[derive(Clone, Default)]
 struct Batch {
-    new: Vec<Arrival>,
+    new: Vec<SessionStart>,
     gone: Vec<u64>,
     logins: Logins,
     prune: bool,
 }
 
 impl Presence for Sqlite {
-    fn arrived(&self, arrival: Arrival) {
-        let mut board = lock(&self.board);
+    fn login(&self, arrival: SessionStart) {
+        let mut sessions = lock(&self.sessions);
         let key = (arrival.name.clone(), arrival.address.to_canonical().to_string(), arrival.mechanism);
-        count(&mut board.logins, key, arrival.at, 1);
-        board.on.insert(arrival.session, Session { arrival, written: false });
+        count(&mut sessions.logins, key, arrival.at, 1);
+        sessions.on.insert(arrival.session, Session { arrival, written: false });
     }
 
-    fn left(&self, session: u64) {
-        let mut board = lock(&self.board);
-        if board.on.remove(&session).is_some_and(|session| session.written) && board.gone.len() < GONE {
-            board.gone.push(session);
+    fn logout(&self, session: u64) {
+        let mut sessions = lock(&self.sessions);
+        if sessions.on.remove(&session).is_some_and(|session| session.written) && sessions.gone.len() < GONE {
+            sessions.gone.push(session);
         }
     }
 
     fn flush_presence(&self) -> Result<()> {
-        let Some(batch) = lock(&self.board).take() else { return Ok(()) };
+        let Some(batch) = lock(&self.sessions).take() else { return Ok(()) };
         let copy = batch.clone();
-        let written = self.writer.write(Lane::Upkeep, 0, move |connection| write(connection, &copy));
+        let written = self.writer.write(Lane::Maintenance, 0, move |connection| write(connection, &copy));
         if written.is_err() {
-            lock(&self.board).put_back(batch);
+            lock(&self.sessions).put_back(batch);
         }
         written
     }
 
     fn reset_presence(&self) -> Result<()> {
-        self.writer.write(Lane::Upkeep, 0, |connection| {
+        self.writer.write(Lane::Maintenance, 0, |connection| {
             connection.execute("DELETE FROM session", [])?;
             Ok(())
         })
     }
 }
 
-impl Board {
+impl Sessions {
     fn take(&mut self) -> Option<Batch> {
         let mut new = Vec::new();
         for session in self.on.values_mut().filter(|session| !session.written) {
@@ -135,7 +135,7 @@ fn write(connection: &Connection, batch: &Batch) -> Result<()> {
     let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO session (id, name, principal, address, tls, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    for Arrival { session, name, principal, address, tls, at, .. } in &batch.new {
+    for SessionStart { session, name, principal, address, tls, at, .. } in &batch.new {
         insert.execute(params![row_id(*session), name, principal, address.to_canonical().to_string(), tls, at])?;
     }
     let mut upsert = connection.prepare_cached(

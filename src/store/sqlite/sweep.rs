@@ -5,11 +5,11 @@
 //! something was purged every page is looked at, by a connection that reads: nobody waits for that. What is found is cleared
 //! in transactions like any other, through SQLite's own table of pages (`sqlite_dbpage`).
 
-use super::free::FreeList;
-use super::page::{Kind, Layout, unused};
-use super::residue::Task;
-use super::writer::{Lane, truncate_log};
-use super::{Sqlite, lock};
+use crate::store::sqlite::free::FreeList;
+use crate::store::sqlite::page::{Kind, Layout, unused};
+use crate::store::sqlite::residue::Task;
+use crate::store::sqlite::writer::{Lane, truncate_log};
+use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{Result, Scrub};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -23,7 +23,7 @@ const PAGES: u32 = 64;
 /// Pages cleared in one step at most.
 const CLEARED: usize = 64;
 
-/// See [`crate::store::Upkeep::scrub`].
+/// See [`crate::store::Maintenance::scrub`].
 pub fn scrub(store: &Sqlite) -> Result<Scrub> {
     let began = Instant::now();
     let task = lock(&store.residue).task(began);
@@ -34,7 +34,7 @@ pub fn scrub(store: &Sqlite) -> Result<Scrub> {
             Ok(Scrub::Step)
         }
         Task::CutLog => {
-            let cut = store.writer.alone(Lane::Upkeep, truncate_log);
+            let cut = store.writer.alone(Lane::Maintenance, truncate_log);
             lock(&store.residue).log_cut(cut == Ok(true), Instant::now());
             Ok(if cut? { Scrub::Clean } else { Scrub::Blocked })
         }
@@ -52,7 +52,7 @@ fn step(store: &Sqlite, from: u32) -> Result<Option<u32>> {
             clear(connection, &soiled)?;
             Ok(began)
         };
-        let began = store.writer.write(Lane::Upkeep, 0, cleared)?;
+        let began = store.writer.write(Lane::Maintenance, 0, cleared)?;
         lock(&store.purging).took(began);
     }
     Ok(next)

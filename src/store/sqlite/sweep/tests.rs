@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::sqlite::Options;
-use crate::store::{Accounts, Envelope, Mail, MailboxId, Uid, Upkeep};
+use crate::store::{Accounts, Envelope, Mail, MailboxId, Maintenance, Uid};
 use std::path::PathBuf;
 
 struct Random(u64);
@@ -171,7 +171,7 @@ fn a_sweep_that_fails_does_not_keep_the_log() {
             "PRAGMA secure_delete = OFF; CREATE TABLE t(x); INSERT INTO t VALUES ('a'), ('b'); DELETE FROM t",
         )
         .unwrap();
-    let set = |sql: &'static str| bench.store.writer.alone(Lane::Upkeep, |it| Ok(it.execute_batch(sql)?)).unwrap();
+    let set = |sql: &'static str| bench.store.writer.alone(Lane::Maintenance, |it| Ok(it.execute_batch(sql)?)).unwrap();
     set("PRAGMA query_only = ON");
     assert!((0..1000).any(|_| bench.store.scrub().is_err()), "there is something to clear");
     assert_eq!(bench.store.scrub(), Ok(Scrub::Clean));

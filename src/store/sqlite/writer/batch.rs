@@ -1,7 +1,7 @@
 //! Batches and their transactions: who writes takes along what waits.
 
 use super::queue::QUEUE;
-use super::{Desk, Job, Lane, Order};
+use super::{Job, Lane, Request, Shared};
 use crate::store::{Result, StoreError};
 use rusqlite::Connection;
 use std::sync::atomic::Ordering;
@@ -14,25 +14,25 @@ const BATCH_OCTETS: usize = 4 << 20;
 /// How long SQLite waits for another process's lock before we look again whether that still makes sense.
 pub const STEP: Duration = Duration::from_millis(200);
 
-impl Desk {
+impl Shared {
     /// Takes what else waits and writes it all in one transaction.
     pub fn batch(&self, connection: &Connection, mut octets: usize, first: Box<dyn Job>) {
         let (mut jobs, mut after) = (vec![first], None);
         while jobs.len() < BATCH_JOBS && octets < BATCH_OCTETS && after.is_none() {
             match self.queue.try_next(Lane::Mail) {
-                Some(Order::Job { octets: more, job }) => {
+                Some(Request::Job { octets: more, job }) => {
                     octets += more;
                     jobs.push(job);
                 }
-                Some(Order::Alone(work)) => after = Some(work),
+                Some(Request::Alone(work)) => after = Some(work),
                 None => break,
             }
         }
         if after.is_none() {
             // One a batch, so that upkeep goes on however busy the mail is.
-            match self.queue.try_next(Lane::Upkeep) {
-                Some(Order::Job { job, .. }) => jobs.push(job),
-                Some(Order::Alone(work)) => after = Some(work),
+            match self.queue.try_next(Lane::Maintenance) {
+                Some(Request::Job { job, .. }) => jobs.push(job),
+                Some(Request::Alone(work)) => after = Some(work),
                 None => {}
             }
         }
@@ -52,8 +52,8 @@ impl Desk {
     fn take_waiting(&self, connection: &Connection, jobs: &mut Vec<Box<dyn Job>>) {
         for _ in 0..QUEUE {
             match self.queue.try_next(Lane::Mail) {
-                Some(Order::Job { job, .. }) => jobs.push(job),
-                Some(Order::Alone(work)) => work(connection),
+                Some(Request::Job { job, .. }) => jobs.push(job),
+                Some(Request::Alone(work)) => work(connection),
                 None => return,
             }
         }
@@ -78,13 +78,13 @@ impl Desk {
         done
     }
 
-    /// Waits for another process's lock as long as patience lasts.
+    /// Waits for another process's lock until the timeout.
     fn begin(&self, connection: &Connection) -> Result<()> {
         let start = Instant::now();
         loop {
             match execute(connection, "BEGIN IMMEDIATE") {
-                Err(StoreError::Busy(_))
-                    if start.elapsed() < self.patience && !self.hurried.load(Ordering::Relaxed) => {}
+                Err(StoreError::Busy(_)) if start.elapsed() < self.timeout && !self.hurried.load(Ordering::Relaxed) => {
+                }
                 done => return done,
             }
         }

@@ -5,7 +5,7 @@
 //!
 //! One job, what else waits (at most 64 jobs or 4 MiB), `BEGIN IMMEDIATE`, the
 //! jobs, `COMMIT`, and only then the answers. No timer collects a batch: while one commit waits for
-//! the disk, the next batch queues up. Upkeep waits in a lane of its own, one job a batch, so
+//! the disk, the next batch queues up. Maintenance waits in a lane of its own, one job a batch, so
 //! that a delivery never waits for more than one.
 //!
 //! There is one connection that writes, and a thread for what waits. A client who comes while nobody writes
@@ -14,13 +14,13 @@
 //! does nearly all, and they share commits.
 
 mod batch;
-mod promise;
+mod oneshot;
 mod queue;
 mod thread;
 
 use crate::store::{Result, StoreError};
 use batch::STEP;
-use promise::{Promised, promise};
+use oneshot::{Promised, promise};
 use queue::Queue;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,35 +30,35 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use thread::Thread;
 
-pub use promise::Promise;
+pub use oneshot::Oneshot;
 pub use thread::truncate_log;
 
 /// Dropped, it ends the thread after what waits was written.
 pub struct Writer {
-    desk: Arc<Desk>,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// What the thread and those who write for themselves share.
-struct Desk {
+struct Shared {
     /// Whoever has locked it writes.
     connection: Mutex<Connection>,
     queue: Queue,
     /// The log is to be cut soon.
     scrub: AtomicBool,
     /// How long a write waits for another process's lock.
-    patience: Duration,
+    timeout: Duration,
     /// The end is near: nothing waits for another process's lock any more.
     hurried: AtomicBool,
 }
 
-impl Desk {
-    fn new(connection: Connection, patience: Duration) -> Self {
+impl Shared {
+    fn new(connection: Connection, timeout: Duration) -> Self {
         Self {
             connection: Mutex::new(connection),
             queue: Queue::default(),
             scrub: AtomicBool::new(false),
-            patience,
+            timeout,
             hurried: AtomicBool::new(false),
         }
     }
@@ -70,10 +70,10 @@ pub enum Lane {
     /// A client.
     Mail,
     /// Nobody.
-    Upkeep,
+    Maintenance,
 }
 
-enum Order {
+enum Request {
     Job { octets: usize, job: Box<dyn Job> },
     Alone(Box<dyn FnOnce(&Connection) + Send>),
 }
@@ -93,7 +93,7 @@ struct Task<T, F> {
 
 impl<T, F> Task<T, F> {
     /// What is to be done, and where its answer comes.
-    fn new(work: F) -> (Box<Self>, Promise<T>) {
+    fn new(work: F) -> (Box<Self>, Oneshot<T>) {
         let (promised, answer) = promise();
         (Box::new(Self { work: Some(work), result: Err(ended()), promised }), answer)
     }
@@ -119,17 +119,17 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
 }
 
 impl Writer {
-    /// Starts the thread, which owns the connection from now on. `patience` is how long
+    /// Starts the thread, which owns the connection from now on. `timeout` is how long
     /// a write waits for another process's lock.
-    pub fn start(connection: Connection, patience: Duration) -> Result<Self> {
+    pub fn start(connection: Connection, timeout: Duration) -> Result<Self> {
         connection.busy_timeout(STEP)?;
-        let desk = Arc::new(Desk::new(connection, patience));
-        let thread = Thread::new(desk.clone());
+        let shared = Arc::new(Shared::new(connection, timeout));
+        let thread = Thread::new(shared.clone());
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || thread.run())
             .map_err(|error| StoreError::Internal(format!("writer thread: {error}")))?;
-        Ok(Self { desk, thread: Some(thread) })
+        Ok(Self { shared, thread: Some(thread) })
     }
 
     /// Runs `work` in a transaction and returns when that is durable.
@@ -143,18 +143,18 @@ impl Writer {
         let (job, answer) = Task::new(work);
         let turn = if lane == Lane::Mail { self.idle() } else { None };
         match turn {
-            Some(connection) => self.desk.batch(&connection, octets, job),
-            None => self.send(lane, Order::Job { octets, job })?,
+            Some(connection) => self.shared.batch(&connection, octets, job),
+            None => self.send(lane, Request::Job { octets, job })?,
         }
         answer.wait()
     }
 
     /// The connection, for a client who finds that nobody writes and nothing waits.
     pub fn idle(&self) -> Option<MutexGuard<'_, Connection>> {
-        if self.desk.queue.is_taken() {
+        if self.shared.queue.is_taken() {
             return None;
         }
-        match self.desk.connection.try_lock() {
+        match self.shared.connection.try_lock() {
             Ok(connection) => Some(connection),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
@@ -162,13 +162,13 @@ impl Writer {
     }
 
     /// The same without waiting for the end of it.
-    pub fn submit<T, F>(&self, lane: Lane, octets: usize, work: F) -> Result<Promise<T>>
+    pub fn submit<T, F>(&self, lane: Lane, octets: usize, work: F) -> Result<Oneshot<T>>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         let (job, answer) = Task::new(work);
-        self.send(lane, Order::Job { octets, job })?;
+        self.send(lane, Request::Job { octets, job })?;
         Ok(answer)
     }
 
@@ -180,30 +180,30 @@ impl Writer {
     {
         let (promised, answer) = promise();
         let run = move |connection: &Connection| promised.keep(guarded(work, connection));
-        self.send(lane, Order::Alone(Box::new(run)))?;
+        self.send(lane, Request::Alone(Box::new(run)))?;
         answer.wait()
     }
 
     /// Has the log truncated soon: tried twice a second, until it succeeds.
     pub fn scrub_soon(&self) {
-        self.desk.scrub.store(true, Ordering::Relaxed);
+        self.shared.scrub.store(true, Ordering::Relaxed);
         // Wakes the thread, so that it looks.
-        let _ = self.send(Lane::Upkeep, Order::Alone(Box::new(|_| ())));
+        let _ = self.send(Lane::Maintenance, Request::Alone(Box::new(|_| ())));
     }
 
     /// From now on nothing waits for another process's lock, not even what waits already.
-    pub fn hurry(&self) {
-        self.desk.hurried.store(true, Ordering::Relaxed);
+    pub fn shutdown(&self) {
+        self.shared.hurried.store(true, Ordering::Relaxed);
     }
 
-    fn send(&self, lane: Lane, order: Order) -> Result<()> {
-        self.desk.queue.push(lane, order).map_err(|_| ended())
+    fn send(&self, lane: Lane, order: Request) -> Result<()> {
+        self.shared.queue.push(lane, order).map_err(|_| ended())
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.desk.queue.close();
+        self.shared.queue.close();
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has been reported on stderr already.
             let _ = thread.join();

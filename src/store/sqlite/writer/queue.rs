@@ -3,7 +3,7 @@
 //! A channel would do, but those at hand spin and yield before they sleep: with one client at a time that
 //! was a tenth of what a delivery cost. Whoever waits here sleeps at once.
 
-use super::{Lane, Order};
+use super::{Lane, Request};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,21 +23,21 @@ pub struct Queue {
 
 #[derive(Default)]
 struct State {
-    mail: VecDeque<Order>,
-    upkeep: VecDeque<Order>,
+    mail: VecDeque<Request>,
+    upkeep: VecDeque<Request>,
     /// Nobody will come any more.
     closed: bool,
     /// The thread sleeps. (Waking costs a system call, whether somebody sleeps or not.)
     asleep: bool,
     /// How many wait for room.
-    crowd: usize,
+    waiters: usize,
 }
 
 impl State {
-    fn lane(&mut self, lane: Lane) -> &mut VecDeque<Order> {
+    fn lane(&mut self, lane: Lane) -> &mut VecDeque<Request> {
         match lane {
             Lane::Mail => &mut self.mail,
-            Lane::Upkeep => &mut self.upkeep,
+            Lane::Maintenance => &mut self.upkeep,
         }
     }
 }
@@ -55,12 +55,12 @@ pub enum Next {
 
 impl Queue {
     /// Adds an order at the end of its lane; waits while that is full. Given back once the queue is closed.
-    pub fn push(&self, lane: Lane, order: Order) -> Result<(), Order> {
+    pub fn push(&self, lane: Lane, order: Request) -> Result<(), Request> {
         let mut state = self.lock();
         while state.lane(lane).len() >= QUEUE && !state.closed {
-            state.crowd += 1;
+            state.waiters += 1;
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.crowd -= 1;
+            state.waiters -= 1;
         }
         if state.closed {
             return Err(order);
@@ -96,9 +96,9 @@ impl Queue {
         state.closed || !(state.mail.is_empty() && state.upkeep.is_empty())
     }
 
-    /// Waits until something waits here, for `patience` at most.
-    pub fn wait(&self, patience: Option<Duration>) -> Next {
-        let until = patience.map(|patience| Instant::now() + patience);
+    /// Waits until something waits here, for `timeout` at most.
+    pub fn wait(&self, timeout: Option<Duration>) -> Next {
+        let until = timeout.map(|timeout| Instant::now() + timeout);
         let mut state = self.lock();
         loop {
             if !(state.mail.is_empty() && state.upkeep.is_empty()) {
@@ -118,7 +118,7 @@ impl Queue {
     }
 
     /// The first order of a lane, if one waits.
-    pub fn try_next(&self, lane: Lane) -> Option<Order> {
+    pub fn try_next(&self, lane: Lane) -> Option<Request> {
         let mut state = self.lock();
         let order = state.lane(lane).pop_front();
         self.make_room(state);
@@ -127,10 +127,10 @@ impl Queue {
 
     /// An order was taken.
     fn make_room(&self, state: MutexGuard<'_, State>) {
-        let crowd = state.crowd;
+        let waiters = state.waiters;
         drop(state);
         // All of them: they may wait for different lanes.
-        if crowd > 0 {
+        if waiters > 0 {
             self.room.notify_all();
         }
     }

@@ -52,7 +52,7 @@ fn jobs_of_one_batch_do_not_touch_each_other() {
             let (go, gate) = std::sync::mpsc::channel::<()>();
             let held = writer.send(
                 Lane::Mail,
-                Order::Alone(Box::new(move |_| {
+                Request::Alone(Box::new(move |_| {
                     let _ = gate.recv();
                 })),
             );
@@ -92,7 +92,7 @@ fn what_was_submitted_is_written_before_the_thread_ends() {
             connection.execute("INSERT INTO users (name) VALUES (?1)", [name])?;
             Ok(())
         };
-        drop(store.writer.submit(Lane::Upkeep, 0, insert).unwrap());
+        drop(store.writer.submit(Lane::Maintenance, 0, insert).unwrap());
     }
     drop(store);
     let path = folder.path().join("mail.db");
@@ -111,7 +111,7 @@ fn a_panic_costs_one_job() {
     };
     assert!(matches!(store.writer.write(Lane::Mail, 0, half_done), Err(StoreError::Internal(_))));
     let alone = |_: &Connection| -> Result<()> { panic!("on purpose") };
-    assert!(matches!(store.writer.alone(Lane::Upkeep, alone), Err(StoreError::Internal(_))));
+    assert!(matches!(store.writer.alone(Lane::Maintenance, alone), Err(StoreError::Internal(_))));
     assert!(store.account(&["bob".into()]).unwrap().is_none());
     store.create_user("alice").unwrap();
 }
@@ -121,13 +121,13 @@ fn without_the_thread_nobody_waits_for_ever() {
     let (_folder, store) = store();
     let waiting = std::thread::scope(|scope| {
         let writer = &store.writer;
-        let gone = writer.send(Lane::Mail, Order::Alone(Box::new(|_| panic!("on purpose, and nobody catches it"))));
+        let gone = writer.send(Lane::Mail, Request::Alone(Box::new(|_| panic!("on purpose, and nobody catches it"))));
         let waiting = scope.spawn(move || writer.write(Lane::Mail, 0, |_| Ok(())));
         gone.unwrap();
         waiting.join().unwrap()
     });
     assert_eq!(waiting, Err(ended()));
-    assert_eq!(store.writer.write(Lane::Upkeep, 0, |_| Ok(())), Err(ended()));
+    assert_eq!(store.writer.write(Lane::Maintenance, 0, |_| Ok(())), Err(ended()));
 }
 
 /// A reader that stays must not hold up deliveries: the thread would sleep while it waits for the reader to go.
@@ -157,10 +157,10 @@ fn an_attempt_to_cut_the_log_that_fails_is_not_the_last_one() {
     let connection = Connection::open_in_memory().unwrap();
     connection.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_SQL_LENGTH, 1).unwrap();
     assert!(truncate_log(&connection).is_err());
-    let desk = Arc::new(Desk::new(Connection::open_in_memory().unwrap(), Duration::ZERO));
-    desk.scrub.store(true, Ordering::Relaxed);
-    assert!(!Thread::new(desk.clone()).try_scrub(&connection));
-    assert!(desk.scrub.load(Ordering::Relaxed), "what is to be removed is still there");
+    let shared = Arc::new(Shared::new(Connection::open_in_memory().unwrap(), Duration::ZERO));
+    shared.scrub.store(true, Ordering::Relaxed);
+    assert!(!Thread::new(shared.clone()).try_scrub(&connection));
+    assert!(shared.scrub.load(Ordering::Relaxed), "what is to be removed is still there");
 }
 
 /// It belongs to all who have the database open; a replication, too, reads it.
@@ -184,7 +184,7 @@ fn the_log_is_cut_however_busy_the_thread_is() {
     let alice = store.recipients(&["alice".into()]).unwrap()[0].id;
     store.writer.scrub_soon();
     let start = std::time::Instant::now();
-    while store.writer.desk.scrub.load(Ordering::Relaxed) {
+    while store.writer.shared.scrub.load(Ordering::Relaxed) {
         deliver(&store, alice, 100).unwrap();
         assert!(start.elapsed() < Duration::from_secs(60), "only done when there is nothing else to do");
     }

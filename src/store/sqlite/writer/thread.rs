@@ -2,7 +2,7 @@
 
 use super::batch::STEP;
 use super::queue::Next;
-use super::{Desk, Lane, Order};
+use super::{Lane, Request, Shared};
 use crate::store::{Result, StoreError};
 use rusqlite::Connection;
 use std::sync::atomic::Ordering;
@@ -35,7 +35,7 @@ pub fn truncate_log(connection: &Connection) -> Result<bool> {
 
 /// The thread.
 pub struct Thread {
-    desk: Arc<Desk>,
+    shared: Arc<Shared>,
     /// The last attempt to cut the log failed, and that was logged.
     complained: bool,
     /// The next attempt, if the log is to be cut.
@@ -44,27 +44,27 @@ pub struct Thread {
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        self.desk.queue.abandon();
+        self.shared.queue.abandon();
     }
 }
 
 impl Thread {
     /// Before it runs.
-    pub fn new(desk: Arc<Desk>) -> Self {
-        Self { desk, complained: false, scrub_due: Instant::now() }
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, complained: false, scrub_due: Instant::now() }
     }
 
     /// Until the queue is closed and nothing waits.
     pub fn run(mut self) {
-        let desk = self.desk.clone();
+        let shared = self.shared.clone();
         loop {
-            let scrub = desk.scrub.load(Ordering::Relaxed);
-            let patience = scrub.then(|| self.scrub_due.saturating_duration_since(Instant::now()));
-            let next = desk.queue.wait(patience);
+            let scrub = shared.scrub.load(Ordering::Relaxed);
+            let timeout = scrub.then(|| self.scrub_due.saturating_duration_since(Instant::now()));
+            let next = shared.queue.wait(timeout);
             // What waits stays in the queue until it is our turn, so that nobody else takes that.
-            let connection = desk.turn();
+            let connection = shared.turn();
             match next {
-                Next::Orders => desk.obey(&connection),
+                Next::Orders => shared.execute(&connection),
                 Next::Nothing => {}
                 Next::End => return self.last_scrub(&connection),
             }
@@ -75,7 +75,7 @@ impl Thread {
     /// If a secret is in the log, it is cut at the end, too. Otherwise whoever leaves last takes it away.
     fn last_scrub(&mut self, connection: &Connection) {
         for _ in 0..LAST_SCRUBS {
-            if self.desk.scrub.load(Ordering::Relaxed) && !self.try_scrub(connection) {
+            if self.shared.scrub.load(Ordering::Relaxed) && !self.try_scrub(connection) {
                 std::thread::sleep(LAST_SCRUB_PAUSE);
             }
         }
@@ -83,7 +83,7 @@ impl Thread {
 
     /// However busy the thread is: an attempt waits for nobody.
     fn scrub_if_due(&mut self, connection: &Connection) {
-        if self.desk.scrub.load(Ordering::Relaxed) && Instant::now() >= self.scrub_due {
+        if self.shared.scrub.load(Ordering::Relaxed) && Instant::now() >= self.scrub_due {
             self.try_scrub(connection);
             self.scrub_due = Instant::now() + SCRUB_PAUSE;
         }
@@ -98,22 +98,22 @@ impl Thread {
         self.complained = outcome.is_err();
         let done = matches!(outcome, Ok(true));
         if done {
-            self.desk.scrub.store(false, Ordering::Relaxed);
+            self.shared.scrub.store(false, Ordering::Relaxed);
         }
         done
     }
 }
 
-impl Desk {
+impl Shared {
     fn turn(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is first, mail before upkeep, and what else waits.
-    fn obey(&self, connection: &Connection) {
-        match self.queue.try_next(Lane::Mail).or_else(|| self.queue.try_next(Lane::Upkeep)) {
-            Some(Order::Alone(work)) => work(connection),
-            Some(Order::Job { octets, job }) => self.batch(connection, octets, job),
+    fn execute(&self, connection: &Connection) {
+        match self.queue.try_next(Lane::Mail).or_else(|| self.queue.try_next(Lane::Maintenance)) {
+            Some(Request::Alone(work)) => work(connection),
+            Some(Request::Job { octets, job }) => self.batch(connection, octets, job),
             None => {}
         }
     }

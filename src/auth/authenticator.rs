@@ -1,0 +1,333 @@
+//! The policy: answers what a SASL mechanism or USER/PASS asks, from the store and the credentials.
+//!
+//! What lives here: who may act as whom (one function makes every [`Login`]), and that every
+//! refusal looks the same. What must not be known here: replies, sockets, how mechanisms and hashes
+//! work, and limits on failed logins.
+//!
+//! # Nobody may learn why
+//!
+//! An unknown user, a wrong password, a disabled user, another site and a missing delegation get
+//! [`Answer::Refused`] after the same work: the same number of hashes is computed, and what was
+//! remembered of an earlier login is only used for who would be let in. What we cannot find out is
+//! [`Answer::Unavailable`], never a refusal.
+//!
+//! Known differences: until its user's first login an imported hash takes the time of its own kind,
+//! and a plain-text password that of replacing it. Where users have full addresses as names and
+//! `Domains` names their domain, the SCRAM salts of `user` and `user@domain` differ, while those of
+//! nobody are the same.
+
+use crate::auth::credential::{CredentialError, Credentials, Secret, Verdict, is_current, plain_text, scram, wanted};
+use crate::message::address::{login_names, printable, vouched_names};
+use crate::sasl::{Answer, Identity, Login, Query, Verifier};
+use crate::store::{Account, Accounts, MailboxId, Principal, Scheme, StoreError, UserId};
+use std::sync::Arc;
+
+/// Most readings of one password that are tried; each costs a hash.
+const MOST_CANDIDATES: usize = 4;
+
+/// The settings that decide who comes in.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginPolicy<'a> {
+    /// `Domains`.
+    pub domains: &'a [String],
+    /// `Site`; empty: none.
+    pub site: &'a str,
+}
+
+/// Answers queries. One is enough for all connections.
+pub struct Authenticator {
+    store: Arc<dyn Accounts>,
+    credentials: Arc<Credentials>,
+}
+
+/// Why there is no answer.
+enum AuthError {
+    Store(StoreError),
+    Credential(CredentialError),
+}
+
+impl From<StoreError> for AuthError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<CredentialError> for AuthError {
+    fn from(error: CredentialError) -> Self {
+        Self::Credential(error)
+    }
+}
+
+impl std::fmt::Display for AuthError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::Credential(error) => error.fmt(f),
+        }
+    }
+}
+
+type Result<T> = std::result::Result<T, AuthError>;
+/// A login that is allowed, or why it is not.
+type Allowed = std::result::Result<Login, &'static str>;
+
+impl Authenticator {
+    /// Asks this store and these credentials.
+    pub fn new(store: Arc<dyn Accounts>, credentials: Arc<Credentials>) -> Self {
+        Self { store, credentials }
+    }
+
+    /// Answers one query. A password may take as long as a permit is waited for (see
+    /// [`crate::auth::credential::Hasher`]).
+    pub fn answer(&self, query: &Query, policy: &LoginPolicy<'_>) -> Answer {
+        let answer = match query {
+            Query::Password { who, candidates } => self.password(who, candidates, policy),
+            Query::Verifier { authcid, scheme } => self.verifier(authcid, *scheme, policy),
+            Query::Authorize { who } => self.authorize(who, &login_names(&who.authcid, policy.domains), false, policy),
+            Query::Vouched { who, exact_case } => {
+                self.authorize(who, &vouched_names(&who.authcid, policy.domains), *exact_case, policy)
+            }
+        };
+        answer.unwrap_or_else(|trouble| {
+            log::error!("login cannot be checked: {trouble}");
+            Answer::Unavailable
+        })
+    }
+
+    fn password(&self, who: &Identity, candidates: &[Secret], policy: &LoginPolicy<'_>) -> Result<Answer> {
+        let candidates = &candidates[..candidates.len().min(MOST_CANDIDATES)];
+        let account = self.store.account(&login_names(&who.authcid, policy.domains))?;
+        let login = match &account {
+            Some(account) => self.login(account, who.authzid.as_deref(), policy)?,
+            None => Err("there is no such user"),
+        };
+        let (account, login) = match (&account, login) {
+            (Some(account), Ok(login)) => (account, login),
+            (_, why) => {
+                // Not allowed, whatever the password is. That it is right must not show by stopping there.
+                for candidate in candidates {
+                    self.right_one(account.as_ref(), std::slice::from_ref(candidate))?;
+                }
+                return Ok(refused(who, why.err().unwrap_or_default()));
+            }
+        };
+        if self.is_remembered(account, candidates) {
+            return Ok(Answer::Accepted(login));
+        }
+        let Some(password) = self.right_one(Some(account), candidates)? else {
+            return Ok(refused(
+                who,
+                if account.password.is_some() { "wrong password" } else { "the user has no password" },
+            ));
+        };
+        self.settle(account, password);
+        Ok(Answer::Accepted(login))
+    }
+
+    /// The first of these passwords that is this user's; of nobody's there is none.
+    fn right_one<'a>(&self, account: Option<&Account>, candidates: &'a [Secret]) -> Result<Option<&'a Secret>> {
+        let stored = account.and_then(|account| account.password.as_ref());
+        for candidate in candidates {
+            match self.credentials.verify(candidate, stored) {
+                Verdict::Right => return Ok(Some(candidate)),
+                Verdict::Busy => return Err(CredentialError::Busy.into()),
+                Verdict::Wrong => (),
+                Verdict::Malformed => {
+                    let name = account.map_or("", |account| &account.name);
+                    log::warn!("users.password of {name} is no hash we can use: no password matches it");
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether one of these was this user's password a moment ago. The next moment at which the
+    /// clear password is at hand counts for a missing NT hash, even then.
+    fn is_remembered(&self, account: &Account, candidates: &[Secret]) -> bool {
+        let Some(stored) = &account.password else { return false };
+        let remembered = |candidate: &&Secret| self.credentials.is_remembered(account.user, stored, candidate);
+        let Some(password) = candidates.iter().find(remembered) else { return false };
+        if account.ntlm {
+            self.or_log(account, self.add_missing(account, stored, password, &[Scheme::NtHash]));
+        }
+        true
+    }
+
+    /// After a full check that succeeded: replaces what is not our present kind of hash, makes
+    /// verifiers that are missing, and remembers the password. A login does not fail for any of it.
+    fn settle(&self, account: &Account, password: &Secret) {
+        let Some(stored) = &account.password else { return };
+        if is_current(stored) {
+            self.or_log(account, self.add_missing(account, stored, password, wanted(account.ntlm)));
+            self.credentials.remember(account.user, stored, password);
+        } else if let Some(Some(hash)) = self.or_log(account, self.replace(account, stored, password)) {
+            self.credentials.remember(account.user, &hash, password);
+        }
+    }
+
+    /// The new hash, if the old value still stood there.
+    fn replace(&self, account: &Account, stored: &Secret, password: &Secret) -> Result<Option<Secret>> {
+        let (hash, verifiers) = self.credentials.verifiers_for(&account.name, account.user, password, account.ntlm)?;
+        let replaced = self.store.set_password(account.user, Some(stored), &hash, &verifiers)?;
+        Ok(replaced.then_some(hash))
+    }
+
+    fn add_missing(&self, account: &Account, stored: &Secret, password: &Secret, schemes: &[Scheme]) -> Result<()> {
+        for scheme in schemes {
+            let there = self.store.verifier(account.user, *scheme)?;
+            if there.is_some_and(|there| matches!(self.open(account.user, *scheme, &there), Ok(Some(_)))) {
+                continue;
+            }
+            let made = self.credentials.verifier_for(*scheme, &account.name, account.user, password)?;
+            if let Some(verifier) = made {
+                self.store.add_verifier(account.user, stored, *scheme, &verifier)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn or_log<T>(&self, account: &Account, result: Result<T>) -> Option<T> {
+        result.map_err(|trouble| log::warn!("verifiers of {} cannot be stored: {trouble}", account.name)).ok()
+    }
+
+    /// The verifier a proof is checked with: the user's, or a false one that is the same every time.
+    fn verifier(&self, authcid: &str, scheme: Scheme, policy: &LoginPolicy<'_>) -> Result<Answer> {
+        let names = login_names(authcid, policy.domains);
+        let account = self.store.account(&names)?;
+        let user = account.as_ref().map_or(UserId(0), |account| account.user);
+        // Made in any case, in the form that is stored: the work is the same for who exists and who does not.
+        let nobodys =
+            self.credentials.false_verifier_for(scheme, names.last().map_or(authcid, String::as_str), user)?;
+        let stored = self.store.verifier(user, scheme)?;
+        if let Some(account) = &account
+            && stored.is_none()
+        {
+            log::debug!("{} has no {scheme:?} verifier (yet): a false one is used", printable(&account.name));
+        }
+        let usable = account.filter(|account| scheme != Scheme::NtHash || account.ntlm);
+        let used = match usable.as_ref().and_then(|account| Some((account, account.password.as_ref()?))) {
+            Some((account, password)) => match plain_text(password) {
+                Some(plain) => self.pending_verifier(account, password, &plain, scheme)?,
+                None => stored,
+            },
+            None => None,
+        };
+        let opened = self.open(user, scheme, used.as_ref().unwrap_or(&nobodys))?;
+        let verifier = match opened {
+            Some(verifier) => Some(verifier),
+            // What is stored was not made here, or is broken.
+            None => self.open(user, scheme, &nobodys)?,
+        };
+        Ok(verifier.map_or(Answer::Unavailable, Answer::Verifier))
+    }
+
+    /// Of a plain-text password that waits for its verifiers: this is the moment to make them. What
+    /// stood there before belongs to an older password. A login does not fail because they cannot be stored.
+    fn pending_verifier(
+        &self,
+        account: &Account,
+        stored: &Secret,
+        password: &Secret,
+        scheme: Scheme,
+    ) -> Result<Option<Secret>> {
+        let (hash, verifiers) = self.credentials.verifiers_for(&account.name, account.user, password, account.ntlm)?;
+        let replaced = self.store.set_password(account.user, Some(stored), &hash, &verifiers);
+        match self.or_log(account, replaced.map_err(AuthError::from)) {
+            // Another password may stand there now.
+            Some(false) => Ok(self.store.verifier(account.user, scheme)?),
+            _ => Ok(verifiers.into_iter().find(|(made, _)| *made == scheme).map(|(_, verifier)| verifier)),
+        }
+    }
+
+    /// A verifier out of the form in which it is stored.
+    fn open(&self, user: UserId, scheme: Scheme, stored: &Secret) -> Result<Option<Verifier>> {
+        Ok(match scheme {
+            Scheme::ScramSha256 => scram::Keys::decode(stored).map(Verifier::from),
+            Scheme::NtHash => self.credentials.open_nt_hash(user, stored)?.map(Verifier::NtHash),
+        })
+    }
+
+    /// For an authentication identity that is proved already; `names` are those it may stand for.
+    fn authorize(
+        &self,
+        who: &Identity,
+        names: &[String],
+        exact_case: bool,
+        policy: &LoginPolicy<'_>,
+    ) -> Result<Answer> {
+        let Some(account) = self.store.account(names)? else {
+            return Ok(refused(who, "there is no such user"));
+        };
+        if exact_case && !names.contains(&account.name) {
+            return Ok(refused(who, "the user's name has letters of another case"));
+        }
+        let login = self.login(&account, who.authzid.as_deref(), policy)?;
+        Ok(login.map_or_else(|why| refused(who, why), Answer::Accepted))
+    }
+
+    /// Who may act as whom: the only place that makes a [`Login`]. A user opens the own mailbox, or
+    /// with an authorization identity (RFC 4422 section 2) the mailbox behind that name: the own one
+    /// again, or one with a row in `delegates` ([MS-OXPOP3] 2.2.2). Both users must have POP3 enabled
+    /// and be of this site ([MS-STANXPOP3] C0010). Otherwise it says why not, for the log.
+    fn login(&self, account: &Account, authzid: Option<&str>, policy: &LoginPolicy<'_>) -> Result<Allowed> {
+        let opened = match authzid {
+            _ if !account.pop_enabled => Err("users.pop_enabled is 0"),
+            _ if !is_here(account.site.as_deref(), policy) => Err("the mailbox is of another site"),
+            None => account.mailbox.map(|mailbox| (mailbox, account.name.clone())).ok_or("the user has no mailbox"),
+            Some(name) => match self.store.principal(account.user, &login_names(name, policy.domains))? {
+                None => Err("there is no such mailbox to open"),
+                Some(principal) => opened(account, principal, policy),
+            },
+        };
+        Ok(opened.map(|(mailbox, principal)| Login {
+            user: account.user,
+            name: account.name.clone(),
+            mailbox,
+            principal,
+        }))
+    }
+}
+
+/// The mailbox of an authorization identity, if this user may open it.
+fn opened(
+    account: &Account,
+    principal: Principal,
+    policy: &LoginPolicy<'_>,
+) -> std::result::Result<(MailboxId, String), &'static str> {
+    if !principal.delegated && account.mailbox != Some(principal.mailbox) {
+        Err("there is no such row in delegates")
+    } else if !principal.pop_enabled {
+        Err("users.pop_enabled of the mailbox's user is 0")
+    } else if !is_here(principal.site.as_deref(), policy) {
+        Err("the mailbox to open is of another site")
+    } else {
+        Ok((principal.mailbox, principal.name))
+    }
+}
+
+/// The refusal of a login, whose reason only we may learn. There is one line for each, so that
+/// writing it takes the same time.
+fn refused(who: &Identity, why: &str) -> Answer {
+    match &who.authzid {
+        None => log::info!("login as {} is refused: {why}", printable(&who.authcid)),
+        Some(authzid) => {
+            log::info!("login as {} for {} is refused: {why}", printable(&who.authcid), printable(authzid));
+        }
+    }
+    Answer::Refused
+}
+
+/// Whether a mailbox with this `mailboxes.site` logs in here; one without a site does anywhere.
+fn is_here(site: Option<&str>, policy: &LoginPolicy<'_>) -> bool {
+    site.is_none_or(|site| site.is_empty() || site.eq_ignore_ascii_case(policy.site))
+}
+
+impl From<scram::Keys> for Verifier {
+    fn from(keys: scram::Keys) -> Self {
+        let scram::Keys { salt, iterations, stored_key, server_key } = keys;
+        Self::Scram { salt, iterations, stored_key, server_key }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,357 @@
+//! The policy over a store of a few lists.
+
+mod fake;
+
+use super::*;
+use crate::auth::credential::{KeyFile, nt_hash};
+use crate::store::MailboxId;
+use fake::Fake;
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+
+const OLD_ARGON2: &str = "$argon2id$v=19$m=1024,t=3,p=2$c2FsdHNhbHRzYWx0$W44sPlfxzjMOLOCJlwjVtQTVnV9NugpEUW7QBcuTHHA";
+const BCRYPT: &str = "{BLF-CRYPT}$2y$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2";
+const SHA512: &str =
+    "$6$rounds=1000$abc./XYZ$39D7oRFiH.PFqtBRaq6JvVHEcKdxqNjL9RBo5V4Ufcvntzpymzx3TuWUU3WkCYDX2ZxozYC3gjPSy4KJVC0dS/";
+const HOSTILE: &str =
+    "$argon2id$v=19$m=4294967295,t=1,p=1$c2FsdHNhbHRzYWx0$W44sPlfxzjMOLOCJlwjVtQTVnV9NugpEUW7QBcuTHHA";
+const PASSWORD: &str = "correct horse";
+
+struct House {
+    store: Arc<Fake>,
+    credentials: Arc<Credentials>,
+    authenticator: Authenticator,
+    domains: Vec<String>,
+}
+
+/// A house with these users, {name, users.password}.
+fn house(users: &[(&str, &str)], furnish: impl FnOnce(&mut Fake)) -> House {
+    let account = |(i, (name, password)): (usize, &(&str, &str))| Account {
+        user: UserId(i as i64 + 1),
+        name: (*name).into(),
+        password: Some((*password).into()),
+        pop_enabled: true,
+        ntlm: false,
+        mailbox: Some(MailboxId(i as i64 + 11)),
+        site: None,
+    };
+    let mut fake = Fake { accounts: Mutex::new(users.iter().enumerate().map(account).collect()), ..Fake::default() };
+    furnish(&mut fake);
+    let store = Arc::new(fake);
+    let credentials = Arc::new(Credentials::new(1, KeyFile::in_memory().unwrap()).unwrap());
+    let authenticator = Authenticator::new(store.clone(), credentials.clone());
+    House { store, credentials, authenticator, domains: vec!["a.example".into()] }
+}
+
+impl House {
+    fn ask(&self, query: &Query) -> Answer {
+        self.authenticator.answer(query, &LoginPolicy { domains: &self.domains, site: "here" })
+    }
+
+    fn try_all(&self, raw: &str, candidates: &[&str]) -> Answer {
+        let candidates = candidates.iter().map(|text| Secret::from(*text)).collect();
+        self.ask(&Query::Password { who: crate::message::address::parse_user(raw), candidates })
+    }
+
+    fn login(&self, raw: &str, password: &str) -> Answer {
+        self.try_all(raw, &[password])
+    }
+
+    fn verifier(&self, authcid: &str, scheme: Scheme) -> Verifier {
+        match self.ask(&Query::Verifier { authcid: authcid.into(), scheme }) {
+            Answer::Verifier(verifier) => verifier,
+            answer => panic!("{answer:?}"),
+        }
+    }
+
+    fn change(&self, user: i64, change: impl FnOnce(&mut Account)) {
+        change(self.store.accounts.lock().unwrap().iter_mut().find(|account| account.user.0 == user).unwrap());
+    }
+
+    fn password(&self, user: i64) -> Secret {
+        let accounts = self.store.accounts.lock().unwrap();
+        accounts.iter().find(|account| account.user.0 == user).unwrap().password.clone().unwrap()
+    }
+
+    fn has(&self, user: i64, scheme: Scheme) -> bool {
+        self.store.verifiers.lock().unwrap().contains_key(&(UserId(user), scheme))
+    }
+}
+
+fn own(user: i64, name: &str) -> Answer {
+    other(user, name, user, name)
+}
+
+fn other(user: i64, name: &str, principal: i64, of: &str) -> Answer {
+    Answer::Accepted(Login {
+        user: UserId(user),
+        name: name.into(),
+        mailbox: MailboxId(principal + 10),
+        principal: of.into(),
+    })
+}
+
+#[test]
+fn every_spelling_of_a_name_logs_in() {
+    let house = house(&[("Alice", PASSWORD), ("bob@a.example", PASSWORD)], |_| ());
+    for raw in ["alice", "ALICE", "alice@A.example", r"A\alice", "a.example/alice", r"a.example\alice"] {
+        assert_eq!(house.login(raw, PASSWORD), own(1, "Alice"), "{raw}");
+    }
+    for raw in ["bob@a.example", r"A\bob"] {
+        assert_eq!(house.login(raw, PASSWORD), own(2, "bob@a.example"), "{raw}");
+    }
+    for raw in ["bob", "alice@b.example", r"B\alice", "", "/", r"\alice"] {
+        assert_eq!(house.login(raw, PASSWORD), Answer::Refused, "{raw}");
+    }
+}
+
+#[test]
+fn every_refusal_is_the_same() {
+    let names = ["fine", "disabled", "elsewhere", "homeless", "passwordless", "hostile", "empty"];
+    let users: Vec<_> = names.iter().map(|name| (*name, PASSWORD)).collect();
+    let house = house(&users, |_| ());
+    house.change(2, |account| account.pop_enabled = false);
+    house.change(3, |account| account.site = Some("there".into()));
+    house.change(4, |account| account.mailbox = None);
+    house.change(5, |account| account.password = None);
+    house.change(6, |account| account.password = Some(HOSTILE.into()));
+    house.change(7, |account| account.password = Some("".into()));
+    assert_eq!(house.login("fine", PASSWORD), own(1, "fine"));
+    for name in names.iter().skip(1) {
+        for password in [PASSWORD, "wrong", "", HOSTILE] {
+            assert_eq!(house.login(name, password), Answer::Refused, "{name} with {password}");
+        }
+    }
+    for (name, password) in [("nobody", PASSWORD), ("fine", "wrong"), ("fine", "")] {
+        assert_eq!(house.login(name, password), Answer::Refused, "{name} with {password}");
+    }
+    assert_eq!(house.try_all("fine", &[]), Answer::Refused);
+    assert_eq!(house.password(2), PASSWORD.into(), "a refused login changes nothing");
+}
+
+#[test]
+fn a_mailbox_of_this_site_or_none_opens() {
+    let house = house(&[("alice", PASSWORD)], |_| ());
+    for (site, expected) in [
+        (None, own(1, "alice")),
+        (Some(""), own(1, "alice")),
+        (Some("HERE"), own(1, "alice")),
+        (Some("there"), Answer::Refused),
+    ] {
+        house.change(1, |account| account.site = site.map(str::to_owned));
+        assert_eq!(house.login("alice", PASSWORD), expected, "{site:?}");
+    }
+    house.change(1, |account| account.site = Some("there".into()));
+    let policy = LoginPolicy { domains: &[], site: "" };
+    let who = Identity { authcid: "alice".into(), authzid: None };
+    assert_eq!(house.authenticator.answer(&Query::Authorize { who }, &policy), Answer::Refused);
+}
+
+#[test]
+fn whatever_stood_there_the_first_login_makes_every_verifier() {
+    for stored in [PASSWORD, "{PLAIN}correct horse", OLD_ARGON2, BCRYPT, SHA512] {
+        let house = house(&[("alice", stored)], |_| ());
+        house.change(1, |account| account.ntlm = true);
+        assert_eq!(house.login("alice", "wrong"), Answer::Refused, "{stored}");
+        assert_eq!(house.password(1), stored.into());
+        assert_eq!(house.login("alice", PASSWORD), own(1, "alice"), "{stored}");
+        let hash = house.password(1);
+        assert!(is_current(&hash), "{stored}");
+        assert!(house.has(1, Scheme::ScramSha256) && house.has(1, Scheme::NtHash), "{stored}");
+        assert_eq!(house.verifier("alice", Scheme::NtHash), Verifier::NtHash(nt_hash(&PASSWORD.into()).unwrap()));
+        assert_eq!(house.login("alice", PASSWORD), own(1, "alice"), "{stored}");
+        assert_eq!(house.password(1), hash, "a present hash stays");
+    }
+}
+
+#[test]
+fn missing_verifiers_are_added_when_the_clear_password_is_at_hand() {
+    let house = house(&[("alice", "")], |_| ());
+    let hash = house.credentials.hash(&PASSWORD.into()).unwrap();
+    house.change(1, |account| account.password = Some(hash.clone()));
+    assert_eq!(house.login("alice", "wrong"), Answer::Refused);
+    assert!(!house.has(1, Scheme::ScramSha256));
+    assert_eq!(house.login("alice", PASSWORD), own(1, "alice"));
+    assert!(house.has(1, Scheme::ScramSha256) && !house.has(1, Scheme::NtHash));
+    // Even though the password is remembered by now.
+    house.change(1, |account| account.ntlm = true);
+    assert_eq!(house.login("alice", PASSWORD), own(1, "alice"));
+    assert!(house.has(1, Scheme::NtHash));
+    // One that another key sealed is as good as none.
+    house.store.verifiers.lock().unwrap().insert((UserId(1), Scheme::NtHash), "v1,AAAA".into());
+    assert_eq!(house.login("alice", PASSWORD), own(1, "alice"));
+    assert_eq!(house.verifier("alice", Scheme::NtHash), Verifier::NtHash(nt_hash(&PASSWORD.into()).unwrap()));
+    assert_eq!(house.password(1), hash);
+}
+
+#[test]
+fn a_remembered_password_still_meets_the_live_row() {
+    let house = house(&[("alice", PASSWORD)], |_| ());
+    house.login("alice", PASSWORD);
+    assert!(house.credentials.is_remembered(UserId(1), &house.password(1), &PASSWORD.into()));
+    let asked = house.store.asked.load(Ordering::Relaxed);
+    assert_eq!(house.login("alice", PASSWORD), own(1, "alice"));
+    assert_eq!(house.store.asked.load(Ordering::Relaxed), asked, "no full check");
+    assert_eq!(house.login("alice", "wrong"), Answer::Refused);
+
+    house.change(1, |account| account.pop_enabled = false);
+    assert_eq!(house.login("alice", PASSWORD), Answer::Refused);
+    house.change(1, |account| account.pop_enabled = true);
+    assert_eq!(house.login("alice", PASSWORD), own(1, "alice"));
+    house.change(1, |account| account.password = Some("new".into()));
+    assert_eq!(house.login("alice", PASSWORD), Answer::Refused);
+    assert_eq!(house.login("alice", "new"), own(1, "alice"));
+}
+
+#[test]
+fn any_of_a_few_readings_may_be_right() {
+    let house = house(&[("alice", PASSWORD)], |_| ());
+    assert_eq!(house.try_all("alice", &["no", "no", "no", "no", PASSWORD]), Answer::Refused, "four at most");
+    assert_eq!(house.try_all("alice", &["no", PASSWORD]), own(1, "alice"));
+    assert_eq!(house.try_all("alice", &["no", PASSWORD]), own(1, "alice"), "remembered");
+    assert_eq!(house.try_all("alice", &["no", "neither"]), Answer::Refused);
+}
+
+#[test]
+fn delegates_open_what_they_were_given() {
+    let users = [("bob", PASSWORD), ("alice", "x"), ("disabled", "x"), ("elsewhere", "x"), ("private", "x")];
+    let house = house(&users, |fake| {
+        fake.delegates = vec![(1, 2), (1, 3), (1, 4)];
+        fake.aliases = HashMap::from([("sales@b.example", 2), ("postmaster@b.example", 1)]);
+    });
+    house.change(3, |account| account.pop_enabled = false);
+    house.change(4, |account| account.site = Some("there".into()));
+    for raw in
+        ["a/bob/alice", "bob@a.example/alice", "bob@a.example/alice@a.example", "a/bob/sales@b.example", r"A\bob/alice"]
+    {
+        assert_eq!(house.login(raw, PASSWORD), other(1, "bob", 2, "alice"), "{raw}");
+        assert_eq!(house.login(raw, "wrong"), Answer::Refused, "{raw}");
+        assert_eq!(house.login(raw, "x"), Answer::Refused, "the principal's password, {raw}");
+    }
+    for raw in ["bob@a.example/bob", "a/bob/postmaster@b.example"] {
+        assert_eq!(house.login(raw, PASSWORD), own(1, "bob"), "{raw}: the own mailbox");
+    }
+    for principal in ["disabled", "elsewhere", "private", "nobody", "", "alice@b.example"] {
+        assert_eq!(house.login(&format!("a/bob/{principal}"), PASSWORD), Answer::Refused, "{principal}");
+    }
+    house.change(1, |account| account.pop_enabled = false);
+    assert_eq!(house.login("a/bob/alice", PASSWORD), Answer::Refused, "a disabled delegate");
+}
+
+#[test]
+fn a_delegate_needs_no_mailbox() {
+    let house = house(&[("bob", PASSWORD), ("alice", "x")], |fake| fake.delegates = vec![(1, 2)]);
+    house.change(1, |account| account.mailbox = None);
+    assert_eq!(house.login("a/bob/alice", PASSWORD), other(1, "bob", 2, "alice"));
+    assert_eq!(house.login("bob", PASSWORD), Answer::Refused);
+}
+
+#[test]
+fn a_proved_identity_meets_the_same_rules() {
+    let house = house(&[("bob", "x"), ("alice", "x")], |fake| fake.delegates = vec![(1, 2)]);
+    let authorize = |authcid: &str, authzid: Option<&str>| {
+        let who = Identity { authcid: authcid.into(), authzid: authzid.map(str::to_owned) };
+        house.ask(&Query::Authorize { who })
+    };
+    assert_eq!(authorize("bob", None), own(1, "bob"));
+    assert_eq!(authorize("bob", Some("alice")), other(1, "bob", 2, "alice"));
+    assert_eq!(authorize("alice", Some("bob")), Answer::Refused);
+    assert_eq!(authorize("nobody", None), Answer::Refused);
+    house.change(1, |account| account.pop_enabled = false);
+    assert_eq!(authorize("bob", None), Answer::Refused);
+}
+
+/// Whoever types may write DOMAIN\\user; what a token or a ticket says is a name.
+#[test]
+fn a_vouched_identity_is_a_name_and_no_form_of_one() {
+    let mut house = house(&[("alice", "x"), ("Carol@c.example", "x")], |_| ());
+    let foreign = ["alice@evil.example", "evil/alice", r"evil\alice", "a.example/alice", r"a\alice", "a/b/alice", ""];
+    for domains in [vec![], vec!["a.example".to_owned()]] {
+        house.domains = domains;
+        let vouched = |authcid: &str, exact_case| {
+            let who = Identity { authcid: authcid.into(), authzid: None };
+            house.ask(&Query::Vouched { who, exact_case })
+        };
+        for exact_case in [false, true] {
+            for name in foreign {
+                assert_eq!(vouched(name, exact_case), Answer::Refused, "{name}");
+            }
+            assert_eq!(vouched("alice", exact_case), own(1, "alice"));
+            assert_eq!(vouched("Carol@c.example", exact_case), own(2, "Carol@c.example"));
+            let known = house.domains.is_empty();
+            let expected = if known { Answer::Refused } else { own(1, "alice") };
+            assert_eq!(vouched("alice@A.example", exact_case), expected);
+        }
+        assert_eq!(vouched("ALICE", false), own(1, "alice"));
+        assert_eq!(vouched("ALICE", true), Answer::Refused);
+        assert_eq!(vouched("carol@c.example", true), Answer::Refused);
+    }
+}
+
+#[test]
+fn verifiers_of_nobody_are_false_and_stable() {
+    let house = house(&[("alice", PASSWORD), ("bob", BCRYPT), ("carol", "x")], |_| ());
+    house.change(3, |account| account.password = None);
+    for scheme in [Scheme::ScramSha256, Scheme::NtHash] {
+        for name in ["nobody", "bob", "carol"] {
+            let verifier = house.verifier(name, scheme);
+            for spelling in [name.to_uppercase(), format!("{name}@a.example"), format!(r"A\{name}")] {
+                assert_eq!(house.verifier(&spelling, scheme), verifier, "{spelling}");
+            }
+        }
+        assert_ne!(house.verifier("nobody", scheme), house.verifier("bob", scheme));
+    }
+}
+
+#[test]
+fn a_user_without_ntlm_has_no_nt_hash_even_if_one_is_left() {
+    let house = house(&[("alice", PASSWORD)], |_| ());
+    house.change(1, |account| account.ntlm = true);
+    house.login("alice", PASSWORD);
+    let real = house.verifier("alice", Scheme::NtHash);
+    house.change(1, |account| account.ntlm = false);
+    assert!(house.has(1, Scheme::NtHash));
+    assert_ne!(house.verifier("alice", Scheme::NtHash), real);
+}
+
+#[test]
+fn a_pending_password_gets_its_verifiers_and_voids_the_old_ones() {
+    let house = house(&[("alice", PASSWORD)], |_| ());
+    let Verifier::Scram { salt, stored_key, .. } = house.verifier("alice", Scheme::ScramSha256) else { panic!() };
+    assert_eq!(stored_key, scram::Keys::derive(&PASSWORD.into(), &salt, scram::ITERATIONS).stored_key);
+    assert!(is_current(&house.password(1)));
+    house.change(1, |account| account.password = Some("new".into()));
+    let Verifier::Scram { stored_key, .. } = house.verifier("alice", Scheme::ScramSha256) else { panic!() };
+    assert_eq!(stored_key, scram::Keys::derive(&"new".into(), &salt, scram::ITERATIONS).stored_key);
+    house.change(1, |account| account.password = None);
+    assert_eq!(house.verifier("alice", Scheme::ScramSha256), house.credentials.false_scram("alice").unwrap().into());
+}
+
+#[test]
+fn what_cannot_be_found_out_is_no_refusal() {
+    let house = house(&[("alice", PASSWORD)], |fake| fake.fails_reading = true);
+    let who = Identity { authcid: "alice".into(), authzid: None };
+    let queries = [
+        Query::Password { who: who.clone(), candidates: vec![PASSWORD.into()] },
+        Query::Verifier { authcid: "alice".into(), scheme: Scheme::ScramSha256 },
+        Query::Authorize { who: who.clone() },
+        Query::Vouched { who, exact_case: false },
+    ];
+    for query in queries {
+        assert_eq!(house.ask(&query), Answer::Unavailable, "{query:?}");
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_written_to_still_lets_passwords_in() {
+    let house = house(&[("alice", PASSWORD), ("bob", BCRYPT)], |fake| fake.fails_writing = true);
+    assert_eq!(house.login("alice", PASSWORD), own(1, "alice"));
+    assert_eq!(house.login("bob", PASSWORD), own(2, "bob"));
+    assert_eq!(house.login("bob", "wrong"), Answer::Refused);
+    // A proof can be checked, too, as long as the clear password stands there.
+    let Verifier::Scram { salt, stored_key, .. } = house.verifier("alice", Scheme::ScramSha256) else { panic!() };
+    assert_eq!(stored_key, scram::Keys::derive(&PASSWORD.into(), &salt, scram::ITERATIONS).stored_key);
+    assert_eq!(house.verifier("bob", Scheme::ScramSha256), house.credentials.false_scram("bob").unwrap().into());
+    assert!(!house.has(1, Scheme::ScramSha256));
+}

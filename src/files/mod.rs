@@ -1,0 +1,3 @@
+//! Files that settings and commands name.
+
+pub mod regular;

@@ -1,0 +1,6 @@
+//! The bytes and forms of mail: pure, no effects.
+
+pub mod address;
+pub mod date;
+pub mod dot;
+pub mod downgrade;

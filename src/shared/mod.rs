@@ -1,0 +1,4 @@
+//! What all connections of a server share.
+
+pub mod connections;
+pub mod state;

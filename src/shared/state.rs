@@ -1,0 +1,74 @@
+//! What all connections share: the store, the policy, the certificate, the settings of the moment
+//! and the counters that bound everything.
+
+use crate::auth::authenticator::Authenticator;
+use crate::auth::limits::{Delays, Limits};
+use crate::net::tls::Acceptor;
+use crate::protocol_log::ProtocolLog;
+use crate::sasl::Context;
+use crate::settings::Settings;
+use crate::shared::connections::Connections;
+use crate::store::{Expire, Store};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What an administrator can change while we run. Replaced as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct Configuration {
+    /// All settings.
+    pub settings: Settings,
+    /// What CAPA may promise before login (RFC 2449 section 6.7).
+    pub expire: Expire,
+    /// What new connections let mechanisms know; under TLS the end point is added.
+    pub context: Context,
+}
+
+/// One running server.
+pub struct ServerState {
+    /// Mailboxes, users, settings.
+    pub store: Arc<dyn Store>,
+    /// Decides who may log in.
+    pub authenticator: Authenticator,
+    /// For STLS and implicit TLS.
+    pub tls: Acceptor,
+    /// Connections in all, per address, per user.
+    pub limits: Limits,
+    /// What failed logins cost.
+    pub delays: Delays,
+    /// Who said what, if anybody wants to know.
+    pub protocol_log: ProtocolLog,
+    /// The live sockets.
+    pub connections: Connections,
+    configuration: RwLock<Arc<Configuration>>,
+}
+
+impl ServerState {
+    /// A server that nobody has connected to yet.
+    pub fn new(
+        store: Arc<dyn Store>,
+        authenticator: Authenticator,
+        tls: Acceptor,
+        protocol_log: ProtocolLog,
+        configuration: Configuration,
+    ) -> Self {
+        Self {
+            store,
+            authenticator,
+            tls,
+            limits: Limits::default(),
+            delays: Delays::default(),
+            protocol_log,
+            connections: Connections::default(),
+            configuration: RwLock::new(Arc::new(configuration)),
+        }
+    }
+
+    /// The settings as they are now.
+    pub fn configuration(&self) -> Arc<Configuration> {
+        self.configuration.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on these settings hold.
+    pub fn configure(&self, configuration: Configuration) {
+        *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(configuration);
+    }
+}

@@ -1,0 +1,138 @@
+//! `pillarbox check`: what must hold, as queries that find what does not.
+
+use crate::store::sqlite::text;
+use crate::store::{Result, StoreError};
+use rusqlite::{Connection, Row};
+use std::collections::HashSet;
+
+/// Faults listed at most per kind; a damaged file has thousands.
+const FAULTS: i64 = 100;
+
+/// Each query gives lines of text; a healthy database gives none.
+const QUERIES: &[&str] = &[
+    "SELECT 'mailbox ' || m.name || ': has no row in usage' FROM mailboxes m LEFT JOIN usage u ON u.mailbox_id = m.id
+      WHERE u.mailbox_id IS NULL",
+    "SELECT 'mailbox ' || name || ': has no row in reaping' FROM mailboxes WHERE id NOT IN (SELECT mailbox_id FROM reaping)",
+    "SELECT 'mailbox ' || m.name || ': row in overfull, but usage is ' || u.bytes FROM overfull o
+       JOIN mailboxes m ON m.id = o.mailbox_id JOIN usage u ON u.mailbox_id = m.id
+      WHERE coalesce(m.issue_warning_quota, (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'IssueWarningQuota'))
+            NOT BETWEEN 1 AND u.bytes",
+    "SELECT 'usage of mailbox id ' || u.mailbox_id || ': no such mailbox' FROM usage u LEFT JOIN mailboxes m ON m.id = u.mailbox_id
+      WHERE m.id IS NULL",
+    "SELECT 'mailbox ' || m.name || ': usage counts ' || u.messages || ' messages and ' || u.bytes || ' octets, there are '
+            || count(g.uid) || ' and ' || coalesce(sum(max(1, (g.size + 4095) / 4096) * 4096), 0)
+       FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id LEFT JOIN message g ON g.mailbox_id = m.id GROUP BY m.id
+     HAVING u.messages <> count(g.uid) OR u.bytes <> coalesce(sum(max(1, (g.size + 4095) / 4096) * 4096), 0)",
+    "SELECT 'mailbox ' || m.name || ': next uid ' || u.next_uid || ' was given out already'
+       FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id
+      WHERE u.next_uid <= max(coalesce((SELECT max(uid) FROM message WHERE mailbox_id = m.id), 0),
+                              coalesce((SELECT max(uid) FROM deleted WHERE mailbox_id = m.id), 0))",
+    "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM message
+      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)",
+    "SELECT 'deleted message ' || uid || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM deleted
+      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)",
+    "SELECT 'purged unique-id ' || unique_id || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM purged_id
+      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)",
+    "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': has the unique-id of one that was purged' FROM message
+       JOIN purged_id USING (mailbox_id, unique_id)",
+    "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': live and deleted at once' FROM message
+       JOIN deleted USING (mailbox_id, uid)",
+    "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': ' || size || ' octets, but ' || found || ' are stored'
+       FROM (SELECT mailbox_id, uid, size, coalesce((SELECT sum(length(data)) FROM chunk
+                      WHERE id BETWEEN body_id * 4096 AND body_id * 4096 + 4095), -1) AS found
+               FROM (SELECT mailbox_id, uid, size, body_id FROM message UNION ALL SELECT mailbox_id, uid, size, body_id FROM deleted))
+      WHERE found <> size",
+    "SELECT 'body ' || body_id || ': stored, but no message has it' FROM (SELECT DISTINCT id / 4096 AS body_id FROM chunk)
+      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
+    "SELECT 'body ' || body_id || ': ' || count(*) || ' messages have it, ' || coalesce((SELECT copies FROM shared s WHERE s.body_id = b.body_id), 1)
+            || ' were counted'
+       FROM (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge) b GROUP BY body_id
+     HAVING count(*) <> coalesce((SELECT copies FROM shared s WHERE s.body_id = b.body_id), 1)",
+    "SELECT 'body ' || body_id || ': counted as shared, but no message has it' FROM shared
+      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
+    "SELECT 'body ' || max(id / 4096) || ': beyond counters.next_body_id' FROM chunk
+     HAVING max(id / 4096) >= (SELECT next_body_id FROM counters)",
+    "SELECT 'counters: date_given is left over from a deletion' FROM counters WHERE date_given",
+    "SELECT 'user ' || name || ': has no mailbox' FROM users WHERE name NOT IN (SELECT name FROM mailboxes)",
+    "SELECT 'verifier of user id ' || user_id || ': no such user' FROM verifiers WHERE user_id NOT IN (SELECT id FROM users)",
+    "SELECT 'alias ' || address || ': no mailbox ' || mailbox FROM aliases WHERE mailbox NOT IN (SELECT name FROM mailboxes)",
+    "SELECT 'delegate ' || delegate || ': no such user' FROM delegates WHERE delegate NOT IN (SELECT name FROM users)",
+    "SELECT 'delegate ' || delegate || ': no mailbox ' || principal FROM delegates WHERE principal NOT IN (SELECT name FROM mailboxes)",
+];
+
+/// Each gives what to say of a row, and a text of it that people wrote: at most one row for each that is not UTF-8.
+/// (A user's name is the mailbox's too.) Settings are not here: what they may be, the caller knows.
+const TEXTS: &[&str] = &[
+    "SELECT 'user id ' || id || ': users.name', name FROM users",
+    "SELECT 'user id ' || id || ': users.password', password FROM users",
+    "SELECT 'mailbox id ' || id || ': mailboxes.name', name FROM mailboxes WHERE name NOT IN (SELECT name FROM users)",
+    "SELECT 'mailbox id ' || id || ': mailboxes.site', site FROM mailboxes",
+    "SELECT 'alias ' || address || ': aliases.address', address FROM aliases",
+    "SELECT 'alias ' || address || ': aliases.mailbox', mailbox FROM aliases",
+    "SELECT 'delegate ' || delegate || ': delegates.delegate', delegate FROM delegates",
+    "SELECT 'delegate ' || delegate || ': delegates.principal', principal FROM delegates",
+];
+
+/// All faults; all queries see the same moment, deliveries go on. What cannot be read is a fault, and hides no other.
+pub fn faults(connection: &Connection) -> Result<Vec<String>> {
+    let transaction = connection.unchecked_transaction()?;
+    let mut faults = Vec::new();
+    lines(&transaction, &format!("PRAGMA integrity_check({FAULTS})"), &mut faults)?;
+    faults.retain(|line| line != "ok");
+    for query in QUERIES {
+        lines(&transaction, &format!("SELECT * FROM ({query}) LIMIT {FAULTS}"), &mut faults)?;
+    }
+    for query in TEXTS {
+        texts(&transaction, query, &mut faults)?;
+    }
+    // Nothing was written; and COMMIT fails, too, once a page was found to be damaged.
+    drop(transaction);
+    // One damaged page spoils many queries.
+    let mut said = HashSet::new();
+    faults.retain(|line| said.insert(line.clone()));
+    Ok(faults)
+}
+
+/// Adds a query's lines.
+fn lines(connection: &Connection, sql: &str, faults: &mut Vec<String>) -> Result<()> {
+    rows(connection, sql, faults, |row| {
+        // A damaged row has NULL where the schema allows none, and NULL takes the whole text with it.
+        let line = text::lossy_or_null(row, 0)?.unwrap_or_else(|| format!("a row has lost a value: {sql}"));
+        Ok(Some(line))
+    })
+}
+
+/// Adds a line for each text that is not UTF-8.
+fn texts(connection: &Connection, sql: &str, faults: &mut Vec<String>) -> Result<()> {
+    let mut left = FAULTS;
+    rows(connection, sql, faults, |row| {
+        let text = row.get_ref(1)?.as_bytes_or_null()?;
+        if left == 0 || text.is_none_or(|text| std::str::from_utf8(text).is_ok()) {
+            return Ok(None);
+        }
+        left -= 1;
+        Ok(Some(format!("{} is not UTF-8", text::lossy(row, 0)?)))
+    })
+}
+
+/// Adds what `line` makes of a query's rows, and a line of its own if damage ends it early.
+fn rows(
+    connection: &Connection,
+    sql: &str,
+    faults: &mut Vec<String>,
+    mut line: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<String>>,
+) -> Result<()> {
+    let mut read = || -> rusqlite::Result<()> {
+        let mut select = connection.prepare(sql)?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            faults.extend(line(row)?);
+        }
+        Ok(())
+    };
+    match read().map_err(StoreError::from) {
+        Err(StoreError::Internal(text)) => faults.push(text),
+        other => other?,
+    }
+    Ok(())
+}

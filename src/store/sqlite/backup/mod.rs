@@ -1,0 +1,5 @@
+//! Copies of a database, the way back, and whether a database is sound.
+
+pub mod check;
+pub mod copy;
+pub mod restore;

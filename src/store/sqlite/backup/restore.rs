@@ -1,0 +1,72 @@
+//! A backup becomes a database again.
+
+use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::database::connection;
+use crate::store::sqlite::database::migrate;
+use crate::store::{Result, StoreError};
+use rusqlite::{Connection, params};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How far next unique-ids are raised at least: more than a mailbox can have given out since the backup was made.
+const LEAP: i64 = 1 << 32;
+/// And this much more for each millisecond since [`FIRST`]: the same backup may be restored twice, and mail
+/// may have come in between.
+const PER_MILLISECOND: i64 = 8;
+/// 2026-01-01, milliseconds since 1970.
+const FIRST: i64 = 1_767_225_600_000;
+
+/// The highest next unique-id (2^53 − 1).
+const HIGHEST: i64 = 9_007_199_254_740_991;
+
+impl Sqlite {
+    /// Makes a copy of a backup ready to be served: the newest schema, and next unique-ids that no
+    /// client can have been shown, so that what was given out after the backup is not given again
+    /// (RFC 1939 section 7). Mailboxes that come later start there too: their names may have been in use.
+    ///
+    /// # Errors
+    /// It is no database of this program, or cannot be written.
+    pub fn renew(copy: &Path) -> Result<()> {
+        migrate::create_or_migrate(copy)?;
+        let opened = connection::writer(copy, &crate::store::sqlite::Options::default())?;
+        leap(&opened).map_err(|error| connection::named(copy, error))
+    }
+
+    /// Whether another process has the database open. What is in its log comes into the file if not.
+    ///
+    /// # Errors
+    /// It cannot be opened. A file that is no database, or damaged, is in nobody's use.
+    pub fn is_in_use(path: &Path) -> Result<bool> {
+        match have_alone(path) {
+            Err(StoreError::Busy(_)) => Ok(true),
+            Err(StoreError::Io(text)) => Err(StoreError::Io(text)),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Opens and closes a database that nobody else has open: who works with a log keeps a lock for as long as
+/// the database is open, and who is to have it exclusively needs that one.
+fn have_alone(path: &Path) -> Result<()> {
+    let opened =
+        Connection::open_with_flags(path, connection::flags()).map_err(|error| connection::named(path, error))?;
+    let alone = opened
+        .busy_timeout(Duration::ZERO)
+        .and_then(|()| opened.execute_batch("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT"));
+    alone.map_err(|error| connection::named(path, error))
+}
+
+fn leap(connection: &Connection) -> rusqlite::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64);
+    let leap = LEAP + PER_MILLISECOND * (now - FIRST).max(0);
+    let transaction = connection.unchecked_transaction()?;
+    for sql in [
+        "UPDATE usage SET next_uid = min(next_uid + ?1, ?2)",
+        "UPDATE retired SET next_uid = min(next_uid + ?1, ?2)",
+        "UPDATE counters SET first_uid = min(first_uid + ?1, ?2)",
+    ] {
+        transaction.execute(sql, params![leap, HIGHEST])?;
+    }
+    transaction.commit()?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}

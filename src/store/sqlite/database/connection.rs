@@ -1,0 +1,166 @@
+//! How connections are opened: flags and pragmas, nothing else.
+
+use crate::store::sqlite::Options;
+use crate::store::{Result, StoreError};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Prepared statements kept per connection; more than this room has.
+const STATEMENTS: usize = 64;
+
+/// How long the log's files may be in nobody's reach.
+const LOG_TIMEOUT: Duration = Duration::from_secs(1);
+/// Between two attempts.
+const LOG_PAUSE: Duration = Duration::from_millis(20);
+
+/// Opens an existing database for the thread that writes.
+pub fn writer(path: &Path, options: &Options) -> Result<Connection> {
+    let connection = existing(path, options)?;
+    connection.execute_batch(
+        "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=1000;
+         PRAGMA cache_size=-2000;",
+    )?;
+    limit_log(&connection).map_err(|error| named(path, error))?;
+    Ok(connection)
+}
+
+/// Gives a database of ours its log, which copies by other means than ours come without.
+pub fn use_log(connection: &Connection, path: &Path) -> Result<()> {
+    connection.execute_batch("PRAGMA journal_mode=WAL").map_err(|error| named(path, error))
+}
+
+/// How long the log's file may stay when the log starts again at its beginning: writing over what is there
+/// already makes a commit a quarter cheaper than a file that grows.
+///
+/// Not so if Litestream copies the log (the table is its own): it looks for the last page that it has read
+/// where that was, and if it is still there it believes that it has missed nothing.
+pub fn limit_log(connection: &Connection) -> rusqlite::Result<()> {
+    let mut table = connection.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = '_litestream_seq'")?;
+    let limit = if table.exists([])? { 0 } else { 64 << 20 };
+    connection.query_row(&format!("PRAGMA journal_size_limit={limit}"), [], |_| Ok(()))
+}
+
+/// Opens an existing database for queries. Not read-only to SQLite: such a connection could not make the -shm file.
+pub fn reader(path: &Path, options: &Options) -> Result<Connection> {
+    let connection = existing(path, options)?;
+    connection.execute_batch("PRAGMA query_only=ON; PRAGMA cache_size=-512;")?;
+    Ok(connection)
+}
+
+/// In words that SQLite's own error has not.
+pub fn require_file(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::Refused(format!("{}: no such database; run pillarbox init", path.display())))
+        }
+        Err(error) => Err(StoreError::Io(format!("{}: {error}", path.display()))),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn existing(path: &Path, options: &Options) -> Result<Connection> {
+    require_file(path)?;
+    let connection = Connection::open_with_flags(path, flags()).map_err(|error| named(path, error))?;
+    prepare(&connection, options).and_then(|()| open_log(&connection)).map_err(|error| named(path, error))?;
+    Ok(connection)
+}
+
+/// Reads for the first time, which opens the log. Another process may be making or removing its files at the same moment: for
+/// an instant those that root's shell makes are root's alone.
+fn open_log(connection: &Connection) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    loop {
+        match connection.query_row("PRAGMA schema_version", [], |_| Ok(())) {
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen)
+                    && start.elapsed() < LOG_TIMEOUT =>
+            {
+                std::thread::sleep(LOG_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// No mutex (a connection has one user at a time), no URI (a path is a path).
+pub fn flags() -> OpenFlags {
+    OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+/// What every connection wants. Foreign keys are off, as in the shell: the triggers hold the rules.
+pub fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
+    connection.busy_timeout(options.busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without it a statement on a table with a partial index is compiled again whenever a bound
+    // value differs: two thirds of what RETR of a small message cost.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.execute_batch(
+        "PRAGMA foreign_keys=OFF; PRAGMA recursive_triggers=OFF; PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0;",
+    )
+}
+
+/// The same error, with the database's name in front.
+pub fn named(path: &Path, error: rusqlite::Error) -> StoreError {
+    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) {
+        return not_ours(path);
+    }
+    let name = |text: String| format!("{}: {text}", path.display());
+    match StoreError::from(error) {
+        StoreError::Busy(text) => StoreError::Busy(name(text)),
+        StoreError::Io(text) => StoreError::Io(name(text)),
+        StoreError::Refused(text) => StoreError::Refused(name(text)),
+        StoreError::Internal(text) => StoreError::Internal(name(text)),
+        other => other,
+    }
+}
+
+/// A file of somebody else's.
+pub fn not_ours(path: &Path) -> StoreError {
+    StoreError::Refused(format!("{}: not a pillarbox database", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::Sqlite;
+
+    /// What is in the way of the log's files for a moment is no reason to give up.
+    #[test]
+    fn a_log_that_cannot_be_opened_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mail.db");
+        Sqlite::create_or_migrate(&path).unwrap();
+        let log = folder.path().join("mail.db-wal");
+        std::fs::create_dir(&log).unwrap();
+        let error = format!("{:?}", Sqlite::open(&path, Options::default()).err());
+        assert!(error.contains("mail.db: unable to open database file"), "{error}");
+        std::thread::scope(|scope| {
+            let opened = scope.spawn(|| Sqlite::open(&path, Options::default()).map(drop));
+            std::thread::sleep(LOG_PAUSE * 2);
+            std::fs::remove_dir(&log).unwrap();
+            assert_eq!(opened.join().unwrap(), Ok(()));
+        });
+    }
+
+    fn mode(path: &Path) -> String {
+        Connection::open(path).unwrap().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap()
+    }
+
+    /// VACUUM INTO and a dump leave it out; with a rollback journal who reads would hold up who writes.
+    #[test]
+    fn a_database_of_ours_gets_a_log_and_no_other_is_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let [made, copy, other] = ["made", "copy", "other"].map(|name| folder.path().join(name));
+        Sqlite::create_or_migrate(&made).unwrap();
+        let into = format!("VACUUM INTO '{}'", copy.display());
+        Connection::open(&made).unwrap().execute_batch(&into).unwrap();
+        assert_eq!(mode(&copy), "delete");
+        drop(Sqlite::open(&copy, Options::default()).unwrap());
+        assert_eq!(mode(&copy), "wal");
+        Connection::open(&other).unwrap().execute_batch("CREATE TABLE t(x)").unwrap();
+        assert!(Sqlite::open(&other, Options::default()).is_err());
+        assert_eq!(mode(&other), "delete");
+    }
+}

@@ -1,0 +1,7 @@
+//! The database file itself: how it is opened, migrated and recognised, and what its errors mean.
+
+pub mod connection;
+pub mod error;
+pub mod identity;
+pub mod migrate;
+pub mod readers;

@@ -1,0 +1,213 @@
+//! The small batches of the maintenance thread.
+
+use crate::secret::Secret;
+use crate::store::sqlite::database::connection;
+use crate::store::sqlite::retention::expire;
+use crate::store::sqlite::retention::purge;
+use crate::store::sqlite::retention::quota_warning;
+use crate::store::sqlite::sweep;
+use crate::store::sqlite::text;
+use crate::store::sqlite::writer::Lane;
+use crate::store::sqlite::{Sqlite, lock};
+use crate::store::{
+    Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Result, Scrub, StoreError, Usable, UserId,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Instant;
+
+/// Read marks in one transaction.
+const MARKS_AT_ONCE: usize = 1000;
+
+impl Maintenance for Sqlite {
+    fn change_mark(&self) -> Result<i64> {
+        // On the connection that writes: its own commits do not move its data_version.
+        self.writer.alone(Lane::Maintenance, |connection| {
+            // A change may be that Litestream came.
+            connection::limit_log(connection)?;
+            Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?)
+        })
+    }
+
+    fn lost(&self) -> Result<Option<String>> {
+        self.place.lost()
+    }
+
+    fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached("SELECT name, value FROM settings ORDER BY name")?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get_ref(1)?.as_bytes()?.to_vec())))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    fn shortest_retention(&self) -> Result<Expire> {
+        self.readers.with(shortest_retention)
+    }
+
+    fn retention(&self, mailbox: MailboxId) -> Result<Expire> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(&format!("SELECT days FROM ({RETENTION}) WHERE id = ?1"))?;
+            let days = select.query_row([mailbox.0], |row| row.get(0)).optional()?;
+            Ok(expire(days.ok_or(StoreError::NoSuchMailbox)?))
+        })
+    }
+
+    fn usable(&self) -> Result<Usable> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(USABLE)?;
+            Ok(select.query_row([], |row| Ok(Usable { ntlm: row.get(0)?, scram: row.get(1)? }))?)
+        })
+    }
+
+    fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(PENDING)?;
+            let rows = select.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                Ok(Pending {
+                    user: UserId(row.get(0)?),
+                    name: text::lossy(row, 1)?,
+                    password: Secret::from(row.get_ref(2)?.as_bytes()?),
+                    ntlm: row.get(3)?,
+                })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    fn drop_unwanted_verifiers(&self) -> Result<usize> {
+        // The schema's triggers erase at once, in the shell too, and count: the log is still to be cut.
+        let none = self.readers.with(|connection| {
+            let mut select = connection.prepare_cached("SELECT erased = 0 FROM counters")?;
+            Ok(select.query_row([], |row| row.get::<_, bool>(0))?)
+        })?;
+        if none {
+            return Ok(0);
+        }
+        let erased = self.writer.write(Lane::Maintenance, 0, |connection| {
+            let erased: i64 = connection.query_row("SELECT erased FROM counters", [], |row| row.get(0))?;
+            connection.execute("UPDATE counters SET erased = 0", [])?;
+            Ok(erased.max(0) as usize)
+        })?;
+        self.writer.scrub_soon();
+        lock(&self.residue).add(Instant::now());
+        Ok(erased)
+    }
+
+    fn flush_marks(&self) -> Result<()> {
+        let mut waiting: Vec<MessageId> = lock(&self.marks).drain().collect();
+        while !waiting.is_empty() {
+            let batch = waiting.split_off(waiting.len().saturating_sub(MARKS_AT_ONCE));
+            let mut again = batch.clone();
+            let stamp = self.stamps.stamp();
+            let marked = self.writer.write(Lane::Maintenance, 0, move |connection| mark(connection, &batch, stamp.now));
+            if let Err(error) = marked {
+                again.append(&mut waiting);
+                lock(&self.marks).extend(again);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn shutdown(&self) {
+        self.writer.shutdown();
+    }
+
+    fn residue(&self) -> bool {
+        lock(&self.residue).is_left()
+    }
+
+    fn scrub(&self) -> Result<Scrub> {
+        sweep::scrub(self)
+    }
+
+    fn reap(&self, now: i64, limit: usize) -> Result<usize> {
+        expire::step(self, now, limit)
+    }
+
+    fn overfull(&self, now: i64, limit: usize) -> Result<Vec<Overfull>> {
+        if self.readers.with(|connection| quota_warning::are_astray(connection, now))? {
+            self.writer.write(Lane::Maintenance, 0, move |connection| quota_warning::mend(connection, now))?;
+        }
+        self.readers.with(|connection| quota_warning::due(connection, now, limit))
+    }
+
+    fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool> {
+        let message = message.to_vec();
+        self.writer.write(Lane::Maintenance, message.len(), move |connection| {
+            quota_warning::deliver(connection, mailbox, &message, now)
+        })
+    }
+
+    fn purge(&self, now: i64, limit: usize) -> Result<usize> {
+        let mut pace = lock(&self.purging);
+        let limit = pace.limit(limit) as i64;
+        let (done, began) = self.writer.write(Lane::Maintenance, 0, move |connection| {
+            let began = Instant::now();
+            Ok((purge::step(connection, now, limit)?, began))
+        })?;
+        if done > 0 {
+            pace.took(began);
+            lock(&self.residue).add(Instant::now());
+        }
+        Ok(done)
+    }
+}
+
+/// The words of the index `users_pending`, or SQLite would look at every user.
+const PENDING: &str = "SELECT id, name, password, ntlm FROM users
+  WHERE password NOT GLOB '$argon2*' AND password NOT GLOB '$2b$*' AND password NOT GLOB '$6$*' AND password NOT GLOB '{[0-9A-Za-z._-]*}*'
+  ORDER BY id LIMIT ?1";
+
+/// A user without any password can log in by GSSAPI or a token only, and needs no verifier; one whose
+/// plain password waits has it in a moment, and nobody's CAPA shall change twice for that.
+const USABLE: &str = "
+  SELECT EXISTS (SELECT 1 FROM verifiers JOIN users ON id = user_id WHERE scheme = 'NT' AND pop_enabled),
+         NOT EXISTS (SELECT 1 FROM users
+           WHERE pop_enabled AND (password GLOB '$argon2*' OR password GLOB '$2b$*' OR password GLOB '$6$*' OR password GLOB '{[0-9A-Za-z._-]*}*')
+             AND NOT EXISTS (SELECT 1 FROM verifiers WHERE user_id = id AND scheme = 'SCRAM-SHA-256'))";
+
+/// Days that a mailbox keeps its messages at least, 0: for ever. The shorter of read and unread, because
+/// either may be what happens to a message (RFC 2449 section 6.7: the minimum).
+const RETENTION: &str = "
+  SELECT mailbox_id AS id, CASE WHEN read_days = 0 THEN unread_days WHEN unread_days = 0 THEN read_days
+                                ELSE min(read_days, unread_days) END AS days
+    FROM mailbox_retention";
+
+fn shortest_retention(connection: &Connection) -> Result<Expire> {
+    let sql = format!("SELECT min(nullif(days, 0)), count(DISTINCT days), count(*) FROM ({RETENTION})");
+    let (days, kinds, mailboxes): (Option<u32>, i64, i64) =
+        connection.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    if mailboxes == 0 {
+        return site_retention(connection);
+    }
+    match (days, kinds) {
+        (Some(days), 1) => Ok(Expire::Days(days)),
+        (Some(days), _) => Ok(Expire::DaysUser(days)),
+        (None, _) => Ok(Expire::Never),
+    }
+}
+
+/// What a first mailbox would get.
+fn site_retention(connection: &Connection) -> Result<Expire> {
+    let sql = "SELECT coalesce(min(nullif(CAST(value AS INTEGER), 0)), 0) FROM settings WHERE name IN ('RetainReadDays', 'RetainUnreadDays')";
+    Ok(expire(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?))
+}
+
+fn expire(days: u32) -> Expire {
+    match days {
+        0 => Expire::Never,
+        days => Expire::Days(days),
+    }
+}
+
+fn mark(connection: &Connection, messages: &[MessageId], now: i64) -> Result<()> {
+    let mut update = connection.prepare_cached(
+        "UPDATE message SET read_at = ?4
+          WHERE mailbox_id = ?1 AND uid = ?2 AND body_id = ?3 AND read_at IS NULL",
+    )?;
+    for message in messages {
+        update.execute(params![message.mailbox.0, message.uid.0 as i64, message.body, now])?;
+    }
+    Ok(())
+}

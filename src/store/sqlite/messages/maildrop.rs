@@ -1,0 +1,243 @@
+//! Maildrops: snapshots, chunks of messages, read marks, UPDATE.
+
+use crate::store::sqlite::date;
+use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, INTERNATIONALIZED};
+use crate::store::sqlite::messages::listing_cache::State;
+use crate::store::sqlite::messages::upload::Staging;
+use crate::store::sqlite::writer::Lane;
+use crate::store::sqlite::{Sqlite, lock};
+use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
+use rusqlite::{Connection, OptionalExtension, Row};
+use std::sync::Arc;
+
+/// Read marks that may wait for their batch; who comes later is not marked.
+const MARKS: usize = 100_000;
+
+/// Octets that deleting one message writes, for the writer's batches.
+const DELETE_OCTETS: usize = 200;
+
+/// Octets that skipping numbers writes.
+const SKIP_OCTETS: usize = 100;
+
+/// The highest uid (2^53 − 1).
+const HIGHEST: u64 = 9_007_199_254_740_991;
+
+impl Mail for Sqlite {
+    fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>> {
+        let kept = lock(&self.snapshots).get(mailbox);
+        let (state, listing) = self.readers.with(|connection| snapshot(connection, mailbox, kept.as_ref()))?;
+        if kept.is_none_or(|(old, _)| old != state) {
+            lock(&self.snapshots).put(mailbox, state, listing.clone());
+        }
+        Ok(listing)
+    }
+
+    fn first_chunks(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
+        let mut next = 0;
+        let read = self.readers.with(|connection| first_chunks(connection, messages, &mut next, take));
+        if let Err(error) = read {
+            (next..messages.len()).for_each(|index| take(index, Err(error.clone())));
+        }
+    }
+
+    fn read(&self, message: MessageId, number: u32, chunk: &mut Vec<u8>) -> Result<()> {
+        chunk.clear();
+        self.readers.with(|connection| match number {
+            0 => first_piece(connection, message, chunk),
+            _ => later_piece(connection, message.body, number, chunk),
+        })
+    }
+
+    fn envelope(&self, message: MessageId) -> Result<Envelope> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT sender, received_at, unique_id, read_at IS NOT NULL, flags FROM message
+                  WHERE mailbox_id = ?1 AND uid = ?2",
+            )?;
+            let envelope = select.query_row((message.mailbox.0, message.uid.0 as i64), |row| {
+                Ok(Envelope {
+                    sender: row.get(0)?,
+                    received_at: row.get(1)?,
+                    unique_id: row.get(2)?,
+                    read: row.get(3)?,
+                    internationalized: row.get::<_, i64>(4)? & INTERNATIONALIZED != 0,
+                })
+            });
+            envelope.optional()?.ok_or(StoreError::NoSuchMessage)
+        })
+    }
+
+    fn mark_retrieved(&self, message: MessageId) {
+        let mut marks = lock(&self.marks);
+        if marks.len() < MARKS {
+            marks.insert(message);
+        }
+    }
+
+    fn commit(&self, mailbox: MailboxId, messages: &[Uid]) -> Result<()> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let uids: Vec<i64> = messages.iter().map(|uid| uid.0 as i64).collect();
+        let stamp = self.stamps.stamp();
+        self.writer.write(Lane::Mail, uids.len() * DELETE_OCTETS, move |connection| {
+            date::deleting(connection, stamp.date, || {
+                let mut delete = connection.prepare_cached("DELETE FROM message WHERE mailbox_id = ?1 AND uid = ?2")?;
+                for uid in uids {
+                    delete.execute((mailbox.0, uid))?;
+                }
+                Ok(())
+            })
+        })?;
+        self.place.check()
+    }
+
+    fn deleted(&self, mailbox: MailboxId, unique_id: &str) -> Result<Option<Uid>> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT uid FROM deleted WHERE mailbox_id = ?1 AND unique_id = ?2
+                 UNION ALL SELECT uid FROM deleted
+                  WHERE mailbox_id = ?1 AND uid = CAST(?2 AS INTEGER) AND CAST(uid AS TEXT) = ?2 AND unique_id IS NULL",
+            )?;
+            let uid = select.query_row((mailbox.0, unique_id), |row| row.get::<_, i64>(0)).optional()?;
+            Ok(uid.map(|uid| Uid(uid as u64)))
+        })
+    }
+
+    fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()> {
+        let next = next.0.min(HIGHEST) as i64;
+        self.writer.write(Lane::Mail, SKIP_OCTETS, move |connection| skip_to(connection, mailbox, next))
+    }
+
+    fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
+        Box::new(Staging::new(self, limit))
+    }
+}
+
+/// Raises the next uid, and notes what is passed over in `unshown`, as the trigger `message_imported` does.
+fn skip_to(connection: &Connection, mailbox: MailboxId, next: i64) -> Result<()> {
+    let from = state(connection, mailbox)?.next_uid;
+    if next <= from {
+        return Ok(());
+    }
+    let grown = connection.execute(
+        "UPDATE unshown SET last = ?3 - 1 WHERE mailbox_id = ?1 AND last = ?2 - 1
+            AND first = (SELECT max(first) FROM unshown WHERE mailbox_id = ?1)",
+        [mailbox.0, from, next],
+    )?;
+    if grown == 0 {
+        connection.execute(
+            "INSERT INTO unshown (mailbox_id, first, last) VALUES (?1, ?2, ?3 - 1)",
+            [mailbox.0, from, next],
+        )?;
+    }
+    connection.execute("UPDATE usage SET next_uid = ?2 WHERE mailbox_id = ?1", [mailbox.0, next])?;
+    Ok(())
+}
+
+/// The newest snapshot: the old one if nothing happened, the old one and what arrived if only that happened.
+fn snapshot(
+    connection: &Connection,
+    mailbox: MailboxId,
+    kept: Option<&(State, Arc<ScanListing>)>,
+) -> Result<(State, Arc<ScanListing>)> {
+    if let Some((old, listing)) = kept
+        && state(connection, mailbox)? == *old
+    {
+        return Ok((*old, listing.clone()));
+    }
+    // State and listing must be of one moment: the only read transaction of the program.
+    let transaction = connection.unchecked_transaction()?;
+    let now = state(&transaction, mailbox)?;
+    let (mut listing, from) = match kept {
+        Some((old, listing)) if old.version == now.version => ((**listing).clone(), old.next_uid),
+        _ => (ScanListing::default(), 0),
+    };
+    listing.reserve(now.messages.saturating_sub(listing.entries().len()));
+    list(&transaction, mailbox, from, &mut listing)?;
+    transaction.commit()?;
+    Ok((now, Arc::new(listing)))
+}
+
+fn state(connection: &Connection, mailbox: MailboxId) -> Result<State> {
+    let mut usage = connection.prepare_cached("SELECT version, next_uid, messages FROM usage WHERE mailbox_id = ?1")?;
+    usage
+        .query_row([mailbox.0], |row| {
+            Ok(State { version: row.get(0)?, next_uid: row.get(1)?, messages: row.get::<_, u32>(2)? as usize })
+        })
+        .optional()?
+        .ok_or(StoreError::NoSuchMailbox)
+}
+
+fn list(connection: &Connection, mailbox: MailboxId, from: i64, listing: &mut ScanListing) -> Result<()> {
+    let mut messages = connection.prepare_cached(
+        "SELECT uid, body_id, size, flags, read_at IS NOT NULL, unique_id FROM message
+          WHERE mailbox_id = ?1 AND uid >= ?2 ORDER BY uid",
+    )?;
+    let mut rows = messages.query((mailbox.0, from))?;
+    while let Some(row) = rows.next()? {
+        listing.push(entry(row)?, row.get_ref(5)?.as_str_or_null().map_err(rusqlite::Error::from)?);
+    }
+    Ok(())
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        uid: Uid(row.get::<_, i64>(0)? as u64),
+        body: row.get(1)?,
+        octets: row.get(2)?,
+        dotted: row.get::<_, i64>(3)? & DOTTED != 0,
+        internationalized: row.get::<_, i64>(3)? & INTERNATIONALIZED != 0,
+        read: row.get(4)?,
+    })
+}
+
+/// The first chunk, looked up through the live row: what was deleted is not sent any more.
+const FIRST_PIECE: &str = "SELECT c.data FROM message m LEFT JOIN chunk c ON c.id = m.body_id * 4096
+  WHERE m.mailbox_id = ?1 AND m.uid = ?2 AND m.body_id = ?3";
+
+/// One read transaction for all: to begin and end one costs as much as to read a small message.
+fn first_chunks(
+    connection: &Connection,
+    messages: &[MessageId],
+    next: &mut usize,
+    take: &mut dyn FnMut(usize, Result<&[u8]>),
+) -> Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    let mut select = transaction.prepare_cached(FIRST_PIECE)?;
+    for (index, message) in messages.iter().enumerate() {
+        let mut rows = select.query((message.mailbox.0, message.uid.0 as i64, message.body))?;
+        let data = match rows.next()? {
+            None => Err(StoreError::NoSuchMessage),
+            Some(row) => data(row, *message),
+        };
+        *next = index + 1;
+        take(index, data);
+    }
+    Ok(())
+}
+
+fn first_piece(connection: &Connection, message: MessageId, chunk: &mut Vec<u8>) -> Result<()> {
+    let mut select = connection.prepare_cached(FIRST_PIECE)?;
+    let mut rows = select.query((message.mailbox.0, message.uid.0 as i64, message.body))?;
+    let row = rows.next()?.ok_or(StoreError::NoSuchMessage)?;
+    chunk.extend_from_slice(data(row, message)?);
+    Ok(())
+}
+
+fn data<'a>(row: &'a Row<'_>, message: MessageId) -> Result<&'a [u8]> {
+    let data = row.get_ref(0)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+    data.ok_or_else(|| StoreError::Internal(format!("message {message:?} has lost its octets")))
+}
+
+fn later_piece(connection: &Connection, body: i64, number: u32, chunk: &mut Vec<u8>) -> Result<()> {
+    if i64::from(number) >= CHUNKS {
+        return Ok(());
+    }
+    let mut select = connection.prepare_cached("SELECT data FROM chunk WHERE id = ?1")?;
+    let mut rows = select.query([body * CHUNKS + i64::from(number)])?;
+    if let Some(row) = rows.next()? {
+        chunk.extend_from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! How much upkeep does in one step, so that nobody who delivers waits long for it.
+
+use std::time::{Duration, Instant};
+
+/// A step shall not hold the writer longer: who delivers waits for one step and a commit of their own.
+const LONG: Duration = Duration::from_millis(10);
+/// After a step shorter than this the next one does more.
+const SHORT: Duration = Duration::from_millis(4);
+/// Where it begins: what a slow disk takes in [`LONG`].
+const START: usize = 32;
+/// What any step does, so that upkeep ends on any disk.
+const LEAST: usize = 4;
+/// A disk that has been quick may be slow next time.
+const MOST: usize = 128;
+
+/// Follows the disk: halves what a step does after a long one, and does a little more after a short one.
+pub struct BatchSize(usize);
+
+impl Default for BatchSize {
+    fn default() -> Self {
+        Self(START)
+    }
+}
+
+impl BatchSize {
+    /// What the next step does, `most` at most.
+    pub fn limit(&self, most: usize) -> usize {
+        self.0.min(most)
+    }
+
+    /// A step that began then has been committed now. (The commit is most of a step.)
+    pub fn took(&mut self, began: Instant) {
+        self.adapt(began.elapsed());
+    }
+
+    fn adapt(&mut self, held: Duration) {
+        if held > LONG {
+            self.0 = (self.0 / 2).max(LEAST);
+        } else if held < SHORT {
+            self.0 = (self.0 + self.0 / 4).min(MOST);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_steps_halve_short_ones_grow_and_both_have_an_end() {
+        let mut pace = BatchSize::default();
+        pace.adapt(Duration::from_millis(11));
+        assert_eq!(pace.limit(1000), 16);
+        pace.adapt(Duration::from_millis(10));
+        pace.adapt(Duration::from_millis(4));
+        assert_eq!(pace.limit(1000), 16);
+        pace.adapt(Duration::from_millis(3));
+        assert_eq!((pace.limit(1000), pace.limit(10)), (20, 10));
+        (0..50).for_each(|_| pace.adapt(Duration::ZERO));
+        assert_eq!(pace.limit(usize::MAX), MOST);
+        (0..50).for_each(|_| pace.adapt(Duration::from_secs(1)));
+        assert_eq!(pace.limit(usize::MAX), LEAST);
+    }
+}

@@ -1,0 +1,63 @@
+//! The answer to one order: given once, waited for at most once.
+
+use super::ended;
+use crate::store::Result;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+struct Slot<T> {
+    answer: Mutex<Option<Result<T>>>,
+    given: Condvar,
+}
+
+/// The side that waits.
+pub struct Oneshot<T>(Arc<Slot<T>>);
+
+/// The side that answers. Dropped without an answer it says that the writer has ended.
+pub struct Promised<T>(Option<Arc<Slot<T>>>);
+
+/// Both sides.
+pub fn promise<T>() -> (Promised<T>, Oneshot<T>) {
+    let slot = Arc::new(Slot { answer: Mutex::new(None), given: Condvar::new() });
+    (Promised(Some(slot.clone())), Oneshot(slot))
+}
+
+impl<T> Oneshot<T> {
+    /// Waits for the answer.
+    pub fn wait(self) -> Result<T> {
+        let mut answer = self.0.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match answer.take() {
+                Some(given) => return given,
+                None => answer = self.0.given.wait(answer).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// Waits for the answer, `timeout` at most; what was ordered is done all the same.
+    pub fn wait_for(self, timeout: Duration) -> Option<Result<T>> {
+        let answer = self.0.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.given.wait_timeout_while(answer, timeout, |answer| answer.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.take()
+    }
+}
+
+impl<T> Promised<T> {
+    /// Gives the answer. It is dropped if nobody waits.
+    pub fn keep(mut self, answer: Result<T>) {
+        self.give(answer);
+    }
+
+    fn give(&mut self, answer: Result<T>) {
+        if let Some(slot) = self.0.take() {
+            *slot.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+            slot.given.notify_one();
+        }
+    }
+}
+
+impl<T> Drop for Promised<T> {
+    fn drop(&mut self) {
+        self.give(Err(ended()));
+    }
+}

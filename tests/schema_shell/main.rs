@@ -1,0 +1,12 @@
+//! The schema, driven through Debian's own `sqlite3` shell with its defaults, while an engine has the
+//! database open: what interface.md section 2 promises administrators.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod agreement;
+mod dates;
+mod hashes;
+mod invariants;
+mod refusals;
+mod shell;
+mod tasks;
