@@ -15,6 +15,7 @@ mod addresses;
 mod field;
 mod lexer;
 mod parameters;
+mod steps;
 mod words;
 
 /// Longest line of a header, and longest field that is understood, octets.

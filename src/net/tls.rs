@@ -92,6 +92,15 @@ impl Stream {
         }
     }
 
+    /// Nothing that is written can arrive any more. Asks without waiting, for whoever works long between two writes.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Stream::Plain(socket) => socket.is_gone(),
+            Stream::Tls(session) => session.socket().is_gone(),
+            Stream::Ended => true,
+        }
+    }
+
     /// A second hold on the connection, with which somebody else can end it; none once it is over.
     pub fn handle(&self) -> Option<Handle> {
         match self {

@@ -45,8 +45,8 @@ struct Connection<'a> {
     chunk: Vec<u8>,
     /// RETRs that stand in `out`: they count as read once it was written.
     retrieved: Vec<MessageId>,
-    /// Whom the client last claimed to be.
-    claimed: String,
+    /// Whom the client last claimed to be, and the name that failures count for.
+    claimed: (String, String),
     since: Instant,
     /// Who logged in, counted as long as the session lasts.
     login: Option<(Login, Permit)>,
@@ -78,7 +78,7 @@ pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, implicit_tl
         batch: Batch::default(),
         chunk: Vec::new(),
         retrieved: Vec::new(),
-        claimed: String::new(),
+        claimed: <(String, String)>::default(),
         since: Instant::now(),
         login: None,
         present: None,

@@ -204,6 +204,7 @@ pub const SETTINGS: &[Row] = &[
         "clients that count as secured without TLS (devices on a LAN that cannot do it)",
     ),
     row("GssapiKeytab", "", Kind::File(|s| &mut s.gssapi_keytab), "keytab file; empty: GSSAPI is not offered"),
+    row("GssapiExactCase", "0", Kind::Switch(|s| &mut s.gssapi_exact_case), "the case of a principal's letters counts"),
     row(
         "GssapiRealms",
         "",

@@ -2,6 +2,7 @@
 
 use super::addresses::{List, return_path};
 use super::parameters;
+use super::steps::count;
 use super::words::{LINE, Place, encode, first_word};
 
 /// Fields whose value is a list of addresses (RFC 6858 section 2.1).
@@ -98,6 +99,7 @@ fn folded(name: &str, value: &str) -> String {
     let mut blanks = " ";
     while !rest.is_empty() {
         let (run, behind) = rest.split_at(rest.find([' ', '\t']).unwrap_or(rest.len()));
+        count(run.len());
         if column + blanks.len() + run.len() > LINE {
             lines += "\r\n";
             column = 0;

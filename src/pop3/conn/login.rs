@@ -3,11 +3,11 @@
 use super::Connection;
 use super::presence_guard::PresenceGuard;
 use crate::auth::authenticator::LoginPolicy;
-use crate::message::address::{login_names, printable};
+use crate::message::address::{login_names, printable, vouched_names};
 use crate::pop3::Step;
 use crate::pop3::reply::Reply;
 use crate::pop3::transaction::Opened;
-use crate::sasl::{Answer, Login, Query};
+use crate::sasl::{Answer, Identity, Login, Query};
 use crate::settings::SortOrder;
 use log::{info, warn};
 use std::time::{Duration, Instant};
@@ -18,12 +18,15 @@ const NAP: Duration = Duration::from_millis(100);
 impl Connection<'_> {
     /// Gets the policy's answer for the session.
     pub(super) fn ask(&mut self, query: &Query) -> Step {
-        if let Query::Password { who, .. } | Query::Authorize { who } = query {
-            self.claimed.clone_from(&who.authcid);
-        } else if let Query::Verifier { authcid, .. } = query {
-            self.claimed.clone_from(authcid);
-        }
         let settings = &self.about.configuration.settings;
+        let (claimed, names) = match query {
+            Query::Password { who: Identity { authcid, .. }, .. }
+            | Query::Authorize { who: Identity { authcid, .. } }
+            | Query::Verifier { authcid, .. } => (authcid, login_names(authcid, &settings.domains)),
+            Query::Vouched { who, .. } => (&who.authcid, vouched_names(&who.authcid, &settings.domains)),
+        };
+        // All forms in which a client can write a name are one: the shortest.
+        self.claimed = (claimed.clone(), names.last().cloned().unwrap_or_default());
         let policy = LoginPolicy { domains: &settings.domains, site: &settings.site };
         let answer = self.server.authenticator.answer(query, &policy);
         if answer == Answer::Unavailable {
@@ -38,7 +41,7 @@ impl Connection<'_> {
     pub(super) fn failed(&mut self) {
         let (method, attempts) = self.session.attempts();
         // What a later exchange fails for may not say whom it was for.
-        let claimed = std::mem::take(&mut self.claimed);
+        let (claimed, counted) = std::mem::take(&mut self.claimed);
         // The form that fail2ban's filter for Dovecot knows.
         warn!(
             "pop3-login: Aborted login (auth failed, {attempts} attempts in {} secs): user=<{}>, method={method}, rip={}, lip={}",
@@ -48,16 +51,11 @@ impl Connection<'_> {
             self.about.local.to_canonical(),
         );
         let longest = self.about.configuration.settings.max_login_delay;
-        let (name, now) = (self.counted_name(&claimed), Instant::now());
-        let until = now + self.server.delays.failed(self.about.peer, &name, longest, now);
+        let now = Instant::now();
+        let until = now + self.server.delays.failed(self.about.peer, &counted, longest, now);
         while Instant::now() < until && !self.server.connections.is_stopping() {
             std::thread::sleep(NAP.min(until.saturating_duration_since(Instant::now())));
         }
-    }
-
-    /// The name that failures count for: all forms in which a client can write it are one.
-    fn counted_name(&self, claimed: &str) -> String {
-        login_names(claimed, &self.about.configuration.settings.domains).pop().unwrap_or_default()
     }
 
     /// Logs why an exchange failed: the client must not learn it, the administrator should.
@@ -85,7 +83,7 @@ impl Connection<'_> {
             }
             Err(error) => warn!("{}: {} cannot open {}: {error}", self.about, login.name, login.principal),
         }
-        self.server.delays.succeeded(self.about.peer, &self.counted_name(&self.claimed));
+        self.server.delays.succeeded(self.about.peer, &self.claimed.1);
         self.login = Some((login, permit));
         self.session.opened(opened)
     }

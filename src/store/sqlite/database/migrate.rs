@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../../migrations/0006_dates.sql"),
     include_str!("../../../../migrations/0007_usable.sql"),
     include_str!("../../../../migrations/0008_purged_ids.sql"),
+    include_str!("../../../../migrations/0009_gssapi_exact_case.sql"),
 ];
 
 /// "Pbox": how file(1) and we know our databases.
