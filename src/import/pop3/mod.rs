@@ -7,9 +7,9 @@ mod sizes;
 
 use super::remote::{Address, Credential, Options, Server, Wire, said};
 use super::{ImportError, Listed, Result, Source, is_unique_id};
-use client::{Client, Pair};
+use client::Client;
 use content::Measure;
-use identity::Way;
+use identity::Identity;
 use sizes::{Sizes, Verdict};
 
 /// Largest message that is read only to learn whether sizes are exact, octets.
@@ -21,9 +21,7 @@ pub struct Pop3 {
     no_uidl: bool,
     /// Message numbers and sizes, in the order of the list.
     messages: Vec<(u64, u64)>,
-    /// What UIDL showed.
-    listed: Vec<Pair>,
-    way: Way,
+    identity: Identity,
     sizes: Sizes,
 }
 
@@ -34,37 +32,31 @@ impl Pop3 {
     /// The server cannot be reached, its certificate is not good, or it does not speak POP3.
     pub fn connect(address: &Address, options: &Options) -> Result<Self> {
         let client = Client::connect(address)?;
-        let (messages, listed, sizes) = (Vec::new(), Vec::new(), Sizes::default());
-        Ok(Self { client, no_uidl: options.no_uidl, messages, listed, way: Way::Never, sizes })
+        let (messages, identity, sizes) = (Vec::new(), Identity::none(), Sizes::default());
+        Ok(Self { client, no_uidl: options.no_uidl, messages, identity, sizes })
     }
 
-    /// UIDL, checked line by line: an id that is none stays as the fault that is shown for it.
-    fn unique_ids(&mut self) -> Result<()> {
-        self.listed = Vec::new();
+    /// UIDL: message numbers and unique-ids, which rise.
+    fn unique_ids(&mut self) -> Result<Vec<(u64, Vec<u8>)>> {
+        self.identity = Identity::none();
         if self.no_uidl {
-            return Ok(());
+            return Ok(Vec::new());
         }
         self.client.say("UIDL")?.map_err(|text| {
             let text = format!("{text}: without it messages get unique-ids of our own, if --no-uidl says so");
             self.client.refused(&text, "UIDL")
         })?;
-        self.listed = self.client.pairs_that_come("UIDL")?;
-        self.way = Way::found(&mut self.client, &self.listed)?;
-        Ok(())
+        let ids = self.client.pairs_that_come("UIDL")?;
+        self.identity = Identity::of(&mut self.client, &ids)?;
+        Ok(ids)
     }
 
-    /// What UIDL showed for a message number.
-    fn shown(&self, number: u64) -> Option<&[u8]> {
-        let at = self.listed.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-        Some(&self.listed[at].1)
-    }
-
-    fn entry(&self, number: u64, octets: u64) -> Listed {
+    fn entry(&self, number: u64, octets: u64, shown: Option<Vec<u8>>) -> Listed {
         let place = format!("message {number}");
-        let (unique_id, fault) = match self.shown(number).map(String::from_utf8_lossy) {
+        let (unique_id, fault) = match shown.map(text) {
             _ if self.no_uidl => (None, None),
             Some(shown) => match fault(&shown) {
-                None => (Some(shown.into_owned()), None),
+                None => (Some(shown), None),
                 Some(fault) => (None, Some(format!("{place}: its unique-id {fault}"))),
             },
             None => (None, Some(format!("{place}: UIDL has no unique-id for it"))),
@@ -76,8 +68,7 @@ impl Pop3 {
     fn read(&mut self, at: usize, most: u64, sink: &mut dyn FnMut(&[u8])) -> Result<Measure> {
         let (number, _) = self.messages[at];
         let measure = self.client.retrieve(number, most, sink)?;
-        let id = self.shown(number).unwrap_or_default().to_vec();
-        self.way.confirm(&mut self.client, &self.listed, number, &id)?;
+        self.identity.confirm(&mut self.client, number)?;
         Ok(measure)
     }
 
@@ -136,8 +127,15 @@ impl Source for Pop3 {
                 .ok_or_else(|| self.client.wire().malformed(&format!("\"{number} {}\" (to LIST)", said(&rest))))?;
             self.messages.push((number, octets));
         }
-        self.unique_ids()?;
-        Ok(self.messages.iter().map(|(number, octets)| self.entry(*number, *octets)).collect())
+        let mut ids = self.unique_ids()?.into_iter().peekable();
+        let mut listed = Vec::with_capacity(self.messages.len());
+        for (number, octets) in &self.messages {
+            // Both lists rise; an id of no message is passed over.
+            while ids.next_if(|(at, _)| at < number).is_some() {}
+            let id = ids.next_if(|(at, _)| at == number).map(|(_, id)| id);
+            listed.push(self.entry(*number, *octets, id));
+        }
+        Ok(listed)
     }
 
     fn fetch(&mut self, at: usize, limit: u64, octets: &mut Vec<u8>) -> Result<()> {
@@ -184,7 +182,7 @@ impl Server for Pop3 {
     }
 
     fn confirm(&mut self) -> Result<()> {
-        self.way.confirm_all(&mut self.client, &self.listed)
+        self.identity.confirm_all(&mut self.client)
     }
 
     fn close(&mut self) {
@@ -199,6 +197,11 @@ fn of_message(error: ImportError, number: u64) -> ImportError {
         ImportError::Broken(text) => ImportError::Broken(format!("message {number}: {text}")),
         other => other,
     }
+}
+
+/// A unique-id is ASCII; whatever else came stays visible as what it is not.
+fn text(id: Vec<u8>) -> String {
+    String::from_utf8(id).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// What is wrong with a unique-id (RFC 1939 section 7).

@@ -30,8 +30,11 @@ pub struct Address {
     pub folder: String,
 }
 
-/// Scheme, protocol, implicit TLS, usual port; the first of a kind is the one that is shown.
-const SCHEMES: &[(&str, Protocol, bool, u16)] = &[
+/// Scheme, protocol, implicit TLS, usual port.
+type Scheme = (&'static str, Protocol, bool, u16);
+
+/// The first of a kind is the one that is shown.
+const SCHEMES: &[Scheme] = &[
     ("pop3", Protocol::Pop3, false, 110),
     ("pop3s", Protocol::Pop3, true, 995),
     ("imap", Protocol::Imap, false, 143),
@@ -100,16 +103,14 @@ fn folder(protocol: Protocol, path: &str) -> Result<String, &'static str> {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let same = |(_, protocol, tls, _): &&(&str, Protocol, bool, u16)| {
-            *protocol == self.protocol && *tls == self.implicit_tls
-        };
+        let same = |(_, protocol, tls, _): &&Scheme| *protocol == self.protocol && *tls == self.implicit_tls;
         let scheme = SCHEMES.iter().find(same).map_or("", |(scheme, ..)| scheme);
         write!(f, "{scheme}://{}@{}", self.login, self.server())?;
         if self.protocol == Protocol::Imap { write!(f, "/{}", self.folder) } else { Ok(()) }
     }
 }
 
-fn scheme(text: &str) -> Option<(&'static (&'static str, Protocol, bool, u16), &str)> {
+fn scheme(text: &str) -> Option<(&'static Scheme, &str)> {
     let (scheme, rest) = text.split_once("://")?;
     SCHEMES.iter().find(|(name, ..)| name.eq_ignore_ascii_case(scheme)).map(|row| (row, rest))
 }
