@@ -14,6 +14,7 @@ pub mod mbox;
 pub mod percent;
 pub mod pop3;
 pub mod transfer;
+pub mod uid_format;
 pub mod uidlist;
 
 use std::fmt;
@@ -37,6 +38,11 @@ pub struct Listed {
     pub sender: Option<String>,
     /// It was read.
     pub read: bool,
+    /// It is marked as deleted: left out, if it is not wanted all the same.
+    pub deleted: bool,
+    /// The unique-id is what a header claims, and anybody can write headers: where it is another message's, this one
+    /// is kept with a number of its own. Else a clash is refused.
+    pub claimed: bool,
 }
 
 /// Where messages come from.
