@@ -123,6 +123,11 @@ impl Downgrader {
                 }
                 self.line_rest = Some(Rest::Kept);
             }
+            At::Header if long && !matches!(line[0], b' ' | b'\t') && !field::is_one(&line) => {
+                self.end_field(out);
+                self.text(&line, out);
+                self.line_rest = Some(Rest::Kept);
+            }
             At::Header => {
                 if long {
                     line.truncate(LONGEST_FIELD);
@@ -141,17 +146,37 @@ impl Downgrader {
                 out.extend_from_slice(line);
                 self.at = if std::mem::take(&mut self.holds_message) { At::Header } else { At::Body };
             }
-            [b' ' | b'\t', ..] => self.folded_line(line, out),
+            [b' ' | b'\t', ..] if !self.field.is_empty() || self.field_rest.is_some() || line.is_ascii() => {
+                self.folded_line(line, out);
+            }
             _ => {
                 self.end_field(out);
                 // A part may end where its header should.
                 if self.delimiter(line) {
                     out.extend_from_slice(line);
-                } else {
+                } else if field::is_one(line) {
                     self.field.extend_from_slice(line);
+                } else {
+                    self.text(line, out);
                 }
             }
         }
+    }
+
+    /// A line that is no field: the empty line that should stand before it is missing. A body has begun, of which
+    /// nothing is left out; the header before it stays ASCII. (What is blank, or the separator of an mbox at the head
+    /// of a message, begins none.)
+    fn text(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        let ascii = line.is_ascii();
+        if !ascii {
+            out.extend_from_slice(b"\r\n");
+        }
+        let stray = line.trim_ascii().is_empty() || line.starts_with(b"From ") || line.starts_with(b">From ");
+        if !ascii || !stray {
+            self.at = At::Body;
+            self.holds_message = false;
+        }
+        out.extend_from_slice(line);
     }
 
     /// A line that continues the field. Of a field that is too long, the lines that are ASCII are kept, but not
