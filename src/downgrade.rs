@@ -57,6 +57,8 @@ pub struct Downgrader {
     field_rest: Option<Rest>,
     /// Outermost first.
     multiparts: Vec<Multipart>,
+    /// In this header was a line that is no field: what is not ASCII behind it is text.
+    loose: bool,
     /// The body of this part is a message again (RFC 2046 section 5.2.1).
     holds_message: bool,
 }
@@ -70,6 +72,7 @@ impl Default for Downgrader {
             field: Vec::new(),
             field_rest: None,
             multiparts: Vec::new(),
+            loose: false,
             holds_message: false,
         }
     }
@@ -144,9 +147,12 @@ impl Downgrader {
             b"\r\n" | b"\n" => {
                 self.end_field(out);
                 out.extend_from_slice(line);
+                self.loose = false;
                 self.at = if std::mem::take(&mut self.holds_message) { At::Header } else { At::Body };
             }
-            [b' ' | b'\t', ..] if !self.field.is_empty() || self.field_rest.is_some() || line.is_ascii() => {
+            [b' ' | b'\t', ..]
+                if line.is_ascii() || !self.loose && (!self.field.is_empty() || self.field_rest.is_some()) =>
+            {
                 self.folded_line(line, out);
             }
             _ => {
@@ -154,7 +160,7 @@ impl Downgrader {
                 // A part may end where its header should.
                 if self.delimiter(line) {
                     out.extend_from_slice(line);
-                } else if field::is_one(line) {
+                } else if field::is_one(line) && !(self.loose && !line.is_ascii()) {
                     self.field.extend_from_slice(line);
                 } else {
                     self.text(line, out);
@@ -172,9 +178,12 @@ impl Downgrader {
             out.extend_from_slice(b"\r\n");
         }
         let stray = line.trim_ascii().is_empty() || line.starts_with(b"From ") || line.starts_with(b">From ");
-        if !ascii || !stray {
+        if !ascii {
             self.at = At::Body;
+            self.loose = false;
             self.holds_message = false;
+        } else if !stray {
+            self.loose = true;
         }
         out.extend_from_slice(line);
     }
@@ -204,6 +213,7 @@ impl Downgrader {
         if let Some(at) = known(line) {
             self.multiparts.truncate(at + 1);
             self.at = At::Header;
+            self.loose = false;
             self.holds_message = self.multiparts[at].digest;
         } else if let Some(at) = line.strip_suffix(b"--").and_then(known) {
             self.multiparts.truncate(at);

@@ -58,7 +58,7 @@ fn a_missing_empty_line_is_put_in() {
         let rest = "Subject: \u{fc}\r\n \u{fc}\r\n\r\nrest\r\n";
         assert_eq!(text, format!("Subject: =?UTF-8?B?w7w=?=\r\n\r\n{line}\r\n{rest}"));
     }
-    assert_eq!(downgraded("A: b\r\nplain\r\nC: \u{fc}\r\n"), "A: b\r\nplain\r\nC: \u{fc}\r\n");
+    assert_eq!(downgraded("A: b\r\nplain\r\nC: \u{fc}\r\n"), "A: b\r\nplain\r\n\r\nC: \u{fc}\r\n");
     assert_eq!(downgraded(" \u{fc}\r\n\u{fc}: x\r\n"), "\r\n \u{fc}\r\n\u{fc}: x\r\n");
     assert_eq!(
         downgraded(">From a Mon Nov 23 10:00:00 2026\r\nSubject: \u{fc}\r\n"),
