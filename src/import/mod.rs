@@ -8,10 +8,12 @@
 //!   was cut can be run again; if it is another message, that is an error and nothing is changed.
 
 pub mod files;
+pub mod folder;
 pub mod header;
 pub mod imap;
 pub mod maildir;
 pub mod mbox;
+pub mod packed;
 pub mod percent;
 pub mod pop3;
 pub mod remote;
