@@ -61,6 +61,8 @@ pub mod date;
 pub mod dot;
 pub mod downgrade;
 pub mod exit;
+#[cfg(test)]
+mod generated;
 pub mod gssapi;
 pub mod import;
 pub mod jwt;

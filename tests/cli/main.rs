@@ -10,9 +10,9 @@ mod check;
 mod deliver;
 mod documentation;
 mod init;
-mod old_rows;
 mod passwords;
 mod terminal;
+mod unusable_settings;
 mod usage;
 
 use std::process::{Command, Output, Stdio};

@@ -1,4 +1,4 @@
-//! The SQLite engine: all SQL of the program lives in this folder and in `migrations/`.
+//! The SQLite engine: all SQL of the program lives in this folder, in `schema.sql` and in `migrations/`.
 //!
 //! What must not be known here: sockets, replies, how a password is hashed.
 //!
@@ -48,7 +48,6 @@ mod residue;
 mod restore;
 mod snapshots;
 mod sweep;
-mod text;
 mod upkeep;
 mod upload;
 mod warnings;

@@ -5,7 +5,6 @@
 
 use super::bodies::body_id;
 use super::date;
-use super::text;
 use super::upload::{Dots, insert_piece};
 use crate::clock::FAR;
 use crate::store::{MailboxId, Overfull, Result, WARNING_INTERVAL};
@@ -46,7 +45,7 @@ pub fn due(connection: &Connection, now: i64, limit: usize) -> Result<Vec<Overfu
     let rows = select.query_map(params![now, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
         Ok(Overfull {
             mailbox: MailboxId(row.get(0)?),
-            name: text::lossy(row, 1)?,
+            name: row.get(1)?,
             bytes: row.get::<_, i64>(2)? as u64,
             warning: row.get::<_, i64>(3)? as u64,
             limit: row.get::<_, i64>(4)? as u64,
