@@ -166,9 +166,6 @@ CREATE VIEW setting_address (item, form) AS
      AND (interface IS NULL OR (interface GLOB '[0-9]*' AND interface NOT GLOB '*[^0-9]*'
                                 AND length(ltrim(interface, '0')) <= 10 AND CAST(interface AS INTEGER) <= 4294967295));
 
-CREATE TRIGGER settings_utf8 BEFORE UPDATE OF value ON settings
-BEGIN INSERT INTO must_be_utf8 VALUES (OLD.name, NEW.value); END;
-
 -- generated: ranges (make generate)
 CREATE VIEW setting_in_range (name) AS
   SELECT name FROM setting_number WHERE CASE name
@@ -225,7 +222,6 @@ CREATE VIEW setting_in_range (name) AS
     END) IS NOT TRUE);
 
 CREATE TRIGGER settings_in_range AFTER UPDATE OF value ON settings
-  WHEN NOT EXISTS (SELECT 1 FROM setting_in_range WHERE name = NEW.name)
 BEGIN
   SELECT CASE NEW.name
     WHEN 'UnencryptedOrTLSBindings' THEN RAISE(ABORT, 'UnencryptedOrTLSBindings: ADDRESS:PORT with port 0 to 65535, [ADDRESS]:PORT for IPv6, comma separated; empty: none')
@@ -271,7 +267,9 @@ BEGIN
     WHEN 'LogFileLocation' THEN RAISE(ABORT, 'LogFileLocation: a path of at most 4095 octets without control characters, or empty')
     WHEN 'LogFileRollOverSettings' THEN RAISE(ABORT, 'LogFileRollOverSettings: Hourly, Daily, Weekly, Monthly')
     WHEN 'LogPerFileSizeQuota' THEN RAISE(ABORT, 'LogPerFileSizeQuota: 0 to 9007199254740991 octets')
-    END;
+    END
+   WHERE NOT EXISTS (SELECT 1 FROM setting_in_range WHERE name = NEW.name);
+  INSERT INTO must_be_utf8 VALUES (NEW.name, NEW.value);
 END;
 -- end of generated
 
@@ -292,23 +290,18 @@ BEGIN
     WHEN 'mailboxes.site' THEN RAISE(ABORT, 'mailboxes.site: must be UTF-8')
     WHEN 'aliases.address' THEN RAISE(ABORT, 'aliases.address: must be UTF-8')
     -- generated: settings that are text (make generate)
-    WHEN 'UnencryptedOrTLSBindings' THEN RAISE(ABORT, 'UnencryptedOrTLSBindings: must be UTF-8')
-    WHEN 'SSLBindings' THEN RAISE(ABORT, 'SSLBindings: must be UTF-8')
     WHEN 'LmtpBindings' THEN RAISE(ABORT, 'LmtpBindings: must be UTF-8')
     WHEN 'LmtpSocketGroup' THEN RAISE(ABORT, 'LmtpSocketGroup: must be UTF-8')
-    WHEN 'Banner' THEN RAISE(ABORT, 'Banner: must be UTF-8')
     WHEN 'CertificateFile' THEN RAISE(ABORT, 'CertificateFile: must be UTF-8')
     WHEN 'PrivateKeyFile' THEN RAISE(ABORT, 'PrivateKeyFile: must be UTF-8')
     WHEN 'Domains' THEN RAISE(ABORT, 'Domains: must be UTF-8')
     WHEN 'Site' THEN RAISE(ABORT, 'Site: must be UTF-8')
-    WHEN 'TrustedNetworks' THEN RAISE(ABORT, 'TrustedNetworks: must be UTF-8')
     WHEN 'GssapiKeytab' THEN RAISE(ABORT, 'GssapiKeytab: must be UTF-8')
     WHEN 'GssapiRealms' THEN RAISE(ABORT, 'GssapiRealms: must be UTF-8')
     WHEN 'OAuthKeyFile' THEN RAISE(ABORT, 'OAuthKeyFile: must be UTF-8')
     WHEN 'OAuthIssuer' THEN RAISE(ABORT, 'OAuthIssuer: must be UTF-8')
     WHEN 'OAuthAudience' THEN RAISE(ABORT, 'OAuthAudience: must be UTF-8')
     WHEN 'OAuthUserClaim' THEN RAISE(ABORT, 'OAuthUserClaim: must be UTF-8')
-    WHEN 'RecipientDelimiter' THEN RAISE(ABORT, 'RecipientDelimiter: must be UTF-8')
     WHEN 'LogFileLocation' THEN RAISE(ABORT, 'LogFileLocation: must be UTF-8')
     -- end of generated
     END
@@ -332,7 +325,9 @@ CREATE TABLE users (
   ntlm        INTEGER DEFAULT 0,           -- 1: keep an NT hash too
   -- The one place of the schema that knows which passwords are hashes. src/credential/stored.rs has the same rule.
   is_hash     INTEGER GENERATED ALWAYS AS (
-    password GLOB '$argon2*' OR password GLOB '$2b$*' OR password GLOB '$6$*' OR password GLOB '{[0-9A-Za-z._-]*}*') VIRTUAL,
+    password GLOB '$argon2*' OR password GLOB '$2b$*' OR password GLOB '$6$*'
+    OR (password GLOB '{*' AND instr(password, '}') > 2
+        AND substr(password, 2, instr(password, '}') - 2) NOT GLOB '*[^0-9A-Za-z._-]*')) VIRTUAL,
   CONSTRAINT "users.name: 1 to 255 characters, no space, control, / or \, at most one @" CHECK (
     typeof(name) = 'text' AND length(name) BETWEEN 1 AND 255 AND instr(name, char(0)) = 0
     AND name NOT GLOB '*[' || char(1) || '-' || char(32) || '/\' || char(127) || '-' || char(159) || ']*'

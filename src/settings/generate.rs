@@ -34,10 +34,11 @@ fn generated_ranges() {
 {}    END) IS NOT TRUE);
 
 CREATE TRIGGER settings_in_range AFTER UPDATE OF value ON settings
-  WHEN NOT EXISTS (SELECT 1 FROM setting_in_range WHERE name = NEW.name)
 BEGIN
   SELECT CASE NEW.name
-{refusals}    END;
+{refusals}    END
+   WHERE NOT EXISTS (SELECT 1 FROM setting_in_range WHERE name = NEW.name);
+  INSERT INTO must_be_utf8 VALUES (NEW.name, NEW.value);
 END;
 ",
         cases(number),
@@ -61,8 +62,10 @@ fn cases(condition: fn(&Kind) -> Option<String>) -> String {
 #[test]
 fn generated_names_of_texts() {
     let cases = each(|Row { name, kind, .. }| match kind {
-        Kind::Number { .. } | Kind::Switch | Kind::Choice(_) | Kind::Mode => String::new(),
-        _ => format!("    WHEN '{name}' THEN RAISE(ABORT, '{name}: must be UTF-8')\n"),
+        Kind::Text | Kind::Word | Kind::File | Kind::Names | Kind::Bindings { paths: true } => {
+            format!("    WHEN '{name}' THEN RAISE(ABORT, '{name}: must be UTF-8')\n")
+        }
+        _ => String::new(), // takes ASCII only
     });
     assert_region("schema.sql", "settings that are text", &cases);
 }
