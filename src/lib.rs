@@ -57,6 +57,8 @@ pub mod cli;
 pub mod clock;
 pub mod exit;
 pub mod files;
+#[cfg(test)]
+mod generated;
 pub mod import;
 pub mod lmtp;
 pub mod message;
