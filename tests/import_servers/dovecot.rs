@@ -6,7 +6,7 @@ use crate::support::messages::{DOTTED, PLAIN, message};
 use crate::support::{Client, Site};
 
 /// Unique-ids as POP3 clients of the old server know them.
-fn known(port: u16) -> Vec<String> {
+pub fn known(port: u16) -> Vec<String> {
     let mut client = Client::plain(([127, 0, 0, 1], port).into());
     assert!(client.line().starts_with("+OK"));
     client.expect_start("USER alice", "+OK");

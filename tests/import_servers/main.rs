@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test; clippy sees only #[test] as one")]
 
 mod clear;
+mod courier;
+mod cyrus;
 mod dialogue;
 mod dovecot;
 mod fake;
