@@ -16,7 +16,7 @@ setup:
 
 test:
 	@scripts/setup.sh test
-	$(CARGO) test --locked
+	$(CARGO) test --locked --no-fail-fast
 
 # What a server costs, per operation.
 bench: setup

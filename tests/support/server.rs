@@ -12,6 +12,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long a start or a polite end may take.
@@ -23,6 +24,8 @@ pub struct Server {
     child: Child,
     listeners: Vec<(String, String)>,
     stderr: Arc<Mutex<Vec<u8>>>,
+    /// Ends when nothing more can come on stderr.
+    collector: JoinHandle<()>,
 }
 
 impl Deref for Server {
@@ -53,11 +56,15 @@ impl Server {
         let mut child = command.spawn().unwrap();
         drop(child.stdin.take());
         let stderr = Arc::new(Mutex::new(Vec::new()));
-        collect(child.stderr.take().unwrap(), Arc::clone(&stderr));
+        let collector = collect(child.stderr.take().unwrap(), Arc::clone(&stderr));
         let lines = read_lines(child.stdout.take().unwrap());
-        let mut server = Server { site: Arc::clone(site), child, listeners: Vec::new(), stderr };
+        let mut server = Server { site: Arc::clone(site), child, listeners: Vec::new(), stderr, collector };
         loop {
-            let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("not ready: {}", server.log()));
+            let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+                let _ = server.child.kill();
+                let status = server.wait();
+                panic!("not ready ({status}): {}", server.log())
+            });
             match line.split_once(' ') {
                 Some((kind, address)) => server.listeners.push((kind.to_owned(), address.to_owned())),
                 None => break assert_eq!(line, "ready"),
@@ -131,10 +138,19 @@ impl Server {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
+                self.read_to_end();
                 return status;
             }
             assert!(start.elapsed() < PATIENCE, "does not end: {}", self.log());
             std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits for the rest of what an ended server has said. (A child of its own may keep stderr open.)
+    fn read_to_end(&self) {
+        let start = Instant::now();
+        while !self.collector.is_finished() && start.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -169,13 +185,13 @@ pub fn memory(pid: u32, field: &str) -> Option<u64> {
 }
 
 /// Keeps emptying the server's stderr, or it would block on a full pipe.
-fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<Vec<u8>>>) {
+fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<Vec<u8>>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut piece = [0; 4096];
         while let Ok(n @ 1..) = from.read(&mut piece) {
             into.lock().unwrap().extend_from_slice(&piece[..n]);
         }
-    });
+    })
 }
 
 /// The lines of the server's stdout, as they come.
