@@ -57,6 +57,8 @@ make_bare() {
     mount --rbind /dev "$root/dev"
     mount -t tmpfs -o mode=0755 tmpfs "$root/run"
     cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+    # A proxy between here and the registries may have an authority of its own.
+    cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
     mkdir -p "$root/opt/rust"
     mount --bind -o ro "$toolchain" "$root/opt/rust"
     home=/root
@@ -105,4 +107,4 @@ for one in "${who[@]}"; do
     make_test "$user" || failed=1
     drop_bare
 done
-exit $failed
+exit "$failed"
