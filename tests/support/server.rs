@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Command, ExitStatus};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -53,6 +53,11 @@ impl Server {
 
     /// Runs a command that is `serve`, or becomes it, and waits until it is ready.
     pub fn launch(site: &Arc<Site>, command: &mut Command) -> Server {
+        Server::try_launch(site, command).unwrap_or_else(|(status, log)| panic!("not ready ({status}): {log}"))
+    }
+
+    /// The same; `Err` is how it ended instead, and what it said.
+    pub fn try_launch(site: &Arc<Site>, command: &mut Command) -> Result<Server, (ExitStatus, String)> {
         let mut child = command.spawn().unwrap();
         drop(child.stdin.take());
         let stderr = Arc::new(Mutex::new(Vec::new()));
@@ -60,17 +65,19 @@ impl Server {
         let lines = read_lines(child.stdout.take().unwrap());
         let mut server = Server { site: Arc::clone(site), child, listeners: Vec::new(), stderr, collector };
         loop {
-            let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-                let _ = server.child.kill();
-                let status = server.wait();
-                panic!("not ready ({status}): {}", server.log())
-            });
+            let Ok(line) = lines.recv_timeout(PATIENCE) else {
+                // It has closed stdout: its end is near, if it is one.
+                if lines.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+                    let _ = server.child.kill();
+                }
+                return Err((server.wait(), server.log()));
+            };
             match line.split_once(' ') {
                 Some((kind, address)) => server.listeners.push((kind.to_owned(), address.to_owned())),
                 None => break assert_eq!(line, "ready"),
             }
         }
-        server
+        Ok(server)
     }
 
     /// Where the listener of this kind (`pop3`, `pop3s`, `lmtp`) is.
