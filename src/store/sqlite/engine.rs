@@ -7,6 +7,7 @@ use crate::store::sqlite::database::readers::Readers;
 use crate::store::sqlite::database::{connection, migrate};
 use crate::store::sqlite::messages::body_ids::Bodies;
 use crate::store::sqlite::messages::listing_cache::ListingCache;
+use crate::store::sqlite::messages::upload::Watch;
 use crate::store::sqlite::presence::Sessions;
 use crate::store::sqlite::residue::Residue;
 use crate::store::sqlite::retention::batch_size::BatchSize;
@@ -63,6 +64,7 @@ pub struct Sqlite {
     pub(super) marks: Mutex<HashSet<MessageId>>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
+    pub(super) watch: Mutex<Watch>,
     pub(super) residue: Mutex<Residue>,
     pub(super) sessions: Mutex<Sessions>,
     pub(super) stamps: Stamps,
@@ -97,14 +99,20 @@ impl Sqlite {
             marks: Mutex::default(),
             reaper: Mutex::default(),
             purging: Mutex::default(),
+            watch: Mutex::default(),
             residue: Mutex::default(),
             sessions: Mutex::default(),
             stamps: Stamps::new(options.clock),
         })
     }
 
-    /// Verifies the database: SQLite's own integrity, counters, orphans. One line per fault.
+    /// Verifies the database: SQLite's own integrity, counters, orphans, and whether unique-ids are running out. One line
+    /// per fault.
     pub fn check(&self) -> Result<Vec<String>> {
-        self.readers.with(check::faults)
+        self.readers.with(|connection| {
+            let mut faults = check::faults(connection)?;
+            check::near_the_end(connection, &mut faults)?;
+            Ok(faults)
+        })
     }
 }

@@ -21,6 +21,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../../migrations/0006_dates.sql"),
     include_str!("../../../../migrations/0007_usable.sql"),
     include_str!("../../../../migrations/0008_purged_ids.sql"),
+    include_str!("../../../../migrations/0009_uids.sql"),
+    include_str!("../../../../migrations/0010_uploads.sql"),
 ];
 
 /// "Pbox": how file(1) and we know our databases.
