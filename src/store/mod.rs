@@ -343,7 +343,8 @@ pub trait Maintenance: Send + Sync {
     /// [`WARNING_INTERVAL`] seconds.
     fn overfull(&self, now: i64, limit: usize) -> Result<Vec<Overfull>>;
 
-    /// Delivers a warning however full the mailbox is, durably; `false`: it is not due any more.
+    /// Delivers a warning however full the mailbox is, durably; `false`: it is not due any more, or no unique-id is
+    /// left for it.
     fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool>;
 
     /// Frees at most `limit` chunks of messages that nobody can want any more at `now` (seconds

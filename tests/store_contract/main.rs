@@ -125,6 +125,7 @@ contract! {
         a_day_back_and_forth_earns_none,
         crossing_earns_one_warning_a_day,
         a_full_mailbox_takes_its_warning,
+        a_mailbox_out_of_unique_ids_holds_up_nobody,
         falling_below_and_crossing_anew_earns_another,
         none_where_the_warning_is_under_half_of_the_limit,
         quotas_that_change_cross_too,

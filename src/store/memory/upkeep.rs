@@ -5,7 +5,8 @@ use crate::auth::credential::is_hash;
 use crate::clock::{FAR, latest};
 use crate::secret::Secret;
 use crate::store::{
-    Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Result, Scheme, Usable, WARNING_INTERVAL,
+    Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Result, Scheme, StoreError, Usable,
+    WARNING_INTERVAL,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -121,8 +122,10 @@ impl Maintenance for Memory {
         let mailbox = state.mailbox_mut(id)?;
         mailbox.warning_due = Some(now + WARNING_INTERVAL);
         let (octets, envelope) = (message.len() as u64, Envelope { received_at: Some(now), ..Envelope::default() });
-        mailbox.add(Message { body, octets, dotted: false, read: false, stored_at, envelope })?;
-        Ok(true)
+        match mailbox.add(Message { body, octets, dotted: false, read: false, stored_at, envelope }) {
+            Err(StoreError::OutOfUids) => Ok(false),
+            added => added.map(|_| true),
+        }
     }
 
     fn purge(&self, now: i64, limit: usize) -> Result<usize> {

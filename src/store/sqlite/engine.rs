@@ -109,10 +109,6 @@ impl Sqlite {
     /// Verifies the database: SQLite's own integrity, counters, orphans, and whether unique-ids are running out. One line
     /// per fault.
     pub fn check(&self) -> Result<Vec<String>> {
-        self.readers.with(|connection| {
-            let mut faults = check::faults(connection)?;
-            check::near_the_end(connection, &mut faults)?;
-            Ok(faults)
-        })
+        self.readers.with(check::faults_and_shortages)
     }
 }
