@@ -34,7 +34,12 @@ impl Bench {
     /// Runs one line as an administrator types it; Debian's shell must be there.
     pub fn run(&self, sql: &str) -> Output {
         let path = self.path();
-        let run = Command::new("sqlite3").arg("-batch").arg(path).arg(sql).env("HOME", "/nonexistent").output();
+        let run = Command::new("sqlite3")
+            .args(["-batch", "-cmd", ".timeout 5000"])
+            .arg(path)
+            .arg(sql)
+            .env("HOME", "/nonexistent")
+            .output();
         run.expect("the sqlite3 shell must be installed (Debian: apt-get install sqlite3)")
     }
 

@@ -65,7 +65,7 @@ enum State {
 fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
     let newest = steps.len() as i32;
     make_private(path)?;
-    let leftover = Leftover::look(path);
+    let leftover = Leftover::look(path)?;
     let mut connection = open(path)?;
     let found = match state(&connection, path)? {
         State::Empty => lay_out(&connection, path)?,
