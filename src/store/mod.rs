@@ -220,6 +220,19 @@ pub struct Pending {
     pub ntlm: bool,
 }
 
+/// What replaces a plain-text password.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    /// Whose it is.
+    pub user: UserId,
+    /// What must still stand there.
+    pub expected: Secret,
+    /// For `users.password`.
+    pub hash: Secret,
+    /// Beside it.
+    pub others: Vec<(Scheme, Secret)>,
+}
+
 /// Who may log in, and where mail for an address goes.
 pub trait Accounts: Send + Sync {
     /// The user of the first of these names that exists. Names compare as in interface.md §2.
@@ -321,8 +334,15 @@ pub trait Maintenance: Send + Sync {
     /// Which verifiers there are.
     fn usable(&self) -> Result<Usable>;
 
-    /// Plain-text passwords that wait for their verifiers, at most `limit`.
+    /// Plain-text passwords that wait for their verifiers, the oldest user first, at most `limit`.
     fn pending(&self, limit: usize) -> Result<Vec<Pending>>;
+
+    /// How many wait.
+    fn pending_count(&self) -> Result<usize>;
+
+    /// Replaces passwords and all verifiers as [`Accounts::set_password`] does, durably and all at once, behind whoever waits for
+    /// an answer. One answer each, in order: whether the expected password still stood there. One that is refused keeps no other from it.
+    fn replace_passwords(&self, made: &[Replacement]) -> Result<Vec<Result<bool>>>;
 
     /// Erases verifiers that no user wants any more (`users.ntlm` went back to 0).
     fn drop_unwanted_verifiers(&self) -> Result<usize>;

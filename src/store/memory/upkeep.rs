@@ -5,8 +5,8 @@ use crate::auth::credential::is_hash;
 use crate::clock::{FAR, latest};
 use crate::secret::Secret;
 use crate::store::{
-    Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Result, Scheme, StoreError, Usable,
-    WARNING_INTERVAL,
+    Accounts, Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Replacement, Result, Scheme, StoreError,
+    Usable, WARNING_INTERVAL,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -61,6 +61,14 @@ impl Maintenance for Memory {
             Some(Pending { user: *id, name: user.name.clone(), password: Secret::clone(password), ntlm: user.ntlm })
         });
         Ok(plain.take(limit).collect())
+    }
+
+    fn pending_count(&self) -> Result<usize> {
+        Ok(self.pending(usize::MAX)?.len())
+    }
+
+    fn replace_passwords(&self, made: &[Replacement]) -> Result<Vec<Result<bool>>> {
+        Ok(made.iter().map(|it| self.set_password(it.user, Some(&it.expected), &it.hash, &it.others)).collect())
     }
 
     fn drop_unwanted_verifiers(&self) -> Result<usize> {

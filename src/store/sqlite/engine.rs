@@ -84,7 +84,7 @@ impl Sqlite {
     /// [`crate::store::StoreError::Refused`] when it does not exist, is another program's, or has another schema.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         connection::require_file(path)?;
-        let (place, leftover) = (FileIdentity::new(path)?, Leftover::look(path));
+        let (place, leftover) = (FileIdentity::new(path)?, Leftover::look(path)?);
         let (writer, readers) = (connection::writer(path, &options)?, options.reader_count());
         migrate::require_newest(&writer, path)?;
         connection::use_log(&writer, path)?;
