@@ -272,6 +272,7 @@ impl Authenticator {
             name: account.name.clone(),
             mailbox,
             principal,
+            generation: account.generation,
         }))
     }
 }

@@ -15,6 +15,9 @@ use base64::engine::general_purpose::STANDARD;
 
 /// The failed login that closes the connection ([MS-STANXPOP3] C0005).
 const LAST_FAILURE: u32 = 5;
+/// Commands that may fail before login, wrong credentials not counted: who means it needs none, and what is left of an attack
+/// by way of another protocol's client does not fit.
+const MOST_FAILURES: u32 = 20;
 
 /// What was learned of the client so far.
 #[derive(Default)]
@@ -25,6 +28,10 @@ pub struct Authorization {
     exchange: Option<Box<dyn Mechanism>>,
     /// Wrong credentials on this connection.
     failures: u32,
+    /// Other commands that failed.
+    refused: u32,
+    /// There was a line already.
+    begun: bool,
     /// The mechanism that was used last, for the log.
     method: &'static str,
     /// Why the last exchange failed, for the log.
@@ -59,9 +66,24 @@ impl Authorization {
         self.diagnosis.take()
     }
 
+    /// Whether this is the first line of the connection; asking makes the next one the second.
+    pub fn is_first_line(&mut self) -> bool {
+        !std::mem::replace(&mut self.begun, true)
+    }
+
+    /// A command failed, for another reason than wrong credentials.
+    pub fn count_failure(&mut self) {
+        self.refused += 1;
+    }
+
+    /// No more commands are taken.
+    pub fn is_spent(&self) -> bool {
+        self.refused >= MOST_FAILURES
+    }
+
     /// What STLS leaves: the failures, lest it be a way around them.
     pub fn secured(&self) -> Self {
-        Self { failures: self.failures, ..Self::default() }
+        Self { failures: self.failures, refused: self.refused, begun: self.begun, ..Self::default() }
     }
 
     /// Obeys a command of this state.

@@ -122,6 +122,15 @@ pub fn parse(line: &[u8], state: State) -> Result<Command<'_>, Refusal<'_>> {
     (row.parse)(rest).ok_or(Refusal::Arguments(row.usage))
 }
 
+/// Methods of HTTP (RFC 9110 section 9.3, RFC 5789).
+const HTTP_METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "OPTIONS", "CONNECT", "PATCH", "TRACE", "DELETE"];
+
+/// Whether the first word of a line is a method of HTTP.
+pub fn is_http(line: &[u8]) -> bool {
+    let word = line.split(separates).next().unwrap_or_default();
+    HTTP_METHODS.iter().any(|method| method.as_bytes().eq_ignore_ascii_case(word))
+}
+
 /// Words that we do not have, but clients try: a log may show them, for they are no secret out of turn.
 const FOREIGN: &[&str] = &["APOP", "LANG", "LAST", "XTND", "HELP", "EHLO", "HELO", "GET"];
 const FOREIGN_MECHANISMS: &[&str] =
@@ -271,6 +280,16 @@ mod tests {
         }
         assert_eq!(loggable(b"auth cram-md5 x"), "AUTH CRAM-MD5 *****");
         assert_eq!(loggable(b" \t"), "(empty line)");
+    }
+
+    #[test]
+    fn http_is_known_by_its_first_word() {
+        for line in ["GET / HTTP/1.1", "POST /x", "get", "OPTIONS\t*", "DELETE /"] {
+            assert!(is_http(line.as_bytes()), "{line}");
+        }
+        for line in ["", " GET /", "GETS /", "DELE 1", "USER GET"] {
+            assert!(!is_http(line.as_bytes()), "{line}");
+        }
     }
 
     #[test]

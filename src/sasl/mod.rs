@@ -92,6 +92,8 @@ pub struct Login {
     pub mailbox: MailboxId,
     /// That mailbox's name as stored.
     pub principal: String,
+    /// [`crate::store::Account::generation`] of the password that was proved.
+    pub generation: i64,
 }
 
 /// What an exchange can end in, or go on with.

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// File descriptors beside one per connection: database, log, listeners, and some room.
-const OTHERS: u64 = 64;
+const OTHERS: u64 = 64 + super::accept::FINISHING as u64;
 
 /// The certificate and key that the settings name; without any, a self-signed pair beside the
 /// database.

@@ -102,6 +102,7 @@ pub struct Settings {
     pub max_connections: usize,
     pub max_connection_from_single_ip: usize,
     pub max_connections_per_user: usize,
+    pub max_session_time: Duration,
     pub max_login_delay: Duration,
     pub login_type: LoginType,
     pub enable_exact_rfc822_size: bool,
@@ -115,6 +116,7 @@ pub struct Settings {
     pub prohibit_send_receive_quota: u64,
     pub site: String,
     pub trusted_networks: Vec<Network>,
+    pub scram_iterations: u32,
     pub gssapi_keytab: Option<PathBuf>,
     pub gssapi_realms: Vec<String>,
     pub oauth_key_file: Option<PathBuf>,
@@ -131,6 +133,7 @@ pub struct Settings {
     pub log_file_location: Option<PathBuf>,
     pub log_file_roll_over_settings: RollOver,
     pub log_per_file_size_quota: u64,
+    pub log_folder_size_quota: u64,
 }
 
 impl Default for Settings {
@@ -187,6 +190,11 @@ impl Settings {
         Err(SettingError::OutOfRange { name: row.name, value: value.into(), range: row.kind.range() })
     }
 
+    /// How long a connection may last without a login, however busy it is.
+    pub fn longest_login(&self) -> Duration {
+        10 * self.pre_authenticated_connection_timeout
+    }
+
     /// What is allowed, but hardly meant; one line each, for the log.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -235,6 +243,7 @@ impl Settings {
             max_connections: 0,
             max_connection_from_single_ip: 0,
             max_connections_per_user: 0,
+            max_session_time: Duration::ZERO,
             max_login_delay: Duration::ZERO,
             login_type: LoginType::default(),
             enable_exact_rfc822_size: false,
@@ -248,6 +257,7 @@ impl Settings {
             prohibit_send_receive_quota: 0,
             site: String::new(),
             trusted_networks: Vec::new(),
+            scram_iterations: 0,
             gssapi_keytab: None,
             gssapi_realms: Vec::new(),
             oauth_key_file: None,
@@ -264,6 +274,7 @@ impl Settings {
             log_file_location: None,
             log_file_roll_over_settings: RollOver::default(),
             log_per_file_size_quota: 0,
+            log_folder_size_quota: 0,
         }
     }
 }

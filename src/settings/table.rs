@@ -122,6 +122,12 @@ pub const SETTINGS: &[Row] = &[
         "sessions at the same time of one user; a delegate counts, not the principal",
     ),
     row(
+        "MaxSessionTime",
+        "86400",
+        seconds(0, 2_592_000, |s, n| s.max_session_time = Duration::from_secs(n)),
+        "time from login until a session is ended; 0: none",
+    ),
+    row(
         "MaxLoginDelay",
         "5",
         seconds(0, 60, |s, n| s.max_login_delay = Duration::from_secs(n)),
@@ -203,6 +209,12 @@ pub const SETTINGS: &[Row] = &[
         Kind::Networks(|s| &mut s.trusted_networks),
         "clients that count as secured without TLS (devices on a LAN that cannot do it)",
     ),
+    row(
+        "ScramIterations",
+        "32768",
+        Kind::Number { least: 4096, most: 1_000_000, unit: "", set: |s, n| s.scram_iterations = n as u32 },
+        "rounds of new SCRAM verifiers, which each login costs the client",
+    ),
     row("GssapiKeytab", "", Kind::File(|s| &mut s.gssapi_keytab), "keytab file; empty: GSSAPI is not offered"),
     row(
         "GssapiRealms",
@@ -276,6 +288,12 @@ pub const SETTINGS: &[Row] = &[
         "0",
         octets(0, LONGEST_SIZE, |s, n| s.log_per_file_size_quota = n),
         "size at which a new protocol log is begun; 0: by time",
+    ),
+    row(
+        "LogFolderSizeQuota",
+        "1073741824",
+        octets(0, LONGEST_SIZE, |s, n| s.log_folder_size_quota = n),
+        "size of all protocol logs, of which the oldest go; 0: no bound",
     ),
 ];
 

@@ -147,6 +147,8 @@ pub struct Account {
     pub pop_enabled: bool,
     /// `users.ntlm`.
     pub ntlm: bool,
+    /// Grows with each new password, but not with another form of the same one.
+    pub generation: i64,
     /// The mailbox of the same name.
     pub mailbox: Option<MailboxId>,
     /// `mailboxes.site` of that mailbox.

@@ -18,6 +18,7 @@ mod nthash;
 pub mod scram;
 mod seal;
 mod stored;
+mod turns;
 
 pub use crate::secret::Secret;
 pub use argon2::{Hasher, Verdict};
@@ -29,11 +30,15 @@ pub use stored::{Stored, classify};
 use crate::store::{Scheme, UserId};
 use cache::Cache;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// After this time without a login the memory for hashes is given back.
 const IDLE: Duration = Duration::from_millis(300);
+
+/// For whom a hash is computed: an address, of IPv6 its /64; none: nobody outside.
+pub type Client = Option<IpAddr>;
 
 /// Why a verifier could not be made or had.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -135,33 +140,33 @@ impl Credentials {
 
     /// Whether `presented` is the password of this `users.password`, whatever that holds. Without
     /// one (no such user, no password), and where nothing can match, it takes as long as with a hash of
-    /// ours. An empty password is never right.
-    pub fn verify(&self, presented: &Secret, stored: Option<&Secret>) -> Verdict {
+    /// ours. An empty password is never right. Clients take turns.
+    pub fn verify(&self, presented: &Secret, stored: Option<&Secret>, client: Client) -> Verdict {
         let Some(stored) = stored.filter(|_| !presented.is_empty()) else {
-            return self.hasher.verify_nobody(presented);
+            return self.hasher.verify_nobody(presented, client);
         };
         let verdict = match classify(stored.expose()) {
             Stored::Plain(password) => {
                 let right = Secret::from(password) == *presented;
-                return self.in_usual_time(presented, Verdict::from(right));
+                return self.in_usual_time(presented, Verdict::from(right), client);
             }
-            Stored::Argon2(phc) => self.hasher.verify(presented, phc),
-            Stored::Bcrypt(hash) => self.under_permit(|| imported::verify_bcrypt(presented, hash)),
-            Stored::Sha512Crypt(hash) => self.under_permit(|| imported::verify_sha512_crypt(presented, hash)),
+            Stored::Argon2(phc) => self.hasher.verify(presented, phc, client),
+            Stored::Bcrypt(hash) => self.under_permit(client, || imported::verify_bcrypt(presented, hash)),
+            Stored::Sha512Crypt(hash) => self.under_permit(client, || imported::verify_sha512_crypt(presented, hash)),
             Stored::Malformed => Verdict::Malformed,
         };
-        if verdict == Verdict::Malformed { self.in_usual_time(presented, verdict) } else { verdict }
+        if verdict == Verdict::Malformed { self.in_usual_time(presented, verdict, client) } else { verdict }
     }
 
-    fn in_usual_time(&self, presented: &Secret, verdict: Verdict) -> Verdict {
-        match self.hasher.verify_nobody(presented) {
+    fn in_usual_time(&self, presented: &Secret, verdict: Verdict, client: Client) -> Verdict {
+        match self.hasher.verify_nobody(presented, client) {
             Verdict::Busy => Verdict::Busy,
             _ => verdict,
         }
     }
 
-    fn under_permit(&self, verify: impl FnOnce() -> Verdict) -> Verdict {
-        self.hasher.permit().map_or(Verdict::Busy, |_permit| verify())
+    fn under_permit(&self, client: Client, verify: impl FnOnce() -> Verdict) -> Verdict {
+        self.hasher.permit(client).map_or(Verdict::Busy, |_permit| verify())
     }
 
     /// Whether this password was found right for this stored value in the last five minutes.

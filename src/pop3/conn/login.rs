@@ -50,7 +50,7 @@ impl Connection<'_> {
         let longest = self.about.configuration.settings.max_login_delay;
         let (name, now) = (self.counted_name(&claimed), Instant::now());
         let until = now + self.server.delays.failed(self.about.peer, &name, longest, now);
-        while Instant::now() < until && !self.server.connections.is_stopping() {
+        while Instant::now() < until && self.ending().is_none() {
             std::thread::sleep(NAP.min(until.saturating_duration_since(Instant::now())));
         }
     }
@@ -86,6 +86,7 @@ impl Connection<'_> {
             Err(error) => warn!("{}: {} cannot open {}: {error}", self.about, login.name, login.principal),
         }
         self.server.delays.succeeded(self.about.peer, &self.counted_name(&self.claimed));
+        self.entry.logged_in(&login);
         self.login = Some((login, permit));
         self.session.opened(opened)
     }

@@ -16,6 +16,7 @@ impl Accounts for Memory {
                 password: user.password.clone(),
                 pop_enabled: user.pop_enabled,
                 ntlm: user.ntlm,
+                generation: user.generation,
                 mailbox: mailbox.map(|(id, _)| id),
                 site: mailbox.and_then(|(_, mailbox)| mailbox.site.clone()),
             }
@@ -60,6 +61,8 @@ impl Accounts for Memory {
         if expected.is_some() && user.password.as_ref() != expected {
             return Ok(false);
         }
+        // What was expected is another form of the same password.
+        user.generation += i64::from(expected.is_none());
         user.password = Some(hash.clone());
         user.verifiers.clear();
         for (scheme, verifier) in verifiers {
@@ -76,7 +79,14 @@ impl Accounts for Memory {
         }
         let id = UserId(state.new_id());
         let user =
-            User { name: name.to_owned(), password: None, pop_enabled: true, ntlm: false, verifiers: HashMap::new() };
+            User {
+                name: name.to_owned(),
+                password: None,
+                pop_enabled: true,
+                ntlm: false,
+                generation: 0,
+                verifiers: HashMap::new(),
+            };
         state.users.insert(id, user);
         state.add_mailbox(name);
         Ok(id)

@@ -53,6 +53,7 @@ struct User {
     password: Option<Secret>,
     pop_enabled: bool,
     ntlm: bool,
+    generation: i64,
     verifiers: HashMap<Scheme, Secret>,
 }
 

@@ -143,6 +143,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         password: row.get_ref(2)?.as_bytes_or_null()?.map(Secret::from),
         pop_enabled: row.get(3)?,
         ntlm: row.get(4)?,
+        generation: 0,
         mailbox: row.get::<_, Option<i64>>(5)?.map(MailboxId),
         site: text::lossy_or_null(row, 6)?,
     })
