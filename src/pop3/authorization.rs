@@ -4,7 +4,7 @@
 //! clear survives (RFC 2595 section 4).
 
 use super::Step;
-use super::command::Command;
+use super::command::AuthorizationCommand as Command;
 use super::policy::Policy;
 use super::reply::Reply;
 use crate::message::address;
@@ -87,7 +87,7 @@ impl Authorization {
     }
 
     /// Obeys a command of this state.
-    pub fn command(&mut self, policy: &Policy<'_>, command: &Command<'_>) -> Step {
+    pub fn command(&mut self, policy: &Policy<'_>, command: Command<'_>) -> Step {
         // PASS only directly after USER (RFC 1939 section 7); asking for capabilities is no step.
         let user = if matches!(command, Command::Capa) { None } else { self.user.take() };
         match command {
@@ -103,13 +103,13 @@ impl Authorization {
                 None => Step::Reply(Reply::WRONG_STATE),
             },
             Command::Auth(None) => Step::Reply(policy.mechanism_list()),
-            Command::Auth(Some((name, initial))) => self.auth(policy, name, *initial),
+            Command::Auth(Some((name, initial))) => self.auth(policy, name, initial),
             Command::Utf8 => {
                 self.utf8 = true;
                 Step::Reply(Reply::OK)
             }
             Command::Stls if policy.offers_stls() => Step::StartTls(Reply::BEGIN_TLS),
-            _ => Step::Reply(Reply::WRONG_STATE),
+            Command::Stls => Step::Reply(Reply::WRONG_STATE),
         }
     }
 

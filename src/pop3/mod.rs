@@ -8,6 +8,7 @@
 pub mod authorization;
 pub mod command;
 pub mod conn;
+mod loggable;
 pub mod policy;
 pub mod reply;
 pub mod session;

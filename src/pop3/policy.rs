@@ -2,6 +2,7 @@
 //! follow from them. USER, AUTH, STLS and CAPA all ask here, so that nothing is announced that
 //! would be refused.
 
+use super::command;
 use super::reply::Reply;
 use crate::sasl::{self, Context, Exposure, Row};
 use crate::settings::{LoginType, Settings};
@@ -51,25 +52,32 @@ impl Policy<'_> {
     /// The answer to CAPA (RFC 2449 section 5). After login the same less STLS, with the owner's
     /// own EXPIRE; IMPLEMENTATION names no version, for strangers read it.
     pub fn capabilities(&self, owner: Option<Expire>) -> Reply {
-        let mut lines: Vec<Cow<'static, str>> = vec!["TOP".into(), "UIDL".into()];
-        let names: Vec<&str> = self.mechanisms().map(|row| row.name).collect();
-        if !names.is_empty() {
-            lines.push(format!("SASL {}", names.join(" ")).into());
-        }
-        if self.allows(Exposure::Clear) {
-            lines.push("USER".into());
-        }
-        lines.extend(["RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "UTF8"].map(Cow::Borrowed));
+        let policy = Self { stls: self.stls && owner.is_none(), ..*self };
+        let mut lines: Vec<Cow<'static, str>> = command::capabilities(&policy).collect();
+        lines.extend(["RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"].map(Cow::Borrowed));
         lines.push(match owner.unwrap_or(self.expire) {
             Expire::Never => "EXPIRE NEVER".into(),
             Expire::Days(days) => format!("EXPIRE {days}").into(),
             Expire::DaysUser(days) => format!("EXPIRE {days} USER").into(),
         });
         lines.push("IMPLEMENTATION Pillarbox".into());
-        if owner.is_none() && self.offers_stls() {
-            lines.push("STLS".into());
-        }
         Reply::Lines(lines)
+    }
+
+    /// The SASL capability (RFC 5034 section 6): the mechanisms that would be accepted now.
+    pub(super) fn sasl(&self) -> Option<Cow<'static, str>> {
+        let names: Vec<&str> = self.mechanisms().map(|row| row.name).collect();
+        (!names.is_empty()).then(|| format!("SASL {}", names.join(" ")).into())
+    }
+
+    /// The USER capability (RFC 2449 section 6.2).
+    pub(super) fn user(&self) -> Option<Cow<'static, str>> {
+        self.allows(Exposure::Clear).then_some("USER".into())
+    }
+
+    /// The STLS capability (RFC 2595 section 4).
+    pub(super) fn stls(&self) -> Option<Cow<'static, str>> {
+        self.offers_stls().then_some("STLS".into())
     }
 
     /// The answer to a bare AUTH ([MS-POP3] 2.2.1).

@@ -4,7 +4,8 @@
 
 use super::Step;
 use super::authorization::Authorization;
-use super::command::{self, Refusal, State};
+use super::command::{self, Refusal};
+use super::loggable;
 use super::policy::Policy;
 use super::reply::Reply;
 use super::transaction::{Opened, Transaction, Transfer};
@@ -109,15 +110,15 @@ impl Session {
     fn obey(&mut self, policy: &Policy<'_>, line: &[u8]) -> Step {
         match self {
             Self::Authorization(state) if state.in_exchange() => state.continuation(policy, line),
-            Self::Authorization(state) => match command::parse(line, State::Authorization) {
-                Ok(command) => state.command(policy, &command),
+            Self::Authorization(state) => match command::authorization(line) {
+                Ok(command) => state.command(policy, command),
                 Err(refusal) => {
                     state.forget_user();
                     Step::Reply(refused(refusal))
                 }
             },
-            Self::Transaction(state) => match command::parse(line, State::Transaction) {
-                Ok(command) => state.command(policy, &command),
+            Self::Transaction(state) => match command::transaction(line) {
+                Ok(command) => state.command(policy, command),
                 Err(refusal) => Step::Reply(refused(refusal)),
             },
         }
@@ -126,7 +127,7 @@ impl Session {
     /// What a log may show of the line that comes next.
     pub fn loggable(&self, line: &[u8]) -> String {
         match self.expects() {
-            Expects::Command => command::loggable(line),
+            Expects::Command => loggable::command(line),
             Expects::Continuation => "*****".into(),
         }
     }

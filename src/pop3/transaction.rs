@@ -4,7 +4,7 @@
 //! sessions, deliveries and the reaper do shows in the next session ([MS-STANXPOP3] C0004).
 
 use super::Step;
-use super::command::{Command, MessageNumber};
+use super::command::{MessageNumber, TransactionCommand as Command};
 use super::policy::Policy;
 use super::reply::{Reply, number};
 use crate::store::{Entry, Expire, MailboxId, MessageId, ScanListing, Uid, storage_size};
@@ -90,8 +90,8 @@ impl Transaction {
     }
 
     /// Obeys a command of this state.
-    pub fn command(&mut self, policy: &Policy<'_>, command: &Command<'_>) -> Step {
-        match *command {
+    pub fn command(&mut self, policy: &Policy<'_>, command: Command) -> Step {
+        match command {
             Command::Capa => Step::Reply(policy.capabilities(Some(self.maildrop.expire))),
             Command::Noop => Step::Reply(Reply::OK),
             Command::Stat => Step::Reply(self.totals()),
@@ -110,7 +110,6 @@ impl Transaction {
             Command::Dele(number) => self.delete(number),
             Command::Retr(number) => self.retrieve(number, None),
             Command::Top(number, lines) => self.retrieve(number, Some(lines)),
-            _ => Step::Reply(Reply::WRONG_STATE),
         }
     }
 

@@ -61,7 +61,7 @@ impl Loop {
     pub fn stop(self) {
         self.closed.store(true, Ordering::SeqCst);
         // On Linux this wakes an accept that waits, with EINVAL.
-        let _ = shutdown(self.listener.policy.as_raw_fd(), Shutdown::Both);
+        let _ = shutdown(self.listener.socket.as_raw_fd(), Shutdown::Both);
         // A panic in it was said when it happened.
         let _ = self.thread.join();
     }
@@ -70,7 +70,7 @@ impl Loop {
 fn run(listener: &Listener, closed: &AtomicBool, server: &Arc<ServerState>, workers: &Arc<Workers>) {
     let mut said = None;
     while !closed.load(Ordering::SeqCst) {
-        match listener.policy.accept() {
+        match listener.socket.accept() {
             Ok(visitor) => match (listener.service, visitor.peer()) {
                 (Service::Pop3 | Service::Pop3s, Some(peer)) => {
                     hand_over(listener.service, visitor, peer, server, workers)

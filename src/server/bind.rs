@@ -111,7 +111,7 @@ pub struct Listener {
     /// What is spoken on it.
     pub service: Service,
     /// The socket.
-    pub policy: Entrance,
+    pub socket: Entrance,
     /// Where it is bound, with the port that was picked.
     pub address: String,
 }
@@ -125,7 +125,7 @@ pub fn lmtp(text: &str, settings: &Settings) -> Result<Listener, Error> {
         return listener(Service::Lmtp, text);
     }
     let bound = unix::bind(Path::new(text), settings.lmtp_socket_mode, &settings.lmtp_socket_group)?;
-    Ok(Listener { service: Service::Lmtp, policy: Entrance::Unix(bound), address: text.to_owned() })
+    Ok(Listener { service: Service::Lmtp, socket: Entrance::Unix(bound), address: text.to_owned() })
 }
 
 /// Binds one listener; port 0 picks a free port.
@@ -145,7 +145,7 @@ pub fn listener(service: Service, text: &str) -> Result<Listener, Error> {
     let address = socket
         .local_addr()
         .map_err(|error| Error::new(Code::Unavailable, format!("{service} listener {text}: {error}")))?;
-    Ok(Listener { service, policy: Entrance::Tcp(socket), address: address.to_string() })
+    Ok(Listener { service, socket: Entrance::Tcp(socket), address: address.to_string() })
 }
 
 /// `0.0.0.0:110` and `[::]:110` are two sockets, so the second must not take IPv4 as well.

@@ -8,7 +8,7 @@
 //! * [`Maintenance`]: the small batches of the maintenance thread.
 //! * [`Presence`]: who is on and who was, for administrators.
 //!
-//! # Promises every engine keeps (the contract suite in `tests/store_contract.rs` checks them)
+//! # Promises every engine keeps (the contract suite in `tests/store_contract` checks them)
 //!
 //! * Nothing is locked and no transaction is open between two calls: a snapshot is a list.
 //! * A call that changes mail returns after the change is durable, all of it or none of it.

@@ -44,7 +44,7 @@ pub fn reading_what_was_deleted_is_no_such_message(fixture: &mut dyn Fixture) {
     assert_eq!(octets(fixture, other_body), Err(StoreError::NoSuchMessage));
 }
 
-pub fn first_pieces_come_in_the_order_they_were_asked_for(fixture: &mut dyn Fixture) {
+pub fn first_chunks_come_in_the_order_they_were_asked_for(fixture: &mut dyn Fixture) {
     let alice = user(fixture, "alice");
     for text in [b"1\r\n", b"2\r\n", b"3\r\n"] {
         deliver(fixture, alice, text);

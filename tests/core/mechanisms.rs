@@ -3,8 +3,6 @@
 //! The client's octets were made by others (pyspnego for NTLM, Python's hashlib for SCRAM) against
 //! the challenges that the fixed clock and random numbers of [`context`] give.
 
-#![allow(clippy::unwrap_used)]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};

@@ -2,25 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
-#[path = "store_contract/accounts.rs"]
 mod accounts;
-#[path = "store_contract/clock.rs"]
 mod clock;
-#[path = "store_contract/deliveries.rs"]
 mod deliveries;
-#[path = "store_contract/fixture.rs"]
 mod fixture;
-#[path = "store_contract/maildrops.rs"]
 mod maildrops;
-#[path = "store_contract/presence.rs"]
+mod maintenance;
 mod presence;
-#[path = "store_contract/retention.rs"]
 mod retention;
-#[path = "store_contract/unique_ids.rs"]
 mod unique_ids;
-#[path = "store_contract/upkeep.rs"]
-mod upkeep;
-#[path = "store_contract/warnings.rs"]
 mod warnings;
 
 macro_rules! contract {
@@ -36,7 +26,7 @@ macro_rules! contract {
 
 contract! {
     maildrops {
-        first_pieces_come_in_the_order_they_were_asked_for,
+        first_chunks_come_in_the_order_they_were_asked_for,
         a_snapshot_is_not_moved_by_what_comes_later,
         a_new_snapshot_shows_what_changed,
         reading_what_was_deleted_is_no_such_message,
@@ -89,7 +79,7 @@ contract! {
         pending_passwords_are_the_plain_ones,
         which_verifiers_can_be_used,
     }
-    upkeep {
+    maintenance {
         the_change_mark_moves_with_changes_from_outside_only,
         settings_that_were_set_come_back,
         retention_of_a_mailbox_and_of_all,

@@ -1,0 +1,6 @@
+//! The core through its public functions alone: no server, no file.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod dot;
+mod mechanisms;
