@@ -75,8 +75,9 @@ impl SessionLog {
         let mut lines = String::new();
         match event {
             Event::Receive => {
-                let before = self.received.replace((now, data.to_owned()));
-                self.push_received(before, &mut lines);
+                if let Some(unanswered) = self.received.replace((now, data.to_owned())) {
+                    self.push_received(Some(unanswered), &mut lines);
+                }
                 return lines;
             }
             // A response code says that it was no nonsense: each attempt to log in counts.

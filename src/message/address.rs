@@ -31,6 +31,12 @@ pub fn login_names(raw: &str, domains: &[String]) -> Vec<String> {
     }
 }
 
+/// What all forms have in common in which a login can be written: the last of [`login_names`], where the domain is one of ours
+/// the local part.
+pub fn common_name(raw: &str, domains: &[String]) -> String {
+    login_names(raw, domains).pop().unwrap_or_default()
+}
+
 /// `alice` or `alice@domain`.
 fn address_names(address: &str, domains: &[String]) -> Vec<String> {
     let mut names = vec![address.to_owned()];

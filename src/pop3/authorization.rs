@@ -34,7 +34,7 @@ pub struct Authorization {
     begun: bool,
     /// The mechanism that was used last, for the log.
     method: &'static str,
-    /// Why the last exchange failed, for the log.
+    /// Why the last exchange failed, or what was odd about it, for the log.
     diagnosis: Option<String>,
     /// UTF8 was said.
     utf8: bool,
@@ -61,7 +61,7 @@ impl Authorization {
         self.failures
     }
 
-    /// Why the last exchange failed, once.
+    /// Why the last exchange failed, or what was odd about it, once.
     pub fn take_diagnosis(&mut self) -> Option<String> {
         self.diagnosis.take()
     }
@@ -185,7 +185,7 @@ impl Authorization {
     }
 
     fn outcome(&mut self, outcome: Outcome) -> Step {
-        if matches!(outcome, Outcome::Failed(_)) {
+        if matches!(outcome, Outcome::Failed(_) | Outcome::Done(_)) {
             self.diagnosis = self.exchange.as_ref().and_then(|exchange| exchange.diagnosis()).map(str::to_owned);
         }
         match outcome {

@@ -13,7 +13,7 @@ use super::Step;
 use super::reply::Reply;
 use super::session::{Expects, LONGEST_SASL_LINE, Session};
 use super::transaction::Transfer;
-use crate::auth::limits::Permit;
+use crate::auth::limits::{Permit, Place};
 use crate::net::line::{FLUSH_AT, Line, LineReader, Output};
 use crate::net::tls::{Socket, Stream};
 use crate::protocol_log::Event;
@@ -50,6 +50,8 @@ struct Connection<'a> {
     /// Whom the client last claimed to be.
     claimed: String,
     since: Instant,
+    /// What the login that is under way takes of what its address may have.
+    place: Option<Place>,
     /// Who logged in, counted as long as the session lasts.
     login: Option<(Login, Permit)>,
     /// Shown to administrators as long as it lasts.
@@ -83,6 +85,7 @@ pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, permit: Per
         retrieved: Vec::new(),
         claimed: String::new(),
         since: Instant::now(),
+        place: None,
         login: None,
         present: None,
     };
@@ -119,6 +122,10 @@ impl Connection<'_> {
         }
         if self.session.is_spent() {
             return Ok(Some(Step::Close(Reply::TOO_MANY_FAILURES)));
+        }
+        if self.session.expects() == Expects::Command {
+            // A login that came to no end, neither a good nor a bad one: its place is kept for a while.
+            self.place = None;
         }
         let mut limit = LONGEST_SASL_LINE;
         // What an administrator has changed while we waited holds for this line already.
@@ -169,7 +176,7 @@ impl Connection<'_> {
     /// Does what the step says, and what follows from it; `false`: the session is over.
     fn execute(&mut self, mut step: Step) -> io::Result<bool> {
         loop {
-            self.diagnose();
+            self.diagnose(&step);
             if let Step::Reply(reply) | Step::Send(reply, _) | Step::StartTls(reply) | Step::Close(reply) = &step {
                 self.about.log(self.server, Event::Send, || reply.loggable());
             }

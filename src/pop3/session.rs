@@ -61,7 +61,7 @@ impl Session {
         }
     }
 
-    /// Why the exchange before failed, once; for our log only.
+    /// Why the exchange before failed, or what was odd about it, once; for our log only.
     pub fn take_diagnosis(&mut self) -> Option<String> {
         match self {
             Self::Authorization(state) => state.take_diagnosis(),

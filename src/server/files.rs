@@ -4,6 +4,7 @@ use crate::auth::credential::{Credentials, KeyFile};
 use crate::exit::{Code, Error};
 use crate::net::tls::{self, Acceptor};
 use crate::settings::Settings;
+use crate::store::Store;
 use log::{info, warn};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsString;
@@ -58,6 +59,21 @@ pub fn raise_limit(connections: usize) {
             limit.saturating_sub(OTHERS)
         ),
         Err(error) => warn!("the limit of open files cannot be raised: {error}"),
+    }
+}
+
+/// Erases verifiers that were sealed with another key file: nobody can use them, and CAPA must not offer what they are for.
+pub fn renew_seal(store: &dyn Store, credentials: &Credentials) {
+    let dropped = match credentials.seal_mark() {
+        Ok(mark) => store.drop_foreign_verifiers(&mark).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match dropped {
+        Ok(0) => {}
+        Ok(number) => warn!(
+            "{number} verifiers were sealed with another key file and are gone: their users get new ones when they log in with their password"
+        ),
+        Err(error) => warn!("verifiers cannot be compared with the key file: {error}"),
     }
 }
 

@@ -11,6 +11,7 @@ mod bind;
 mod files;
 mod identity_providers;
 mod maintenance;
+mod session_monitor;
 mod shutdown;
 mod unix;
 mod workers;
@@ -27,6 +28,7 @@ use bind::{Listener, Service};
 use identity_providers::IdentityProviders;
 use log::{info, warn};
 use maintenance::Maintenance;
+use session_monitor::SessionMonitor;
 use shutdown::ShutdownRequest;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -77,13 +79,17 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let listeners = listeners(&options, &settings)?;
     let log = ProtocolLog::beside(&options.db);
     let server = Arc::new(ServerState::new(store.clone(), authenticator, tls, log, configuration));
+    files::renew_seal(&*server.store, &credentials);
     let maintenance = Maintenance::start(&server, &options, settings, credentials, trust, &ending)?;
+    let monitor = SessionMonitor::start(server.clone())
+        .map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))?;
     let workers = Arc::new(Workers::new(&server.configuration().settings));
     announce(&listeners)?;
     let loops = start(listeners, &server, &workers, &ending)?;
     wait(&mut signals, &maintenance);
     loops.into_iter().for_each(Loop::stop);
     finish(&server, &workers);
+    monitor.stop();
     // Nobody waits for an answer any more; what cannot be written at once is not worth waiting for.
     server.store.shutdown();
     maintenance.stop();

@@ -2,7 +2,7 @@
 
 use super::{Mailbox, Memory, State, User};
 use crate::secret::Secret;
-use crate::store::{self, Account, Accounts, MailboxId, Principal, Result, Scheme, StoreError, UserId};
+use crate::store::{self, Account, Accounts, MailboxId, Principal, Result, Scheme, Standing, StoreError, UserId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 impl Accounts for Memory {
@@ -30,6 +30,13 @@ impl Accounts for Memory {
             let (delegated, others): (Vec<_>, Vec<_>) = targets.partition(|target| target.delegated);
             delegated.into_iter().chain(others).next()
         }))
+    }
+
+    fn standing(&self, user: UserId, mailbox: MailboxId) -> Result<Option<Standing>> {
+        let Some(name) = self.state().users.get(&user).map(|user| user.name.clone()) else { return Ok(None) };
+        let account = self.account(&[name])?;
+        let principal = self.state().as_principal(user, mailbox);
+        Ok(account.map(|account| Standing { account, principal }))
     }
 
     fn recipients(&self, names: &[String]) -> Result<Vec<store::Mailbox>> {

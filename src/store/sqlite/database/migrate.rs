@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../../migrations/0006_dates.sql"),
     include_str!("../../../../migrations/0007_usable.sql"),
     include_str!("../../../../migrations/0008_purged_ids.sql"),
+    include_str!("../../../../migrations/0010_sessions.sql"),
 ];
 
 /// "Pbox": how file(1) and we know our databases.
