@@ -1,6 +1,6 @@
 -- The newest schema, made from migrations/ by PILLARBOX_BLESS=1 cargo test --lib schema_sql.
 PRAGMA application_id = 1348628344;
-PRAGMA user_version = 8;
+PRAGMA user_version = 9;
 
 CREATE TABLE settings (
   name  TEXT NOT NULL COLLATE NOCASE PRIMARY KEY,
@@ -16,6 +16,7 @@ INSERT INTO settings (name, value) VALUES ('Domains', '');
 INSERT INTO settings (name, value) VALUES ('EnableExactRFC822Size', '0');
 INSERT INTO settings (name, value) VALUES ('EnableGSSAPIAndNTLMAuth', '1');
 INSERT INTO settings (name, value) VALUES ('ExtendedProtectionPolicy', 'None');
+INSERT INTO settings (name, value) VALUES ('GssapiExactCase', '0');
 INSERT INTO settings (name, value) VALUES ('GssapiKeytab', '');
 INSERT INTO settings (name, value) VALUES ('GssapiRealms', '');
 INSERT INTO settings (name, value) VALUES ('IssueWarningQuota', '2039480320');
@@ -563,13 +564,6 @@ BEGIN
     VALUES (NEW.id, max((SELECT first_uid FROM counters), coalesce((SELECT next_uid FROM retired WHERE name = NEW.name), 1)));
 END;
 
-CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings
-BEGIN
-  SELECT CASE WHEN EXISTS (SELECT 1 FROM settings WHERE name = NEW.name)
-    THEN RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...')
-    ELSE RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all') END;
-END;
-
 CREATE VIEW mailbox_retention AS
   SELECT id AS mailbox_id, name,
          CASE WHEN retention_hold THEN 0 ELSE coalesce(retain_read_days,
@@ -1087,3 +1081,14 @@ END;
 
 CREATE TRIGGER purged_id_mailbox_removed AFTER DELETE ON mailboxes
 BEGIN DELETE FROM purged_id WHERE mailbox_id = OLD.id; END;
+
+CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings
+BEGIN
+  SELECT CASE WHEN EXISTS (SELECT 1 FROM settings WHERE name = NEW.name)
+    THEN RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...')
+    ELSE RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all') END;
+END;
+
+CREATE TRIGGER settings_gssapi BEFORE UPDATE OF value ON settings
+  WHEN OLD.name = 'GssapiExactCase' AND CAST(NEW.value AS TEXT) NOT IN ('0', '1')
+BEGIN SELECT RAISE(ABORT, 'GssapiExactCase: 0 or 1'); END;

@@ -22,7 +22,7 @@
 use crate::auth::credential::{
     Client, CredentialError, Credentials, Secret, Verdict, is_current, plain_text, scram, wanted,
 };
-use crate::message::address::{common_name, login_names, printable};
+use crate::message::address::{common_name, login_names, printable, vouched_names};
 use crate::sasl::{Answer, Identity, Login, Query, Verifier};
 use crate::store::{Account, Accounts, MailboxId, Principal, Scheme, Standing, StoreError, UserId};
 use std::sync::Arc;
@@ -108,7 +108,10 @@ impl Authenticator {
         let answer = match query {
             Query::Password { who, candidates } => self.password(who, candidates, policy),
             Query::Verifier { authcid, scheme } => self.verifier(authcid, *scheme, policy),
-            Query::Authorize { who } => self.authorize(who, policy),
+            Query::Authorize { who } => self.authorize(who, &login_names(&who.authcid, policy.domains), false, policy),
+            Query::Vouched { who, exact_case } => {
+                self.authorize(who, &vouched_names(&who.authcid, policy.domains), *exact_case, policy)
+            }
         };
         answer.unwrap_or_else(|trouble| {
             match trouble {
@@ -308,11 +311,20 @@ impl Authenticator {
         })
     }
 
-    /// For a mechanism that has proved the authentication identity itself.
-    fn authorize(&self, who: &Identity, policy: &LoginPolicy<'_>) -> Result<Answer> {
-        let Some(account) = self.store.account(&login_names(&who.authcid, policy.domains))? else {
+    /// For an authentication identity that is proved already; `names` are those it may stand for.
+    fn authorize(
+        &self,
+        who: &Identity,
+        names: &[String],
+        exact_case: bool,
+        policy: &LoginPolicy<'_>,
+    ) -> Result<Answer> {
+        let Some(account) = self.store.account(names)? else {
             return Ok(refused(who, "there is no such user"));
         };
+        if exact_case && !names.contains(&account.name) {
+            return Ok(refused(who, "the user's name has letters of another case"));
+        }
         let login = self.login(&account, who.authzid.as_deref(), policy)?;
         Ok(login.map_or_else(|why| refused(who, why), Answer::Accepted))
     }

@@ -37,6 +37,15 @@ pub fn common_name(raw: &str, domains: &[String]) -> String {
     login_names(raw, domains).pop().unwrap_or_default()
 }
 
+/// The names to try for an identity that somebody else has proved: itself, then its local part if its domain is
+/// one of `domains`. Of no domains none is dropped: `alice@evil.example` is not alice. `/` and `\` mean nothing.
+pub fn vouched_names(identity: &str, domains: &[String]) -> Vec<String> {
+    let mut names = vec![identity.to_owned()];
+    let local = split_address(identity).filter(|(local, domain)| !local.contains('@') && is_one_of(domains, domain));
+    names.extend(local.map(|(local, _)| local.to_owned()));
+    names
+}
+
 /// `alice` or `alice@domain`.
 fn address_names(address: &str, domains: &[String]) -> Vec<String> {
     let mut names = vec![address.to_owned()];
@@ -127,7 +136,11 @@ fn bases<'a>(local: &'a str, delimiters: &str) -> impl Iterator<Item = &'a str> 
 
 /// Whether mail and logins for this domain are ours.
 fn serves(domains: &[String], domain: &str) -> bool {
-    domains.is_empty() || domains.iter().any(|served| without_dot(served).eq_ignore_ascii_case(without_dot(domain)))
+    domains.is_empty() || is_one_of(domains, domain)
+}
+
+fn is_one_of(domains: &[String], domain: &str) -> bool {
+    domains.iter().any(|served| without_dot(served).eq_ignore_ascii_case(without_dot(domain)))
 }
 
 /// A domain name may end in the dot of the root (RFC 1034 section 3.1).
@@ -187,6 +200,32 @@ mod tests {
         ];
         for (raw, served, names) in table {
             assert_eq!(login_names(raw, &domains(served)), *names, "{raw} in {served:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_proved_is_taken_literally() {
+        // (a token's claim or a principal's name, Domains, names)
+        let table: &[(&str, &str, &[&str])] = &[
+            ("alice", "", &["alice"]),
+            ("alice", "a.example", &["alice"]),
+            ("alice@evil.example", "", &["alice@evil.example"]),
+            ("alice@evil.example", "a.example", &["alice@evil.example"]),
+            ("alice@A.Example", "b.example,a.example", &["alice@A.Example", "alice"]),
+            ("alice@a", "a.example", &["alice@a"]),
+            ("alice@sub.a.example", "a.example", &["alice@sub.a.example"]),
+            ("alice@evil.example@a.example", "a.example", &["alice@evil.example@a.example"]),
+            ("evil/alice", "", &["evil/alice"]),
+            ("a.example/alice", "a.example", &["a.example/alice"]),
+            (r"a\alice", "a.example", &[r"a\alice"]),
+            (r"evil\alice@a.example", "a.example", &[r"evil\alice@a.example", r"evil\alice"]),
+            ("@a.example", "a.example", &["@a.example"]),
+            ("alice@", "", &["alice@"]),
+            ("alice@.", "", &["alice@."]),
+            ("", "", &[""]),
+        ];
+        for (identity, served, names) in table {
+            assert_eq!(vouched_names(identity, &domains(served)), *names, "{identity} in {served:?}");
         }
     }
 

@@ -22,7 +22,7 @@ mod tests;
 
 pub use acceptor::Acceptor;
 pub use certificate::self_signed;
-pub use client::Client;
+pub use client::{Client, Refusal};
 pub use error::TlsError;
 pub use session::Session;
 pub use socket::{Handle, Socket};
@@ -89,6 +89,15 @@ impl Stream {
     pub fn set_write_timeout(&mut self, timeout: Duration) {
         if let Some(socket) = self.socket_mut() {
             socket.write_within(timeout);
+        }
+    }
+
+    /// Nothing that is written can arrive any more. Asks without waiting, for whoever works long between two writes.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Stream::Plain(socket) => socket.is_gone(),
+            Stream::Tls(session) => session.socket().is_gone(),
+            Stream::Ended => true,
         }
     }
 

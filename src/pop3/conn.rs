@@ -47,8 +47,8 @@ struct Connection<'a> {
     chunk: Vec<u8>,
     /// RETRs that stand in `out`: they count as read once it was written.
     retrieved: Vec<MessageId>,
-    /// Whom the client last claimed to be.
-    claimed: String,
+    /// Whom the client last claimed to be, and the name that failures count for.
+    claimed: (String, String),
     since: Instant,
     /// What the login that is under way takes of what its address may have.
     place: Option<Place>,
@@ -83,7 +83,7 @@ pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, permit: Per
         batch: Batch::default(),
         chunk: Vec::new(),
         retrieved: Vec::new(),
-        claimed: String::new(),
+        claimed: <(String, String)>::default(),
         since: Instant::now(),
         place: None,
         login: None,

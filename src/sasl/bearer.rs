@@ -106,7 +106,7 @@ impl Bearer {
             Ok(authcid) => {
                 let authzid = user.filter(|user| !user.eq_ignore_ascii_case(&authcid));
                 self.state = State::Authorize;
-                Outcome::Ask(Query::Authorize { who: Identity { authcid, authzid } })
+                Outcome::Ask(Query::Vouched { who: Identity { authcid, authzid }, exact_case: false })
             }
             Err(what) => self.refuse(Some(what)),
         }
@@ -215,7 +215,7 @@ mod tests {
 
     fn authorize(authzid: Option<&str>) -> Outcome {
         let who = Identity { authcid: "alice".into(), authzid: authzid.map(str::to_owned) };
-        Outcome::Ask(Query::Authorize { who })
+        Outcome::Ask(Query::Vouched { who, exact_case: false })
     }
 
     #[test]

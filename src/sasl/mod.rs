@@ -48,6 +48,14 @@ pub enum Query {
         /// Who.
         who: Identity,
     },
+    /// An issuer of tokens or a Kerberos realm has vouched for `who.authcid`, which is that very name and none of
+    /// the forms that people type; may they open that mailbox?
+    Vouched {
+        /// Who.
+        who: Identity,
+        /// The case of letters counts.
+        exact_case: bool,
+    },
 }
 
 /// A verifier in the form its mechanism computes with.

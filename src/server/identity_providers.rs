@@ -15,24 +15,33 @@ use log::{info, warn};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// File, realms, and whether the case of a principal counts.
+type Keytab = (PathBuf, Vec<String>, bool);
+
 /// What was loaded, and what for.
 #[derive(Default)]
 pub(super) struct IdentityProviders {
-    kerberos: Loaded<(PathBuf, Vec<String>), Kerberos>,
+    kerberos: Loaded<Keytab, Kerberos>,
     bearer: Loaded<(PathBuf, Policy), Arc<KeyFile>>,
 }
 
 impl IdentityProviders {
     /// Loads what the settings ask for, unless it is there already.
     pub(super) fn refresh(&mut self, settings: &Settings) {
-        self.kerberos.refresh(kerberos_wanted(settings), |(keytab, realms)| {
-            let kerberos = gssapi::load(keytab, realms)?;
+        self.kerberos.refresh(kerberos_wanted(settings), |(keytab, realms, exact_case)| {
+            let kerberos = gssapi::load(keytab, realms, *exact_case)?;
             info!("keytab {}: users of {} may log in", keytab.display(), kerberos.realms.join(", "));
             Ok(kerberos)
         });
         self.bearer.refresh(bearer_wanted(settings), |(file, policy)| {
             let keys = KeyFile::open(file, policy.clone())?;
             info!("{}: tokens of {} are taken", file.display(), policy.issuer);
+            if settings.domains.is_empty() {
+                warn!(
+                    "Domains is empty: a token for somebody@example.org opens the mailbox of the user of that whole name \
+                     only, and never that of somebody"
+                );
+            }
             Ok(Arc::new(keys))
         });
     }
@@ -66,9 +75,9 @@ impl IdentityProviders {
     }
 }
 
-fn kerberos_wanted(settings: &Settings) -> Option<(PathBuf, Vec<String>)> {
+fn kerberos_wanted(settings: &Settings) -> Option<Keytab> {
     let keytab = settings.gssapi_keytab.clone().filter(|_| settings.enable_gssapi_and_ntlm_auth)?;
-    Some((keytab, settings.gssapi_realms.clone()))
+    Some((keytab, settings.gssapi_realms.clone(), settings.gssapi_exact_case))
 }
 
 fn bearer_wanted(settings: &Settings) -> Option<(PathBuf, Policy)> {

@@ -216,6 +216,7 @@ pub const SETTINGS: &[Row] = &[
         "rounds of new SCRAM verifiers, which each login costs the client",
     ),
     row("GssapiKeytab", "", Kind::File(|s| &mut s.gssapi_keytab), "keytab file; empty: GSSAPI is not offered"),
+    row("GssapiExactCase", "0", Kind::Switch(|s| &mut s.gssapi_exact_case), "the case of a principal's letters counts"),
     row(
         "GssapiRealms",
         "",

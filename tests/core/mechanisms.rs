@@ -63,7 +63,7 @@ fn answer(query: Query) -> Answer {
             let right = known(&who.authcid) && candidates.contains(&Secret::from(PASSWORD));
             if right { authorize(&who.authcid, who.authzid.as_deref()) } else { Answer::Refused }
         }
-        Query::Authorize { who } => authorize(&who.authcid, who.authzid.as_deref()),
+        Query::Authorize { who } | Query::Vouched { who, .. } => authorize(&who.authcid, who.authzid.as_deref()),
     }
 }
 
@@ -143,7 +143,7 @@ fn context() -> Context {
         end_point: Some(b"HASH".to_vec()),
         ntlm: true,
         scram: true,
-        kerberos: Some(Kerberos { acceptor: Arc::new(Tokens), realms: vec!["TEST".to_owned()] }),
+        kerberos: Some(Kerberos { acceptor: Arc::new(Tokens), realms: vec!["TEST".to_owned()], exact_case: false }),
         bearer: Some(Arc::new(Keys)),
         clock: || NOW,
         random: |octets| {

@@ -93,6 +93,7 @@ fn settings(file: &str) -> Vec<(&'static str, String)> {
 
 fn server(issuer: &Issuer) -> (Arc<Site>, Server) {
     let site = Site::with_alice(&[b"Subject: x\n\ny\n"]);
+    site.set("Domains", "example.org");
     site.sql("INSERT INTO users(name) VALUES ('bob')");
     site.sql("INSERT INTO delegates(delegate, principal) VALUES ('bob', 'alice')");
     let file = site.path("keys.pem");
@@ -160,6 +161,9 @@ fn only_tokens_of_this_issuer_for_this_server() {
         ("another audience", issuer.rs256(&claims("alice", json!({"aud": "webmail"})))),
         ("another issuer", issuer.rs256(&claims("alice", json!({"iss": "https://evil.example"})))),
         ("no user", issuer.rs256(&claims("alice", json!({"sub": null})))),
+        ("another domain's alice", issuer.rs256(&claims("alice@evil.example", json!({})))),
+        ("a form that people type", issuer.rs256(&claims("example.org/alice", json!({})))),
+        ("a form that people type", issuer.es256(&claims(r"EXAMPLE\alice", json!({})))),
         ("unknown user", issuer.rs256(&claims("nobody", json!({})))),
         ("another's key", Issuer::new().rs256(&good)),
         ("another's key", Issuer::new().es256(&good)),
@@ -170,6 +174,30 @@ fn only_tokens_of_this_issuer_for_this_server() {
         assert_eq!(oauthbearer(&server, "", &token), LOGON_FAILURE, "{what}");
         assert_eq!(xoauth2(&server, "alice", &token), LOGON_FAILURE, "{what}");
     }
+}
+
+/// What is proved is a name: without `Domains` no domain is dropped from it, and the log says so at the start.
+#[test]
+fn without_domains_a_claim_is_the_whole_name() {
+    let issuer = Issuer::new();
+    let (_, server) = server(&issuer);
+    assert!(!server.log().contains("Domains is empty"), "{}", server.log());
+    server.set("Domains", "");
+    let login = |claim: &str| oauthbearer(&server, "", &issuer.es256(&claims(claim, json!({}))));
+    eventually("Domains acts", || login("alice@example.org") == LOGON_FAILURE);
+    assert_eq!(login("alice"), LOGON);
+    for claim in ["alice@evil.example", "evil/alice", r"evil\alice", "alice@"] {
+        assert_eq!(login(claim), LOGON_FAILURE, "{claim}");
+    }
+    server.sql("INSERT INTO users(name) VALUES ('carol@evil.example')");
+    assert_eq!(login("carol@evil.example"), LOGON);
+    // The forms that people type stay theirs.
+    server.connect().log_in("any.example/alice", "se cret");
+    let site = Site::with_alice(&[]);
+    let file = site.path("keys.pem");
+    std::fs::write(&file, issuer.pem()).unwrap();
+    settings(file.to_str().unwrap()).iter().for_each(|(name, value)| site.set(name, value));
+    logged(&site.serve(&[]), "Domains is empty");
 }
 
 #[test]

@@ -2,13 +2,18 @@
 
 use crate::kdc::Kdc;
 use crate::support::site::{feed, text};
-use crate::support::{Server, Site};
+use crate::support::{Server, Site, eventually};
 use crate::tools::{Login, REFUSED, WELCOME, logged, mpop_with, offered, run_curl, said, wait_for};
 use nix::sys::signal::Signal;
 use std::sync::Arc;
 
-const USERS: &[(&str, &str)] =
-    &[("alice", "kerberos"), ("bob", "kerberos"), ("mallory", "kerberos"), ("alice/admin", "kerberos")];
+const USERS: &[(&str, &str)] = &[
+    ("alice", "kerberos"),
+    ("bob", "kerberos"),
+    ("mallory", "kerberos"),
+    ("alice/admin", "kerberos"),
+    ("Alice", "kerberos"),
+];
 
 /// Alice and bob are users, mallory is in the realm only.
 fn site() -> Arc<Site> {
@@ -95,6 +100,17 @@ fn who_may_open_what() {
     }
     server.sql("UPDATE users SET pop_enabled = 0 WHERE name = 'alice'");
     assert_eq!(login("alice", ""), REFUSED);
+}
+
+#[test]
+fn the_case_of_a_principal() {
+    let (kdc, server) = server(&["pop/localhost"], &[]);
+    let login = |user| python(&kdc, &server, "pop3", user, &["pop", "", "none"]);
+    assert_eq!((login("Alice"), login("alice")), (WELCOME.to_owned(), WELCOME.to_owned()));
+    server.set("GssapiExactCase", "1");
+    eventually("the case counts", || login("Alice") == REFUSED);
+    assert_eq!(login("alice"), WELCOME);
+    logged(&server, "login as Alice is refused: the user's name has letters of another case");
 }
 
 #[test]

@@ -24,6 +24,7 @@ fn settings_out_of_range() {
         ("MaxLoginDelay", 0, 60),
         ("EnableExactRFC822Size", 0, 1),
         ("EnableGSSAPIAndNTLMAuth", 0, 1),
+        ("GssapiExactCase", 0, 1),
         ("IssueWarningQuota", 0, 9_007_199_254_740_991),
         ("ProhibitSendReceiveQuota", 0, 9_007_199_254_740_991),
         ("MaxReceiveSize", 1, 1_073_741_824),

@@ -264,6 +264,33 @@ fn a_proved_identity_meets_the_same_rules() {
     assert_eq!(authorize("bob", None), Answer::Refused);
 }
 
+/// Whoever types may write DOMAIN\\user; what a token or a ticket says is a name.
+#[test]
+fn a_vouched_identity_is_a_name_and_no_form_of_one() {
+    let mut house = house(&[("alice", "x"), ("Carol@c.example", "x")], |_| ());
+    let foreign = ["alice@evil.example", "evil/alice", r"evil\alice", "a.example/alice", r"a\alice", "a/b/alice", ""];
+    for domains in [vec![], vec!["a.example".to_owned()]] {
+        house.domains = domains;
+        let vouched = |authcid: &str, exact_case| {
+            let who = Identity { authcid: authcid.into(), authzid: None };
+            house.ask(&Query::Vouched { who, exact_case })
+        };
+        for exact_case in [false, true] {
+            for name in foreign {
+                assert_eq!(vouched(name, exact_case), Answer::Refused, "{name}");
+            }
+            assert_eq!(vouched("alice", exact_case), own(1, "alice"));
+            assert_eq!(vouched("Carol@c.example", exact_case), own(2, "Carol@c.example"));
+            let known = house.domains.is_empty();
+            let expected = if known { Answer::Refused } else { own(1, "alice") };
+            assert_eq!(vouched("alice@A.example", exact_case), expected);
+        }
+        assert_eq!(vouched("ALICE", false), own(1, "alice"));
+        assert_eq!(vouched("ALICE", true), Answer::Refused);
+        assert_eq!(vouched("carol@c.example", true), Answer::Refused);
+    }
+}
+
 #[test]
 fn verifiers_of_nobody_are_false_and_stable() {
     let house = house(&[("alice", PASSWORD), ("bob", BCRYPT), ("carol", "x")], |_| ());
@@ -310,7 +337,8 @@ fn what_cannot_be_found_out_is_no_refusal() {
     let queries = [
         Query::Password { who: who.clone(), candidates: vec![PASSWORD.into()] },
         Query::Verifier { authcid: "alice".into(), scheme: Scheme::ScramSha256 },
-        Query::Authorize { who },
+        Query::Authorize { who: who.clone() },
+        Query::Vouched { who, exact_case: false },
     ];
     for query in queries {
         assert_eq!(house.ask(&query), Answer::Unavailable, "{query:?}");

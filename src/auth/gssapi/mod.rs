@@ -18,11 +18,12 @@ use std::sync::Arc;
 /// Longest keytab, octets.
 const LONGEST_KEYTAB: u64 = 1 << 20;
 
-/// Loads the keys of a keytab. Principals of `realms` are users; of the keytab's realms if it is empty.
+/// Loads the keys of a keytab. Principals of `realms` are users; of the keytab's realms if it is empty. With
+/// `exact_case` the case of their letters counts.
 ///
 /// # Errors
 /// One line that names the keytab and what is wrong with it, or the library if that is missing.
-pub fn load(keytab: &Path, realms: &[String]) -> Result<Kerberos, String> {
+pub fn load(keytab: &Path, realms: &[String], exact_case: bool) -> Result<Kerberos, String> {
     let named = |what: &dyn fmt::Display| format!("keytab {}: {what}", keytab.display());
     let path = std::path::absolute(keytab).map_err(|error| named(&error))?;
     let principals = keytab::parse(&regular::read(&path, LONGEST_KEYTAB).map_err(|error| named(&error))?)
@@ -39,7 +40,7 @@ pub fn load(keytab: &Path, realms: &[String]) -> Result<Kerberos, String> {
     }
     let text = path.to_str().ok_or_else(|| named(&"the path is not in UTF-8"))?;
     let credential = Credential::from_keytab(text).map_err(|what| named(&what))?;
-    Ok(Kerberos { acceptor: Arc::new(Keys(Arc::new(credential))), realms })
+    Ok(Kerberos { acceptor: Arc::new(Keys(Arc::new(credential))), realms, exact_case })
 }
 
 /// The keys, shared by all exchanges.
@@ -105,12 +106,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pop.keytab");
         std::fs::write(&path, octets).unwrap();
-        load(&path, realms)
+        load(&path, realms, false)
     }
 
     #[test]
     fn a_keytab_must_exist_and_serve_pop() {
-        let error = load(Path::new("/nonexistent/keytab"), &[]).unwrap_err();
+        let error = load(Path::new("/nonexistent/keytab"), &[], false).unwrap_err();
         assert!(error.starts_with("keytab /nonexistent/keytab: No such file"), "{error}");
         assert!(load_octets(b"text", &[]).unwrap_err().contains("not a keytab"));
         let error = load_octets(&keytab(&[(&["imap", "mail"], "A")]), &[]).unwrap_err();
@@ -122,7 +123,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
-        assert!(load(&path, &[]).unwrap_err().contains("no regular file"));
+        assert!(load(&path, &[], false).unwrap_err().contains("no regular file"));
     }
 
     #[test]

@@ -61,11 +61,22 @@ fn algorithm(header: &Map<String, Value>) -> Result<Algorithm, &'static str> {
     if header.contains_key("crit") {
         return Err("token has a critical extension");
     }
+    if !header.get("typ").is_none_or(is_access_token) {
+        return Err("token is of another type than JWT or at+jwt");
+    }
     match header.get("alg").and_then(Value::as_str) {
         Some("RS256") => Ok(Algorithm::Rs256),
         Some("ES256") => Ok(Algorithm::Es256),
         _ => Err("token is signed with another algorithm than RS256 or ES256"),
     }
+}
+
+/// A token of another kind by the same issuer, an ID token's `logout+jwt` say, lets nobody in (RFC 8725 section
+/// 3.11). The name is that of a media type: without case, and `application/` may stand before it (RFC 7515 section
+/// 4.1.9, RFC 9068 section 4).
+fn is_access_token(kind: &Value) -> bool {
+    let kind = kind.as_str().unwrap_or_default().to_ascii_lowercase();
+    matches!(kind.strip_prefix("application/").unwrap_or(&kind), "jwt" | "at+jwt")
 }
 
 fn check_claims(claims: &Map<String, Value>, policy: &Policy, now: f64) -> Result<(), &'static str> {

@@ -150,6 +150,42 @@ fn the_token_does_not_choose_the_algorithm() {
     }
 }
 
+/// RFC 8725 section 3.11, RFC 7515 section 4.1.9.
+#[test]
+fn a_token_of_another_kind_lets_nobody_in() {
+    let key = rsa_key();
+    let keys = keys::parse(&pem(&key)).unwrap();
+    let good = [
+        json!("JWT"),
+        json!("jwt"),
+        json!("at+jwt"),
+        json!("AT+JWT"),
+        json!("application/at+jwt"),
+        json!("Application/JWT"),
+    ];
+    let bad =
+        ["", "JWS", "JOSE", "logout+jwt", "secevent+jwt", "dpop+jwt", "at+jwt;x=y", " JWT", "application/", "text/jwt"];
+    let odd = [Value::Null, json!(1), json!(["JWT"]), json!({"typ": "JWT"}), json!("application/application/jwt")];
+    for (kind, right) in good
+        .into_iter()
+        .map(|kind| (kind, true))
+        .chain(bad.into_iter().map(|kind| (json!(kind), false)))
+        .chain(odd.into_iter().map(|kind| (kind, false)))
+    {
+        let token = rs256(&key, &json!({"alg": "RS256", "typ": kind}), &claims());
+        assert_eq!(verify(&token, &keys, &policy(), NOW).is_ok(), right, "{kind}");
+    }
+}
+
+/// Neither the stack nor the time grows with what a stranger nests.
+#[test]
+fn what_is_nested_deeply_is_no_token() {
+    for nested in ["[".repeat(16_000), "{\"a\":".repeat(4_000), format!("{}{}", "[".repeat(8_000), "]".repeat(8_000))] {
+        let header = URL_SAFE_NO_PAD.encode(format!("{{\"alg\":\"RS256\",\"x\":{nested}}}"));
+        assert_eq!(verify(&format!("{header}.e30.AAAA"), &[], &policy(), NOW), Err("token is no JSON object"));
+    }
+}
+
 #[test]
 fn every_part_is_signed_and_strictly_encoded() {
     let key = rsa_key();

@@ -8,6 +8,26 @@ const INVALID: &str = "invalid@internationalized-address.invalid";
 /// Longest run of octets without a blank that may stay: a line has at most 998 (RFC 5322 section 2.1.1).
 const LONGEST_RUN: usize = 900;
 
+/// What stands before a colon, kept while the list is read: looking back at each colon would take time with
+/// the square of their number.
+#[derive(Default)]
+struct Seen {
+    text: bool,
+    address: bool,
+}
+
+impl Seen {
+    fn add(&mut self, token: &Token<'_>) {
+        self.text |= token.kind() != Kind::Blank;
+        self.address |= token.is("<") || token.has_at();
+    }
+
+    /// Whether a colon now ends the name of a group.
+    fn names_group(&self) -> bool {
+        self.text && !self.address
+    }
+}
+
 /// A list that has been downgraded.
 #[derive(Default)]
 pub(super) struct List {
@@ -24,26 +44,26 @@ impl List {
     pub fn read(value: &str, first: usize) -> Self {
         let tokens = tokens(value);
         let mut list = Self { first, ..Self::default() };
-        let (mut start, mut within_angles) = (0, false);
-        for (at, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Special) {
+        let (mut start, mut within_angles, mut seen) = (0, false, Seen::default());
+        for (at, token) in tokens.iter().enumerate() {
             let before = &tokens[start..at];
-            match token.text {
-                "<" => within_angles = true,
-                ">" => within_angles = false,
-                _ if within_angles => continue,
-                "," => list.mailbox(before),
-                ":" if list.group.is_none() && names_group(before) => {
+            let special = if token.kind() == Kind::Special { token.text() } else { "" };
+            within_angles = special == "<" || within_angles && special != ">";
+            match special {
+                "," if !within_angles => list.mailbox(before),
+                ":" if !within_angles && list.group.is_none() && seen.names_group() => {
                     list.group = Some((group_name(before, first), Vec::new()));
                 }
-                ";" => {
+                ";" if !within_angles => {
                     list.mailbox(before);
                     list.end_group();
                 }
-                _ => continue,
+                _ => {
+                    seen.add(token);
+                    continue;
+                }
             }
-            if !token.is("<") && !token.is(">") {
-                start = at + 1;
-            }
+            (start, seen) = (at + 1, Seen::default());
         }
         list.mailbox(&tokens[start..]);
         list.end_group();
@@ -115,7 +135,7 @@ impl Mailbox {
         let Some(open) = tokens.iter().position(|token| token.is("<")) else { return Self::bare(tokens) };
         let close = tokens.iter().position(|token| token.is(">")).unwrap_or(tokens.len());
         let inner = without_route(tokens.get(open + 1..close).unwrap_or_default());
-        let comments = inner.iter().filter(|token| token.kind == Kind::Comment).copied();
+        let comments = inner.iter().filter(|token| token.kind() == Kind::Comment).copied();
         let around = [&tokens[..open], tokens.get(close + 1..).unwrap_or_default()].concat();
         let name = meaning(around.into_iter().chain(comments));
         Self::new(name, inner)
@@ -123,33 +143,28 @@ impl Mailbox {
 
     /// Without angle brackets a comment is the name: `jane@b.example (Jane)`.
     fn bare(tokens: &[Token<'_>]) -> Self {
-        if !tokens.iter().any(|token| token.kind == Kind::Text && token.text.contains('@')) {
+        if !tokens.iter().any(|token| token.has_at()) {
             return Self::new(meaning(tokens.iter().copied()), &[]);
         }
-        let comments = tokens.iter().filter(|token| token.kind == Kind::Comment);
+        let comments = tokens.iter().filter(|token| token.kind() == Kind::Comment);
         let names: Vec<String> = comments.map(Token::content).collect();
         Self::new(names.join(" "), tokens)
     }
 
     fn new(name: String, address: &[Token<'_>]) -> Self {
-        let counts = |token: &&Token<'_>| !matches!(token.kind, Kind::Comment | Kind::Blank);
+        let counts = |token: &&Token<'_>| !matches!(token.kind(), Kind::Comment | Kind::Blank);
         let address: Vec<Token<'_>> = address.iter().filter(counts).copied().collect();
         let sound =
-            !address.is_empty() && is_plain(&address) && address.iter().all(|token| token.kind != Kind::Special);
-        Self { name, address: address.iter().map(|token| token.text).collect(), sound }
+            !address.is_empty() && is_plain(&address) && address.iter().all(|token| token.kind() != Kind::Special);
+        Self { name, address: address.iter().map(|token| token.text()).collect(), sound }
     }
 }
 
 /// `@a.example,@b.example:jane@c.example` (RFC 5322 section 4.4).
 fn without_route<'a>(address: &'a [Token<'a>]) -> &'a [Token<'a>] {
-    let routed = address.first().is_some_and(|token| token.text.starts_with('@'));
+    let routed = address.first().is_some_and(|token| token.text().starts_with('@'));
     let colon = address.iter().rposition(|token| token.is(":")).filter(|_| routed);
     colon.map_or(address, |at| &address[at + 1..])
-}
-
-fn names_group(tokens: &[Token<'_>]) -> bool {
-    let address = |token: &Token<'_>| token.is("<") || (token.kind == Kind::Text && token.text.contains('@'));
-    !written(tokens).is_empty() && !tokens.iter().any(address)
 }
 
 /// A group's name with its colon; an encoded word needs a blank before that (RFC 2047 section 5 (3)).
@@ -161,7 +176,7 @@ fn group_name(tokens: &[Token<'_>], first: usize) -> String {
 }
 
 fn written(tokens: &[Token<'_>]) -> String {
-    tokens.iter().map(|token| token.text).collect::<String>().trim_matches([' ', '\t']).to_owned()
+    tokens.iter().map(|token| token.text()).collect::<String>().trim_matches([' ', '\t']).to_owned()
 }
 
 fn meaning<'a>(tokens: impl Iterator<Item = Token<'a>>) -> String {
@@ -170,9 +185,9 @@ fn meaning<'a>(tokens: impl Iterator<Item = Token<'a>>) -> String {
 
 /// What may stay as it is written.
 fn is_plain(tokens: &[Token<'_>]) -> bool {
-    let angles: Vec<&str> = tokens.iter().map(|token| token.text).filter(|text| ["<", ">"].contains(text)).collect();
+    let angles: Vec<&str> = tokens.iter().map(|token| token.text()).filter(|text| ["<", ">"].contains(text)).collect();
     let paired = angles.is_empty() || angles == ["<", ">"];
-    let text: String = tokens.iter().map(|token| token.text).collect();
+    let text: String = tokens.iter().map(|token| token.text()).collect();
     let short = text.split([' ', '\t']).all(|run| run.len() <= LONGEST_RUN);
     paired && short && tokens.iter().all(Token::is_plain)
 }

@@ -1,5 +1,7 @@
 //! The tokens of a structured field's value (RFC 5322 section 3.2).
 
+use super::steps::count;
+
 /// What a [`Token`] is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
@@ -20,22 +22,37 @@ pub(super) enum Kind {
 /// A token of a value; all of them together are the value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Token<'a> {
-    /// What it is.
-    pub kind: Kind,
-    /// How it is written.
-    pub text: &'a str,
+    kind: Kind,
+    text: &'a str,
 }
 
-impl Token<'_> {
+impl<'a> Token<'a> {
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        count(1);
+        self.kind
+    }
+
+    /// How it is written.
+    pub fn text(&self) -> &'a str {
+        count(self.text.len());
+        self.text
+    }
+
     /// Whether it is this special character.
     pub fn is(&self, special: &str) -> bool {
-        self.kind == Kind::Special && self.text == special
+        self.kind() == Kind::Special && self.text == special
+    }
+
+    /// Whether it holds an address, or a part of one.
+    pub fn has_at(&self) -> bool {
+        self.kind() == Kind::Text && self.text().contains('@')
     }
 
     /// It can stand where it stood whatever is changed around it: ASCII, and no mark without its partner.
     pub fn is_plain(&self) -> bool {
         let stray = |c: char| matches!(c, '"' | '(' | ')' | '[' | ']' | '\\') || c.is_ascii_control();
-        self.text.is_ascii() && !(self.kind == Kind::Text && self.text.contains(stray))
+        self.text().is_ascii() && !(self.kind == Kind::Text && self.text.contains(stray))
     }
 
     /// What is meant: without quotation marks and backslashes.
@@ -43,7 +60,7 @@ impl Token<'_> {
         match self.kind {
             Kind::Quoted => self.content(),
             Kind::Comment => format!("({})", self.content()),
-            _ => self.text.to_owned(),
+            _ => self.text().to_owned(),
         }
     }
 
@@ -54,7 +71,7 @@ impl Token<'_> {
             escaped = *c == '\\' && !escaped;
             !escaped
         };
-        self.text[1..self.text.len() - 1].chars().filter(keep).collect()
+        self.text()[1..self.text.len() - 1].chars().filter(keep).collect()
     }
 }
 
@@ -82,7 +99,9 @@ pub(super) fn tokens(value: &str) -> Vec<Token<'_>> {
 /// Up to the next character that begins another token; the first one never does.
 fn text_length(text: &str) -> usize {
     let other = |(_, c): &(usize, char)| "\"([,:;<> \t".contains(*c);
-    text.char_indices().skip(1).find(other).map_or(text.len(), |(at, _)| at)
+    let length = text.char_indices().skip(1).find(other).map_or(text.len(), |(at, _)| at);
+    count(length);
+    length
 }
 
 /// A token that goes on to its closing mark.
@@ -101,6 +120,7 @@ fn closing(text: &str, kind: Kind) -> Option<usize> {
     };
     let (mut escaped, mut depth) = (false, 1_u32);
     for (at, c) in text.char_indices().skip(1) {
+        count(1);
         match c {
             _ if escaped => escaped = false,
             '\\' => escaped = true,

@@ -1,6 +1,7 @@
 //! MIME parameters (RFC 2045 section 5.1, RFC 2183), encoded where they need it (RFC 2231).
 
 use super::lexer::{Kind, Token, tokens};
+use super::steps::count;
 
 /// Longest line with an encoded parameter, and longest parameter that stays as it is.
 const LINE: usize = 76;
@@ -35,6 +36,7 @@ pub(super) fn downgrade(value: &str) -> Option<String> {
         // The same parameter, already encoded, is better; a chunk of one cannot be encoded alone.
         let others = parameters.iter().filter(|other| other.name.eq_ignore_ascii_case(&parameter.name));
         let (mut encoded, mut broken) = (false, false);
+        count(parameters.len());
         for other in others {
             encoded |= other.extended && other.stays;
             broken |= other.section.is_some() && !other.stays;
@@ -69,14 +71,14 @@ pub(super) fn content(value: &str) -> (String, Option<String>) {
 fn read(value: &str) -> (String, Vec<Parameter>) {
     let tokens = tokens(value);
     let mut chunks = tokens.split(|token| token.is(";"));
-    let kind = chunks.next().unwrap_or_default().iter().filter(|token| token.kind != Kind::Comment);
-    let kind: String = kind.map(|token| token.text).collect();
+    let kind = chunks.next().unwrap_or_default().iter().filter(|token| token.kind() != Kind::Comment);
+    let kind: String = kind.map(|token| token.text()).collect();
     (kind.trim().to_owned(), chunks.filter_map(Parameter::read).take(MOST).collect())
 }
 
 impl Parameter {
     fn read(tokens: &[Token<'_>]) -> Option<Self> {
-        let written: String = tokens.iter().map(|token| token.text).collect();
+        let written: String = tokens.iter().map(|token| token.text()).collect();
         let (name, value) = written.split_once('=')?;
         let token = |octet: u8| octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?='%".contains(&octet);
         let name = name.trim();
@@ -86,7 +88,7 @@ impl Parameter {
         let (name, extended) = name.strip_suffix('*').map_or((name, false), |name| (name, true));
         let numbered = name.split_once('*').and_then(|(name, number)| Some((name, number.parse().ok()?)));
         let (name, section) = numbered.map_or((name, None), |(name, number)| (name, Some(number)));
-        let quoted = tokens.iter().find(|token| token.kind == Kind::Quoted);
+        let quoted = tokens.iter().find(|token| token.kind() == Kind::Quoted);
         let value = match quoted {
             Some(quoted) => quoted.content(),
             // Here a comment is none of the value; in file names parentheses are meant.

@@ -1,5 +1,6 @@
 //! Encoded words (RFC 2047).
 
+use super::steps::count;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -36,6 +37,7 @@ pub(super) fn encode(text: &str, place: Place, first: usize) -> String {
     let mut rest = text.trim_matches([' ', '\t']);
     while !rest.is_empty() {
         let (word, behind) = rest.split_at(rest.find([' ', '\t']).unwrap_or(rest.len()));
+        count(word.len());
         if is_encoded(word, place) {
             // Readers drop the blanks between two encoded words (section 6.2): those that are meant are encoded.
             if !plain.is_empty() {
@@ -66,6 +68,7 @@ fn add(text: &str, first: usize, words: &mut Vec<String>) {
             end = rest[..end].rfind(' ').map_or(end, |blank| if blank > end / 2 { blank + 1 } else { end });
         }
         let (word, behind) = rest.split_at(end);
+        count(end);
         words.push(format!("=?UTF-8?B?{}?=", STANDARD.encode(word)));
         rest = behind;
     }

@@ -8,11 +8,12 @@
 //! A timeout is [`io::ErrorKind::WouldBlock`] here: the TLS library takes that as "try again" and
 //! keeps the session usable.
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -86,10 +87,10 @@ impl Handle {
         }
     }
 
-    fn fd(&self) -> i32 {
+    fn fd(&self) -> BorrowedFd<'_> {
         match self {
-            Handle::Tcp(tcp) => tcp.as_raw_fd(),
-            Handle::Unix(unix) => unix.as_raw_fd(),
+            Handle::Tcp(tcp) => tcp.as_fd(),
+            Handle::Unix(unix) => unix.as_fd(),
         }
     }
 }
@@ -187,6 +188,14 @@ impl Socket {
         }
     }
 
+    /// Nothing that is written can arrive: the client has reset the connection, or it was ended here. One that
+    /// only writes no more may still wait for what it has asked for.
+    pub(super) fn is_gone(&self) -> bool {
+        let mut fds = [PollFd::new(self.handle.fd(), PollFlags::empty())];
+        let found = poll(&mut fds, PollTimeout::ZERO).unwrap_or(0);
+        found > 0 && fds[0].revents().is_some_and(|events| events.intersects(PollFlags::POLLERR | PollFlags::POLLHUP))
+    }
+
     /// Reads fail once `deadline` has passed.
     pub fn read_by(&mut self, deadline: Instant) {
         self.read.limit = Limit::By(deadline);
@@ -256,7 +265,7 @@ impl Socket {
     fn swallow(&self) {
         let mut buf = [0; 4096];
         for _ in 0..SWALLOW / buf.len() {
-            match recv(self.handle.fd(), &mut buf, MsgFlags::MSG_DONTWAIT) {
+            match recv(self.handle.fd().as_raw_fd(), &mut buf, MsgFlags::MSG_DONTWAIT) {
                 Ok(n) if n == buf.len() => {}
                 _ => break,
             }

@@ -340,3 +340,23 @@ fn sessions_keep_the_certificate_they_were_made_with() {
     acceptor.switch(&third.certificate, &third.key).unwrap();
     assert_eq!(*acceptor.end_point().unwrap(), *sha256(&third));
 }
+
+#[test]
+fn a_client_that_has_left_is_told_from_one_that_only_listens() {
+    let (client, mut server) = plain();
+    assert!(!server.is_gone());
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    assert!(!server.is_gone(), "it may still read");
+    server.write_all(b"+OK\r\n").unwrap();
+    // Closed with an octet unread: the kernel resets the connection.
+    drop(client);
+    let deadline = soon();
+    while !server.is_gone() {
+        assert!(Instant::now() < deadline, "nobody noticed");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let (_client, server) = plain();
+    server.handle().unwrap().shutdown();
+    assert!(server.is_gone(), "ended here");
+    assert!(Stream::Ended.is_gone());
+}

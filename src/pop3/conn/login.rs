@@ -5,11 +5,11 @@ use super::presence_guard::PresenceGuard;
 use crate::auth::authenticator::{Admission, LoginPolicy, Unbounded};
 use crate::auth::credential::Client;
 use crate::auth::limits::{Place, Places, network};
-use crate::message::address::{common_name, printable};
+use crate::message::address::{login_names, printable, vouched_names};
 use crate::pop3::Step;
 use crate::pop3::reply::Reply;
 use crate::pop3::transaction::Opened;
-use crate::sasl::{Answer, Login, Query};
+use crate::sasl::{Answer, Identity, Login, Query};
 use crate::settings::SortOrder;
 use crate::store::LoginFailure;
 use log::{debug, info, warn};
@@ -27,7 +27,6 @@ struct Turn<'a> {
     places: &'a Arc<Places>,
     peer: IpAddr,
     name: &'a str,
-    domains: &'a [String],
     over: &'a dyn Fn() -> bool,
 }
 
@@ -39,7 +38,7 @@ impl Admission for Turn<'_> {
     fn admit(&self) -> bool {
         let mut place = self.place.borrow_mut();
         if place.is_none() {
-            *place = self.places.enter(self.peer, &common_name(self.name, self.domains), self.over);
+            *place = self.places.enter(self.peer, self.name, self.over);
         }
         place.is_some()
     }
@@ -48,18 +47,20 @@ impl Admission for Turn<'_> {
 impl Connection<'_> {
     /// Gets the policy's answer for the session.
     pub(super) fn ask(&mut self, query: &Query) -> Step {
-        if let Query::Password { who, .. } | Query::Authorize { who } = query {
-            self.claimed.clone_from(&who.authcid);
-        } else if let Query::Verifier { authcid, .. } = query {
-            self.claimed.clone_from(authcid);
-        }
         let settings = &self.about.configuration.settings;
+        let (claimed, names) = match query {
+            Query::Password { who: Identity { authcid, .. }, .. }
+            | Query::Authorize { who: Identity { authcid, .. } }
+            | Query::Verifier { authcid, .. } => (authcid, login_names(authcid, &settings.domains)),
+            Query::Vouched { who, .. } => (&who.authcid, vouched_names(&who.authcid, &settings.domains)),
+        };
+        // All forms in which a client can write a name are one: the shortest.
+        self.claimed = (claimed.clone(), names.last().cloned().unwrap_or_default());
         let turn = Turn {
             place: RefCell::new(self.place.take()),
             places: &self.server.places,
             peer: self.about.peer,
-            name: &self.claimed,
-            domains: &settings.domains,
+            name: &self.claimed.1,
             over: &|| self.ending().is_some(),
         };
         let policy = LoginPolicy { domains: &settings.domains, site: &settings.site, admission: &turn };
@@ -87,7 +88,7 @@ impl Connection<'_> {
     pub(super) fn failed(&mut self) {
         let (method, attempts) = self.session.attempts();
         // What a later exchange fails for may not say whom it was for.
-        let claimed = std::mem::take(&mut self.claimed);
+        let (claimed, counted) = std::mem::take(&mut self.claimed);
         // The form that fail2ban's filter for Dovecot knows.
         warn!(
             "pop3-login: Aborted login (auth failed, {attempts} attempts in {} secs): user=<{}>, method={method}, rip={}, lip={}",
@@ -98,8 +99,8 @@ impl Connection<'_> {
         );
         self.note_failure(&claimed, method);
         let longest = self.about.configuration.settings.max_login_delay;
-        let (name, now) = (self.counted_name(&claimed), Instant::now());
-        let until = now + self.server.delays.failed(self.about.peer, &name, longest, now);
+        let now = Instant::now();
+        let until = now + self.server.delays.failed(self.about.peer, &counted, longest, now);
         while Instant::now() < until && self.ending().is_none() {
             std::thread::sleep(NAP.min(until.saturating_duration_since(Instant::now())));
         }
@@ -115,11 +116,6 @@ impl Connection<'_> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (address, at) = (self.about.peer, now.as_secs() as i64);
         self.server.store.login_failed(LoginFailure { name, address, mechanism, at });
-    }
-
-    /// The name that failures count for: all forms in which a client can write it are one.
-    fn counted_name(&self, claimed: &str) -> String {
-        common_name(claimed, &self.about.configuration.settings.domains)
     }
 
     /// Logs why an exchange failed: the client must not learn it, the administrator should.
@@ -158,7 +154,7 @@ impl Connection<'_> {
             }
             Err(error) => warn!("{}: {} cannot open {}: {error}", self.about, login.name, login.principal),
         }
-        self.server.delays.succeeded(self.about.peer, &self.counted_name(&self.claimed));
+        self.server.delays.succeeded(self.about.peer, &self.claimed.1);
         self.login = Some((login, permit));
         self.session.opened(opened)
     }

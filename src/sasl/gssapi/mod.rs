@@ -20,6 +20,8 @@ pub struct Kerberos {
     pub acceptor: Arc<dyn Acceptor>,
     /// Realms whose principals are users of the same name (`GssapiRealms`, or the keytab's realm).
     pub realms: Vec<String>,
+    /// The case of a principal's letters counts (`GssapiExactCase`).
+    pub exact_case: bool,
 }
 
 /// Takes GSS-API contexts (RFC 2743).
@@ -90,6 +92,7 @@ pub fn start(context: &Context) -> Box<dyn Mechanism> {
     Box::new(Gssapi {
         security: kerberos.map(|kerberos| kerberos.acceptor.begin(context.application_data())),
         realms: kerberos.map_or_else(Vec::new, |kerberos| kerberos.realms.clone()),
+        exact_case: kerberos.is_some_and(|kerberos| kerberos.exact_case),
         must_bind: context.extended_protection == ExtendedProtectionPolicy::Require,
         state: State::Tokens(0),
         diagnosis: None,
@@ -100,6 +103,7 @@ struct Gssapi {
     /// None: no keytab, or nothing to bind to.
     security: Option<Box<dyn SecurityContext>>,
     realms: Vec<String>,
+    exact_case: bool,
     must_bind: bool,
     state: State,
     diagnosis: Option<String>,
@@ -188,7 +192,8 @@ impl Gssapi {
         }
         let authzid = authzid_of(authzid, user).map_err(malformed)?;
         self.state = State::Authorize;
-        Ok(Outcome::Ask(Query::Authorize { who: Identity { authcid: user.name.clone(), authzid } }))
+        let who = Identity { authcid: user.name.clone(), authzid };
+        Ok(Outcome::Ask(Query::Vouched { who, exact_case: self.exact_case }))
     }
 
     /// The user behind a complete context, if it is one that may count.

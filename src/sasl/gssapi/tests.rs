@@ -43,7 +43,7 @@ impl SecurityContext for FakeContext {
 }
 
 fn context() -> Context {
-    let kerberos = Kerberos { acceptor: Arc::new(Fake), realms: vec!["TEST.LOCAL".into()] };
+    let kerberos = Kerberos { acceptor: Arc::new(Fake), realms: vec!["TEST.LOCAL".into()], exact_case: true };
     Context { kerberos: Some(kerberos), ..Context::default() }
 }
 
@@ -53,7 +53,7 @@ fn offer() -> Outcome {
 
 fn authorize(authzid: Option<&str>) -> Outcome {
     let who = Identity { authcid: "alice".into(), authzid: authzid.map(str::to_owned) };
-    Outcome::Ask(Query::Authorize { who })
+    Outcome::Ask(Query::Vouched { who, exact_case: true })
 }
 
 #[test]
