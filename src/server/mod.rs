@@ -8,6 +8,7 @@
 
 mod accept;
 mod bind;
+pub mod exposure;
 mod files;
 mod identity_providers;
 mod maintenance;
@@ -80,6 +81,7 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let mut trust = IdentityProviders::default();
     let configuration = maintenance::configuration(&*store, &settings, &mut trust).map_err(opening(&options))?;
     let listeners = listeners(&options, &settings)?;
+    name_exposed(&options, &settings, &listeners);
     let log = ProtocolLog::beside(&options.db);
     let server = Arc::new(ServerState::new(store.clone(), authenticator, tls, log, configuration));
     files::renew_seal(&*server.store, &credentials);
@@ -105,6 +107,15 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
 
 fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
     |error| Error::database(&options.db, &error)
+}
+
+/// Says what lies open: that is allowed, but hardly meant.
+fn name_exposed(options: &ServeOptions, settings: &Settings, listeners: &[Listener]) {
+    let lmtp = listeners.iter().filter(|listener| listener.service == Service::Lmtp);
+    let mut lines = exposure::open_files(&options.db, settings);
+    lines.extend(exposure::open_lmtp(lmtp.map(|listener| listener.address.as_str())));
+    lines.extend(exposure::root());
+    lines.iter().for_each(|line| warn!("{line}"));
 }
 
 /// With any listener on the command line only those are bound. A socket that the service manager hands over is used

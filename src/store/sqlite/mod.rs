@@ -36,6 +36,7 @@ mod retention;
 mod text;
 mod writer;
 
+pub use backup::objects::Objects;
 pub use database::companions;
 pub use database::migrate::{APPLICATION_ID, newest_version};
 pub use engine::{Options, Sqlite};
