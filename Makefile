@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test bench lint fmt layers build setup
+.PHONY: run test bench lint fmt layers build setup generate
 
 # A demo mailbox on 127.0.0.1:1110 and 127.0.0.1:1995; Ctrl-C ends it.
 run: build
@@ -24,6 +24,10 @@ bench: setup
 
 lint: setup layers
 	$(CARGO) clippy --all-targets --locked -- -D warnings
+
+# Writes what tables of the program say into the schema and the documentation. A test compares them.
+generate:
+	PILLARBOX_GENERATE=1 $(CARGO) test --locked --quiet --lib generated
 
 fmt:
 	$(CARGO) fmt --all

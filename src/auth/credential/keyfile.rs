@@ -102,6 +102,7 @@ impl KeyFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_key_survives_restarts_and_is_nobody_elses() {
