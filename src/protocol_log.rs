@@ -30,6 +30,8 @@ pub enum Event {
     Disconnect,
     /// The server said something.
     Send,
+    /// The server said that a command makes no sense, whoever sends it.
+    Refuse,
     /// The client did.
     Receive,
     /// Something else worth knowing.
@@ -41,7 +43,7 @@ impl Event {
         match self {
             Self::Connect => '+',
             Self::Disconnect => '-',
-            Self::Send => '>',
+            Self::Send | Self::Refuse => '>',
             Self::Receive => '<',
             Self::Information => '*',
         }
@@ -80,8 +82,7 @@ impl SessionLog {
                 }
                 return lines;
             }
-            // A response code says that it was no nonsense: each attempt to log in counts.
-            Event::Send if data.starts_with("-ERR ") && !data.starts_with("-ERR [") => {
+            Event::Refuse => {
                 if self.refusal == data && self.received.take().is_some() {
                     self.again += 1;
                     return lines;
@@ -257,8 +258,8 @@ mod tests {
 
     #[test]
     fn the_same_refusal_again_is_only_counted() {
-        use Event::{Disconnect, Receive, Send};
-        let nonsense = [(Receive, "(unknown)"), (Send, "-ERR Protocol error.")];
+        use Event::{Disconnect, Receive, Refuse, Send};
+        let nonsense = [(Receive, "(unknown)"), (Refuse, "-ERR Protocol error.")];
         let mut events = vec![nonsense; 1000].concat();
         events.extend([(Receive, "NOOP"), (Send, "+OK"), (Receive, "NOOP"), (Send, "+OK")]);
         events.extend([nonsense, nonsense].concat());

@@ -26,7 +26,10 @@ impl Server {
         let shell = rusqlite::Connection::open(&database).unwrap();
         for index in 1..users {
             shell
-                .execute("INSERT INTO users(name, password) VALUES (?1, ?2)", [format!("user{index}"), hash.trim().to_owned()])
+                .execute(
+                    "INSERT INTO users(name, password) VALUES (?1, ?2)",
+                    [format!("user{index}"), hash.trim().to_owned()],
+                )
                 .unwrap();
         }
         // So that SCRAM is offered: the verifiers of the others are never looked at.

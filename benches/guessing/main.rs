@@ -37,8 +37,16 @@ fn main() {
     times.sort();
     let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].0.as_millis();
     let refused = times.iter().filter(|(_, good)| !good).count();
-    println!("{guessers} guessers on 6 addresses, {:.1} guesses a second", guesses.load(Ordering::Relaxed) as f64 / seconds);
-    println!("honest logins: median {} ms, 99 of 100 {} ms, longest {} ms, refused {refused}", at(0.5), at(0.99), at(1.0));
+    println!(
+        "{guessers} guessers on 6 addresses, {:.1} guesses a second",
+        guesses.load(Ordering::Relaxed) as f64 / seconds
+    );
+    println!(
+        "honest logins: median {} ms, 99 of 100 {} ms, longest {} ms, refused {refused}",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
     drop(server);
     drop(crowd);
 }

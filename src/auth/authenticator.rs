@@ -258,8 +258,7 @@ impl Authenticator {
         let account = self.store.account(&login_names(authcid, policy.domains))?;
         let user = account.as_ref().map_or(UserId(0), |account| account.user);
         // Made in any case, in the form that is stored: the work is the same for who exists and who does not.
-        let nobodys =
-            self.credentials.false_verifier_for(scheme, &common_name(authcid, policy.domains), user)?;
+        let nobodys = self.credentials.false_verifier_for(scheme, &common_name(authcid, policy.domains), user)?;
         let stored = self.store.verifier(user, scheme)?;
         if let Some(account) = &account
             && stored.is_none()

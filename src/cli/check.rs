@@ -41,7 +41,8 @@ fn findings(path: &Path) -> Result<(Vec<String>, Vec<String>), Error> {
             }
             Err(error) => faults.push(format!("settings: {error}")),
         }
-        let mut objects = store.objects().unwrap_or_else(|error| Objects { faults: vec![error.to_string()], notes: vec![] });
+        let mut objects =
+            store.objects().unwrap_or_else(|error| Objects { faults: vec![error.to_string()], notes: vec![] });
         objects.faults.retain(|fault| !faults.contains(fault));
         faults.append(&mut objects.faults);
         faults.extend(exposure::open_files(path, &settings));

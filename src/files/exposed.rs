@@ -31,9 +31,13 @@ mod tests {
     #[test]
     fn what_others_can_read_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        for (mode, others, all) in
-            [(0o600, false, false), (0o660, false, true), (0o644, true, true), (0o604, true, true), (0o622, false, false)]
-        {
+        for (mode, others, all) in [
+            (0o600, false, false),
+            (0o660, false, true),
+            (0o644, true, true),
+            (0o604, true, true),
+            (0o622, false, false),
+        ] {
             std::fs::set_permissions(file.path(), Permissions::from_mode(mode)).unwrap();
             let found = [Private::FromOthers, Private::FromAll].map(|private| exposed(file.path(), private).is_some());
             assert_eq!(found, [others, all], "{mode:o}");

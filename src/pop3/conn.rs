@@ -178,7 +178,8 @@ impl Connection<'_> {
         loop {
             self.diagnose(&step);
             if let Step::Reply(reply) | Step::Send(reply, _) | Step::StartTls(reply) | Step::Close(reply) = &step {
-                self.about.log(self.server, Event::Send, || reply.loggable());
+                let event = if reply.is_refusal() { Event::Refuse } else { Event::Send };
+                self.about.log(self.server, event, || reply.loggable());
             }
             step = match step {
                 Step::Send(reply, Transfer::SmallMessage(message)) => {

@@ -147,6 +147,11 @@ impl Reply {
         matches!(self, Self::Err(..) | Self::Unknown(..))
     }
 
+    /// A negative response without a code: what was sent makes no sense, here or at all. (An attempt to log in has one.)
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Err(None, _) | Self::Unknown(..))
+    }
+
     /// What a log may show: the first line, nothing of a SASL exchange, and nothing that the client had sent.
     pub fn loggable(&self) -> String {
         match self {

@@ -158,7 +158,8 @@ impl Connections {
             }
         }
         if let Some(longest) = session {
-            let lasted = |connection: &Connection| connection.login.as_ref().is_some_and(|login| over(login.1, longest));
+            let lasted =
+                |connection: &Connection| connection.login.as_ref().is_some_and(|login| over(login.1, longest));
             let sessions = live.connections.iter().filter(|(_, connection)| lasted(connection));
             overdue.extend(sessions.map(|(id, _)| (*id, EndReason::SessionTime)));
         }
@@ -246,7 +247,10 @@ mod tests {
             [1, 2, 3].map(|index: usize| connections.enter_stranger(sockets[index].0.clone(), None));
         first.logged_in(&alice());
         assert!(connections.make_room());
-        assert_eq!([&lmtp, &first, &second, &third].map(Entry::end_reason), [None, None, Some(EndReason::MadeRoom), None]);
+        assert_eq!(
+            [&lmtp, &first, &second, &third].map(Entry::end_reason),
+            [None, None, Some(EndReason::MadeRoom), None]
+        );
         assert!(connections.make_room() && !connections.make_room());
         assert_eq!(connections.logins(), [(first.id(), alice())]);
     }

@@ -161,5 +161,7 @@ fn a_thousand_rows_are_enough() {
     let mut client = server.connect();
     client.expect("USER fresh", OK);
     client.refuse("PASS wrong");
-    eventually("a thousand", || server.sql("SELECT count(*), sum(name = 'fresh'), min(name = 'name1') FROM recent_failures") == "1000|1|0\n");
+    eventually("a thousand", || {
+        server.sql("SELECT count(*), sum(name = 'fresh'), min(name = 'name1') FROM recent_failures") == "1000|1|0\n"
+    });
 }

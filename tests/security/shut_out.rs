@@ -97,9 +97,7 @@ fn our_own_hash_of_the_same_password_ends_nothing() {
     server.add_user("carol", "text");
     let mut carol = server.session("carol", "text");
     let mut bob = server.session("bob", "correct horse");
-    eventually("hashes", || {
-        server.sql("SELECT count(*) FROM users WHERE password GLOB '$argon2id$*'").trim() == "3"
-    });
+    eventually("hashes", || server.sql("SELECT count(*) FROM users WHERE password GLOB '$argon2id$*'").trim() == "3");
     // Anything that makes the server look.
     server.sql("UPDATE users SET pop_enabled = 0 WHERE name = 'alice'");
     std::thread::sleep(Duration::from_secs(1));

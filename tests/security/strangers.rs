@@ -26,7 +26,9 @@ fn twenty_commands_may_fail() {
     assert!(lines[20].starts_with("-ERR Connection is closed. "), "{lines:?}");
     // One at a time, of every kind that fails.
     let mut client = server.connect();
-    for command in ["STAT", "RETR 1", "PASS x", "AUTH X", "CAPA x", "", "QUIT x", "AUTH PLAIN !"].iter().cycle().take(19) {
+    for command in
+        ["STAT", "RETR 1", "PASS x", "AUTH X", "CAPA x", "", "QUIT x", "AUTH PLAIN !"].iter().cycle().take(19)
+    {
         client.refuse(command);
     }
     client.refuse(&"x".repeat(600));
@@ -180,6 +182,7 @@ fn each_failed_login_has_its_line() {
         client.expect("USER nobody", OK);
         client.refuse("PASS wrong");
     }
-    let failed = || server.log().lines().filter(|line| line.contains("pop3-login: Aborted login (auth failed,")).count();
+    let failed =
+        || server.log().lines().filter(|line| line.contains("pop3-login: Aborted login (auth failed,")).count();
     eventually("thirty lines", || failed() == 30);
 }

@@ -70,7 +70,11 @@ impl Pure {
                 }
                 Step::Send(reply, transfer) => return self.send(&reply, transfer),
                 Step::Ask(query) => {
-                    let policy = LoginPolicy { domains: &self.settings.domains, site: &self.settings.site, admission: &Unbounded };
+                    let policy = LoginPolicy {
+                        domains: &self.settings.domains,
+                        site: &self.settings.site,
+                        admission: &Unbounded,
+                    };
                     self.session.answer(self.authenticator.answer(&query, &policy))
                 }
                 Step::Open(login) => {

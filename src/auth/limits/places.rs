@@ -315,7 +315,8 @@ mod tests {
         let held: Vec<_> = (0..OF_ADDRESS).map(|_| enter(&places, 1, "").unwrap()).collect();
         assert!(places.enter(peer(1), "", &|| true).is_none(), "it makes no sense any more");
         std::thread::scope(|scope| {
-            let waiters: Vec<_> = (0..50).map(|_| scope.spawn(|| enter(&places, 1, "").unwrap().release(false))).collect();
+            let waiters: Vec<_> =
+                (0..50).map(|_| scope.spawn(|| enter(&places, 1, "").unwrap().release(false))).collect();
             held.into_iter().for_each(|place| place.release(false));
             waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
         });

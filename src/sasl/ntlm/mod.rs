@@ -129,7 +129,10 @@ impl Ntlm {
     }
 
     fn decide(&mut self, exchange: &Exchange, response: &Authenticate, nt_hash: &[u8]) -> Outcome {
-        let checked = exchange.prove(response, nt_hash).and_then(|()| self.protection.check(response)).and_then(|()| self.protection.check_target(response));
+        let checked = exchange
+            .prove(response, nt_hash)
+            .and_then(|()| self.protection.check(response))
+            .and_then(|()| self.protection.check_target(response));
         match checked.and_then(|()| check_time(response.time, self.now())) {
             Ok(()) => {
                 if !is_ours(&response.target) {

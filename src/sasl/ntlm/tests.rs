@@ -282,7 +282,8 @@ fn whose_login_it_is() {
 fn only_the_answer_that_was_asked_for_counts() {
     use crate::sasl::Login;
     use crate::store::{MailboxId, UserId};
-    let login = Login { user: UserId(1), name: "a".into(), mailbox: MailboxId(1), principal: "a".into(), generation: 0 };
+    let login =
+        Login { user: UserId(1), name: "a".into(), mailbox: MailboxId(1), principal: "a".into(), generation: 0 };
     let mut ntlm = vector_b(&at_b());
     ntlm.step(&un64(b::AUTHENTICATE));
     assert_eq!(ntlm.answer(Answer::Accepted(login.clone())), Outcome::Failed(Failure::Unavailable));

@@ -85,15 +85,14 @@ impl Accounts for Memory {
             return Err(StoreError::Refused("users.name: a user of this name or id exists; use UPDATE".into()));
         }
         let id = UserId(state.new_id());
-        let user =
-            User {
-                name: name.to_owned(),
-                password: None,
-                pop_enabled: true,
-                ntlm: false,
-                generation: 0,
-                verifiers: HashMap::new(),
-            };
+        let user = User {
+            name: name.to_owned(),
+            password: None,
+            pop_enabled: true,
+            ntlm: false,
+            generation: 0,
+            verifiers: HashMap::new(),
+        };
         state.users.insert(id, user);
         state.add_mailbox(name);
         Ok(id)

@@ -68,7 +68,8 @@ impl Memory {
     pub fn recent_failures(&self) -> Vec<(String, String, String, i64)> {
         let state = self.state();
         let rows = state.failures.iter();
-        rows.map(|((name, address, mechanism), (_, count))| (name.clone(), address.clone(), mechanism.clone(), *count)).collect()
+        rows.map(|((name, address, mechanism), (_, count))| (name.clone(), address.clone(), mechanism.clone(), *count))
+            .collect()
     }
 
     /// The view `recent_logins`, by name: name, address, mechanism, count.

@@ -95,7 +95,9 @@ impl Maintenance for Sqlite {
 
     fn drop_foreign_verifiers(&self, mark: &str) -> Result<usize> {
         const FOREIGN: &str = "FROM verifiers WHERE substr(CAST(value AS TEXT), 1, length(?1)) <> ?1";
-        let any = self.readers.with(|connection| Ok(connection.prepare(&format!("SELECT 1 {FOREIGN}"))?.exists([mark])?))?;
+        let any = self
+            .readers
+            .with(|connection| Ok(connection.prepare(&format!("SELECT 1 {FOREIGN}"))?.exists([mark])?))?;
         if !any {
             return Ok(0);
         }

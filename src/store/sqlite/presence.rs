@@ -28,7 +28,13 @@ pub struct Sessions {
 impl Default for Sessions {
     fn default() -> Self {
         // The last process may have left more than there shall be.
-        Self { on: HashMap::new(), gone: Vec::new(), logins: Logins::new(), failures: Logins::new(), unpruned: PRUNE_AFTER }
+        Self {
+            on: HashMap::new(),
+            gone: Vec::new(),
+            logins: Logins::new(),
+            failures: Logins::new(),
+            unpruned: PRUNE_AFTER,
+        }
     }
 }
 

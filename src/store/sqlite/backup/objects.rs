@@ -57,7 +57,8 @@ pub fn compare(connection: &Connection) -> rusqlite::Result<Objects> {
         .filter(|object| object.kind == "table" || object.kind == "view")
         .map(|object| object.name.to_ascii_lowercase())
         .collect();
-    let mut missing: HashMap<(String, String), Object> = ours.into_iter().map(|object| (object.key(), object)).collect();
+    let mut missing: HashMap<(String, String), Object> =
+        ours.into_iter().map(|object| (object.key(), object)).collect();
     let mut objects = Objects::default();
     for object in found {
         let Object { kind, name, table, .. } = &object;
@@ -77,7 +78,8 @@ pub fn compare(connection: &Connection) -> rusqlite::Result<Objects> {
             None => {}
         }
     }
-    let mut gone: Vec<String> = missing.into_values().map(|Object { kind, name, .. }| format!("{kind} {name}: is missing")).collect();
+    let mut gone: Vec<String> =
+        missing.into_values().map(|Object { kind, name, .. }| format!("{kind} {name}: is missing")).collect();
     gone.sort();
     objects.faults.append(&mut gone);
     Ok(objects)
@@ -120,7 +122,9 @@ mod tests {
         assert_eq!(changed(""), Objects::default());
         assert_eq!(changed("ANALYZE"), Objects::default());
         assert_eq!(
-            changed("CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER); CREATE TABLE _litestream_lock (id INTEGER)"),
+            changed(
+                "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER); CREATE TABLE _litestream_lock (id INTEGER)"
+            ),
             Objects::default()
         );
     }
@@ -147,7 +151,8 @@ mod tests {
         ] {
             assert_eq!(faults(sql), [fault], "{sql}");
         }
-        let replaced = "DROP TRIGGER message_check; CREATE TRIGGER message_check BEFORE INSERT ON message BEGIN SELECT 1; END";
+        let replaced =
+            "DROP TRIGGER message_check; CREATE TRIGGER message_check BEFORE INSERT ON message BEGIN SELECT 1; END";
         assert_eq!(faults(replaced), ["trigger message_check: is not as this program has made it"]);
     }
 
