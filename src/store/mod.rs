@@ -49,6 +49,28 @@ pub struct UserId(pub i64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Uid(pub u64);
 
+impl Uid {
+    /// The greatest that is given out (2^53 − 1): a double holds it exactly.
+    pub const GREATEST: Self = Self((1 << 53) - 1);
+    /// The greatest that an import may bring (2^52), so that half of all numbers is left for mail that comes.
+    pub const GREATEST_IMPORTED: Self = Self(1 << 52);
+    /// The greatest that [`Mail::skip_to`] goes to.
+    pub const GREATEST_SKIPPED: Self = Self((1 << 52) + (1 << 32));
+
+    /// The number that an imported unique-id stands for: a decimal one without leading zero, up to
+    /// [`Uid::GREATEST_IMPORTED`]. Any other is plain text.
+    pub fn imported(unique_id: &str) -> Option<Self> {
+        Self::decimal(unique_id).filter(|uid| *uid <= Self::GREATEST_IMPORTED)
+    }
+
+    /// The uid that is shown like this.
+    pub fn decimal(shown: &str) -> Option<Self> {
+        let decimal = !shown.starts_with('0') && shown.bytes().all(|octet| octet.is_ascii_digit());
+        let uid = shown.parse().ok().filter(|_| decimal).map(Self);
+        uid.filter(|uid| *uid <= Self::GREATEST)
+    }
+}
+
 /// The store's own name of one message of one mailbox; never shown to a client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MessageId {
@@ -97,9 +119,13 @@ pub trait Mail: Send + Sync {
     /// The message that UIDL showed this unique-id for, if it was deleted and can be brought back.
     fn deleted(&self, mailbox: MailboxId, unique_id: &str) -> Result<Option<Uid>>;
 
-    /// The next message gets this decimal unique-id at least, durably. The numbers that are passed over were
+    /// The next message gets this decimal unique-id at least, durably, but not more than
+    /// [`Uid::GREATEST_SKIPPED`] for this reason. The numbers that are passed over were
     /// shown to nobody: an imported message may still come with one of them.
     fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()>;
+
+    /// Octets of storage that the mailbox has left until its `ProhibitSendReceiveQuota`; `u64::MAX` without one.
+    fn room(&self, mailbox: MailboxId) -> Result<u64>;
 
     /// Starts taking in one message of `limit` octets at most, all that is pushed counted.
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_>;
@@ -126,12 +152,16 @@ pub trait Upload {
     /// Takes more octets: CRLF lines, unstuffed (see `dot::Normaliser`).
     ///
     /// # Errors
-    /// [`StoreError::TooBig`] beyond the limit, from then on; the message is not stored.
+    /// [`StoreError::TooBig`] beyond the limit, [`StoreError::Abandoned`] after a day without progress. Each error
+    /// holds from then on: the message is not stored.
     fn push(&mut self, octets: &[u8]) -> Result<()>;
 
     /// Stores one copy in each mailbox; one answer each, in order, after all of it is durable.
     /// A refused copy does not touch the others.
     fn deliver(self: Box<Self>, to: &[MailboxId], envelope: &Envelope) -> Result<Vec<Result<Uid>>>;
+
+    /// The same with lines of its own in front of each copy; they count for no limit.
+    fn deliver_each(self: Box<Self>, copies: &[(MailboxId, String)], envelope: &Envelope) -> Result<Vec<Result<Uid>>>;
 }
 
 /// What the door needs to know of a user.

@@ -9,6 +9,7 @@ use crate::store::sqlite::database::recovery::{self, Leftover};
 use crate::store::sqlite::database::{connection, migrate};
 use crate::store::sqlite::messages::body_ids::Bodies;
 use crate::store::sqlite::messages::listing_cache::ListingCache;
+use crate::store::sqlite::messages::upload::Watch;
 use crate::store::sqlite::presence::Sessions;
 use crate::store::sqlite::retention::batch_size::BatchSize;
 use crate::store::sqlite::retention::expire::Expiry;
@@ -64,6 +65,7 @@ pub struct Sqlite {
     pub(super) marks: Mutex<HashSet<MessageId>>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
+    pub(super) watch: Mutex<Watch>,
     pub(super) sessions: Mutex<Sessions>,
     pub(super) stamps: Stamps,
 }
@@ -99,14 +101,20 @@ impl Sqlite {
             marks: Mutex::default(),
             reaper: Mutex::default(),
             purging: Mutex::default(),
+            watch: Mutex::default(),
             sessions: Mutex::default(),
             stamps: Stamps::new(options.clock),
         })
     }
 
-    /// Verifies the database: SQLite's own integrity, counters, orphans. One line per fault.
+    /// Verifies the database: SQLite's own integrity, counters, orphans, and whether unique-ids are running out. One line
+    /// per fault.
     pub fn check(&self) -> Result<Vec<String>> {
-        self.readers.with(check::faults)
+        self.readers.with(|connection| {
+            let mut faults = check::faults(connection)?;
+            check::near_the_end(connection, &mut faults)?;
+            Ok(faults)
+        })
     }
 
     /// What of the schema is not of this program.

@@ -2,6 +2,7 @@
 
 use crate::secret::Secret;
 use crate::store::sqlite::database::connection;
+use crate::store::sqlite::messages::upload;
 use crate::store::sqlite::retention::expire;
 use crate::store::sqlite::retention::purge;
 use crate::store::sqlite::retention::quota_warning;
@@ -157,8 +158,12 @@ impl Maintenance for Sqlite {
     fn purge(&self, now: i64, limit: usize) -> Result<usize> {
         let mut pace = lock(&self.purging);
         let limit = pace.limit(limit) as i64;
+        let watched = lock(&self.watch).round(self.stamps.steady());
         let (done, began) = self.writer.write(Lane::Maintenance, 0, move |connection| {
             let began = Instant::now();
+            if let Some(seconds) = watched {
+                upload::age(connection, seconds)?;
+            }
             Ok((purge::step(connection, now, limit)?, began))
         })?;
         if done > 0 {
