@@ -46,6 +46,7 @@ INSERT INTO settings (name, value) VALUES
   ('MaxConnections', '2000'),
   ('MaxConnectionFromSingleIP', '256'),
   ('MaxConnectionsPerUser', '16'),
+  ('MaxSessionTime', '86400'),
   ('MaxLoginDelay', '5'),
   ('LoginType', 'SecureLogin'),
   ('EnableExactRFC822Size', '0'),
@@ -59,6 +60,7 @@ INSERT INTO settings (name, value) VALUES
   ('ProhibitSendReceiveQuota', '2469396480'),
   ('Site', ''),
   ('TrustedNetworks', ''),
+  ('ScramIterations', '32768'),
   ('GssapiKeytab', ''),
   ('GssapiExactCase', '0'),
   ('GssapiRealms', ''),
@@ -75,7 +77,8 @@ INSERT INTO settings (name, value) VALUES
   ('ProtocolLogEnabled', '0'),
   ('LogFileLocation', ''),
   ('LogFileRollOverSettings', 'Hourly'),
-  ('LogPerFileSizeQuota', '0');
+  ('LogPerFileSizeQuota', '0'),
+  ('LogFolderSizeQuota', '1073741824');
 -- end of generated
 
 CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings
@@ -178,11 +181,13 @@ CREATE VIEW setting_in_range (name) AS
     WHEN 'MaxConnections' THEN number BETWEEN 1 AND 2147483647
     WHEN 'MaxConnectionFromSingleIP' THEN number BETWEEN 1 AND 2147483647
     WHEN 'MaxConnectionsPerUser' THEN number BETWEEN 1 AND 2147483647
+    WHEN 'MaxSessionTime' THEN number BETWEEN 0 AND 2592000
     WHEN 'MaxLoginDelay' THEN number BETWEEN 0 AND 60
     WHEN 'EnableExactRFC822Size' THEN number BETWEEN 0 AND 1
     WHEN 'EnableGSSAPIAndNTLMAuth' THEN number BETWEEN 0 AND 1
     WHEN 'IssueWarningQuota' THEN number BETWEEN 0 AND 9007199254740991
     WHEN 'ProhibitSendReceiveQuota' THEN number BETWEEN 0 AND 9007199254740991
+    WHEN 'ScramIterations' THEN number BETWEEN 4096 AND 1000000
     WHEN 'GssapiExactCase' THEN number BETWEEN 0 AND 1
     WHEN 'MaxReceiveSize' THEN number BETWEEN 1 AND 1073741824
     WHEN 'RetainReadDays' THEN number BETWEEN 0 AND 24855
@@ -191,6 +196,7 @@ CREATE VIEW setting_in_range (name) AS
     WHEN 'RetainDeletedItemsDays' THEN number BETWEEN 0 AND 24855
     WHEN 'ProtocolLogEnabled' THEN number BETWEEN 0 AND 1
     WHEN 'LogPerFileSizeQuota' THEN number BETWEEN 0 AND 9007199254740991
+    WHEN 'LogFolderSizeQuota' THEN number BETWEEN 0 AND 9007199254740991
     END
   UNION ALL SELECT name FROM setting_text WHERE CASE name
     WHEN 'LmtpSocketMode' THEN value GLOB '[0-7][0-7][0-7]' OR value GLOB '0[0-7][0-7][0-7]'
@@ -240,6 +246,7 @@ BEGIN
     WHEN 'MaxConnections' THEN RAISE(ABORT, 'MaxConnections: 1 to 2147483647')
     WHEN 'MaxConnectionFromSingleIP' THEN RAISE(ABORT, 'MaxConnectionFromSingleIP: 1 to 2147483647')
     WHEN 'MaxConnectionsPerUser' THEN RAISE(ABORT, 'MaxConnectionsPerUser: 1 to 2147483647')
+    WHEN 'MaxSessionTime' THEN RAISE(ABORT, 'MaxSessionTime: 0 to 2592000 seconds')
     WHEN 'MaxLoginDelay' THEN RAISE(ABORT, 'MaxLoginDelay: 0 to 60 seconds')
     WHEN 'LoginType' THEN RAISE(ABORT, 'LoginType: PlainTextLogin, PlainTextAuthentication, SecureLogin')
     WHEN 'EnableExactRFC822Size' THEN RAISE(ABORT, 'EnableExactRFC822Size: 0 or 1')
@@ -253,6 +260,7 @@ BEGIN
     WHEN 'ProhibitSendReceiveQuota' THEN RAISE(ABORT, 'ProhibitSendReceiveQuota: 0 to 9007199254740991 octets')
     WHEN 'Site' THEN RAISE(ABORT, 'Site: at most 255 characters without control characters')
     WHEN 'TrustedNetworks' THEN RAISE(ABORT, 'TrustedNetworks: CIDR blocks such as 10.0.0.0/8 or fd00::/8, comma separated; empty: none')
+    WHEN 'ScramIterations' THEN RAISE(ABORT, 'ScramIterations: 4096 to 1000000')
     WHEN 'GssapiKeytab' THEN RAISE(ABORT, 'GssapiKeytab: a path of at most 4095 octets without control characters, or empty')
     WHEN 'GssapiExactCase' THEN RAISE(ABORT, 'GssapiExactCase: 0 or 1')
     WHEN 'GssapiRealms' THEN RAISE(ABORT, 'GssapiRealms: names of 1 to 255 characters, comma separated, no space, control, @, / or \; empty: none')
@@ -270,6 +278,7 @@ BEGIN
     WHEN 'LogFileLocation' THEN RAISE(ABORT, 'LogFileLocation: a path of at most 4095 octets without control characters, or empty')
     WHEN 'LogFileRollOverSettings' THEN RAISE(ABORT, 'LogFileRollOverSettings: Hourly, Daily, Weekly, Monthly')
     WHEN 'LogPerFileSizeQuota' THEN RAISE(ABORT, 'LogPerFileSizeQuota: 0 to 9007199254740991 octets')
+    WHEN 'LogFolderSizeQuota' THEN RAISE(ABORT, 'LogFolderSizeQuota: 0 to 9007199254740991 octets')
     END
    WHERE NOT EXISTS (SELECT 1 FROM setting_in_range WHERE name = NEW.name);
   INSERT INTO must_be_utf8 VALUES (NEW.name, NEW.value);
@@ -326,6 +335,7 @@ CREATE TABLE users (
   password    TEXT,                        -- plain text until the program replaces it by a hash; NULL: no login by password
   pop_enabled INTEGER DEFAULT 1,           -- 0: no login; mail still arrives
   ntlm        INTEGER DEFAULT 0,           -- 1: keep an NT hash too
+  generation  INTEGER NOT NULL DEFAULT 0,  -- moves with each new password: sessions of the one before end
   -- The one place of the schema that knows which passwords are hashes. src/credential/stored.rs has the same rule.
   is_hash     INTEGER GENERATED ALWAYS AS (
     password GLOB '$argon2*' OR password GLOB '$2b$*' OR password GLOB '$6$*'
@@ -349,7 +359,7 @@ CREATE INDEX users_pending ON users (id) WHERE is_hash = 0;
 CREATE TABLE verifiers (
   user_id INTEGER NOT NULL,
   scheme  TEXT NOT NULL,
-  value   BLOB NOT NULL,  -- in the program's own format; an NT hash is sealed with the key file
+  value   BLOB NOT NULL,  -- in the program's own format, sealed with the key file
   PRIMARY KEY (user_id, scheme),
   CONSTRAINT "verifiers.scheme: SCRAM-SHA-256 or NT" CHECK (scheme IN ('SCRAM-SHA-256', 'NT'))
 ) STRICT, WITHOUT ROWID;
@@ -395,7 +405,9 @@ END;
 CREATE TRIGGER users_password_changed AFTER UPDATE OF password ON users WHEN NEW.password IS NOT OLD.password
 BEGIN
   DELETE FROM verifiers WHERE user_id = OLD.id;
-  UPDATE counters SET erased = erased + 1;
+  -- The program puts it back, in the same transaction, where the new value is only another form of the same password.
+  UPDATE users SET generation = generation + 1 WHERE id = OLD.id;
+  UPDATE counters SET erased = erased + 1, revoked = revoked + 1;
 END;
 
 CREATE TRIGGER users_ntlm_off AFTER UPDATE OF ntlm ON users WHEN NEW.ntlm = 0 AND OLD.ntlm <> 0
@@ -679,6 +691,8 @@ CREATE TABLE counters (
   next_body_id INTEGER NOT NULL CHECK (next_body_id BETWEEN 1 AND 2251799813685247),
   -- Secrets that were removed outside the program, so that it knows what the write-ahead log may still contain.
   erased       INTEGER NOT NULL DEFAULT 0,
+  -- Moves with whatever may shut somebody out of a session, so that the server looks at those who are in.
+  revoked      INTEGER NOT NULL DEFAULT 0,
   -- Where the uids of a mailbox with a new name start. A restored backup raises it: it cannot know which names were
   -- in use after it was made.
   first_uid    INTEGER NOT NULL DEFAULT 1 CHECK (first_uid BETWEEN 1 AND 9007199254740991),
@@ -1051,7 +1065,9 @@ CREATE TABLE session (
   principal TEXT NOT NULL,     -- whose mailbox is open
   address   TEXT NOT NULL,     -- of the client
   tls       INTEGER NOT NULL,  -- 0 or 1
-  since     INTEGER NOT NULL
+  since     INTEGER NOT NULL,
+  -- 1: an administrator has ended it; the server removes the row when the session is over.
+  ended     INTEGER NOT NULL DEFAULT 0 CHECK (ended IN (0, 1))
 ) STRICT;
 
 -- One row for a user, an address and a mechanism, so that a client that polls pushes nobody out.
@@ -1068,6 +1084,37 @@ CREATE INDEX recent_login_at ON recent_login (at);
 
 CREATE TRIGGER recent_login_user_removed AFTER DELETE ON users
 BEGIN DELETE FROM recent_login WHERE name = OLD.name; END;
+
+-- The same of logins that failed; name is what the client claimed, whoever that is.
+CREATE TABLE recent_failure (
+  name      TEXT NOT NULL,
+  address   TEXT NOT NULL,
+  mechanism TEXT NOT NULL,
+  at        INTEGER NOT NULL,
+  count     INTEGER NOT NULL,
+  PRIMARY KEY (name, address, mechanism)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX recent_failure_at ON recent_failure (at);
+
+-- Who may have lost the right to a session. (Of a password see users_password_changed.)
+CREATE TRIGGER revoked_user_disabled AFTER UPDATE OF pop_enabled ON users WHEN NEW.pop_enabled IS NOT OLD.pop_enabled
+BEGIN UPDATE counters SET revoked = revoked + 1; END;
+
+CREATE TRIGGER revoked_user_removed AFTER DELETE ON users
+BEGIN UPDATE counters SET revoked = revoked + 1; END;
+
+CREATE TRIGGER revoked_mailbox_moved AFTER UPDATE OF site ON mailboxes WHEN NEW.site IS NOT OLD.site
+BEGIN UPDATE counters SET revoked = revoked + 1; END;
+
+CREATE TRIGGER revoked_mailbox_removed AFTER DELETE ON mailboxes
+BEGIN UPDATE counters SET revoked = revoked + 1; END;
+
+CREATE TRIGGER revoked_delegate_changed AFTER UPDATE ON delegates
+BEGIN UPDATE counters SET revoked = revoked + 1; END;
+
+CREATE TRIGGER revoked_delegate_removed AFTER DELETE ON delegates
+BEGIN UPDATE counters SET revoked = revoked + 1; END;
 
 
 ---- What administrators look at ---------------------------------------------------------------------------------
@@ -1131,9 +1178,23 @@ END;
 -- Who is logged in now.
 CREATE VIEW sessions AS
   SELECT name, principal, address, tls, strftime('%Y-%m-%dT%H:%M:%SZ', since, 'unixepoch') AS since
-    FROM session ORDER BY session.since, id;
+    FROM session WHERE NOT ended ORDER BY session.since, id;
+
+-- Ends all sessions that look the same: nobody can have meant only one of them.
+CREATE TRIGGER sessions_delete INSTEAD OF DELETE ON sessions
+BEGIN
+  UPDATE session SET ended = 1
+   WHERE name = OLD.name AND principal = OLD.principal AND address = OLD.address AND tls = OLD.tls
+     AND strftime('%Y-%m-%dT%H:%M:%SZ', since, 'unixepoch') = OLD.since;
+  UPDATE counters SET revoked = revoked + 1;
+END;
 
 -- Who logged in lately; at is the last of count logins.
 CREATE VIEW recent_logins AS
   SELECT name, address, mechanism, strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch') AS at, count
     FROM recent_login ORDER BY recent_login.at DESC;
+
+-- Who has failed to log in lately.
+CREATE VIEW recent_failures AS
+  SELECT name, address, mechanism, strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch') AS last_at, count
+    FROM recent_failure ORDER BY recent_failure.at DESC;

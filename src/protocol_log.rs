@@ -2,11 +2,16 @@
 //! for what a client said. Columns are those that Exchange documents for its own; secrets are
 //! never in it.
 //!
-//! What lives here: lines; [`file`] has the files. What must not be known here: POP3.
+//! What lives here: lines; [`file`] has the files, [`disk`] the room that is left for mail. What must not be known here: POP3.
+//!
+//! A stranger decides how much is logged, so it is bounded: the same refusal again is only counted, the folder has a quota
+//! (`LogFolderSizeQuota`), and nothing is logged on a disk that is nearly full.
 
+mod disk;
 mod file;
 
 use crate::settings::Settings;
+use disk::Room;
 use file::LogFile;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +30,8 @@ pub enum Event {
     Disconnect,
     /// The server said something.
     Send,
+    /// The server said that a command makes no sense, whoever sends it.
+    Refuse,
     /// The client did.
     Receive,
     /// Something else worth knowing.
@@ -36,7 +43,7 @@ impl Event {
         match self {
             Self::Connect => '+',
             Self::Disconnect => '-',
-            Self::Send => '>',
+            Self::Send | Self::Refuse => '>',
             Self::Receive => '<',
             Self::Information => '*',
         }
@@ -44,16 +51,77 @@ impl Event {
 }
 
 /// One connection in the log.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct SessionLog {
-    /// Names the session.
-    pub id: u64,
-    /// Our end.
-    pub local: SocketAddr,
-    /// The client's.
-    pub remote: SocketAddr,
+    id: u64,
+    local: SocketAddr,
+    remote: SocketAddr,
     /// Lines so far.
-    pub sequence: u64,
+    sequence: u64,
+    /// What the client said last, until it is known how it was answered.
+    received: Option<(SystemTime, String)>,
+    /// The refusal that the last command got, if it was refused.
+    refusal: String,
+    /// Commands since then that got the same.
+    again: u64,
+}
+
+impl SessionLog {
+    /// The connection `id` between these ends.
+    pub fn new(id: u64, local: SocketAddr, remote: SocketAddr) -> Self {
+        Self { id, local, remote, sequence: 0, received: None, refusal: String::new(), again: 0 }
+    }
+
+    /// The lines that are due with this event.
+    fn lines(&mut self, now: SystemTime, event: Event, data: &str) -> String {
+        let mut lines = String::new();
+        match event {
+            Event::Receive => {
+                if let Some(unanswered) = self.received.replace((now, data.to_owned())) {
+                    self.push_received(Some(unanswered), &mut lines);
+                }
+                return lines;
+            }
+            Event::Refuse => {
+                if self.refusal == data && self.received.take().is_some() {
+                    self.again += 1;
+                    return lines;
+                }
+                self.refusal.clear();
+                self.refusal.push_str(data);
+            }
+            _ => self.refusal.clear(),
+        }
+        let received = self.received.take();
+        self.push_received(received, &mut lines);
+        self.push(now, event, data, &mut lines);
+        lines
+    }
+
+    fn push_received(&mut self, received: Option<(SystemTime, String)>, lines: &mut String) {
+        let now = received.as_ref().map_or_else(SystemTime::now, |(at, _)| *at);
+        if self.again > 0 {
+            let data = format!("{} more commands got the same answer", std::mem::take(&mut self.again));
+            self.push(now, Event::Information, &data, lines);
+        }
+        if let Some((at, data)) = received {
+            self.push(at, Event::Receive, &data, lines);
+        }
+    }
+
+    fn push(&mut self, at: SystemTime, event: Event, data: &str, lines: &mut String) {
+        *lines += &format!(
+            "{},pop3,{:016X},{},{},{},{},{},\n",
+            humantime::format_rfc3339_millis(at),
+            self.id,
+            self.sequence,
+            self.local,
+            self.remote,
+            event.sign(),
+            quoted(data),
+        );
+        self.sequence += 1;
+    }
 }
 
 /// The log of one server.
@@ -66,6 +134,9 @@ pub struct ProtocolLog {
 #[derive(Default)]
 struct State {
     open: Option<LogFile>,
+    room: Room,
+    /// When the folder was last brought under its quota, and under which.
+    pruned: Option<(SystemTime, u64)>,
     /// The folder that we complained about last, and when.
     complaint: Option<(PathBuf, Instant)>,
 }
@@ -76,25 +147,20 @@ impl ProtocolLog {
         Self { folder: database.with_file_name("pop3-logs"), state: Mutex::default() }
     }
 
-    /// Appends a line, in a new file if one is due. A line that cannot be written is lost, and the server's own log
-    /// says so once a minute.
+    /// Appends what is due with this event, in a new file if one is due. What cannot be written is lost, and the server's own
+    /// log says so once a minute.
     pub fn write(&self, settings: &Settings, session: &mut SessionLog, event: Event, data: &str) {
         let now = SystemTime::now();
-        let line = format!(
-            "{},pop3,{:016X},{},{},{},{},{},\n",
-            humantime::format_rfc3339_millis(now),
-            session.id,
-            session.sequence,
-            session.local,
-            session.remote,
-            event.sign(),
-            quoted(data),
-        );
-        session.sequence += 1;
+        let lines = session.lines(now, event, data);
+        if lines.is_empty() {
+            return;
+        }
         let folder = settings.log_file_location.as_ref().unwrap_or(&self.folder);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = LogFile::current(&mut state.open, folder, settings, now, line.len() as u64)
-            .and_then(|file| file.append(line.as_bytes()));
+        if !state.room.is_left(folder, lines.len() as u64, Instant::now()) {
+            return;
+        }
+        let written = state.append(folder, settings, now, &lines);
         if let Err((path, error)) = written
             && state.complains(folder, Instant::now())
         {
@@ -104,6 +170,20 @@ impl ProtocolLog {
 }
 
 impl State {
+    fn append(&mut self, folder: &Path, settings: &Settings, now: SystemTime, lines: &str) -> Result<(), file::Failed> {
+        let begun = self.open.is_none();
+        let file = LogFile::current(&mut self.open, folder, settings, now, lines.len() as u64)?;
+        let quota = settings.log_folder_size_quota;
+        let recent = |(at, under): (SystemTime, u64)| {
+            under == quota && now.duration_since(at).is_ok_and(|since| since < REPEAT_AFTER)
+        };
+        if begun || file.is_new() || !self.pruned.is_some_and(recent) {
+            self.pruned = Some((now, quota));
+            file.prune(folder, quota);
+        }
+        file.append(lines.as_bytes())
+    }
+
     /// Whether it is time to complain about this folder.
     fn complains(&mut self, folder: &Path, now: Instant) -> bool {
         let known = |(other, since): &(PathBuf, Instant)| other == folder && now < *since + REPEAT_AFTER;
@@ -115,10 +195,21 @@ impl State {
     }
 }
 
-/// A field of comma-separated values (RFC 4180 section 2); control characters do not get through.
+/// A field of comma-separated values (RFC 4180 section 2). What would not stay on its line, or would show the line as
+/// another one than it is, is escaped.
 fn quoted(data: &str) -> String {
-    let clean: String = data.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let mut clean = String::with_capacity(data.len());
+    for c in data.chars() {
+        if deceives(c) { clean.extend(c.escape_unicode()) } else { clean.push(c) }
+    }
     if clean.contains([',', '"']) { format!("\"{}\"", clean.replace('"', "\"\"")) } else { clean }
+}
+
+/// Controls, separators of lines, and what changes direction (UAX #9) or does not show.
+fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -127,7 +218,18 @@ mod tests {
 
     fn session() -> SessionLog {
         let address = SocketAddr::from(([127, 0, 0, 1], 110));
-        SessionLog { id: 7, local: address, remote: address, sequence: 0 }
+        SessionLog::new(7, address, address)
+    }
+
+    /// Number, sign and text of each line that these events make.
+    fn logged(events: &[(Event, &str)]) -> Vec<String> {
+        let mut session = session();
+        let lines: String = events.iter().map(|(event, data)| session.lines(SystemTime::now(), *event, data)).collect();
+        let brief = |line: &str| {
+            let fields: Vec<&str> = line.splitn(7, ',').collect();
+            format!("{} {}", fields[3], fields[6].trim_end_matches(','))
+        };
+        lines.lines().map(brief).collect()
     }
 
     #[test]
@@ -136,22 +238,66 @@ mod tests {
         let log = ProtocolLog::beside(&dir.path().join("mail.db"));
         let mut settings = Settings { log_per_file_size_quota: 1, ..Settings::default() };
         let mut session = session();
-        log.write(&settings, &mut session, Event::Receive, "PASS *****");
+        log.write(&settings, &mut session, Event::Connect, "");
         std::thread::sleep(Duration::from_millis(2)); // so that the names sort
+        log.write(&settings, &mut session, Event::Receive, "PASS *****");
         log.write(&settings, &mut session, Event::Send, "-ERR a, \"b\"\r\n");
         let folder = dir.path().join("pop3-logs");
         let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         let texts: Vec<_> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
         assert_eq!(texts.len(), 2);
-        assert!(
-            texts[0].ends_with(",pop3,0000000000000007,0,127.0.0.1:110,127.0.0.1:110,<,PASS *****,\n"),
-            "{texts:?}"
-        );
-        assert!(texts[1].ends_with(",1,127.0.0.1:110,127.0.0.1:110,>,\"-ERR a, \"\"b\"\"??\",\n"), "{texts:?}");
+        assert!(texts[0].ends_with(",pop3,0000000000000007,0,127.0.0.1:110,127.0.0.1:110,+,,\n"), "{texts:?}");
+        assert!(texts[1].contains(",1,127.0.0.1:110,127.0.0.1:110,<,PASS *****,\n"), "{texts:?}");
+        let last = ",2,127.0.0.1:110,127.0.0.1:110,>,\"-ERR a, \"\"b\"\"\\u{d}\\u{a}\",\n";
+        assert!(texts[1].ends_with(last), "{texts:?}");
         settings.log_per_file_size_quota = 0;
         log.write(&settings, &mut session, Event::Disconnect, "");
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn the_same_refusal_again_is_only_counted() {
+        use Event::{Disconnect, Receive, Refuse, Send};
+        let nonsense = [(Receive, "(unknown)"), (Refuse, "-ERR Protocol error.")];
+        let mut events = vec![nonsense; 1000].concat();
+        events.extend([(Receive, "NOOP"), (Send, "+OK"), (Receive, "NOOP"), (Send, "+OK")]);
+        events.extend([nonsense, nonsense].concat());
+        events.push((Disconnect, ""));
+        assert_eq!(
+            logged(&events),
+            [
+                "0 <,(unknown)",
+                "1 >,-ERR Protocol error.",
+                "2 *,999 more commands got the same answer",
+                "3 <,NOOP",
+                "4 >,+OK",
+                "5 <,NOOP",
+                "6 >,+OK",
+                "7 <,(unknown)",
+                "8 >,-ERR Protocol error.",
+                "9 *,1 more commands got the same answer",
+                "10 -",
+            ]
+        );
+    }
+
+    #[test]
+    fn each_attempt_to_log_in_is_shown() {
+        let attempt = [(Event::Receive, "AUTH PLAIN *****"), (Event::Send, "-ERR [AUTH] Logon failure.")];
+        assert_eq!(logged(&[attempt, attempt, attempt].concat()).len(), 6);
+    }
+
+    #[test]
+    fn what_deceives_is_escaped() {
+        for (data, written) in [
+            ("USER \u{202e}eve", "USER \\u{202e}eve"),
+            ("a\u{2028}b\u{85}c\x1b[2J", "a\\u{2028}b\\u{85}c\\u{1b}[2J"),
+            ("b\u{fc}cher", "b\u{fc}cher"),
+            ("a\u{2066}\u{feff}", "a\\u{2066}\\u{feff}"),
+        ] {
+            assert_eq!(quoted(data), written);
+        }
     }
 
     #[test]

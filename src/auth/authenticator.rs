@@ -12,27 +12,52 @@
 //! [`Answer::Unavailable`], never a refusal.
 //!
 //! Known differences: until its user's first login an imported hash takes the time of its own kind,
-//! and a plain-text password that of replacing it. Where users have full addresses as names and
-//! `Domains` names their domain, the SCRAM salts of `user` and `user@domain` differ, while those of
-//! nobody are the same.
+//! and a plain-text password that of replacing it. After `ScramIterations` or `Domains` was changed, SCRAM shows the old
+//! rounds and salts of each user until the next login with a password.
+//!
+//! # Nobody may keep others out
+//!
+//! What costs a hash, or could be a guess, needs a place ([`Admission`]); who was right a moment ago needs none.
 
-use crate::auth::credential::{CredentialError, Credentials, Secret, Verdict, is_current, plain_text, scram, wanted};
-use crate::message::address::{login_names, printable, vouched_names};
+use crate::auth::credential::{
+    Client, CredentialError, Credentials, Secret, Verdict, is_current, plain_text, scram, wanted,
+};
+use crate::message::address::{common_name, login_names, printable, vouched_names};
 use crate::sasl::{Answer, Identity, Login, Query, Verifier};
-use crate::store::{Account, Accounts, MailboxId, Principal, Scheme, StoreError, UserId};
+use crate::store::{Account, Accounts, MailboxId, Principal, Scheme, Standing, StoreError, UserId};
 use std::sync::Arc;
 
 /// Most readings of one password that are tried; each costs a hash.
 const MOST_CANDIDATES: usize = 4;
 
-/// The settings that decide who comes in.
-#[derive(Clone, Copy, Debug)]
+/// The settings that decide who comes in, and who asks.
+#[derive(Clone, Copy)]
 pub struct LoginPolicy<'a> {
     /// `Domains`.
     pub domains: &'a [String],
     /// `Site`; empty: none.
     pub site: &'a str,
+    /// Lets the client make a guess.
+    pub admission: &'a dyn Admission,
 }
+
+/// Bounds what one client may try at a time.
+pub trait Admission {
+    /// Whose turn it is when hashes are computed.
+    fn client(&self) -> Client {
+        None
+    }
+
+    /// Waits until the client may make a guess; `false`: not in time. Asked for again by the same login, it does not wait.
+    fn admit(&self) -> bool {
+        true
+    }
+}
+
+/// Lets everybody try as much as they want.
+pub struct Unbounded;
+
+impl Admission for Unbounded {}
 
 /// Answers queries. One is enough for all connections.
 pub struct Authenticator {
@@ -89,7 +114,11 @@ impl Authenticator {
             }
         };
         answer.unwrap_or_else(|trouble| {
-            log::error!("login cannot be checked: {trouble}");
+            match trouble {
+                // A crowd does that, each of it: the connection says so once.
+                AuthError::Credential(CredentialError::Busy) => log::debug!("login cannot be checked: {trouble}"),
+                trouble => log::error!("login cannot be checked: {trouble}"),
+            }
             Answer::Unavailable
         })
     }
@@ -104,31 +133,38 @@ impl Authenticator {
         let (account, login) = match (&account, login) {
             (Some(account), Ok(login)) => (account, login),
             (_, why) => {
+                admit(policy)?;
                 // Not allowed, whatever the password is. That it is right must not show by stopping there.
                 for candidate in candidates {
-                    self.right_one(account.as_ref(), std::slice::from_ref(candidate))?;
+                    self.right_one(account.as_ref(), std::slice::from_ref(candidate), policy)?;
                 }
                 return Ok(refused(who, why.err().unwrap_or_default()));
             }
         };
-        if self.is_remembered(account, candidates) {
+        if self.is_remembered(account, candidates, policy) {
             return Ok(Answer::Accepted(login));
         }
-        let Some(password) = self.right_one(Some(account), candidates)? else {
+        admit(policy)?;
+        let Some(password) = self.right_one(Some(account), candidates, policy)? else {
             return Ok(refused(
                 who,
                 if account.password.is_some() { "wrong password" } else { "the user has no password" },
             ));
         };
-        self.settle(account, password);
+        self.settle(account, password, policy);
         Ok(Answer::Accepted(login))
     }
 
     /// The first of these passwords that is this user's; of nobody's there is none.
-    fn right_one<'a>(&self, account: Option<&Account>, candidates: &'a [Secret]) -> Result<Option<&'a Secret>> {
+    fn right_one<'a>(
+        &self,
+        account: Option<&Account>,
+        candidates: &'a [Secret],
+        policy: &LoginPolicy<'_>,
+    ) -> Result<Option<&'a Secret>> {
         let stored = account.and_then(|account| account.password.as_ref());
         for candidate in candidates {
-            match self.credentials.verify(candidate, stored) {
+            match self.credentials.verify(candidate, stored, policy.admission.client()) {
                 Verdict::Right => return Ok(Some(candidate)),
                 Verdict::Busy => return Err(CredentialError::Busy.into()),
                 Verdict::Wrong => (),
@@ -143,47 +179,73 @@ impl Authenticator {
 
     /// Whether one of these was this user's password a moment ago. The next moment at which the
     /// clear password is at hand counts for a missing NT hash, even then.
-    fn is_remembered(&self, account: &Account, candidates: &[Secret]) -> bool {
+    fn is_remembered(&self, account: &Account, candidates: &[Secret], policy: &LoginPolicy<'_>) -> bool {
         let Some(stored) = &account.password else { return false };
         let remembered = |candidate: &&Secret| self.credentials.is_remembered(account.user, stored, candidate);
         let Some(password) = candidates.iter().find(remembered) else { return false };
         if account.ntlm {
-            self.or_log(account, self.add_missing(account, stored, password, &[Scheme::NtHash]));
+            self.or_log(account, self.add_missing(account, stored, password, &[Scheme::NtHash], policy));
         }
         true
     }
 
     /// After a full check that succeeded: replaces what is not our present kind of hash, makes
     /// verifiers that are missing, and remembers the password. A login does not fail for any of it.
-    fn settle(&self, account: &Account, password: &Secret) {
+    fn settle(&self, account: &Account, password: &Secret, policy: &LoginPolicy<'_>) {
         let Some(stored) = &account.password else { return };
         if is_current(stored) {
-            self.or_log(account, self.add_missing(account, stored, password, wanted(account.ntlm)));
+            self.or_log(account, self.add_missing(account, stored, password, wanted(account.ntlm), policy));
             self.credentials.remember(account.user, stored, password);
-        } else if let Some(Some(hash)) = self.or_log(account, self.replace(account, stored, password)) {
+        } else if let Some(Some(hash)) = self.or_log(account, self.replace(account, stored, password, policy)) {
             self.credentials.remember(account.user, &hash, password);
         }
     }
 
     /// The new hash, if the old value still stood there.
-    fn replace(&self, account: &Account, stored: &Secret, password: &Secret) -> Result<Option<Secret>> {
-        let (hash, verifiers) = self.credentials.verifiers_for(&account.name, account.user, password, account.ntlm)?;
+    fn replace(
+        &self,
+        account: &Account,
+        stored: &Secret,
+        password: &Secret,
+        policy: &LoginPolicy<'_>,
+    ) -> Result<Option<Secret>> {
+        let name = common_name(&account.name, policy.domains);
+        let (hash, verifiers) = self.credentials.verifiers_for(&name, account.user, password, account.ntlm)?;
         let replaced = self.store.set_password(account.user, Some(stored), &hash, &verifiers)?;
         Ok(replaced.then_some(hash))
     }
 
-    fn add_missing(&self, account: &Account, stored: &Secret, password: &Secret, schemes: &[Scheme]) -> Result<()> {
+    fn add_missing(
+        &self,
+        account: &Account,
+        stored: &Secret,
+        password: &Secret,
+        schemes: &[Scheme],
+        policy: &LoginPolicy<'_>,
+    ) -> Result<()> {
+        let name = common_name(&account.name, policy.domains);
         for scheme in schemes {
-            let there = self.store.verifier(account.user, *scheme)?;
-            if there.is_some_and(|there| matches!(self.open(account.user, *scheme, &there), Ok(Some(_)))) {
+            if self.has_current(account.user, &name, *scheme)? {
                 continue;
             }
-            let made = self.credentials.verifier_for(*scheme, &account.name, account.user, password)?;
+            let made = self.credentials.verifier_for(*scheme, &name, account.user, password)?;
             if let Some(verifier) = made {
                 self.store.add_verifier(account.user, stored, *scheme, &verifier)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether there is a verifier that would not be made any other way today.
+    fn has_current(&self, user: UserId, name: &str, scheme: Scheme) -> Result<bool> {
+        let Some(there) = self.store.verifier(user, scheme)? else { return Ok(false) };
+        Ok(match scheme {
+            Scheme::ScramSha256 => match self.credentials.open_scram(user, &there)? {
+                Some(keys) => self.credentials.is_current_scram(name, &keys)?,
+                None => false,
+            },
+            Scheme::NtHash => self.credentials.open_nt_hash(user, &there)?.is_some(),
+        })
     }
 
     fn or_log<T>(&self, account: &Account, result: Result<T>) -> Option<T> {
@@ -192,12 +254,11 @@ impl Authenticator {
 
     /// The verifier a proof is checked with: the user's, or a false one that is the same every time.
     fn verifier(&self, authcid: &str, scheme: Scheme, policy: &LoginPolicy<'_>) -> Result<Answer> {
-        let names = login_names(authcid, policy.domains);
-        let account = self.store.account(&names)?;
+        admit(policy)?;
+        let account = self.store.account(&login_names(authcid, policy.domains))?;
         let user = account.as_ref().map_or(UserId(0), |account| account.user);
         // Made in any case, in the form that is stored: the work is the same for who exists and who does not.
-        let nobodys =
-            self.credentials.false_verifier_for(scheme, names.last().map_or(authcid, String::as_str), user)?;
+        let nobodys = self.credentials.false_verifier_for(scheme, &common_name(authcid, policy.domains), user)?;
         let stored = self.store.verifier(user, scheme)?;
         if let Some(account) = &account
             && stored.is_none()
@@ -207,7 +268,7 @@ impl Authenticator {
         let usable = account.filter(|account| scheme != Scheme::NtHash || account.ntlm);
         let used = match usable.as_ref().and_then(|account| Some((account, account.password.as_ref()?))) {
             Some((account, password)) => match plain_text(password) {
-                Some(plain) => self.pending_verifier(account, password, &plain, scheme)?,
+                Some(plain) => self.pending_verifier(account, password, &plain, scheme, policy)?,
                 None => stored,
             },
             None => None,
@@ -229,8 +290,10 @@ impl Authenticator {
         stored: &Secret,
         password: &Secret,
         scheme: Scheme,
+        policy: &LoginPolicy<'_>,
     ) -> Result<Option<Secret>> {
-        let (hash, verifiers) = self.credentials.verifiers_for(&account.name, account.user, password, account.ntlm)?;
+        let name = common_name(&account.name, policy.domains);
+        let (hash, verifiers) = self.credentials.verifiers_for(&name, account.user, password, account.ntlm)?;
         let replaced = self.store.set_password(account.user, Some(stored), &hash, &verifiers);
         match self.or_log(account, replaced.map_err(AuthError::from)) {
             // Another password may stand there now.
@@ -242,7 +305,7 @@ impl Authenticator {
     /// A verifier out of the form in which it is stored.
     fn open(&self, user: UserId, scheme: Scheme, stored: &Secret) -> Result<Option<Verifier>> {
         Ok(match scheme {
-            Scheme::ScramSha256 => scram::Keys::decode(stored).map(Verifier::from),
+            Scheme::ScramSha256 => self.credentials.open_scram(user, stored)?.map(Verifier::from),
             Scheme::NtHash => self.credentials.open_nt_hash(user, stored)?.map(Verifier::NtHash),
         })
     }
@@ -265,6 +328,21 @@ impl Authenticator {
         Ok(login.map_or_else(|why| refused(who, why), Answer::Accepted))
     }
 
+    /// Whether somebody who has logged in could do so now, with the password of then.
+    ///
+    /// # Errors
+    /// That cannot be found out.
+    pub fn is_still_allowed(&self, login: &Login, policy: &LoginPolicy<'_>) -> crate::store::Result<bool> {
+        let Some(Standing { account, principal }) = self.store.standing(login.user, login.mailbox)? else {
+            return Ok(false);
+        };
+        let opened = principal.map(|principal| opened(&account, principal, policy));
+        Ok(account.generation == login.generation
+            && account.pop_enabled
+            && is_here(account.site.as_deref(), policy)
+            && matches!(opened, Some(Ok(_))))
+    }
+
     /// Who may act as whom: the only place that makes a [`Login`]. A user opens the own mailbox, or
     /// with an authorization identity (RFC 4422 section 2) the mailbox behind that name: the own one
     /// again, or one with a row in `delegates` ([MS-OXPOP3] 2.2.2). Both users must have POP3 enabled
@@ -284,8 +362,13 @@ impl Authenticator {
             name: account.name.clone(),
             mailbox,
             principal,
+            generation: account.generation,
         }))
     }
+}
+
+fn admit(policy: &LoginPolicy<'_>) -> Result<()> {
+    if policy.admission.admit() { Ok(()) } else { Err(CredentialError::Busy.into()) }
 }
 
 /// The mailbox of an authorization identity, if this user may open it.

@@ -8,13 +8,17 @@
 //!   oldest.
 
 mod delays;
+mod places;
+mod refusals;
 
 pub use delays::Delays;
+pub use places::{Place, Places};
+pub use refusals::Refusals;
 
 use crate::store::UserId;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Which limit a connection would exceed.
@@ -60,14 +64,12 @@ impl Limits {
 
     /// Counts a connection. `peer` is `None` for a local socket, which has no address to count.
     ///
-    /// An IPv4-mapped IPv6 address is the IPv4 one. IPv6 is counted by exact address and not by
-    /// network: behind one /64 there may be a whole company or all of a NAT64's clients, the setting
-    /// says single address, and who has many is still held by `max` and by the login delays.
+    /// A /64 of IPv6 counts as one address ([`network`]).
     ///
     /// # Errors
     /// The limit that is reached; nothing has been counted then.
     pub fn connection(&self, peer: Option<IpAddr>, max: usize, max_per_address: usize) -> Result<Permit, Full> {
-        let peer = peer.map(|address| address.to_canonical());
+        let peer = peer.map(network);
         let mut counts = lock(&self.counts);
         if counts.connections >= max {
             return Err(Full::Server);
@@ -107,6 +109,15 @@ impl Drop for Permit {
             }
             Counted::User(user) => give_back(&mut counts.users, &user),
         }
+    }
+}
+
+/// What counts as one address: of IPv6 the first half, as who has one address there has its whole /64 (RFC 6177). An
+/// IPv4-mapped address is the IPv4 one.
+pub fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 
@@ -173,11 +184,11 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_counts_by_exact_address_and_local_sockets_not_at_all() {
+    fn ipv6_counts_by_network_and_local_sockets_not_at_all() {
         let limits = Limits::new();
-        let held = [address("2001:db8::1"), address("2001:db8::2"), None, None]
+        let held = [address("2001:db8::1"), address("2001:db8:0:1::1"), None, None]
             .map(|peer| limits.connection(peer, 99, 1).ok().unwrap());
-        assert_eq!(limits.connection(address("2001:db8::1"), 99, 1).err(), Some(Full::Address));
+        assert_eq!(limits.connection(address("2001:db8::ffff:2"), 99, 1).err(), Some(Full::Address));
         assert_eq!(entries(&limits), (4, 2, 0));
         drop(held);
         assert_eq!(entries(&limits), (0, 0, 0));

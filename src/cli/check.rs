@@ -2,38 +2,52 @@
 
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, print};
+use crate::server::exposure;
 use crate::settings::Settings;
 use crate::store::Maintenance;
+use crate::store::sqlite::Objects;
 use std::path::Path;
 
 pub(super) const COMMAND: Command = Command {
     name: "check",
     arguments: "",
-    summary: "verifies the database (integrity, counters, orphans); prints one line per fault",
-    notes: "Exit 65: there are faults. May run while the server runs.",
+    summary: "verifies the database (integrity, counters, orphans, schema, modes of files); prints one line per fault",
+    notes: "Exit 65: there are faults. Lines that begin with \"note:\" are none. May run while the server runs.",
     options: |_| {},
     run: |matches| {
         let [] = arguments(matches, "")?;
         let path = database::path(matches);
-        let faults = faults(&path)?;
+        let (faults, notes) = findings(&path)?;
+        let notes = notes.iter().map(|note| format!("note: {note}"));
+        let lines = faults.iter().cloned().chain(notes);
+        print(&lines.map(|line| format!("{}\n", line.replace('\n', " "))).collect::<String>())?;
         match faults.len() {
             0 => Ok(()),
-            number => {
-                print(&faults.iter().map(|fault| format!("{}\n", fault.replace('\n', " "))).collect::<String>())?;
-                Err(Error::new(Code::Data, format!("database {path:?} has faults: {number}")))
-            }
+            number => Err(Error::new(Code::Data, format!("database {path:?} has faults: {number}"))),
         }
     },
 };
 
-fn faults(path: &Path) -> Result<Vec<String>, Error> {
+/// Faults, and what is worth knowing but none.
+fn findings(path: &Path) -> Result<(Vec<String>, Vec<String>), Error> {
     let faults = database::open(path).and_then(|store| {
         let mut faults = store.check().map_err(|error| Error::database(path, &error))?;
+        let mut settings = Settings::default();
         match store.settings() {
-            Ok(rows) => faults.extend(Settings::default().changed_by(&rows, &[]).1.iter().map(ToString::to_string)),
+            Ok(rows) => {
+                let (read, errors) = settings.changed_by(&rows, &[]);
+                faults.extend(errors.iter().map(ToString::to_string));
+                settings = read;
+            }
             Err(error) => faults.push(format!("settings: {error}")),
         }
-        Ok(faults)
+        let mut objects =
+            store.objects().unwrap_or_else(|error| Objects { faults: vec![error.to_string()], notes: vec![] });
+        objects.faults.retain(|fault| !faults.contains(fault));
+        faults.append(&mut objects.faults);
+        faults.extend(exposure::open_files(path, &settings));
+        objects.notes.extend(exposure::open_lmtp(settings.lmtp_bindings.iter().map(String::as_str)));
+        Ok((faults, objects.notes))
     });
     // What SQLite cannot read at all is what this command looks for.
     faults.map_err(|error| if error.code == Code::Software { Error { code: Code::Data, ..error } } else { error })

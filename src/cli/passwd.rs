@@ -4,6 +4,7 @@ use super::exit::{Code, Error};
 use super::password::{credential_error, credentials};
 use super::{Command, arguments, database, password};
 use crate::auth::credential::KeyFile;
+use crate::message::address::common_name;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Accounts, StoreError, UserId};
 
@@ -36,7 +37,9 @@ fn set(path: &std::path::Path, user: &str, create: bool) -> Result<(), Error> {
         }
     };
     let credentials = credentials(KeyFile::beside(path))?;
-    let made = credentials.verifiers_for(&user.name, user.id, &password, user.ntlm);
+    let settings = database::settings(&store)?;
+    credentials.set_scram_iterations(settings.scram_iterations);
+    let made = credentials.verifiers_for(&common_name(&user.name, &settings.domains), user.id, &password, user.ntlm);
     let (hash, others) = made.map_err(|error| credential_error(&error))?;
     store.set_password(user.id, None, &hash, &others).map_err(|error| failed(&user.name, &error))?;
     Ok(())

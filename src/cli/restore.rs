@@ -22,20 +22,22 @@ pub(super) const COMMAND: Command = Command {
     notes: "Next unique-ids are raised, so that ids given out after the backup are not given again. A database that\n\
             is there already is kept beside the new one, with .before-restore behind its name. Exit 75: it is in use.\n\
             74: the disk has failed; the line says which file is which.",
-    options: |_| {},
+    options: |options| {
+        options.optflag("", "force", "restore a backup whose triggers, views or indexes are not of this program, too");
+    },
     run: |matches| {
         let [backup] = arguments(matches, "FILE")?;
-        restore(Path::new(&backup), &database::path(matches))
+        restore(Path::new(&backup), &database::path(matches), matches.opt_present("force"))
     },
 };
 
-fn restore(backup: &Path, target: &Path) -> Result<(), Error> {
+fn restore(backup: &Path, target: &Path, force: bool) -> Result<(), Error> {
     require_file(backup)?;
     let target = &database::place(target)?;
     if matches!((backup.canonicalize(), target.canonicalize()), (Ok(one), Ok(other)) if one == other) {
         return Err(Error::usage(format!("{backup:?} is the database itself")));
     }
-    let made = make(backup, target)?;
+    let made = make(backup, target, force)?;
     if target.exists() {
         refuse_in_use(target, "the server")?;
     }
@@ -84,7 +86,7 @@ fn unreadable(backup: &Path, error: &io::Error) -> Error {
 }
 
 /// The new database, whole and verified, beside the old one and as private.
-fn make(backup: &Path, target: &Path) -> Result<AtomicFile, Error> {
+fn make(backup: &Path, target: &Path, force: bool) -> Result<AtomicFile, Error> {
     let made = draft(target)?;
     copy(backup, &made)?;
     let failed = |error| not_restored(&made, backup, &error);
@@ -92,6 +94,10 @@ fn make(backup: &Path, target: &Path) -> Result<AtomicFile, Error> {
     renew(made.path()).map_err(failed)?;
     if let Some(fault) = Sqlite::verify_copy(made.path()).map_err(failed)?.first() {
         return Err(Error::new(Code::Data, format!("{backup:?} has faults, so nothing was restored: {fault}")));
+    }
+    if let Some(fault) = Sqlite::objects_of_copy(made.path()).map_err(failed)?.faults.first().filter(|_| !force) {
+        let text = format!("{backup:?} was changed, so nothing was restored (--force does it all the same): {fault}");
+        return Err(Error::new(Code::Data, text));
     }
     require_whole(&made, target)?;
     if let Ok(old) = fs::metadata(target) {

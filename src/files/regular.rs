@@ -4,6 +4,7 @@
 //! never come back. What must not be known here: what is in the files.
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::OpenOptionsExt;
@@ -23,12 +24,25 @@ pub fn open(path: &Path) -> Result<File> {
 /// # Errors
 /// As [`open`].
 pub fn open_with(options: &mut OpenOptions, path: &Path) -> Result<File> {
+    flagged(options, OFlag::empty(), path)
+}
+
+/// The same, but a link is not followed: where others may write, a name that can be foretold may be one.
+///
+/// # Errors
+/// As [`open`]; it is a link.
+pub fn open_no_link(options: &mut OpenOptions, path: &Path) -> Result<File> {
+    flagged(options, OFlag::O_NOFOLLOW, path)
+}
+
+fn flagged(options: &mut OpenOptions, flags: OFlag, path: &Path) -> Result<File> {
     // A pipe would wait for its other end at once, or, opened for writing, answer ENXIO now.
-    let opened = options.custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path);
+    let opened = options.custom_flags((flags | OFlag::O_NONBLOCK).bits()).open(path);
     match opened.and_then(|file| Ok((file.metadata()?.is_file(), file))) {
         Ok((true, file)) => Ok(file),
         Ok((false, _)) => Err(Error::other("no regular file")),
         Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => Err(Error::other("no regular file")),
+        Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => Err(Error::other("a link")),
         Err(error) => Err(error),
     }
 }

@@ -33,6 +33,12 @@ pub fn login_names(raw: &str, domains: &[String]) -> Vec<String> {
     }
 }
 
+/// What all forms have in common in which a login can be written: the last of [`login_names`], where the domain is one of ours
+/// the local part.
+pub fn common_name(raw: &str, domains: &[String]) -> String {
+    login_names(raw, domains).pop().unwrap_or_default()
+}
+
 /// The names to try for an identity that somebody else has proved: itself, then its local part if its domain is
 /// one of `domains`. Of no domains none is dropped: `alice@evil.example` is not alice. `/` and `\` mean nothing.
 pub fn vouched_names(identity: &str, domains: &[String]) -> Vec<String> {

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 
 /// Octets that a reader keeps while it waits for the next command.
 pub const IDLE: usize = 1024;
+/// Octets that are kept of an over-long line.
+const HEAD: usize = 16;
 /// Octets that [`LineReader::fill`] holds at most.
 pub const BULK: usize = 32 * 1024;
 
@@ -75,6 +77,8 @@ pub struct LineReader {
     buf: Vec<u8>,
     start: usize,
     end: usize,
+    /// How the last over-long line began.
+    head: [u8; HEAD],
 }
 
 impl LineReader {
@@ -102,6 +106,17 @@ impl LineReader {
             Ok(None) => Line::TooLong,
             Err(stop) => stop.into(),
         }
+    }
+
+    /// How the line began that was [`Line::TooLong`], as far as it is kept.
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    fn keep_head(&mut self, from: usize) {
+        let head = &self.buf[from..self.end.min(from + HEAD).max(from)];
+        self.head = [b' '; HEAD];
+        self.head[..head.len()].copy_from_slice(head);
     }
 
     /// A complete line waits already: the client pipelines, and replies need not be flushed yet.
@@ -152,7 +167,11 @@ impl LineReader {
                 let octets = searched + at + 1;
                 let from = self.start;
                 self.consume(octets);
-                return Ok((octets <= limit()).then(|| from..content_end(&self.buf[..from + octets], from)));
+                if octets > limit() {
+                    self.keep_head(from);
+                    return Ok(None);
+                }
+                return Ok(Some(from..content_end(&self.buf[..from + octets], from)));
             }
             searched = self.buffered().len();
             if !waits {
@@ -160,6 +179,7 @@ impl LineReader {
                 waits = true;
             }
             if searched > 0 && searched >= limit() {
+                self.keep_head(self.start);
                 return self.discard_line(stream).map(|()| None);
             }
             self.make_room(IDLE);

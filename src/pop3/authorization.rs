@@ -15,6 +15,9 @@ use base64::engine::general_purpose::STANDARD;
 
 /// The failed login that closes the connection ([MS-STANXPOP3] C0005).
 const LAST_FAILURE: u32 = 5;
+/// Commands that may fail before login, wrong credentials not counted: who means it needs none, and what is left of an attack
+/// by way of another protocol's client does not fit.
+const MOST_FAILURES: u32 = 20;
 
 /// What was learned of the client so far.
 #[derive(Default)]
@@ -25,9 +28,13 @@ pub struct Authorization {
     exchange: Option<Box<dyn Mechanism>>,
     /// Wrong credentials on this connection.
     failures: u32,
+    /// Other commands that failed.
+    refused: u32,
+    /// There was a line already.
+    begun: bool,
     /// The mechanism that was used last, for the log.
     method: &'static str,
-    /// Why the last exchange failed, for the log.
+    /// Why the last exchange failed, or what was odd about it, for the log.
     diagnosis: Option<String>,
     /// UTF8 was said.
     utf8: bool,
@@ -54,14 +61,29 @@ impl Authorization {
         self.failures
     }
 
-    /// Why the last exchange failed, once.
+    /// Why the last exchange failed, or what was odd about it, once.
     pub fn take_diagnosis(&mut self) -> Option<String> {
         self.diagnosis.take()
     }
 
+    /// Whether this is the first line of the connection; asking makes the next one the second.
+    pub fn is_first_line(&mut self) -> bool {
+        !std::mem::replace(&mut self.begun, true)
+    }
+
+    /// A command failed, for another reason than wrong credentials.
+    pub fn count_failure(&mut self) {
+        self.refused += 1;
+    }
+
+    /// No more commands are taken.
+    pub fn is_spent(&self) -> bool {
+        self.refused >= MOST_FAILURES
+    }
+
     /// What STLS leaves: the failures, lest it be a way around them.
     pub fn secured(&self) -> Self {
-        Self { failures: self.failures, ..Self::default() }
+        Self { failures: self.failures, refused: self.refused, begun: self.begun, ..Self::default() }
     }
 
     /// Obeys a command of this state.
@@ -163,7 +185,7 @@ impl Authorization {
     }
 
     fn outcome(&mut self, outcome: Outcome) -> Step {
-        if matches!(outcome, Outcome::Failed(_)) {
+        if matches!(outcome, Outcome::Failed(_) | Outcome::Done(_)) {
             self.diagnosis = self.exchange.as_ref().and_then(|exchange| exchange.diagnosis()).map(str::to_owned);
         }
         match outcome {

@@ -167,6 +167,15 @@ fn find(line: &[u8]) -> Result<(&'static Row, &[u8]), Refusal<'_>> {
     row.map(|row| (row, rest)).ok_or(Refusal::Unknown(keyword))
 }
 
+/// Methods of HTTP (RFC 9110 section 9.3, RFC 5789).
+const HTTP_METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "OPTIONS", "CONNECT", "PATCH", "TRACE", "DELETE"];
+
+/// Whether the first word of a line is a method of HTTP.
+pub fn is_http(line: &[u8]) -> bool {
+    let word = line.split(separates).next().unwrap_or_default();
+    HTTP_METHODS.iter().any(|method| method.as_bytes().eq_ignore_ascii_case(word))
+}
+
 /// One or more SPACEs or TABs separate keyword and arguments ([MS-STANXPOP3] 2.1.1).
 fn separates(octet: &u8) -> bool {
     matches!(octet, b' ' | b'\t')
@@ -265,6 +274,16 @@ mod tests {
         assert_eq!(authorization(b"PASS  a b "), Ok(AuthorizationCommand::Pass(b" a b ")));
         assert!(authorization(b"PASS").is_err());
         assert!(authorization(b"PASS ").is_err());
+    }
+
+    #[test]
+    fn http_is_known_by_its_first_word() {
+        for line in ["GET / HTTP/1.1", "POST /x", "get", "OPTIONS\t*", "DELETE /"] {
+            assert!(is_http(line.as_bytes()), "{line}");
+        }
+        for line in ["", " GET /", "GETS /", "DELE 1", "USER GET"] {
+            assert!(!is_http(line.as_bytes()), "{line}");
+        }
     }
 
     #[test]

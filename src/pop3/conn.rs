@@ -13,11 +13,12 @@ use super::Step;
 use super::reply::Reply;
 use super::session::{Expects, LONGEST_SASL_LINE, Session};
 use super::transaction::Transfer;
-use crate::auth::limits::Permit;
+use crate::auth::limits::{Permit, Place};
 use crate::net::line::{FLUSH_AT, Line, LineReader, Output};
 use crate::net::tls::{Socket, Stream};
 use crate::protocol_log::Event;
 use crate::sasl::Login;
+use crate::shared::connections::{EndReason, Entry};
 use crate::shared::state::ServerState;
 use crate::store::{MessageId, Uid};
 use batch::Batch;
@@ -35,6 +36,7 @@ const KEPT: usize = 1024;
 struct Connection<'a> {
     server: &'a ServerState,
     about: ConnectionInfo,
+    entry: Entry<'a>,
     stream: Stream,
     lines: LineReader,
     out: Output,
@@ -48,16 +50,18 @@ struct Connection<'a> {
     /// Whom the client last claimed to be, and the name that failures count for.
     claimed: (String, String),
     since: Instant,
+    /// What the login that is under way takes of what its address may have.
+    place: Option<Place>,
     /// Who logged in, counted as long as the session lasts.
     login: Option<(Login, Permit)>,
     /// Shown to administrators as long as it lasts.
     present: Option<PresenceGuard<'a>>,
 }
 
-/// Serves one connection from greeting to end. With `implicit_tls` the handshake comes first (RFC
+/// Serves one connection, which `permit` counts, from greeting to end. With `implicit_tls` the handshake comes first (RFC
 /// 8314 section 3.3).
-pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, implicit_tls: bool) {
-    let entry = server.connections.enter(socket.handle());
+pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, permit: Permit, implicit_tls: bool) {
+    let entry = server.connections.enter_stranger(socket.handle(), Some(permit));
     let local = socket.local_address().unwrap_or(peer);
     let mut about = ConnectionInfo::new(server, local, peer, entry.id());
     about.log(server, Event::Connect, String::new);
@@ -71,6 +75,7 @@ pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, implicit_tl
     let mut connection = Connection {
         server,
         about,
+        entry,
         stream,
         lines: LineReader::new(),
         out: Output::new(),
@@ -80,6 +85,7 @@ pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, implicit_tl
         retrieved: Vec::new(),
         claimed: <(String, String)>::default(),
         since: Instant::now(),
+        place: None,
         login: None,
         present: None,
     };
@@ -109,8 +115,17 @@ impl Connection<'_> {
     fn read(&mut self) -> io::Result<Option<Step>> {
         self.about.refresh(self.server);
         let timeout = self.timeout();
-        if self.server.connections.is_stopping() {
-            return Ok(Some(Step::Close(Reply::SHUTTING_DOWN)));
+        if let Some(reply) = self.ending() {
+            // Whoever is shut out gets nothing more, not even what was asked for before.
+            self.batch = Batch::default();
+            return Ok(Some(Step::Close(reply)));
+        }
+        if self.session.is_spent() {
+            return Ok(Some(Step::Close(Reply::TOO_MANY_FAILURES)));
+        }
+        if self.session.expects() == Expects::Command {
+            // A login that came to no end, neither a good nor a bad one: its place is kept for a while.
+            self.place = None;
         }
         let mut limit = LONGEST_SASL_LINE;
         // What an administrator has changed while we waited holds for this line already.
@@ -127,11 +142,24 @@ impl Connection<'_> {
                 self.about.log(self.server, Event::Receive, || self.session.loggable(line));
                 Some(self.session.line(&self.about.policy(), line))
             }
-            Line::TooLong => Some(self.session.too_long(limit)),
+            Line::TooLong => Some(self.session.too_long(limit, self.lines.head())),
             Line::TimedOut => Some(Step::Close(Reply::autologout(timeout.as_secs()))),
-            Line::Eof if self.server.connections.is_stopping() => Some(Step::Close(Reply::SHUTTING_DOWN)),
-            Line::Eof => None,
+            Line::Eof => self.ending().map(Step::Close),
             Line::Failed(error) => return Err(error),
+        })
+    }
+
+    /// What is said where the server ends the connection, if it does.
+    fn ending(&self) -> Option<Reply> {
+        if self.server.connections.is_stopping() {
+            return Some(Reply::SHUTTING_DOWN);
+        }
+        let settings = &self.about.configuration.settings;
+        Some(match self.entry.end_reason()? {
+            EndReason::MadeRoom => Reply::MADE_ROOM,
+            EndReason::LoginTime => Reply::login_time(settings.longest_login().as_secs()),
+            EndReason::SessionTime => Reply::session_time(settings.max_session_time.as_secs()),
+            EndReason::ShutOut => Reply::SHUT_OUT,
         })
     }
 
@@ -148,9 +176,10 @@ impl Connection<'_> {
     /// Does what the step says, and what follows from it; `false`: the session is over.
     fn execute(&mut self, mut step: Step) -> io::Result<bool> {
         loop {
-            self.diagnose();
+            self.diagnose(&step);
             if let Step::Reply(reply) | Step::Send(reply, _) | Step::StartTls(reply) | Step::Close(reply) = &step {
-                self.about.log(self.server, Event::Send, || reply.loggable());
+                let event = if reply.is_refusal() { Event::Refuse } else { Event::Send };
+                self.about.log(self.server, event, || reply.loggable());
             }
             step = match step {
                 Step::Send(reply, Transfer::SmallMessage(message)) => {
@@ -219,8 +248,13 @@ impl Connection<'_> {
         Ok(())
     }
 
-    /// UPDATE (RFC 1939 section 6): the answer follows the commit.
+    /// UPDATE (RFC 1939 section 6): the answer follows the commit. Whoever is shut out removes nothing.
     fn commit(&mut self, messages: &[Uid]) -> Step {
+        if self.entry.end_reason().is_some()
+            && let Some(reply) = self.ending()
+        {
+            return Step::Close(reply);
+        }
         let committed = match &self.login {
             Some((login, _)) => self.server.store.commit(login.mailbox, messages),
             None => Ok(()),

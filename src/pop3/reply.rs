@@ -81,6 +81,17 @@ impl Reply {
     /// The process ends.
     pub const SHUTTING_DOWN: Self = Self::err("Connection is closed. The server is shutting down.");
 
+    /// The server is full, and others wait to log in.
+    pub const MADE_ROOM: Self =
+        Self::Err(Some(Code::SysTemp), Cow::Borrowed("Connection is closed. The server is full (MaxConnections)."));
+    /// The login does not count any more.
+    pub const SHUT_OUT: Self =
+        Self::Err(Some(Code::SysPerm), Cow::Borrowed("Connection is closed. The session was ended by the server."));
+    /// The commands that a client may fail with before it has logged in are used up.
+    pub const TOO_MANY_FAILURES: Self = Self::err("Connection is closed. Too many commands failed.");
+    /// The client takes us for a web server.
+    pub const NOT_HTTP: Self = Self::err("Connection is closed. This is a POP3 server.");
+
     const fn err(text: &'static str) -> Self {
         Self::Err(None, Cow::Borrowed(text))
     }
@@ -104,6 +115,17 @@ impl Reply {
         Self::Err(None, format!("Connection is closed. Nothing was received for {seconds} seconds.").into())
     }
 
+    /// The client has not logged in within this time.
+    pub fn login_time(seconds: u64) -> Self {
+        Self::Err(None, format!("Connection is closed. Nobody has logged in for {seconds} seconds.").into())
+    }
+
+    /// The session has lasted for as long as it may.
+    pub fn session_time(seconds: u64) -> Self {
+        let text = format!("Connection is closed. The session has lasted for {seconds} seconds (MaxSessionTime).");
+        Self::Err(None, text.into())
+    }
+
     /// Too many connections of a kind; `setting` bounds them.
     pub fn too_many(of: &str, setting: &str, limit: usize) -> Self {
         let text = format!("Connection is closed. Too many connections {of}: {setting} is {limit}.");
@@ -118,6 +140,16 @@ impl Reply {
             }
             _ => Self::UNAVAILABLE,
         }
+    }
+
+    /// A negative response.
+    pub fn is_error(&self) -> bool {
+        matches!(self, Self::Err(..) | Self::Unknown(..))
+    }
+
+    /// A negative response without a code: what was sent makes no sense, here or at all. (An attempt to log in has one.)
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Err(None, _) | Self::Unknown(..))
     }
 
     /// What a log may show: the first line, nothing of a SASL exchange, and nothing that the client had sent.

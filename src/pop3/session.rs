@@ -61,7 +61,7 @@ impl Session {
         }
     }
 
-    /// Why the exchange before failed, once; for our log only.
+    /// Why the exchange before failed, or what was odd about it, once; for our log only.
     pub fn take_diagnosis(&mut self) -> Option<String> {
         match self {
             Self::Authorization(state) => state.take_diagnosis(),
@@ -74,8 +74,40 @@ impl Session {
         matches!(self, Self::Transaction(_))
     }
 
+    /// The client has failed as often as it may before it has logged in.
+    pub fn is_spent(&self) -> bool {
+        matches!(self, Self::Authorization(state) if state.is_spent())
+    }
+
     /// Takes a line without its line end.
     pub fn line(&mut self, policy: &Policy<'_>, line: &[u8]) -> Step {
+        if self.is_http(line) {
+            return Step::Close(Reply::NOT_HTTP);
+        }
+        let step = self.obey(policy, line);
+        self.counted(step)
+    }
+
+    /// The first line is that of an HTTP request: somebody's browser was made to send it, and what follows may be commands
+    /// that its owner has not written.
+    fn is_http(&mut self, line: &[u8]) -> bool {
+        match self {
+            Self::Authorization(state) => state.is_first_line() && command::is_http(line),
+            Self::Transaction(_) => false,
+        }
+    }
+
+    /// A command that fails before login counts. Wrong credentials are counted elsewhere.
+    fn counted(&mut self, step: Step) -> Step {
+        if let (Self::Authorization(state), Step::Reply(reply)) = (&mut *self, &step)
+            && reply.is_error()
+        {
+            state.count_failure();
+        }
+        step
+    }
+
+    fn obey(&mut self, policy: &Policy<'_>, line: &[u8]) -> Step {
         match self {
             Self::Authorization(state) if state.in_exchange() => state.continuation(policy, line),
             Self::Authorization(state) => match command::authorization(line) {
@@ -100,28 +132,38 @@ impl Session {
         }
     }
 
-    /// A line was longer than `limit` octets and is gone ([MS-STANXPOP3] E0006).
-    pub fn too_long(&mut self, limit: usize) -> Step {
+    /// A line was longer than `limit` octets and is gone but for its `head` ([MS-STANXPOP3] E0006).
+    pub fn too_long(&mut self, limit: usize, head: &[u8]) -> Step {
+        if self.is_http(head) {
+            return Step::Close(Reply::NOT_HTTP);
+        }
         let reply = Reply::protocol_error(format_args!("Line is longer than {limit} octets"));
-        match self {
+        let step = match self {
             Self::Authorization(state) => {
                 state.forget_user();
                 state.end(reply)
             }
             Self::Transaction(_) => Step::Reply(reply),
-        }
+        };
+        self.counted(step)
     }
 
     /// The answer to [`Step::Ask`].
     pub fn answer(&mut self, answer: Answer) -> Step {
-        match self {
+        let step = match self {
             Self::Authorization(state) => state.answer(answer),
             Self::Transaction(_) => Step::Reply(Reply::WRONG_STATE),
-        }
+        };
+        self.counted(step)
     }
 
     /// [`Step::Open`] was done.
     pub fn opened(&mut self, opened: Result<Opened, StoreError>) -> Step {
+        let step = self.enter(opened);
+        self.counted(step)
+    }
+
+    fn enter(&mut self, opened: Result<Opened, StoreError>) -> Step {
         match opened {
             Ok(maildrop) => {
                 let utf8 = matches!(self, Self::Authorization(state) if state.is_utf8());

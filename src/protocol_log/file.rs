@@ -1,4 +1,4 @@
-//! The files of the protocol log: their names, and when a new one is begun.
+//! The files of the protocol log: their names, when a new one is begun, and which go because there are too many.
 
 use crate::files::regular;
 use crate::settings::{RollOver, Settings};
@@ -10,11 +10,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const FIELDS: &str =
     "date-time,connector-id,session-id,sequence-number,local-endpoint,remote-endpoint,event,data,context";
+/// A file that has no line yet is not larger.
+const HEAD: u64 = 256;
 const DAY: u64 = 86_400;
 /// How often we look whether a file still has its name.
 const LOOK: Duration = Duration::from_secs(1);
-/// Files begun in one millisecond that can be told apart.
+/// Files begun in one period or millisecond that can be told apart.
 const NAMES: usize = 1000;
+/// Files that share `LogFolderSizeQuota`, so that the oldest can go.
+const SHARES: u64 = 8;
 
 /// A file that lines are appended to.
 pub struct LogFile {
@@ -24,14 +28,18 @@ pub struct LogFile {
     /// Of them, what stood in it when it was begun.
     head: u64,
     looked: SystemTime,
+    /// Named after this period, not after the moment it was begun.
+    period: Option<String>,
+    /// The most that it may hold.
+    limit: u64,
 }
 
 /// An error and the file or folder it is about.
 pub type Failed = (PathBuf, io::Error);
 
 impl LogFile {
-    /// The file that a line of `octets` octets belongs in at `now`: by size the one that is open, until it is full, else
-    /// that of the period.
+    /// The file that lines of `octets` octets belong in at `now`: the one that is open until it is full, and, without
+    /// `LogPerFileSizeQuota`, until its period is over.
     pub fn current<'a>(
         open: &'a mut Option<Self>,
         folder: &Path,
@@ -40,13 +48,11 @@ impl LogFile {
         octets: u64,
     ) -> Result<&'a mut Self, Failed> {
         let quota = settings.log_per_file_size_quota;
-        let wanted = (quota == 0).then(|| folder.join(period(settings.log_file_roll_over_settings, now)));
+        let limit = limit(quota, settings.log_folder_size_quota);
+        let wanted = (quota == 0).then(|| period(settings.log_file_roll_over_settings, now));
         let over = open.take_if(|file| {
-            let elsewhere = match &wanted {
-                Some(path) => file.path != *path,
-                None => file.path.parent() != Some(folder) || file.is_full(quota, octets),
-            };
-            elsewhere || file.was_moved(now)
+            let elsewhere = file.path.parent() != Some(folder) || wanted.is_some() && file.period != wanted;
+            elsewhere || file.is_full(limit, octets) || file.was_moved(now)
         });
         drop(over);
         match open {
@@ -55,11 +61,12 @@ impl LogFile {
                 // Only the server's own user may read who said what.
                 let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
                 made.map_err(|error| (folder.to_owned(), error))?;
-                let begun = match wanted {
-                    Some(path) => Self::begin(path, OpenOptions::new().create(true), now),
+                let mut begun = match &wanted {
+                    Some(period) => Self::begin_of(folder, period, (limit, octets), now),
                     None => Self::begin_new(folder, now),
-                };
-                Ok(open.insert(begun?))
+                }?;
+                (begun.period, begun.limit) = (wanted, limit);
+                Ok(open.insert(begun))
             }
         }
     }
@@ -77,7 +84,7 @@ impl LogFile {
 
     fn begin(path: PathBuf, options: &mut OpenOptions, now: SystemTime) -> Result<Self, Failed> {
         let mut begin = || {
-            let mut file = regular::open_with(options.append(true).mode(0o600), &path)?;
+            let mut file = regular::open_no_link(options.append(true).mode(0o600), &path)?;
             let mut octets = file.metadata()?.len();
             if octets == 0 {
                 let head = format!("#Software: Pillarbox {}\n#Fields: {FIELDS}\n", env!("CARGO_PKG_VERSION"));
@@ -87,17 +94,33 @@ impl LogFile {
             Ok((file, octets))
         };
         match begin() {
-            Ok((file, octets)) => Ok(Self { path, file, octets, head: octets, looked: now }),
+            Ok((file, octets)) => {
+                Ok(Self { path, file, octets, head: octets, looked: now, period: None, limit: u64::MAX })
+            }
             Err(error) => Err((path, error)),
         }
     }
 
+    /// One of this period that has room for so many octets, begun before or new. What is no file of ours is passed over.
+    fn begin_of(folder: &Path, period: &str, room: (u64, u64), now: SystemTime) -> Result<Self, Failed> {
+        let mut last = (folder.to_owned(), io::Error::from(ErrorKind::AlreadyExists));
+        for name in names(period) {
+            match Self::begin(folder.join(name), OpenOptions::new().create(true), now) {
+                Ok(file) if file.octets > HEAD && file.octets.saturating_add(room.1) > room.0 => {}
+                Err((path, error)) if error.kind() == ErrorKind::Other => {
+                    log::warn!("protocol log {}: {error}: passed over", path.display());
+                    last = (path, error);
+                }
+                begun => return begun,
+            }
+        }
+        Err(last)
+    }
+
     /// One that nobody has begun before.
     fn begin_new(folder: &Path, now: SystemTime) -> Result<Self, Failed> {
-        let moment = digits(now);
-        let names = (1..NAMES).map(|number| format!("pop3-{moment}-{number}.log"));
         let mut last = (folder.to_owned(), io::Error::from(ErrorKind::AlreadyExists));
-        for name in std::iter::once(format!("pop3-{moment}.log")).chain(names) {
+        for name in names(&format!("pop3-{}", digits(now))) {
             match Self::begin(folder.join(name), OpenOptions::new().create_new(true), now) {
                 Err((path, error)) if error.kind() == ErrorKind::AlreadyExists => last = (path, error),
                 begun => return begun,
@@ -109,6 +132,32 @@ impl LogFile {
     /// Whether a line of `octets` octets would make it larger than `quota`. A first line always fits.
     fn is_full(&self, quota: u64, octets: u64) -> bool {
         self.octets > self.head && self.octets.saturating_add(octets) > quota
+    }
+
+    /// Nothing was appended yet.
+    pub fn is_new(&self) -> bool {
+        self.octets == self.head
+    }
+
+    /// Removes the oldest other logs in the folder until `quota` octets (0: any number) hold all of them, this one full.
+    pub fn prune(&self, folder: &Path, quota: u64) {
+        if quota == 0 {
+            return;
+        }
+        let mut others = logs(folder).unwrap_or_default();
+        others.retain(|(_, _, path)| *path != self.path);
+        others.sort();
+        let own = if self.limit == u64::MAX { self.octets } else { self.limit.max(self.octets) };
+        let mut all = others.iter().map(|(_, octets, _)| octets).sum::<u64>().saturating_add(own);
+        for (_, octets, path) in &others {
+            if all <= quota {
+                break;
+            }
+            match std::fs::remove_file(path) {
+                Ok(()) => all -= octets,
+                Err(error) => log::debug!("protocol log {}: cannot be removed: {error}", path.display()),
+            }
+        }
     }
 
     /// Whether somebody took the name from the file; looked up once in a while.
@@ -127,6 +176,35 @@ impl LogFile {
     }
 }
 
+/// What a file may hold: its own quota, and a share of the folder's.
+fn limit(file: u64, folder: u64) -> u64 {
+    let file = if file == 0 { u64::MAX } else { file };
+    let share = if folder == 0 { u64::MAX } else { (folder / SHARES).max(1) };
+    file.min(share)
+}
+
+/// All logs in a folder, with age and size: ours, and what somebody's rotation made of them.
+fn logs(folder: &Path) -> io::Result<Vec<(SystemTime, u64, PathBuf)>> {
+    let mut logs = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let ours = name.to_str().is_some_and(|name| name.starts_with("pop3-") && name.contains(".log"));
+        // Does not follow links.
+        let Ok(metadata) = entry.metadata() else { continue };
+        if ours && metadata.is_file() {
+            logs.push((metadata.modified()?, metadata.len(), entry.path()));
+        }
+    }
+    Ok(logs)
+}
+
+/// `STEM.log`, then `STEM-1.log` and so on.
+fn names(stem: &str) -> impl Iterator<Item = String> {
+    let more = (1..NAMES).map(move |number| format!("-{number}"));
+    std::iter::once(String::new()).chain(more).map(move |number| format!("{stem}{number}.log"))
+}
+
 /// `2026-11-23T10:00:00.000Z` without punctuation.
 fn digits(now: SystemTime) -> String {
     humantime::format_rfc3339_millis(now).to_string().chars().filter(char::is_ascii_digit).collect()
@@ -134,10 +212,10 @@ fn digits(now: SystemTime) -> String {
 
 fn period(roll_over: RollOver, now: SystemTime) -> String {
     match roll_over {
-        RollOver::Hourly => format!("pop3-{}.log", &digits(now)[..10]),
-        RollOver::Daily => format!("pop3-{}.log", &digits(now)[..8]),
-        RollOver::Weekly => format!("pop3-week-{}.log", &digits(monday(now))[..8]),
-        RollOver::Monthly => format!("pop3-{}.log", &digits(now)[..6]),
+        RollOver::Hourly => format!("pop3-{}", &digits(now)[..10]),
+        RollOver::Daily => format!("pop3-{}", &digits(now)[..8]),
+        RollOver::Weekly => format!("pop3-week-{}", &digits(monday(now))[..8]),
+        RollOver::Monthly => format!("pop3-{}", &digits(now)[..6]),
     }
 }
 
@@ -158,12 +236,12 @@ mod tests {
     #[test]
     fn periods_name_the_files() {
         let now = at("2026-11-25T10:59:59Z");
-        assert_eq!(period(RollOver::Hourly, now), "pop3-2026112510.log");
-        assert_eq!(period(RollOver::Daily, now), "pop3-20261125.log");
-        assert_eq!(period(RollOver::Weekly, now), "pop3-week-20261123.log");
-        assert_eq!(period(RollOver::Weekly, at("2026-11-23T00:00:00Z")), "pop3-week-20261123.log");
-        assert_eq!(period(RollOver::Weekly, at("2026-11-22T23:59:59Z")), "pop3-week-20261116.log");
-        assert_eq!(period(RollOver::Monthly, now), "pop3-202611.log");
+        assert_eq!(period(RollOver::Hourly, now), "pop3-2026112510");
+        assert_eq!(period(RollOver::Daily, now), "pop3-20261125");
+        assert_eq!(period(RollOver::Weekly, now), "pop3-week-20261123");
+        assert_eq!(period(RollOver::Weekly, at("2026-11-23T00:00:00Z")), "pop3-week-20261123");
+        assert_eq!(period(RollOver::Weekly, at("2026-11-22T23:59:59Z")), "pop3-week-20261116");
+        assert_eq!(period(RollOver::Monthly, now), "pop3-202611");
     }
 
     /// Appends a line of 100 octets; says to which file.
@@ -189,6 +267,38 @@ mod tests {
         for entry in std::fs::read_dir(folder.path()).unwrap() {
             assert!(entry.unwrap().metadata().unwrap().len() <= 500);
         }
+    }
+
+    #[test]
+    fn the_folder_keeps_to_its_quota_and_the_oldest_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { log_folder_size_quota: 4000, ..Settings::default() };
+        let (mut open, now) = (None, at("2026-11-25T10:59:59Z"));
+        std::fs::write(folder.path().join("other"), [b'x'; 9000]).unwrap();
+        std::fs::write(folder.path().join("pop3-2025.log.1"), [b'x'; 9000]).unwrap();
+        for _ in 0..200 {
+            let file = LogFile::current(&mut open, folder.path(), &settings, now, 100).unwrap();
+            if file.is_new() {
+                file.prune(folder.path(), 4000);
+            }
+            file.append(&[b'x'; 100]).unwrap();
+            let all: u64 = logs(folder.path()).unwrap().iter().map(|(_, octets, _)| octets).sum();
+            assert!(all <= 4000, "{all}");
+        }
+        assert!(folder.path().join("other").exists(), "not ours");
+        assert!(logs(folder.path()).unwrap().len() >= 7);
+    }
+
+    #[test]
+    fn a_link_is_not_followed_and_the_next_name_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        std::fs::write(&target, "x").unwrap();
+        std::os::unix::fs::symlink(&target, folder.path().join("pop3-2026112510.log")).unwrap();
+        let (mut open, settings) = (None, Settings::default());
+        let name = append(&mut open, folder.path(), &settings, at("2026-11-25T10:30:00Z"));
+        assert_eq!(name, "pop3-2026112510-1.log");
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "x");
     }
 
     #[test]

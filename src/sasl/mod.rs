@@ -100,6 +100,8 @@ pub struct Login {
     pub mailbox: MailboxId,
     /// That mailbox's name as stored.
     pub principal: String,
+    /// [`crate::store::Account::generation`] of the password that was proved.
+    pub generation: i64,
 }
 
 /// What an exchange can end in, or go on with.
@@ -132,7 +134,7 @@ pub trait Mechanism: Send {
     fn step(&mut self, message: &[u8]) -> Outcome;
     /// Takes the answer to what [`Outcome::Ask`] asked for.
     fn answer(&mut self, answer: Answer) -> Outcome;
-    /// Why the exchange failed, for our log only: the client must not learn it.
+    /// Why the exchange failed, or what was odd about it, for our log only: the client must not learn it.
     fn diagnosis(&self) -> Option<&str> {
         None
     }

@@ -4,7 +4,7 @@
 use super::bind::{Listener, Service, Visitor};
 use super::shutdown::ShutdownRequest;
 use super::workers::Workers;
-use crate::auth::limits::Full;
+use crate::auth::limits::{Full, Permit};
 use crate::lmtp;
 use crate::net::pool::Refusal;
 use crate::pop3::{self, reply::Reply};
@@ -23,8 +23,8 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// How often an accept loop complains.
 const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
-/// Workers beyond `MaxConnections`: one whose connection has ended has given its permit back, and is not idle yet.
-const FINISHING: usize = 64;
+/// Workers beyond `MaxConnections`: one whose connection has ended or made room has given its permit back, and is not idle yet.
+pub(super) const FINISHING: usize = 256;
 
 /// A running accept loop.
 pub struct Loop {
@@ -96,32 +96,59 @@ fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, server: &Arc<
     let configuration = server.configuration();
     let settings = &configuration.settings;
     let limits = (settings.max_connections, settings.max_connection_from_single_ip);
-    let permit = match server.limits.connection(Some(peer.ip()), limits.0, limits.1) {
+    let permit = match admit(peer, server, limits) {
         Ok(permit) => permit,
-        Err(full) => return refuse(service, visitor, peer, full, limits),
+        Err(full) => return refuse(service, visitor, peer, full, server, limits),
     };
     let job = {
         let server = server.clone();
         move || {
-            pop3::conn::serve(&server, visitor.socket(), peer, service == Service::Pop3s);
-            drop(permit);
+            pop3::conn::serve(&server, visitor.socket(), peer, permit, service == Service::Pop3s);
         }
     };
     workers.pop3.set_max(settings.max_connections.saturating_add(FINISHING));
     match workers.pop3.submit(job) {
         Ok(()) => {}
-        Err(Refusal::Full(_)) => info!("{} refused: every worker is busy (MaxConnections)", peer.ip()),
-        Err(Refusal::NoThread(_, error)) => warn!("{} refused: no thread: {error}", peer.ip()),
+        Err(Refusal::Full(_)) => log_refusal(server, Some(peer), "every worker is busy (MaxConnections)"),
+        Err(Refusal::NoThread(_, error)) => log_refusal(server, Some(peer), &format!("no thread: {error}")),
+    }
+}
+
+/// Counts a connection. Where there are as many as `MaxConnections` allows, one that waits for its login makes room.
+fn admit(peer: SocketAddr, server: &ServerState, limits: (usize, usize)) -> Result<Permit, Full> {
+    let admit = || server.limits.connection(Some(peer.ip()), limits.0, limits.1);
+    match admit() {
+        // The setting may have been lowered by more than one.
+        Err(Full::Server) if server.connections.make_room() => admit(),
+        done => done,
+    }
+}
+
+/// One line a minute for each address.
+fn log_refusal(server: &ServerState, peer: Option<SocketAddr>, why: &str) {
+    let peer = peer.map(|peer| peer.ip());
+    if server.refusals.add(peer, why, Instant::now()) {
+        match peer {
+            Some(peer) => info!("{peer} refused: {why}"),
+            None => info!("an LMTP connection refused: {why}"),
+        }
     }
 }
 
 /// Says why, if the kernel takes it at once; under TLS there is nobody to say it to.
-fn refuse(service: Service, visitor: Visitor, peer: SocketAddr, full: Full, limits: (usize, usize)) {
+fn refuse(
+    service: Service,
+    visitor: Visitor,
+    peer: SocketAddr,
+    full: Full,
+    server: &ServerState,
+    limits: (usize, usize),
+) {
     let (of, setting, limit) = match full {
         Full::Server => ("in all", "MaxConnections", limits.0),
         Full::Address => ("from your address", "MaxConnectionFromSingleIP", limits.1),
     };
-    info!("{} refused: {limit} connections are open {of} ({setting})", peer.ip());
+    log_refusal(server, Some(peer), &format!("{limit} connections are open {of} ({setting})"));
     let mut text = Vec::new();
     Reply::too_many(of, setting, limit).write(&mut text);
     if service == Service::Pop3 {
@@ -134,19 +161,20 @@ fn hand_over_lmtp(visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Wor
     let limit = server.configuration().settings.lmtp_max_connections;
     workers.lmtp.set_max(limit);
     if workers.lmtp.busy() >= limit {
-        info!("an LMTP connection was refused: {limit} are open (LmtpMaxConnections)");
+        log_refusal(server, visitor.peer(), &format!("{limit} LMTP connections are open (LmtpMaxConnections)"));
         let mut text = Vec::new();
         lmtp::reply::Reply::too_many_connections(limit).write(&mut text);
         return visitor.say(&text);
     }
+    let peer = visitor.peer();
     let job = {
         let (server, workers) = (server.clone(), workers.clone());
-        let peer = visitor.peer().map(|peer| peer.ip());
+        let peer = peer.map(|peer| peer.ip());
         move || lmtp::conn::serve(&server, &workers.host, visitor.socket(), peer)
     };
     match workers.lmtp.submit(job) {
         Ok(()) => {}
-        Err(Refusal::Full(_)) => info!("an LMTP connection was refused: every worker is busy (LmtpMaxConnections)"),
-        Err(Refusal::NoThread(_, error)) => warn!("an LMTP connection was refused: no thread: {error}"),
+        Err(Refusal::Full(_)) => log_refusal(server, peer, "every worker is busy (LmtpMaxConnections)"),
+        Err(Refusal::NoThread(_, error)) => log_refusal(server, peer, &format!("no thread: {error}")),
     }
 }

@@ -5,12 +5,13 @@ use crate::exit::{Code, Error};
 use crate::files::path::with_suffix;
 use crate::net::tls::{self, Acceptor};
 use crate::settings::Settings;
+use crate::store::Store;
 use log::{info, warn};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::path::{Path, PathBuf};
 
 /// File descriptors beside one per connection: database, log, listeners, and some room.
-const OTHERS: u64 = 64;
+const OTHERS: u64 = 64 + super::accept::FINISHING as u64;
 
 /// The certificate and key that the settings name; without any, a self-signed pair beside the
 /// database.
@@ -52,6 +53,21 @@ pub fn raise_limit(connections: usize) {
             limit.saturating_sub(OTHERS)
         ),
         Err(error) => warn!("the limit of open files cannot be raised: {error}"),
+    }
+}
+
+/// Erases verifiers that were sealed with another key file: nobody can use them, and CAPA must not offer what they are for.
+pub fn renew_seal(store: &dyn Store, credentials: &Credentials) {
+    let dropped = match credentials.seal_mark() {
+        Ok(mark) => store.drop_foreign_verifiers(&mark).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match dropped {
+        Ok(0) => {}
+        Ok(number) => warn!(
+            "{number} verifiers were sealed with another key file and are gone: their users get new ones when they log in with their password"
+        ),
+        Err(error) => warn!("verifiers cannot be compared with the key file: {error}"),
     }
 }
 

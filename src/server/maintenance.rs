@@ -6,6 +6,7 @@ use super::{ServeOptions, files};
 use crate::auth::credential::Credentials;
 use crate::clock::SystemClock;
 use crate::exit::{Code, Error};
+use crate::message::address::common_name;
 use crate::reaper::{self, Hooks, Reaper, Verifiers};
 use crate::sasl::Context;
 use crate::settings::Settings;
@@ -16,6 +17,7 @@ use log::{error, info, warn};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// The thread, from start to end.
 pub(super) struct Maintenance {
@@ -39,14 +41,16 @@ impl Maintenance {
         ending: &ShutdownRequest,
     ) -> Result<Self, Error> {
         let ending = ending.clone();
-        let change = Arc::new(Mutex::new(Change::new(server.clone(), options, &settings, trust)));
+        let change = Arc::new(Mutex::new(Change::new(server.clone(), options, &settings, trust, credentials.clone())));
         let (changed, tidied) = (change.clone(), change.clone());
         let (makes, tidies) = (credentials.clone(), credentials.clone());
+        let (served, tidied_places) = (server.clone(), server.places.clone());
         let hooks = Hooks {
-            verifiers: Box::new(move |pending| verifiers(&makes, pending)),
+            verifiers: Box::new(move |pending| verifiers(&makes, pending, &served.configuration().settings.domains)),
             changed: Box::new(move |settings| lock(&changed).apply(settings)),
             tidy: Box::new(move || {
                 tidies.tidy();
+                tidied_places.tidy(Instant::now());
                 lock(&tidied).retry();
             }),
             lost: Box::new(move |text| ending.end(Error::new(Code::Io, text))),
@@ -82,9 +86,9 @@ fn lock(change: &Mutex<Change>) -> MutexGuard<'_, Change> {
     change.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn verifiers(credentials: &Credentials, pending: &Pending) -> Result<Verifiers, String> {
+fn verifiers(credentials: &Credentials, pending: &Pending, domains: &[String]) -> Result<Verifiers, String> {
     let (hash, others) = credentials
-        .verifiers_behind_logins(&pending.name, pending.user, &pending.password, pending.ntlm)
+        .verifiers_behind_logins(&common_name(&pending.name, domains), pending.user, &pending.password, pending.ntlm)
         .map_err(|error| error.to_string())?;
     Ok(Verifiers { hash, others })
 }
@@ -116,11 +120,19 @@ struct Change {
     /// The certificate files in use.
     files: Option<(PathBuf, PathBuf)>,
     trust: IdentityProviders,
+    credentials: Arc<Credentials>,
 }
 
 impl Change {
-    fn new(server: Arc<ServerState>, options: &ServeOptions, settings: &Settings, trust: IdentityProviders) -> Self {
-        Self { server, db: options.db.clone(), files: files::pair(settings, &options.db).ok(), trust }
+    fn new(
+        server: Arc<ServerState>,
+        options: &ServeOptions,
+        settings: &Settings,
+        trust: IdentityProviders,
+        credentials: Arc<Credentials>,
+    ) -> Self {
+        credentials.set_scram_iterations(settings.scram_iterations);
+        Self { server, db: options.db.clone(), files: files::pair(settings, &options.db).ok(), trust, credentials }
     }
 
     fn apply(&mut self, settings: &Arc<Settings>) {
@@ -129,6 +141,7 @@ impl Change {
     }
 
     fn publish(&mut self, settings: &Settings) {
+        self.credentials.set_scram_iterations(settings.scram_iterations);
         match configuration(&*self.server.store, settings, &mut self.trust) {
             Ok(configuration) => self.server.configure(configuration),
             Err(error) => warn!("what was changed cannot be read: {error}"),

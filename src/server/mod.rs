@@ -8,10 +8,12 @@
 
 mod accept;
 mod bind;
+pub mod exposure;
 mod files;
 mod identity_providers;
 mod maintenance;
 pub mod service_manager;
+mod session_monitor;
 mod shutdown;
 mod unix;
 mod workers;
@@ -28,6 +30,7 @@ use bind::{Listener, Service};
 use identity_providers::IdentityProviders;
 use log::{info, warn};
 use maintenance::Maintenance;
+use session_monitor::SessionMonitor;
 use shutdown::ShutdownRequest;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -78,9 +81,13 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let mut trust = IdentityProviders::default();
     let configuration = maintenance::configuration(&*store, &settings, &mut trust).map_err(opening(&options))?;
     let listeners = listeners(&options, &settings)?;
+    name_exposed(&options, &settings, &listeners);
     let log = ProtocolLog::beside(&options.db);
     let server = Arc::new(ServerState::new(store.clone(), authenticator, tls, log, configuration));
+    files::renew_seal(&*server.store, &credentials);
     let maintenance = Maintenance::start(&server, &options, settings, credentials, trust, &ending)?;
+    let monitor = SessionMonitor::start(server.clone())
+        .map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))?;
     let workers = Arc::new(Workers::new(&server.configuration().settings));
     announce(&listeners)?;
     let loops = start(listeners, &server, &workers, &ending)?;
@@ -91,6 +98,7 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     drop(watched);
     loops.into_iter().for_each(Loop::stop);
     service_manager::unhurried(|| finish(&server, &workers));
+    monitor.stop();
     // Nobody waits for an answer any more; what cannot be written at once is not worth waiting for.
     server.store.shutdown();
     maintenance.stop();
@@ -99,6 +107,15 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
 
 fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
     |error| Error::database(&options.db, &error)
+}
+
+/// Says what lies open: that is allowed, but hardly meant.
+fn name_exposed(options: &ServeOptions, settings: &Settings, listeners: &[Listener]) {
+    let lmtp = listeners.iter().filter(|listener| listener.service == Service::Lmtp);
+    let mut lines = exposure::open_files(&options.db, settings);
+    lines.extend(exposure::open_lmtp(lmtp.map(|listener| listener.address.as_str())));
+    lines.extend(exposure::root());
+    lines.iter().for_each(|line| warn!("{line}"));
 }
 
 /// With any listener on the command line only those are bound. A socket that the service manager hands over is used

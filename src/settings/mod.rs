@@ -20,6 +20,7 @@ pub use network::{Network, NotANetwork};
 pub use table::{Row, SETTINGS, Settings, find};
 
 use std::fmt;
+use std::time::Duration;
 
 impl Default for Settings {
     /// The defaults of [`SETTINGS`].
@@ -73,6 +74,11 @@ impl Settings {
             return Ok(());
         }
         Err(SettingError::OutOfRange { name: row.name, value: value.into(), range: row.kind.range() })
+    }
+
+    /// How long a connection may last without a login, however busy it is.
+    pub fn longest_login(&self) -> Duration {
+        10 * self.pre_authenticated_connection_timeout
     }
 
     /// What is allowed, but hardly meant; one line each, for the log.

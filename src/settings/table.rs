@@ -104,6 +104,8 @@ settings! {
         "connections at the same time from one address";
     "MaxConnectionsPerUser" = "16", max_connections_per_user: usize, COUNT,
         "sessions at the same time of one user; a delegate counts, not the principal";
+    "MaxSessionTime" = "86400", max_session_time: Duration, seconds(0, 2_592_000),
+        "time from login until a session is ended; 0: none";
     "MaxLoginDelay" = "5", max_login_delay: Duration, seconds(0, 60),
         "longest delay that failed logins earn; 0: none";
     "LoginType" = "SecureLogin", login_type: LoginType, Kind::Choice(LoginType::NAMES),
@@ -130,6 +132,8 @@ settings! {
         "this server's site; a mailbox whose `site` is another one cannot log in here";
     "TrustedNetworks" = "", trusted_networks: Vec<Network>, Kind::Networks,
         "clients that count as secured without TLS (devices on a LAN that cannot do it)";
+    "ScramIterations" = "32768", scram_iterations: u32, Kind::Number { least: 4096, most: 1_000_000, unit: "" },
+        "rounds of new SCRAM verifiers, which each login costs the client";
     "GssapiKeytab" = "", gssapi_keytab: Option<PathBuf>, Kind::File,
         "keytab file; empty: GSSAPI is not offered";
     "GssapiExactCase" = "0", gssapi_exact_case: bool, Kind::Switch,
@@ -164,6 +168,8 @@ settings! {
         "when a new protocol log is begun";
     "LogPerFileSizeQuota" = "0", log_per_file_size_quota: u64, octets(0, LONGEST_SIZE),
         "size at which a new protocol log is begun; 0: by time";
+    "LogFolderSizeQuota" = "1073741824", log_folder_size_quota: u64, octets(0, LONGEST_SIZE),
+        "size of all protocol logs, of which the oldest go; 0: no bound";
 }
 
 /// The row of this name; names compare without case.

@@ -2,7 +2,7 @@
 //! and the counters that bound everything.
 
 use crate::auth::authenticator::Authenticator;
-use crate::auth::limits::{Delays, Limits};
+use crate::auth::limits::{Delays, Limits, Places, Refusals};
 use crate::net::tls::Acceptor;
 use crate::protocol_log::ProtocolLog;
 use crate::sasl::Context;
@@ -34,6 +34,10 @@ pub struct ServerState {
     pub limits: Limits,
     /// What failed logins cost.
     pub delays: Delays,
+    /// How many logins may be under way.
+    pub places: Arc<Places>,
+    /// Refused connections, for the log.
+    pub refusals: Refusals,
     /// Who said what, if anybody wants to know.
     pub protocol_log: ProtocolLog,
     /// The live sockets.
@@ -56,6 +60,8 @@ impl ServerState {
             tls,
             limits: Limits::default(),
             delays: Delays::default(),
+            places: Arc::default(),
+            refusals: Refusals::default(),
             protocol_log,
             connections: Connections::default(),
             configuration: RwLock::new(Arc::new(configuration)),

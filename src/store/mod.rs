@@ -177,6 +177,8 @@ pub struct Account {
     pub pop_enabled: bool,
     /// `users.ntlm`.
     pub ntlm: bool,
+    /// Grows with each new password, but not with another form of the same one.
+    pub generation: i64,
     /// The mailbox of the same name.
     pub mailbox: Option<MailboxId>,
     /// `mailboxes.site` of that mailbox.
@@ -196,6 +198,15 @@ pub struct Principal {
     pub pop_enabled: bool,
     /// `delegates` has a row for the delegate that was asked about.
     pub delegated: bool,
+}
+
+/// What decides whether a session may go on.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Of the user who logged in, as at a login.
+    pub account: Account,
+    /// The mailbox that was opened; absent if it is gone.
+    pub principal: Option<Principal>,
 }
 
 /// A verifier that stands beside `users.password`, made for one mechanism.
@@ -241,6 +252,9 @@ pub trait Accounts: Send + Sync {
     /// The mailbox behind the first of these names (mailbox, alias or address) that leads to one.
     fn principal(&self, delegate: UserId, names: &[String]) -> Result<Option<Principal>>;
 
+    /// What a user and a mailbox have become that somebody is using; none: there is no such user any more.
+    fn standing(&self, user: UserId, mailbox: MailboxId) -> Result<Option<Standing>>;
+
     /// The mailboxes that the first known of these names leads to: mailbox names, then aliases.
     fn recipients(&self, names: &[String]) -> Result<Vec<Mailbox>>;
 
@@ -254,7 +268,8 @@ pub trait Accounts: Send + Sync {
     fn add_verifier(&self, user: UserId, password: &Secret, scheme: Scheme, verifier: &Secret) -> Result<bool>;
 
     /// Replaces `users.password` and all verifiers, durably and without the old ones staying in the file; only
-    /// if it still is `expected`, where given. Says whether it was replaced.
+    /// if it still is `expected`, where given: then it is another form of the same password, and [`Account::generation`]
+    /// stays. Says whether it was replaced.
     ///
     /// # Errors
     /// With `expected` as [`Accounts::add_verifier`].
@@ -347,6 +362,12 @@ pub trait Maintenance: Send + Sync {
     /// Erases verifiers that no user wants any more (`users.ntlm` went back to 0).
     fn drop_unwanted_verifiers(&self) -> Result<usize>;
 
+    /// Erases verifiers that do not begin with `mark`: they were sealed with another key file. Says how many.
+    fn drop_foreign_verifiers(&self, mark: &str) -> Result<usize>;
+
+    /// A number that differs after something was done that may shut somebody out of a session.
+    fn revocations(&self) -> Result<i64>;
+
     /// Writes the read marks that wait.
     fn flush_marks(&self) -> Result<()>;
 
@@ -391,6 +412,22 @@ pub struct SessionStart {
     pub at: i64,
 }
 
+/// A login that failed for wrong credentials.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoginFailure {
+    /// Whom the client claimed to be; need not exist.
+    pub name: String,
+    /// The client's address.
+    pub address: IpAddr,
+    /// As in [`SessionStart::mechanism`].
+    pub mechanism: &'static str,
+    /// When, seconds since 1970 UTC.
+    pub at: i64,
+}
+
+/// How many rows of failed logins are kept.
+pub const FAILURES: usize = 1000;
+
 /// Who is on and who was: what administrators look at. Nobody waits for the disk but
 /// [`Presence::flush_presence`], and what it cannot write is not missed.
 pub trait Presence: Send + Sync {
@@ -399,6 +436,12 @@ pub trait Presence: Send + Sync {
 
     /// The session has ended.
     fn logout(&self, session: u64);
+
+    /// Somebody has failed to log in. The last [`FAILURES`] by name, address and mechanism are kept.
+    fn login_failed(&self, failure: LoginFailure);
+
+    /// Sessions of this process that an administrator has ended and that are still on.
+    fn dismissed(&self) -> Result<Vec<u64>>;
 
     /// Writes what has changed since the last time. What could not be written is tried again.
     fn flush_presence(&self) -> Result<()>;

@@ -75,6 +75,7 @@ fn authorize(authcid: &str, authzid: Option<&str>) -> Answer {
             name: authcid.to_owned(),
             mailbox: MailboxId(1),
             principal: authzid.unwrap_or(authcid).to_owned(),
+            generation: 0,
         }),
         _ => Answer::Refused,
     }
@@ -426,6 +427,7 @@ fn every_mechanism_survives_what_it_does_not_expect() {
                 name: String::new(),
                 mailbox: MailboxId(1),
                 principal: String::new(),
+                generation: 0,
             }));
             assert_eq!(answered, Outcome::Failed(Failure::Unavailable), "{}: nothing was asked", row.name);
         }

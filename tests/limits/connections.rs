@@ -21,12 +21,12 @@ fn another(server: &Server) -> Client {
 #[test]
 fn max_connections() {
     let server = mailbox(&[("MaxConnections", "5")]);
-    let mut clients: Vec<Client> = (0..5).map(|_| server.connect()).collect();
+    let mut clients: Vec<Client> = (0..5).map(|_| server.alice()).collect();
     for _ in 0..3 {
         expect_refusal(another(&server), "MaxConnections");
     }
     for client in &mut clients {
-        client.log_in("alice", "se cret");
+        client.stat();
     }
     clients.pop().unwrap().quit();
     eventually("a place is free again", || another(&server).line() == GREETING);
@@ -38,7 +38,11 @@ fn max_connections() {
 #[test]
 fn max_connections_on_the_tls_port() {
     let server = mailbox(&[("MaxConnections", "2")]);
-    let held = [server.connect_tls(), server.connect_tls()];
+    let held = [(); 2].map(|()| {
+        let mut client = server.connect_tls();
+        client.log_in("alice", "se cret");
+        client
+    });
     let mut refused = Client::plain(server.address("pop3s"));
     assert!(!refused.rest().starts_with(b"+OK"));
     expect_refusal(another(&server), "MaxConnections");
@@ -96,7 +100,7 @@ fn max_connections_per_user() {
 fn limits_change_live() {
     let server = mailbox(&[]);
     server.set("MaxConnections", "2");
-    let _held = [server.connect(), server.connect()];
+    let _held = [server.alice(), server.alice()];
     eventually("two are enough", || another(&server).line().contains("MaxConnections"));
     server.set("MaxConnections", "3");
     eventually("three are allowed", || another(&server).line() == GREETING);

@@ -110,7 +110,7 @@ fn hashes_that_are_taken_can_be_verified() {
         );
         assert!(shell.contains(&true) && shell.contains(&false));
         for (value, shell) in values.iter().zip(shell) {
-            let verdict = credentials.verify(&"x".into(), Some(&Secret::from(value.as_str())));
+            let verdict = credentials.verify(&"x".into(), Some(&Secret::from(value.as_str())), None);
             if shell == (verdict == Verdict::Malformed) {
                 quarrels.push(format!("{value}: the shell says {shell}"));
             }

@@ -2,7 +2,7 @@
 
 use crate::Peer;
 use crate::script::Script;
-use pillarbox::auth::authenticator::{Authenticator, LoginPolicy};
+use pillarbox::auth::authenticator::{Authenticator, LoginPolicy, Unbounded};
 use pillarbox::auth::credential::{Credentials, KeyFile};
 use pillarbox::message::dot::{Normaliser, Stuffer, Top};
 use pillarbox::pop3::Step;
@@ -70,7 +70,11 @@ impl Pure {
                 }
                 Step::Send(reply, transfer) => return self.send(&reply, transfer),
                 Step::Ask(query) => {
-                    let policy = LoginPolicy { domains: &self.settings.domains, site: &self.settings.site };
+                    let policy = LoginPolicy {
+                        domains: &self.settings.domains,
+                        site: &self.settings.site,
+                        admission: &Unbounded,
+                    };
                     self.session.answer(self.authenticator.answer(&query, &policy))
                 }
                 Step::Open(login) => {
@@ -168,7 +172,7 @@ impl Peer for Pure {
             Expects::Continuation => LONGEST_SASL_LINE,
         };
         let step = if line.len() + 2 > limit {
-            self.session.too_long(limit)
+            self.session.too_long(limit, line)
         } else {
             self.session.line(&policy(&self.settings, &self.context), line)
         };

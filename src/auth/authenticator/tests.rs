@@ -33,6 +33,7 @@ fn house(users: &[(&str, &str)], furnish: impl FnOnce(&mut Fake)) -> House {
         password: Some((*password).into()),
         pop_enabled: true,
         ntlm: false,
+        generation: 0,
         mailbox: Some(MailboxId(i as i64 + 11)),
         site: None,
     };
@@ -46,7 +47,7 @@ fn house(users: &[(&str, &str)], furnish: impl FnOnce(&mut Fake)) -> House {
 
 impl House {
     fn ask(&self, query: &Query) -> Answer {
-        self.authenticator.answer(query, &LoginPolicy { domains: &self.domains, site: "here" })
+        self.authenticator.answer(query, &LoginPolicy { domains: &self.domains, site: "here", admission: &Unbounded })
     }
 
     fn try_all(&self, raw: &str, candidates: &[&str]) -> Answer {
@@ -89,6 +90,7 @@ fn other(user: i64, name: &str, principal: i64, of: &str) -> Answer {
         name: name.into(),
         mailbox: MailboxId(principal + 10),
         principal: of.into(),
+        generation: 0,
     })
 }
 
@@ -143,7 +145,7 @@ fn a_mailbox_of_this_site_or_none_opens() {
         assert_eq!(house.login("alice", PASSWORD), expected, "{site:?}");
     }
     house.change(1, |account| account.site = Some("there".into()));
-    let policy = LoginPolicy { domains: &[], site: "" };
+    let policy = LoginPolicy { domains: &[], site: "", admission: &Unbounded };
     let who = Identity { authcid: "alice".into(), authzid: None };
     assert_eq!(house.authenticator.answer(&Query::Authorize { who }, &policy), Answer::Refused);
 }

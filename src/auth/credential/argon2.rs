@@ -6,7 +6,8 @@
 //! waits too long is told that we are busy, which is not the same as a wrong password. What must
 //! not be known here: users and where hashes are kept.
 
-use super::{CredentialError, Secret, random};
+use super::turns::Turns;
+use super::{Client, CredentialError, Secret, random};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
@@ -63,24 +64,25 @@ const MAPPED: usize = 34 * 1024;
 /// Computes Argon2 hashes, never more than it has permits at the same time.
 pub struct Hasher {
     state: Mutex<State>,
-    given_back: Condvar,
+    /// Told when there is a permit that nobody waits for.
+    idle: Condvar,
     wait: Duration,
 }
 
 struct State {
     permits: usize,
-    /// Logins that wait for a permit.
-    waiting: usize,
     /// At most one for each permit.
     memory: Vec<Vec<Block>>,
     last_use: Instant,
+    turns: Turns,
 }
 
 impl Hasher {
     /// With so many permits (at least one): so many cores may be busy, with 19 MiB each.
     pub fn new(permits: usize) -> Self {
-        let state = State { permits: permits.max(1), waiting: 0, memory: Vec::new(), last_use: Instant::now() };
-        Self { state: Mutex::new(state), given_back: Condvar::new(), wait: WAIT }
+        let (memory, last_use, turns) = (Vec::new(), Instant::now(), Turns::default());
+        let state = State { permits: permits.max(1), memory, last_use, turns };
+        Self { state: Mutex::new(state), idle: Condvar::new(), wait: WAIT }
     }
 
     /// The same, but a permit is waited for this long only.
@@ -95,17 +97,17 @@ impl Hasher {
     pub fn hash(&self, password: &Secret) -> Result<Secret, CredentialError> {
         let salt = random::<SALT>()?;
         let mut output = Zeroizing::new([0; OUTPUT]);
-        let mut permit = self.permit().ok_or(CredentialError::Busy)?;
+        let mut permit = self.permit(None).ok_or(CredentialError::Busy)?;
         permit.compute(&Argon2::default(), password, &*salt, &mut *output)?;
         let phc = format!("{PREFIX}{}${}", STANDARD_NO_PAD.encode(*salt), STANDARD_NO_PAD.encode(*output));
         Ok(Secret::new(phc.into_bytes()))
     }
 
     /// Whether this is the password of a PHC string of Argon2id, Argon2i or Argon2d.
-    pub fn verify(&self, password: &Secret, phc: &str) -> Verdict {
+    pub fn verify(&self, password: &Secret, phc: &str, client: Client) -> Verdict {
         let Some((argon2, salt, expected)) = parse(phc) else { return Verdict::Malformed };
         let mut output = Zeroizing::new(vec![0; expected.len()]);
-        let Some(mut permit) = self.permit() else { return Verdict::Busy };
+        let Some(mut permit) = self.permit(client) else { return Verdict::Busy };
         match permit.compute(&argon2, password, &salt, &mut output) {
             Ok(()) => Verdict::from(bool::from(output.ct_eq(&expected))),
             Err(_) => Verdict::Busy,
@@ -113,35 +115,46 @@ impl Hasher {
     }
 
     /// Takes as long as [`Hasher::verify`] does with a hash of ours, and is never right.
-    pub fn verify_nobody(&self, password: &Secret) -> Verdict {
-        match self.verify(password, DUMMY) {
+    pub fn verify_nobody(&self, password: &Secret, client: Client) -> Verdict {
+        match self.verify(password, DUMMY, client) {
             Verdict::Right => Verdict::Wrong,
             verdict => verdict,
         }
     }
 
-    /// Waits for a permit. Dropping it gives it back.
-    pub(super) fn permit(&self) -> Option<Permit<'_>> {
+    /// Waits for a permit, of which clients get one in turn. Dropping it gives it back.
+    pub(super) fn permit(&self, client: Client) -> Option<Permit<'_>> {
         let mut state = self.lock();
-        state.waiting += 1;
-        let (mut state, timeout) = self
-            .given_back
-            .wait_timeout_while(state, self.wait, |state| state.permits == 0)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.waiting -= 1;
-        if timeout.timed_out() && state.permits == 0 {
-            return None;
+        if state.permits > 0 && state.turns.is_empty() {
+            state.permits -= 1;
+        } else {
+            state = self.wait_for_turn(state, client)?;
         }
-        state.permits -= 1;
         state.last_use = Instant::now();
         Some(Permit { memory: state.memory.pop().unwrap_or_default(), hasher: self })
     }
 
-    /// Waits until there is a permit that no login wants, for [`BEHIND`] at most: what is hashed behind logins goes on slowly among many.
+    /// Waits until there is a permit that no login wants, for [`BEHIND`] at most: what is hashed behind logins goes on
+    /// slowly among many.
     pub fn wait_for_logins(&self) {
-        let wanted = |state: &mut State| state.permits <= state.waiting;
+        let wanted = |state: &mut State| state.permits == 0 || !state.turns.is_empty();
         let state = self.lock();
-        drop(self.given_back.wait_timeout_while(state, BEHIND, wanted).unwrap_or_else(PoisonError::into_inner));
+        drop(self.idle.wait_timeout_while(state, BEHIND, wanted).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Who is called has the permit already.
+    fn wait_for_turn<'a>(&'a self, mut state: MutexGuard<'a, State>, client: Client) -> Option<MutexGuard<'a, State>> {
+        let deadline = Instant::now() + self.wait;
+        let ticket = state.turns.join(client);
+        while !ticket.is_granted() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                state.turns.leave(client, &ticket);
+                return None;
+            }
+            state = ticket.called.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Some(state)
     }
 
     /// Frees the memory if no hash was computed for `idle`; to be called now and then.
@@ -186,14 +199,16 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut state = self.hasher.lock();
-        state.permits += 1;
         // What an imported hash needed beyond ours is not kept.
         if (1..=BLOCKS).contains(&self.memory.len()) {
             state.memory.push(std::mem::take(&mut self.memory));
         }
-        drop(state);
-        // All: who waits behind the logins may be the first to wake.
-        self.hasher.given_back.notify_all();
+        if !state.turns.call() {
+            state.permits += 1;
+            drop(state);
+            // All: one who waits behind the logins may not want it any more.
+            self.hasher.idle.notify_all();
+        }
     }
 }
 
@@ -230,15 +245,15 @@ mod tests {
         let phc = hasher.hash(&"correct horse".into()).unwrap();
         let text = phc.expose_str().unwrap();
         assert!(is_current(text), "{text}");
-        assert_eq!(hasher.verify(&"correct horse".into(), text), Verdict::Right);
-        assert_eq!(hasher.verify(&"correct horsf".into(), text), Verdict::Wrong);
+        assert_eq!(hasher.verify(&"correct horse".into(), text, None), Verdict::Right);
+        assert_eq!(hasher.verify(&"correct horsf".into(), text, None), Verdict::Wrong);
         assert_ne!(hasher.hash(&"correct horse".into()).unwrap(), phc, "a new salt each time");
     }
 
     #[test]
     fn nobody_has_a_password() {
         assert!(parse(DUMMY).is_some() && is_current(DUMMY));
-        assert_eq!(Hasher::new(1).verify_nobody(&"correct horse".into()), Verdict::Wrong);
+        assert_eq!(Hasher::new(1).verify_nobody(&"correct horse".into(), None), Verdict::Wrong);
     }
 
     #[test]
@@ -257,32 +272,32 @@ mod tests {
             "$argon2id$v=19$m=1024,t=1,p=1,x=1",
             "argon2id",
         ] {
-            assert_eq!(hasher.verify(&"x".into(), &format!("{head}{tail}")), Verdict::Malformed, "{head}");
+            assert_eq!(hasher.verify(&"x".into(), &format!("{head}{tail}"), None), Verdict::Malformed, "{head}");
         }
         for phc in ["", "$argon2id$", "$argon2id$v=19$m=1024,t=1,p=1$c2FsdHNhbHRzYWx0"] {
-            assert_eq!(hasher.verify(&"x".into(), phc), Verdict::Malformed, "{phc}");
+            assert_eq!(hasher.verify(&"x".into(), phc, None), Verdict::Malformed, "{phc}");
         }
     }
 
     #[test]
     fn who_gets_no_permit_in_time_is_told_so() {
         let hasher = Hasher::new(1).waiting(Duration::ZERO);
-        let permit = hasher.permit().unwrap();
-        assert_eq!(hasher.verify_nobody(&"x".into()), Verdict::Busy);
+        let permit = hasher.permit(None).unwrap();
+        assert_eq!(hasher.verify_nobody(&"x".into(), None), Verdict::Busy);
         assert!(matches!(hasher.hash(&"x".into()), Err(CredentialError::Busy)));
         drop(permit);
-        assert_eq!(hasher.verify_nobody(&"x".into()), Verdict::Wrong);
+        assert_eq!(hasher.verify_nobody(&"x".into(), None), Verdict::Wrong);
     }
 
     #[test]
     fn who_waits_gets_the_permit_that_is_given_back() {
         let hasher = Hasher::new(1);
-        let permit = hasher.permit().unwrap();
+        let permit = hasher.permit(None).unwrap();
         let (waiting, waits) = mpsc::channel();
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| {
                 waiting.send(()).unwrap();
-                hasher.permit().is_some()
+                hasher.permit(None).is_some()
             });
             waits.recv().unwrap();
             drop(permit);
@@ -290,17 +305,44 @@ mod tests {
         });
     }
 
+    /// Of a hundred guessers behind one address only one is served before somebody at another address.
+    #[test]
+    fn who_comes_from_another_address_does_not_wait_for_a_crowd() {
+        let hasher = Hasher::new(1);
+        let order = Mutex::new(Vec::new());
+        let wait = |client: Client| {
+            let _permit = hasher.permit(client).unwrap();
+            order.lock().unwrap().push(client);
+        };
+        let waiting = |number: usize| {
+            while hasher.lock().turns.len() < number {
+                std::thread::yield_now();
+            }
+        };
+        let [crowd, honest] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|octets| Some(std::net::IpAddr::from(octets)));
+        std::thread::scope(|scope| {
+            let permit = hasher.permit(crowd).unwrap();
+            (0..100).for_each(|_| drop(scope.spawn(|| wait(crowd))));
+            waiting(100);
+            scope.spawn(|| wait(honest));
+            waiting(101);
+            drop(permit);
+        });
+        let order = order.into_inner().unwrap();
+        assert_eq!((order.len(), order.iter().position(|client| *client == honest)), (101, Some(1)));
+    }
+
     #[test]
     fn memory_is_used_again_and_never_more_than_ours_is_kept() {
         let hasher = Hasher::new(2);
         let kept = |hasher: &Hasher| hasher.lock().memory.iter().map(Vec::len).collect::<Vec<_>>();
-        hasher.verify_nobody(&"x".into());
-        hasher.verify_nobody(&"x".into());
+        hasher.verify_nobody(&"x".into(), None);
+        hasher.verify_nobody(&"x".into(), None);
         assert_eq!(kept(&hasher), [BLOCKS]);
         let large = "$argon2id$v=19$m=20000,t=1,p=1$c2FsdHNhbHRzYWx0$W44sPlfxzjMOLOCJlwjVtQTVnV9NugpEUW7QBcuTHHA";
-        assert_eq!(hasher.verify(&"x".into(), large), Verdict::Wrong);
+        assert_eq!(hasher.verify(&"x".into(), large, None), Verdict::Wrong);
         assert_eq!(kept(&hasher), [0; 0]);
-        hasher.verify_nobody(&"x".into());
+        hasher.verify_nobody(&"x".into(), None);
         hasher.release_memory(Duration::from_secs(3600));
         assert_eq!(kept(&hasher), [BLOCKS]);
         hasher.release_memory(Duration::ZERO);

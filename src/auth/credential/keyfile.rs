@@ -13,7 +13,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use zeroize::Zeroizing;
@@ -72,10 +71,6 @@ impl KeyFile {
 
     fn read(&self) -> io::Result<Key> {
         let file = regular::open(&self.path)?;
-        let mode = file.metadata()?.permissions().mode();
-        if mode & 0o077 != 0 {
-            log::warn!("{}: mode {:04o} lets others read it, 0600 would not", self.path.display(), mode & 0o7777);
-        }
         let text = regular::rest(&file, LONGEST)?;
         let octets = STANDARD.decode(text.trim_ascii_end()).map(Zeroizing::new).unwrap_or_default();
         let key = octets.as_slice().try_into().map(Zeroizing::new);
@@ -107,6 +102,7 @@ impl KeyFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_key_survives_restarts_and_is_nobody_elses() {

@@ -18,6 +18,7 @@ mod nthash;
 pub mod scram;
 mod seal;
 mod stored;
+mod turns;
 
 pub use crate::secret::Secret;
 pub use argon2::{Hasher, Verdict};
@@ -29,11 +30,16 @@ pub use stored::{Stored, classify, is_hash};
 use crate::store::{Scheme, UserId};
 use cache::Cache;
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// After this time without a login the memory for hashes is given back.
 const IDLE: Duration = Duration::from_millis(300);
+
+/// For whom a hash is computed: an address, of IPv6 its /64; none: nobody outside.
+pub type Client = Option<IpAddr>;
 
 /// Why a verifier could not be made or had.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,6 +78,8 @@ pub struct Credentials {
     hasher: Hasher,
     cache: Cache,
     keys: KeyFile,
+    /// `ScramIterations`.
+    iterations: AtomicU32,
 }
 
 impl Credentials {
@@ -80,7 +88,17 @@ impl Credentials {
     /// # Errors
     /// [`CredentialError::Random`].
     pub fn new(permits: usize, keys: KeyFile) -> Result<Self, CredentialError> {
-        Ok(Self { hasher: Hasher::new(permits), cache: Cache::new(random()?), keys })
+        let iterations = AtomicU32::new(scram::ITERATIONS);
+        Ok(Self { hasher: Hasher::new(permits), cache: Cache::new(random()?), keys, iterations })
+    }
+
+    /// `ScramIterations`: the rounds of SCRAM verifiers that are made from now on.
+    pub fn set_scram_iterations(&self, rounds: u32) {
+        self.iterations.store(rounds, Ordering::Relaxed);
+    }
+
+    fn iterations(&self) -> u32 {
+        self.iterations.load(Ordering::Relaxed)
     }
 
     /// The PHC string of a password, for `users.password`.
@@ -92,7 +110,8 @@ impl Credentials {
     }
 
     /// Everything to store for a user's password: the PHC string, and a verifier for each scheme
-    /// (the NT hash only where `ntlm`, `users.ntlm`, is 1). `name` is the user's as stored.
+    /// (the NT hash only where `ntlm`, `users.ntlm`, is 1). `name` is the user's
+    /// [`crate::message::address::common_name`], so that the salt of `alice@example.org` is the one that `alice` gets.
     ///
     /// # Errors
     /// Any [`CredentialError`].
@@ -138,45 +157,42 @@ impl Credentials {
     ) -> Result<Option<Secret>, CredentialError> {
         match scheme {
             Scheme::ScramSha256 => {
-                let keys = scram::Keys::derive(password, &self.salt(name)?, scram::ITERATIONS);
-                Ok(Some(keys.encode()))
+                let keys = scram::Keys::derive(password, &self.salt(name)?, self.iterations());
+                self.seal(scheme, user, &keys.encode()).map(Some)
             }
-            Scheme::NtHash => {
-                let key = self.sealing_key()?;
-                nt_hash(password).map(|hash| seal::seal(&key, user, &hash)).transpose()
-            }
+            Scheme::NtHash => nt_hash(password).map(|hash| self.seal(scheme, user, &hash)).transpose(),
         }
     }
 
     /// Whether `presented` is the password of this `users.password`, whatever that holds. Without
     /// one (no such user, no password), and where nothing can match, it takes as long as with a hash of
-    /// ours. An empty password is never right.
-    pub fn verify(&self, presented: &Secret, stored: Option<&Secret>) -> Verdict {
+    /// ours. An empty password is never right. Clients take turns.
+    pub fn verify(&self, presented: &Secret, stored: Option<&Secret>, client: Client) -> Verdict {
         let Some(stored) = stored.filter(|_| !presented.is_empty()) else {
-            return self.hasher.verify_nobody(presented);
+            return self.hasher.verify_nobody(presented, client);
         };
         let verdict = match classify(stored.expose()) {
             Stored::Plain(password) => {
                 let right = Secret::from(password) == *presented;
-                return self.in_usual_time(presented, Verdict::from(right));
+                return self.in_usual_time(presented, Verdict::from(right), client);
             }
-            Stored::Argon2(phc) => self.hasher.verify(presented, phc),
-            Stored::Bcrypt(hash) => self.under_permit(|| imported::verify_bcrypt(presented, hash)),
-            Stored::Sha512Crypt(hash) => self.under_permit(|| imported::verify_sha512_crypt(presented, hash)),
+            Stored::Argon2(phc) => self.hasher.verify(presented, phc, client),
+            Stored::Bcrypt(hash) => self.under_permit(client, || imported::verify_bcrypt(presented, hash)),
+            Stored::Sha512Crypt(hash) => self.under_permit(client, || imported::verify_sha512_crypt(presented, hash)),
             Stored::Malformed => Verdict::Malformed,
         };
-        if verdict == Verdict::Malformed { self.in_usual_time(presented, verdict) } else { verdict }
+        if verdict == Verdict::Malformed { self.in_usual_time(presented, verdict, client) } else { verdict }
     }
 
-    fn in_usual_time(&self, presented: &Secret, verdict: Verdict) -> Verdict {
-        match self.hasher.verify_nobody(presented) {
+    fn in_usual_time(&self, presented: &Secret, verdict: Verdict, client: Client) -> Verdict {
+        match self.hasher.verify_nobody(presented, client) {
             Verdict::Busy => Verdict::Busy,
             _ => verdict,
         }
     }
 
-    fn under_permit(&self, verify: impl FnOnce() -> Verdict) -> Verdict {
-        self.hasher.permit().map_or(Verdict::Busy, |_permit| verify())
+    fn under_permit(&self, client: Client, verify: impl FnOnce() -> Verdict) -> Verdict {
+        self.hasher.permit(client).map_or(Verdict::Busy, |_permit| verify())
     }
 
     /// Whether this password was found right for this stored value in the last five minutes.
@@ -211,7 +227,7 @@ impl Credentials {
         let made = |what: &[u8]| Secret::new(hmac_sha256(&key, &[what, &folded(name)]).to_vec());
         Ok(scram::Keys {
             salt: self.salt(name)?,
-            iterations: scram::ITERATIONS,
+            iterations: self.iterations(),
             stored_key: made(b"StoredKey "),
             server_key: made(b"ServerKey "),
         })
@@ -233,8 +249,8 @@ impl Credentials {
     /// [`CredentialError::Random`] or [`CredentialError::KeyFile`].
     pub fn false_verifier_for(&self, scheme: Scheme, name: &str, user: UserId) -> Result<Secret, CredentialError> {
         match scheme {
-            Scheme::ScramSha256 => Ok(self.false_scram(name)?.encode()),
-            Scheme::NtHash => seal::seal(&self.sealing_key()?, user, &self.false_nt_hash(name)?),
+            Scheme::ScramSha256 => self.seal(scheme, user, &self.false_scram(name)?.encode()),
+            Scheme::NtHash => self.seal(scheme, user, &self.false_nt_hash(name)?),
         }
     }
 
@@ -243,12 +259,48 @@ impl Credentials {
     /// # Errors
     /// [`CredentialError::KeyFile`].
     pub fn open_nt_hash(&self, user: UserId, sealed: &Secret) -> Result<Option<Secret>, CredentialError> {
-        let hash = seal::open(&self.sealing_key()?, user, sealed);
+        let hash = self.open(Scheme::NtHash, user, sealed)?;
         Ok(hash.filter(|hash| hash.expose().len() == nthash::LENGTH))
     }
 
-    fn sealing_key(&self) -> Result<Key, CredentialError> {
-        self.keys.key("sealed NT hashes")
+    /// Opens a stored [`Scheme::ScramSha256`]; none if it was not sealed here for this user.
+    ///
+    /// # Errors
+    /// [`CredentialError::KeyFile`].
+    pub fn open_scram(&self, user: UserId, sealed: &Secret) -> Result<Option<scram::Keys>, CredentialError> {
+        Ok(self.open(Scheme::ScramSha256, user, sealed)?.as_ref().and_then(scram::Keys::decode))
+    }
+
+    /// Whether SCRAM keys of this [`crate::message::address::common_name`] have the salt and the rounds that new ones get:
+    /// others show that somebody has them.
+    ///
+    /// # Errors
+    /// [`CredentialError::KeyFile`].
+    pub fn is_current_scram(&self, name: &str, keys: &scram::Keys) -> Result<bool, CredentialError> {
+        Ok(keys.iterations == self.iterations() && keys.salt == self.salt(name)?)
+    }
+
+    /// How a verifier begins that was sealed with the key file as it is.
+    ///
+    /// # Errors
+    /// [`CredentialError::KeyFile`].
+    pub fn seal_mark(&self) -> Result<String, CredentialError> {
+        Ok(seal::mark(&self.keys.key("mark of the seal")?))
+    }
+
+    fn seal(&self, scheme: Scheme, user: UserId, plain: &Secret) -> Result<Secret, CredentialError> {
+        seal::seal(&self.seal_mark()?, &self.sealing_key(scheme)?, user, plain)
+    }
+
+    fn open(&self, scheme: Scheme, user: UserId, sealed: &Secret) -> Result<Option<Secret>, CredentialError> {
+        Ok(seal::open(&self.seal_mark()?, &self.sealing_key(scheme)?, user, sealed))
+    }
+
+    fn sealing_key(&self, scheme: Scheme) -> Result<Key, CredentialError> {
+        self.keys.key(match scheme {
+            Scheme::ScramSha256 => "sealed SCRAM verifiers",
+            Scheme::NtHash => "sealed NT hashes",
+        })
     }
 
     /// The SCRAM salt of a name, of a user or of nobody: nobody outside can foresee it, each name has

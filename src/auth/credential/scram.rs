@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use zeroize::Zeroizing;
 
-/// Rounds for new keys. RFC 7677 section 4 wants 4,096 at least; each login costs the client this.
+/// Rounds for new keys until `ScramIterations` is known. RFC 7677 section 4 wants 4,096 at least; each login costs the client this.
 pub const ITERATIONS: u32 = 32_768;
 /// Length of new salts, octets.
 pub const SALT: usize = 16;

@@ -75,7 +75,7 @@ const TABLE: &[(&str, &str, Verdict)] = &[
 fn stored_values_match_their_password_and_no_other() {
     let credentials = credentials();
     for (stored, presented, expected) in TABLE {
-        let verdict = credentials.verify(&(*presented).into(), Some(&(*stored).into()));
+        let verdict = credentials.verify(&(*presented).into(), Some(&(*stored).into()), None);
         assert_eq!(verdict, *expected, "{stored} with {presented}");
     }
 }
@@ -84,31 +84,31 @@ fn stored_values_match_their_password_and_no_other() {
 fn bcrypt_counts_72_octets() {
     let stored = Secret::from("$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i");
     for (length, expected) in [(80, RIGHT), (72, RIGHT), (71, WRONG)] {
-        assert_eq!(credentials().verify(&Secret::new(vec![b'x'; length]), Some(&stored)), expected, "{length}");
+        assert_eq!(credentials().verify(&Secret::new(vec![b'x'; length]), Some(&stored), None), expected, "{length}");
     }
 }
 
 #[test]
 fn nobody_and_octets_that_are_no_text_are_wrong() {
     let credentials = credentials();
-    assert_eq!(credentials.verify(&"x".into(), None), WRONG);
+    assert_eq!(credentials.verify(&"x".into(), None, None), WRONG);
     let octets = Secret::new(vec![0xff, 0xfe]);
-    assert_eq!(credentials.verify(&octets, Some(&"x".into())), WRONG);
-    assert_eq!(credentials.verify(&octets, Some(&octets.clone())), RIGHT);
+    assert_eq!(credentials.verify(&octets, Some(&"x".into()), None), WRONG);
+    assert_eq!(credentials.verify(&octets, Some(&octets.clone()), None), RIGHT);
     let hash = credentials.hash(&octets).unwrap();
-    assert_eq!(credentials.verify(&octets, Some(&hash)), RIGHT);
+    assert_eq!(credentials.verify(&octets, Some(&hash), None), RIGHT);
 }
 
 #[test]
 fn every_kind_is_busy_without_a_permit() {
     let mut credentials = credentials();
     credentials.hasher = Hasher::new(1).waiting(Duration::ZERO);
-    let permit = credentials.hasher.permit().unwrap();
+    let permit = credentials.hasher.permit(None).unwrap();
     for (stored, presented, _) in TABLE {
-        let verdict = credentials.verify(&(*presented).into(), Some(&(*stored).into()));
+        let verdict = credentials.verify(&(*presented).into(), Some(&(*stored).into()), None);
         assert_eq!(verdict, Verdict::Busy, "{stored} with {presented}");
     }
-    assert_eq!(credentials.verify(&"x".into(), None), Verdict::Busy);
+    assert_eq!(credentials.verify(&"x".into(), None, None), Verdict::Busy);
     drop(permit);
 }
 
@@ -124,13 +124,30 @@ fn only_what_we_would_make_ourselves_is_current() {
 fn every_verifier_that_is_wanted_is_made() {
     let (credentials, password) = (credentials(), Secret::from("correct horse"));
     let (phc, verifiers) = credentials.verifiers_for("alice", UserId(7), &password, true).unwrap();
-    assert_eq!(credentials.verify(&password, Some(&phc)), RIGHT);
+    assert_eq!(credentials.verify(&password, Some(&phc), None), RIGHT);
     let schemes: Vec<Scheme> = verifiers.iter().map(|(scheme, _)| *scheme).collect();
     assert_eq!(schemes, [Scheme::ScramSha256, Scheme::NtHash]);
-    let scram = scram::Keys::decode(&verifiers[0].1).unwrap();
+    assert_eq!(scram::Keys::decode(&verifiers[0].1), None, "sealed");
+    let scram = credentials.open_scram(UserId(7), &verifiers[0].1).unwrap().unwrap();
     assert_eq!(scram, scram::Keys::derive(&password, &scram.salt, 32_768));
+    assert_eq!(credentials.open_scram(UserId(8), &verifiers[0].1).unwrap(), None);
+    let mark = credentials.seal_mark().unwrap();
+    assert!(verifiers.iter().all(|(_, verifier)| verifier.expose().starts_with(mark.as_bytes())));
     assert_eq!(credentials.open_nt_hash(UserId(7), &verifiers[1].1).unwrap(), nt_hash(&password));
     assert_eq!(credentials.open_nt_hash(UserId(8), &verifiers[1].1).unwrap(), None);
+}
+
+#[test]
+fn rounds_are_those_of_the_setting_and_others_are_outdated() {
+    let credentials = credentials();
+    let made = |name| credentials.verifier_for(Scheme::ScramSha256, name, UserId(7), &"x".into()).unwrap().unwrap();
+    let keys = |name| credentials.open_scram(UserId(7), &made(name)).unwrap().unwrap();
+    let old = keys("alice");
+    assert!(credentials.is_current_scram("Alice", &old).unwrap());
+    assert!(!credentials.is_current_scram("bob", &old).unwrap(), "another salt");
+    credentials.set_scram_iterations(4096);
+    assert_eq!((keys("alice").iterations, credentials.false_scram("nobody").unwrap().iterations), (4096, 4096));
+    assert!(!credentials.is_current_scram("alice", &old).unwrap());
 }
 
 #[test]
@@ -154,7 +171,7 @@ fn false_verifiers_are_stable_and_look_like_true_ones() {
     assert_ne!(first.false_scram("somebody").unwrap().salt, keys.salt);
     assert_eq!(scram::Keys::decode(&keys.encode()), Some(keys.clone()));
     let made = first.verifier_for(Scheme::ScramSha256, "nobody", UserId(1), &"x".into()).unwrap().unwrap();
-    let real = scram::Keys::decode(&made).unwrap();
+    let real = first.open_scram(UserId(1), &made).unwrap().unwrap();
     assert_eq!((&real.salt, real.iterations), (&keys.salt, keys.iterations), "now that the user exists");
     assert_ne!(real.stored_key, keys.stored_key);
 
@@ -162,7 +179,7 @@ fn false_verifiers_are_stable_and_look_like_true_ones() {
     let sealed = first.false_verifier_for(Scheme::NtHash, "nobody", UserId(7)).unwrap();
     assert_eq!(first.open_nt_hash(UserId(7), &sealed).unwrap(), Some(hash.clone()), "in the form that is stored");
     let stored = first.false_verifier_for(Scheme::ScramSha256, "nobody", UserId(7)).unwrap();
-    assert_eq!(scram::Keys::decode(&stored), Some(first.false_scram("nobody").unwrap()));
+    assert_eq!(first.open_scram(UserId(7), &stored).unwrap(), Some(first.false_scram("nobody").unwrap()));
     assert_eq!(second.false_nt_hash("NOBODY").unwrap(), hash);
     assert_ne!(first.false_nt_hash("somebody").unwrap(), hash);
     assert_eq!(hash.expose().len(), 16);

@@ -1,8 +1,9 @@
 //! How long a failed login is held back.
 
+use super::network;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -84,18 +85,9 @@ impl Delays {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// ASCII letters of a name compare without case, as in the store. Who has one IPv6 address has its
-    /// whole /64 (RFC 6177), and would have a new one for each guess.
+    /// ASCII letters of a name compare without case, as in the store.
     fn keys(&self, peer: IpAddr, name: &str) -> (u64, u64) {
         (self.hasher.hash_one(network(peer)), self.hasher.hash_one(name.to_ascii_lowercase()))
-    }
-}
-
-/// The address, of IPv6 its first half only.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::files::regular;
 use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
-use openssl::ssl::{SslAcceptor, SslMethod, SslMode, SslOptions, SslSessionCacheMode, SslVersion};
+use openssl::ssl::{AlpnError, SslAcceptor, SslMethod, SslMode, SslOptions, SslSessionCacheMode, SslVersion};
 use openssl::x509::X509;
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
@@ -136,7 +136,26 @@ fn build(leaf: &X509, rest: &[X509], key: &PKey<Private>) -> Result<SslAcceptor,
     // Asking for handshakes without end would cost only us (CVE-2011-1473). A connection closed without
     // close_notify is an end like any other: nothing is done in POP3 or LMTP because of an end.
     builder.set_options(SslOptions::NO_RENEGOTIATION | SslOptions::IGNORE_UNEXPECTED_EOF);
+    // A client that speaks other protocols only is somebody's browser, made to come here (ALPACA).
+    builder.set_alpn_select_callback(|_, offered| {
+        let mut names = Names(offered);
+        names.find(|name| *name == b"pop3").ok_or(AlpnError::ALERT_FATAL)
+    });
     Ok(builder.build())
+}
+
+/// The protocol names that a client offers (RFC 7301 section 3.1), each behind an octet with its length.
+struct Names<'a>(&'a [u8]);
+
+impl<'a> Iterator for Names<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (length, rest) = self.0.split_first()?;
+        let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+        self.0 = rest;
+        Some(name)
+    }
 }
 
 fn warn_of_expiry(leaf: &X509, file: &Path) {

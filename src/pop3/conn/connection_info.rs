@@ -36,7 +36,7 @@ impl ConnectionInfo {
         let peer = remote.ip();
         let trusted = trusts(&configuration, peer);
         let context = configuration.context.clone();
-        let log = SessionLog { id, local, remote, sequence: 0 };
+        let log = SessionLog::new(id, local, remote);
         Self { configuration, peer, local: local.ip(), id, tls: false, trusted, context, log }
     }
 

@@ -2,18 +2,47 @@
 
 use super::Connection;
 use super::presence_guard::PresenceGuard;
-use crate::auth::authenticator::LoginPolicy;
+use crate::auth::authenticator::{Admission, LoginPolicy, Unbounded};
+use crate::auth::credential::Client;
+use crate::auth::limits::{Place, Places, network};
 use crate::message::address::{login_names, printable, vouched_names};
 use crate::pop3::Step;
 use crate::pop3::reply::Reply;
 use crate::pop3::transaction::Opened;
 use crate::sasl::{Answer, Identity, Login, Query};
 use crate::settings::SortOrder;
-use log::{info, warn};
-use std::time::{Duration, Instant};
+use crate::store::LoginFailure;
+use log::{debug, info, warn};
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often somebody who waits for the price of a failed login looks whether the server ends.
 const NAP: Duration = Duration::from_millis(100);
+
+/// What a login that is under way takes of what its address and its name may have.
+struct Turn<'a> {
+    place: RefCell<Option<Place>>,
+    places: &'a Arc<Places>,
+    peer: IpAddr,
+    name: &'a str,
+    over: &'a dyn Fn() -> bool,
+}
+
+impl Admission for Turn<'_> {
+    fn client(&self) -> Client {
+        Some(network(self.peer))
+    }
+
+    fn admit(&self) -> bool {
+        let mut place = self.place.borrow_mut();
+        if place.is_none() {
+            *place = self.places.enter(self.peer, self.name, self.over);
+        }
+        place.is_some()
+    }
+}
 
 impl Connection<'_> {
     /// Gets the policy's answer for the session.
@@ -27,12 +56,30 @@ impl Connection<'_> {
         };
         // All forms in which a client can write a name are one: the shortest.
         self.claimed = (claimed.clone(), names.last().cloned().unwrap_or_default());
-        let policy = LoginPolicy { domains: &settings.domains, site: &settings.site };
+        let turn = Turn {
+            place: RefCell::new(self.place.take()),
+            places: &self.server.places,
+            peer: self.about.peer,
+            name: &self.claimed.1,
+            over: &|| self.ending().is_some(),
+        };
+        let policy = LoginPolicy { domains: &settings.domains, site: &settings.site, admission: &turn };
         let answer = self.server.authenticator.answer(query, &policy);
+        self.place = turn.place.into_inner();
         if answer == Answer::Unavailable {
-            warn!("{}: a login could not be checked", self.about);
+            let why = "a login could not be checked";
+            if self.server.refusals.add(Some(self.about.peer), why, Instant::now()) {
+                warn!("{}: {why}", self.about);
+            }
         }
         self.session.answer(answer)
+    }
+
+    /// Gives the place of a login back that has come to its end.
+    fn release(&mut self, good: bool) {
+        if let Some(place) = self.place.take() {
+            place.release(good);
+        }
     }
 
     /// What wrong credentials cost: a line in the log, and time that grows with every failure from
@@ -50,30 +97,54 @@ impl Connection<'_> {
             self.about.peer.to_canonical(),
             self.about.local.to_canonical(),
         );
+        self.note_failure(&claimed, method);
         let longest = self.about.configuration.settings.max_login_delay;
         let now = Instant::now();
         let until = now + self.server.delays.failed(self.about.peer, &counted, longest, now);
-        while Instant::now() < until && !self.server.connections.is_stopping() {
+        while Instant::now() < until && self.ending().is_none() {
             std::thread::sleep(NAP.min(until.saturating_duration_since(Instant::now())));
+        }
+        // Not before: who has to wait for answers makes no other guesses meanwhile. Who made room has not waited.
+        if Instant::now() >= until {
+            self.release(false);
         }
     }
 
+    /// For the administrator's view: a name may hold anything.
+    fn note_failure(&self, claimed: &str, mechanism: &'static str) {
+        let name = claimed.chars().take(255).map(|c| if c.is_control() { '?' } else { c }).collect();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (address, at) = (self.about.peer, now.as_secs() as i64);
+        self.server.store.login_failed(LoginFailure { name, address, mechanism, at });
+    }
+
     /// Logs why an exchange failed: the client must not learn it, the administrator should.
-    pub(super) fn diagnose(&mut self) {
+    pub(super) fn diagnose(&mut self, step: &Step) {
         if let Some(why) = self.session.take_diagnosis() {
             let (method, _) = self.session.attempts();
-            info!("{}: {method} failed: {}", self.about, one_line(&why));
+            match step {
+                Step::Open(_) => debug!("{}: {method}: {}", self.about, one_line(&why)),
+                _ => info!("{}: {method} failed: {}", self.about, one_line(&why)),
+            }
         }
     }
 
     /// Opens the maildrop for whoever has logged in, if they are not here too often already.
     pub(super) fn open(&mut self, login: Login) -> Step {
+        self.release(true);
         let settings = &self.about.configuration.settings;
         let limit = settings.max_connections_per_user;
         let Some(permit) = self.server.limits.user(login.user, limit) else {
             info!("{}: {} is connected {limit} times already (MaxConnectionsPerUser)", self.about, login.name);
             return Step::Close(Reply::too_many("of this user", "MaxConnectionsPerUser", limit));
         };
+        self.entry.logged_in(&login);
+        // Who was shut out while the password was checked is not found by looking at those who are in.
+        match self.is_still_allowed(&login) {
+            Ok(true) => {}
+            Ok(false) => return Step::LoginFailed { last: true },
+            Err(error) => warn!("{}: {} may have been shut out: {error}", self.about, login.name),
+        }
         let opened = self.maildrop(&login);
         match &opened {
             Ok(_) => {
@@ -86,6 +157,12 @@ impl Connection<'_> {
         self.server.delays.succeeded(self.about.peer, &self.claimed.1);
         self.login = Some((login, permit));
         self.session.opened(opened)
+    }
+
+    fn is_still_allowed(&self, login: &Login) -> crate::store::Result<bool> {
+        let settings = &self.about.configuration.settings;
+        let policy = LoginPolicy { domains: &settings.domains, site: &settings.site, admission: &Unbounded };
+        self.server.authenticator.is_still_allowed(login, &policy)
     }
 
     fn maildrop(&self, login: &Login) -> crate::store::Result<Opened> {

@@ -101,6 +101,9 @@ impl Connection<'_> {
     }
 
     fn next_chunk(&mut self, id: MessageId, number: u32) -> io::Result<()> {
+        if let Some(reason) = self.entry.end_reason() {
+            return Err(io::Error::other(format!("message {} is cut: {reason:?}", id.uid.0)));
+        }
         match self.server.store.read(id, number, &mut self.chunk) {
             Ok(()) if !self.chunk.is_empty() => Ok(()),
             Ok(()) => Err(io::Error::other(format!("message {} ends early", id.uid.0))),

@@ -110,6 +110,9 @@ impl Accounts for Script {
         self.note(format!("set {} {}", user.0, hash.expose_str().unwrap()));
         Ok(true)
     }
+    fn standing(&self, _: UserId, _: MailboxId) -> Result<Option<Standing>> {
+        elsewhere()
+    }
     fn create_user(&self, _: &str) -> Result<UserId> {
         elsewhere()
     }
@@ -134,6 +137,12 @@ impl Maintenance for Script {
         Ok(*self.expire.lock().unwrap())
     }
     fn retention(&self, _: MailboxId) -> Result<Expire> {
+        elsewhere()
+    }
+    fn drop_foreign_verifiers(&self, _: &str) -> Result<usize> {
+        elsewhere()
+    }
+    fn revocations(&self) -> Result<i64> {
         elsewhere()
     }
     fn usable(&self) -> Result<Usable> {
@@ -190,6 +199,10 @@ impl Maintenance for Script {
 impl Presence for Script {
     fn login(&self, _: SessionStart) {}
     fn logout(&self, _: u64) {}
+    fn login_failed(&self, _: LoginFailure) {}
+    fn dismissed(&self) -> Result<Vec<u64>> {
+        elsewhere()
+    }
     fn flush_presence(&self) -> Result<()> {
         self.note("presence");
         if *self.broken.lock().unwrap() { Err(StoreError::Busy("locked".into())) } else { Ok(()) }

@@ -58,7 +58,13 @@ fn authorize(authzid: Option<&str>) -> Outcome {
 
 #[test]
 fn with_and_without_a_token_of_ours() {
-    let login = Login { user: UserId(1), name: "alice".into(), mailbox: MailboxId(1), principal: "alice".into() };
+    let login = Login {
+        user: UserId(1),
+        name: "alice".into(),
+        mailbox: MailboxId(1),
+        principal: "alice".into(),
+        generation: 0,
+    };
     let mut short = start(&context());
     assert_eq!(short.step(b"alice@TEST.LOCAL pop/localhost@TEST.LOCAL "), offer());
     assert_eq!(short.step(b"<\x01\0\0\0>"), authorize(None));
@@ -111,7 +117,8 @@ fn our_own_faults_are_not_the_client_s() {
     assert_eq!(start(&context()).step(b"no-keytab"), Outcome::Failed(Failure::Unavailable));
     assert_eq!(start(&Context::default()).step(b"more"), Outcome::Failed(Failure::Unavailable));
     let mut gssapi = start(&context());
-    let login = Login { user: UserId(1), name: "a".into(), mailbox: MailboxId(1), principal: "a".into() };
+    let login =
+        Login { user: UserId(1), name: "a".into(), mailbox: MailboxId(1), principal: "a".into(), generation: 0 };
     assert_eq!(gssapi.answer(Answer::Accepted(login)), Outcome::Failed(Failure::Unavailable));
 }
 

@@ -39,6 +39,7 @@ mod av {
     pub const DNS_DOMAIN_NAME: u16 = 4;
     pub const FLAGS: u16 = 6;
     pub const TIMESTAMP: u16 = 7;
+    pub const TARGET_NAME: u16 = 9;
     pub const CHANNEL_BINDINGS: u16 = 10;
 }
 
@@ -159,6 +160,8 @@ pub struct Authenticate {
     pub time: Filetime,
     /// MsvAvChannelBindings of it, if there are any that are not all zero.
     pub bindings: Option<[u8; 16]>,
+    /// MsvAvTargetName of it: the service principal name that the client believes it talks to; empty if there is none.
+    pub target: String,
     /// EncryptedRandomSessionKey, where the flags say that there is one that counts.
     pub session_key: Option<[u8; 16]>,
     /// The MIC, where MsvAvFlags announces one ([MS-NLMP] 3.2.5.1.2).
@@ -198,6 +201,7 @@ impl Authenticate {
             temp: temp.to_vec(),
             time: Filetime(u64_at(temp, 8).ok_or(Malformed("NTLM response is too short"))?),
             bindings: pairs.bindings.filter(|bindings| *bindings != [0; 16]),
+            target: pairs.target,
             session_key: session_key(field(message, 52)?, flags & offered)?,
             mic,
             without_mic,
@@ -253,6 +257,7 @@ fn cut_mic(message: &[u8], announced: bool) -> Result<(Option<[u8; 16]>, Vec<u8>
 struct Pairs {
     mic: bool,
     bindings: Option<[u8; 16]>,
+    target: String,
 }
 
 impl Pairs {
@@ -265,6 +270,8 @@ impl Pairs {
             match id {
                 av::EOL => return Ok(pairs),
                 av::FLAGS => pairs.mic |= u32_at(value, 0).ok_or(BROKEN)? & 2 != 0,
+                // Always UTF-16. What is no text is no name of ours, and never empty.
+                av::TARGET_NAME => pairs.target = decode(value, true).unwrap_or_else(|_| "?".into()),
                 av::CHANNEL_BINDINGS => pairs.bindings = Some(value.try_into().map_err(|_| BROKEN)?),
                 _ => {}
             }

@@ -36,9 +36,12 @@ struct Ntlm {
     diagnosis: Option<&'static str>,
 }
 
-/// Which channel bindings a response must have.
+/// Service classes of the names that clients have for us ([MS-POP3] has no own; some clients say the host's).
+const SERVICES: [&str; 3] = ["pop", "pop3", "host"];
+
+/// Which channel bindings and target name a response must have.
 struct Protection {
-    required: bool,
+    policy: ExtendedProtectionPolicy,
     /// Those of this connection, where they are to be compared.
     bindings: Option<crypto::Key>,
 }
@@ -91,7 +94,7 @@ impl Ntlm {
             nonce: context.draw(),
             clock: context.clock,
             protection: Protection {
-                required: context.extended_protection == ExtendedProtectionPolicy::Require,
+                policy: context.extended_protection,
                 bindings: context.application_data().map(|data| crypto::bindings(&data)),
             },
             state: State::Negotiate,
@@ -126,9 +129,15 @@ impl Ntlm {
     }
 
     fn decide(&mut self, exchange: &Exchange, response: &Authenticate, nt_hash: &[u8]) -> Outcome {
-        let checked = exchange.prove(response, nt_hash).and_then(|()| self.protection.check(response));
+        let checked = exchange
+            .prove(response, nt_hash)
+            .and_then(|()| self.protection.check(response))
+            .and_then(|()| self.protection.check_target(response));
         match checked.and_then(|()| check_time(response.time, self.now())) {
             Ok(()) => {
+                if !is_ours(&response.target) {
+                    self.diagnosis = Some(FOREIGN_TARGET);
+                }
                 self.state = State::Authorize;
                 Outcome::Ask(Query::Authorize { who: Identity { authcid: response.login(), authzid: None } })
             }
@@ -173,10 +182,28 @@ impl Protection {
         match (&self.bindings, &response.bindings) {
             (Some(ours), Some(theirs)) if bool::from(ours.ct_eq(theirs)) => Ok(()),
             (Some(_), Some(_)) => Err("NTLM channel bindings are of another connection"),
-            _ if self.required => Err("NTLM channel bindings are missing"),
+            _ if self.policy == ExtendedProtectionPolicy::Require => Err("NTLM channel bindings are missing"),
             _ => Ok(()),
         }
     }
+
+    /// A client that was lured to another service has named that one: its response is being relayed. Where bindings are
+    /// demanded they say so already.
+    fn check_target(&self, response: &Authenticate) -> Result<(), &'static str> {
+        let foreign = !is_ours(&response.target);
+        match self.policy {
+            ExtendedProtectionPolicy::Allow if foreign => Err(FOREIGN_TARGET),
+            _ => Ok(()),
+        }
+    }
+}
+
+const FOREIGN_TARGET: &str = "NTLM target name is of another service";
+
+/// Whether a target name is absent, or of a service that we may be.
+fn is_ours(target: &str) -> bool {
+    let class = target.split_once('/').map_or(target, |(class, _)| class);
+    target.is_empty() || target.contains('/') && SERVICES.iter().any(|service| class.eq_ignore_ascii_case(service))
 }
 
 fn check_time(time: Filetime, now: Filetime) -> Result<(), &'static str> {

@@ -282,7 +282,8 @@ fn whose_login_it_is() {
 fn only_the_answer_that_was_asked_for_counts() {
     use crate::sasl::Login;
     use crate::store::{MailboxId, UserId};
-    let login = Login { user: UserId(1), name: "a".into(), mailbox: MailboxId(1), principal: "a".into() };
+    let login =
+        Login { user: UserId(1), name: "a".into(), mailbox: MailboxId(1), principal: "a".into(), generation: 0 };
     let mut ntlm = vector_b(&at_b());
     ntlm.step(&un64(b::AUTHENTICATE));
     assert_eq!(ntlm.answer(Answer::Accepted(login.clone())), Outcome::Failed(Failure::Unavailable));
@@ -292,4 +293,48 @@ fn only_the_answer_that_was_asked_for_counts() {
     let mut ntlm = vector_b(&at_b());
     outcome(&mut ntlm, &un64(b::AUTHENTICATE), "S3cret! pass");
     assert_eq!(ntlm.answer(Answer::Accepted(login.clone())), Outcome::Done(login));
+}
+
+/// A response that was made for another service is being relayed.
+#[test]
+fn the_target_name_must_be_ours_where_that_is_asked_for() {
+    use ExtendedProtectionPolicy::{Allow, None as Off, Require};
+    let mut response = Authenticate::parse(&un64(b::AUTHENTICATE), u32::MAX).unwrap();
+    assert_eq!(response.target, "pop/mail01.contoso.test");
+    for (target, ours) in [
+        ("", true),
+        ("pop/mail01", true),
+        ("POP3/mail01", true),
+        ("host/mail01", true),
+        ("cifs/files", false),
+        ("HTTP/www", false),
+        ("popx/mail01", false),
+        ("pop", false),
+        ("imap/pop/x", false),
+        ("/pop", false),
+        ("?", false),
+    ] {
+        target.clone_into(&mut response.target);
+        for policy in [Off, Allow, Require] {
+            let ntlm = Ntlm::new(&Context { extended_protection: policy, ..at_b() });
+            let checked = ntlm.protection.check_target(&response).is_ok();
+            assert_eq!(checked, ours || policy != Allow, "{target:?} {policy:?}");
+        }
+    }
+}
+
+/// What `Allow` refuses is said in the log only, and what `None` lets pass too.
+#[test]
+fn a_foreign_target_name_is_noted() {
+    let octets = un64(b::AUTHENTICATE);
+    let name = message::utf16("pop/mail01");
+    let at = octets.windows(name.len()).position(|window| window == name).unwrap();
+    let mut foreign = octets.clone();
+    foreign[at..at + name.len()].copy_from_slice(&message::utf16("www/mail01"));
+    let mut ntlm = vector_b(&Context { extended_protection: ExtendedProtectionPolicy::Allow, ..at_b() });
+    assert_eq!(outcome(&mut ntlm, &foreign, "S3cret! pass"), REFUSED);
+    assert_eq!(ntlm.diagnosis(), Some("NTLM proof is wrong"), "the name is part of what is proved");
+    let parsed = Authenticate::parse(&foreign, u32::MAX).unwrap();
+    assert_eq!(parsed.target, "www/mail01.contoso.test");
+    assert!(is_ours("pop/mail01.contoso.test") && !is_ours(&parsed.target));
 }

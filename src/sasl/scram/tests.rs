@@ -51,7 +51,8 @@ fn passes_the_vector_of_rfc_7677() {
     assert_eq!(scram.answer(Answer::Verifier(pencil())), Outcome::Challenge(SERVER_FIRST.into()));
     let who = Identity { authcid: "user".into(), authzid: None };
     assert_eq!(scram.step(FINAL.as_bytes()), Outcome::Ask(Query::Authorize { who }));
-    let login = Login { user: UserId(1), name: "user".into(), mailbox: MailboxId(1), principal: "user".into() };
+    let login =
+        Login { user: UserId(1), name: "user".into(), mailbox: MailboxId(1), principal: "user".into(), generation: 0 };
     let who = Identity { authcid: "user".into(), authzid: None };
     assert_eq!(scram.answer(Answer::Accepted(login.clone())), Outcome::Challenge(SERVER_FINAL.into()));
     let asked = Outcome::Ask(Query::Verifier { authcid: "user".into(), scheme: Scheme::ScramSha256 });
@@ -64,7 +65,8 @@ fn passes_the_vector_of_rfc_7677() {
 /// switched off.
 #[test]
 fn what_was_proved_must_still_hold_at_the_end() {
-    let login = Login { user: UserId(1), name: "user".into(), mailbox: MailboxId(1), principal: "user".into() };
+    let login =
+        Login { user: UserId(1), name: "user".into(), mailbox: MailboxId(1), principal: "user".into(), generation: 0 };
     let acknowledged = || {
         let mut scram = challenged(exchange(false, None), FIRST);
         scram.step(FINAL.as_bytes());
@@ -202,7 +204,8 @@ fn refuses_a_final_message_that_is_none() {
 
 #[test]
 fn only_the_answer_that_was_asked_for_counts() {
-    let login = Login { user: UserId(1), name: "user".into(), mailbox: MailboxId(1), principal: "user".into() };
+    let login =
+        Login { user: UserId(1), name: "user".into(), mailbox: MailboxId(1), principal: "user".into(), generation: 0 };
     let mut scram = exchange(false, None);
     scram.step(FIRST.as_bytes());
     assert_eq!(scram.answer(Answer::Accepted(login)), Outcome::Failed(Failure::Unavailable));

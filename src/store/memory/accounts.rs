@@ -2,7 +2,7 @@
 
 use super::{Mailbox, Memory, State, User};
 use crate::secret::Secret;
-use crate::store::{self, Account, Accounts, MailboxId, Principal, Result, Scheme, StoreError, UserId};
+use crate::store::{self, Account, Accounts, MailboxId, Principal, Result, Scheme, Standing, StoreError, UserId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 impl Accounts for Memory {
@@ -16,6 +16,7 @@ impl Accounts for Memory {
                 password: user.password.clone(),
                 pop_enabled: user.pop_enabled,
                 ntlm: user.ntlm,
+                generation: user.generation,
                 mailbox: mailbox.map(|(id, _)| id),
                 site: mailbox.and_then(|(_, mailbox)| mailbox.site.clone()),
             }
@@ -29,6 +30,13 @@ impl Accounts for Memory {
             let (delegated, others): (Vec<_>, Vec<_>) = targets.partition(|target| target.delegated);
             delegated.into_iter().chain(others).next()
         }))
+    }
+
+    fn standing(&self, user: UserId, mailbox: MailboxId) -> Result<Option<Standing>> {
+        let Some(name) = self.state().users.get(&user).map(|user| user.name.clone()) else { return Ok(None) };
+        let account = self.account(&[name])?;
+        let principal = self.state().as_principal(user, mailbox);
+        Ok(account.map(|account| Standing { account, principal }))
     }
 
     fn recipients(&self, names: &[String]) -> Result<Vec<store::Mailbox>> {
@@ -60,6 +68,8 @@ impl Accounts for Memory {
         if expected.is_some() && user.password.as_ref() != expected {
             return Ok(false);
         }
+        // What was expected is another form of the same password.
+        user.generation += i64::from(expected.is_none());
         user.password = Some(hash.clone());
         user.verifiers.clear();
         for (scheme, verifier) in verifiers {
@@ -75,8 +85,14 @@ impl Accounts for Memory {
             return Err(StoreError::Refused("users.name: a user of this name or id exists; use UPDATE".into()));
         }
         let id = UserId(state.new_id());
-        let user =
-            User { name: name.to_owned(), password: None, pop_enabled: true, ntlm: false, verifiers: HashMap::new() };
+        let user = User {
+            name: name.to_owned(),
+            password: None,
+            pop_enabled: true,
+            ntlm: false,
+            generation: 0,
+            verifiers: HashMap::new(),
+        };
         state.users.insert(id, user);
         state.add_mailbox(name);
         Ok(id)

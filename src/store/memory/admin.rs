@@ -19,6 +19,7 @@ impl Memory {
     /// Writes `users.password`, plain text or a hash; every verifier made from the old one goes.
     pub fn write_password(&self, user: &str, password: &str) {
         self.change_user(user, |user| {
+            user.generation += 1;
             user.password = Some(Secret::from(password));
             user.verifiers.clear();
         });
@@ -147,7 +148,7 @@ impl Memory {
         });
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state();
         state.changes += 1;
         change(&mut state);

@@ -40,6 +40,10 @@ struct State {
     on: Vec<SessionStart>,
     /// Name, address, mechanism; the last moment and how many.
     logins: BTreeMap<(String, String, String), (i64, i64)>,
+    /// The same of logins that failed.
+    failures: BTreeMap<(String, String, String), (i64, i64)>,
+    /// Sessions that an administrator has ended.
+    dismissed: HashSet<u64>,
     /// The latest date of anything that was stored or deleted.
     latest_at: i64,
     /// Last id of anything; none is used twice.
@@ -53,6 +57,7 @@ struct User {
     password: Option<Secret>,
     pop_enabled: bool,
     ntlm: bool,
+    generation: i64,
     verifiers: HashMap<Scheme, Secret>,
 }
 

@@ -1,7 +1,7 @@
 //! Who is on and who was, in memory.
 
 use super::Memory;
-use crate::store::{Presence, Result, SessionStart};
+use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart};
 
 impl Presence for Memory {
     fn login(&self, arrival: SessionStart) {
@@ -17,6 +17,23 @@ impl Presence for Memory {
         self.state().on.retain(|arrival| arrival.session != session);
     }
 
+    fn login_failed(&self, failure: LoginFailure) {
+        let mut state = self.state();
+        let address = failure.address.to_canonical().to_string();
+        let key = (failure.name, address, failure.mechanism.to_owned());
+        let (last, count) = state.failures.entry(key).or_default();
+        (*last, *count) = (failure.at, *count + 1);
+        while state.failures.len() > FAILURES {
+            let oldest = state.failures.iter().min_by_key(|(_, (at, _))| *at).map(|(key, _)| key.clone());
+            oldest.and_then(|key| state.failures.remove(&key));
+        }
+    }
+
+    fn dismissed(&self) -> Result<Vec<u64>> {
+        let state = self.state();
+        Ok(state.on.iter().map(|arrival| arrival.session).filter(|id| state.dismissed.contains(id)).collect())
+    }
+
     fn flush_presence(&self) -> Result<()> {
         Ok(())
     }
@@ -30,11 +47,29 @@ impl Presence for Memory {
 impl Memory {
     /// The view `sessions`: name, principal, address, TLS.
     pub fn sessions(&self) -> Vec<(String, String, String, bool)> {
+        let state = self.state();
         let row = |arrival: &SessionStart| {
             let address = arrival.address.to_canonical().to_string();
             (arrival.name.clone(), arrival.principal.clone(), address, arrival.tls)
         };
-        self.state().on.iter().map(row).collect()
+        state.on.iter().filter(|arrival| !state.dismissed.contains(&arrival.session)).map(row).collect()
+    }
+
+    /// `DELETE FROM sessions` of this name.
+    pub fn dismiss(&self, name: &str) {
+        self.change(|state| {
+            let named = state.on.iter().filter(|arrival| arrival.name.eq_ignore_ascii_case(name));
+            let ids: Vec<u64> = named.map(|arrival| arrival.session).collect();
+            state.dismissed.extend(ids);
+        });
+    }
+
+    /// The view `recent_failures`, by name: name, address, mechanism, count.
+    pub fn recent_failures(&self) -> Vec<(String, String, String, i64)> {
+        let state = self.state();
+        let rows = state.failures.iter();
+        rows.map(|((name, address, mechanism), (_, count))| (name.clone(), address.clone(), mechanism.clone(), *count))
+            .collect()
     }
 
     /// The view `recent_logins`, by name: name, address, mechanism, count.

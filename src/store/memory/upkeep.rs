@@ -45,6 +45,20 @@ impl Maintenance for Memory {
         Ok(expire(self.state().days(mailbox)?))
     }
 
+    fn drop_foreign_verifiers(&self, mark: &str) -> Result<usize> {
+        let mut dropped = 0;
+        for user in self.state().users.values_mut() {
+            let before = user.verifiers.len();
+            user.verifiers.retain(|_, verifier| verifier.expose().starts_with(mark.as_bytes()));
+            dropped += before - user.verifiers.len();
+        }
+        Ok(dropped)
+    }
+
+    fn revocations(&self) -> Result<i64> {
+        Ok(self.state().changes)
+    }
+
     fn usable(&self) -> Result<Usable> {
         let state = self.state();
         let mut able = state.users.values().filter(|user| user.pop_enabled);

@@ -4,7 +4,9 @@ use crate::secret::Secret;
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::database::error;
 use crate::store::sqlite::writer::Lane;
-use crate::store::{Account, Accounts, Mailbox, MailboxId, Principal, Replacement, Result, Scheme, StoreError, UserId};
+use crate::store::{
+    Account, Accounts, Mailbox, MailboxId, Principal, Replacement, Result, Scheme, Standing, StoreError, UserId,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ impl Accounts for Sqlite {
     fn account(&self, names: &[String]) -> Result<Option<Account>> {
         self.readers.with(|connection| {
             let mut select = connection.prepare_cached(
-                "SELECT u.id, u.name, u.password, u.pop_enabled, u.ntlm, m.id, m.site
+                "SELECT u.id, u.name, u.password, u.pop_enabled, u.ntlm, m.id, m.site, u.generation
                    FROM users u LEFT JOIN mailboxes m ON m.name = u.name WHERE u.name = ?1",
             )?;
             first(names, |name| Ok(select.query_row([name], account).optional()?))
@@ -30,6 +32,18 @@ impl Accounts for Sqlite {
                 None => principal_named(connection, delegate, name, ALIAS),
                 found => Ok(found),
             })
+        })
+    }
+
+    fn standing(&self, user: UserId, mailbox: MailboxId) -> Result<Option<Standing>> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT u.id, u.name, u.password, u.pop_enabled, u.ntlm, m.id, m.site, u.generation
+                   FROM users u LEFT JOIN mailboxes m ON m.name = u.name WHERE u.id = ?1",
+            )?;
+            let Some(account) = select.query_row([user.0], account).optional()? else { return Ok(None) };
+            let principal = connection.prepare_cached(OPENED)?.query_row(params![mailbox.0, user.0], principal);
+            Ok(Some(Standing { account, principal: principal.optional()? }))
         })
     }
 
@@ -143,6 +157,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         password: row.get_ref(2)?.as_bytes_or_null()?.map(Secret::from),
         pop_enabled: row.get(3)?,
         ntlm: row.get(4)?,
+        generation: row.get(7)?,
         mailbox: row.get::<_, Option<i64>>(5)?.map(MailboxId),
         site: row.get(6)?,
     })
@@ -152,6 +167,11 @@ const MAILBOX: &str = "SELECT m.id, m.name, m.site, coalesce(u.pop_enabled, 1),
        EXISTS (SELECT 1 FROM delegates d JOIN users du ON du.name = d.delegate WHERE du.id = ?2 AND d.principal = m.name)
   FROM mailboxes m LEFT JOIN users u ON u.name = m.name WHERE m.name = ?1";
 
+/// By its id: it may have been renamed since it was opened.
+const OPENED: &str = "SELECT m.id, m.name, m.site, coalesce(u.pop_enabled, 1),
+       EXISTS (SELECT 1 FROM delegates d JOIN users du ON du.name = d.delegate WHERE du.id = ?2 AND d.principal = m.name)
+  FROM mailboxes m LEFT JOIN users u ON u.name = m.name WHERE m.id = ?1";
+
 /// Of several targets the one that is delegated: the others would be refused.
 const ALIAS: &str = "SELECT m.id, m.name, m.site, coalesce(u.pop_enabled, 1),
        EXISTS (SELECT 1 FROM delegates d JOIN users du ON du.name = d.delegate WHERE du.id = ?2 AND d.principal = m.name)
@@ -159,16 +179,18 @@ const ALIAS: &str = "SELECT m.id, m.name, m.site, coalesce(u.pop_enabled, 1),
  ORDER BY 5 DESC, 1 LIMIT 1";
 
 fn principal_named(connection: &Connection, delegate: UserId, name: &str, sql: &str) -> Result<Option<Principal>> {
-    let principal = connection.prepare_cached(sql)?.query_row(params![name, delegate.0], |row| {
-        Ok(Principal {
-            mailbox: MailboxId(row.get(0)?),
-            name: row.get(1)?,
-            site: row.get(2)?,
-            pop_enabled: row.get(3)?,
-            delegated: row.get(4)?,
-        })
-    });
-    Ok(principal.optional()?)
+    let found = connection.prepare_cached(sql)?.query_row(params![name, delegate.0], principal);
+    Ok(found.optional()?)
+}
+
+fn principal(row: &Row<'_>) -> rusqlite::Result<Principal> {
+    Ok(Principal {
+        mailbox: MailboxId(row.get(0)?),
+        name: row.get(1)?,
+        site: row.get(2)?,
+        pop_enabled: row.get(3)?,
+        delegated: row.get(4)?,
+    })
 }
 
 fn replace_password(
@@ -178,6 +200,8 @@ fn replace_password(
     hash: &Secret,
     verifiers: &[(Scheme, Secret)],
 ) -> Result<bool> {
+    let generation = connection.prepare_cached("SELECT generation FROM users WHERE id = ?1")?;
+    let generation: Option<i64> = { generation }.query_row([user.0], |row| row.get(0)).optional()?;
     let sql = "UPDATE users SET password = ?2 WHERE id = ?1 AND (?3 OR password IS CAST(?4 AS TEXT))";
     let replaced = connection.prepare_cached(sql)?.execute(params![
         user.0,
@@ -187,6 +211,12 @@ fn replace_password(
     ])?;
     if replaced == 0 {
         return Ok(false);
+    }
+    if expected.is_some() {
+        // It is the same password: nobody is shut out.
+        connection
+            .prepare_cached("UPDATE users SET generation = ?2 WHERE id = ?1")?
+            .execute(params![user.0, generation])?;
     }
     // The schema does so too, but only if the value differs.
     connection.prepare_cached("DELETE FROM verifiers WHERE user_id = ?1")?.execute([user.0])?;

@@ -2,6 +2,7 @@
 
 use crate::clock::{Clock, Stamps, SystemClock};
 use crate::store::sqlite::backup::check;
+use crate::store::sqlite::backup::objects::{self, Objects};
 use crate::store::sqlite::database::identity::FileIdentity;
 use crate::store::sqlite::database::readers::Readers;
 use crate::store::sqlite::database::recovery::{self, Leftover};
@@ -110,5 +111,13 @@ impl Sqlite {
     /// per fault.
     pub fn check(&self) -> Result<Vec<String>> {
         self.readers.with(check::faults_and_shortages)
+    }
+
+    /// What of the schema is not of this program.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn objects(&self) -> Result<Objects> {
+        self.readers.with(|connection| Ok(objects::compare(connection)?))
     }
 }

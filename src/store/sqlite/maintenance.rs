@@ -116,6 +116,29 @@ impl Maintenance for Sqlite {
         Ok(erased)
     }
 
+    fn drop_foreign_verifiers(&self, mark: &str) -> Result<usize> {
+        const FOREIGN: &str = "FROM verifiers WHERE substr(CAST(value AS TEXT), 1, length(?1)) <> ?1";
+        let any = self
+            .readers
+            .with(|connection| Ok(connection.prepare(&format!("SELECT 1 {FOREIGN}"))?.exists([mark])?))?;
+        if !any {
+            return Ok(0);
+        }
+        let mark = mark.to_owned();
+        let dropped = self.writer.write(Lane::Maintenance, 0, move |connection| {
+            Ok(connection.execute(&format!("DELETE {FOREIGN}"), [mark])?)
+        })?;
+        self.writer.truncate_wal_within(Duration::ZERO);
+        Ok(dropped)
+    }
+
+    fn revocations(&self) -> Result<i64> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached("SELECT revoked FROM counters")?;
+            Ok(select.query_row([], |row| row.get(0))?)
+        })
+    }
+
     fn flush_marks(&self) -> Result<()> {
         let mut waiting: Vec<MessageId> = lock(&self.marks).drain().collect();
         while !waiting.is_empty() {

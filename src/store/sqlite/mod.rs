@@ -35,6 +35,7 @@ mod presence;
 mod retention;
 mod writer;
 
+pub use backup::objects::Objects;
 pub use database::companions;
 pub use database::migrate::{APPLICATION_ID, newest_version};
 pub use engine::{Options, Sqlite};

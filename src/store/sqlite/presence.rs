@@ -4,7 +4,7 @@
 
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
-use crate::store::{Presence, Result, SessionStart, StoreError};
+use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, StoreError};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -25,13 +25,20 @@ pub struct Sessions {
     on: HashMap<u64, Session>,
     gone: Vec<u64>,
     logins: Logins,
+    failures: Logins,
     unpruned: usize,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
         // The last process may have left more than there shall be.
-        Self { on: HashMap::new(), gone: Vec::new(), logins: Logins::new(), unpruned: PRUNE_AFTER }
+        Self {
+            on: HashMap::new(),
+            gone: Vec::new(),
+            logins: Logins::new(),
+            failures: Logins::new(),
+            unpruned: PRUNE_AFTER,
+        }
     }
 }
 
@@ -49,6 +56,7 @@ struct Batch {
     new: Vec<SessionStart>,
     gone: Vec<u64>,
     logins: Logins,
+    failures: Logins,
     prune: bool,
 }
 
@@ -56,7 +64,7 @@ impl Presence for Sqlite {
     fn login(&self, arrival: SessionStart) {
         let mut sessions = lock(&self.sessions);
         let key = (arrival.name.clone(), arrival.address.to_canonical().to_string(), arrival.mechanism);
-        count(&mut sessions.logins, key, arrival.at, 1);
+        count(&mut sessions.logins, LOGINS, key, arrival.at, 1);
         sessions.on.insert(arrival.session, Session { arrival, written: false });
     }
 
@@ -65,6 +73,21 @@ impl Presence for Sqlite {
         if sessions.on.remove(&session).is_some_and(|session| session.written) && sessions.gone.len() < GONE {
             sessions.gone.push(session);
         }
+    }
+
+    fn login_failed(&self, failure: LoginFailure) {
+        let LoginFailure { name, address, mechanism, at } = failure;
+        let key = (name, address.to_canonical().to_string(), mechanism);
+        count(&mut lock(&self.sessions).failures, FAILURES, key, at, 1);
+    }
+
+    fn dismissed(&self) -> Result<Vec<u64>> {
+        let rows: Vec<i64> = self.readers.with(|connection| {
+            let mut select = connection.prepare_cached("SELECT id FROM session WHERE ended")?;
+            Ok(select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+        })?;
+        let sessions = lock(&self.sessions);
+        Ok(sessions.on.keys().copied().filter(|session| rows.contains(&row_id(*session))).collect())
     }
 
     fn flush_presence(&self) -> Result<()> {
@@ -103,7 +126,8 @@ impl Sessions {
             new.push(session.arrival.clone());
         }
         let (gone, logins) = (std::mem::take(&mut self.gone), std::mem::take(&mut self.logins));
-        if new.is_empty() && gone.is_empty() && logins.is_empty() {
+        let failures = std::mem::take(&mut self.failures);
+        if new.is_empty() && gone.is_empty() && logins.is_empty() && failures.is_empty() {
             return None;
         }
         self.unpruned += logins.len();
@@ -111,7 +135,7 @@ impl Sessions {
         if prune {
             self.unpruned = 0;
         }
-        Some(Batch { new, gone, logins, prune })
+        Some(Batch { new, gone, logins, failures, prune })
     }
 
     fn put_back(&mut self, batch: Batch) {
@@ -122,14 +146,17 @@ impl Sessions {
         }
         self.gone.extend(batch.gone.into_iter().take(GONE.saturating_sub(self.gone.len())));
         for (key, (at, more)) in batch.logins {
-            count(&mut self.logins, key, at, more);
+            count(&mut self.logins, LOGINS, key, at, more);
+        }
+        for (key, (at, more)) in batch.failures {
+            count(&mut self.failures, FAILURES, key, at, more);
         }
         self.unpruned += if batch.prune { PRUNE_AFTER } else { 0 };
     }
 }
 
-fn count(logins: &mut Logins, key: (String, String, &'static str), at: i64, more: i64) {
-    let room = logins.len() < LOGINS;
+fn count(logins: &mut Logins, most: usize, key: (String, String, &'static str), at: i64, more: i64) {
+    let room = logins.len() < most;
     match logins.entry(key) {
         Entry::Occupied(mut known) => {
             let (last, count) = known.get_mut();
@@ -158,11 +185,29 @@ fn write(connection: &Connection, batch: &Batch) -> Result<()> {
     for ((name, address, mechanism), (at, count)) in &batch.logins {
         upsert.execute(params![name, address, mechanism, at, count])?;
     }
+    write_failures(connection, &batch.failures)?;
     if batch.prune {
         let oldest =
             "DELETE FROM recent_login WHERE at < (SELECT at FROM recent_login ORDER BY at DESC LIMIT 1 OFFSET ?1)";
         connection.prepare_cached(oldest)?.execute([LOGINS as i64 - 1])?;
     }
+    Ok(())
+}
+
+fn write_failures(connection: &Connection, failures: &Logins) -> Result<()> {
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO recent_failure (name, address, mechanism, at, count) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET at = excluded.at, count = count + excluded.count",
+    )?;
+    for ((name, address, mechanism), (at, count)) in failures {
+        upsert.execute(params![name, address, mechanism, at, count])?;
+    }
+    let oldest = "DELETE FROM recent_failure WHERE (name, address, mechanism) IN (
+        SELECT name, address, mechanism FROM recent_failure ORDER BY at DESC LIMIT -1 OFFSET ?1)";
+    connection.prepare_cached(oldest)?.execute([FAILURES as i64])?;
     Ok(())
 }
 

@@ -58,6 +58,15 @@ impl Accounts for Fake {
         }))
     }
 
+    fn standing(&self, user: UserId, mailbox: store::MailboxId) -> store::Result<Option<store::Standing>> {
+        self.may(self.fails_reading)?;
+        let accounts = self.accounts.lock().unwrap().clone();
+        let Some(account) = accounts.iter().find(|account| account.user == user).cloned() else { return Ok(None) };
+        let name = accounts.iter().find(|account| account.mailbox == Some(mailbox)).map(|account| account.name.clone());
+        let principal = name.map(|name| self.principal(user, &[name])).transpose()?.flatten();
+        Ok(Some(store::Standing { account, principal }))
+    }
+
     fn recipients(&self, _: &[String]) -> store::Result<Vec<store::Mailbox>> {
         unreachable!("the policy delivers nothing")
     }

@@ -1,6 +1,7 @@
 //! Copies of a database that is in use.
 
 use crate::store::sqlite::backup::check;
+use crate::store::sqlite::backup::objects::{self, Objects};
 use crate::store::sqlite::database::connection;
 use crate::store::sqlite::database::migrate;
 use crate::store::sqlite::{Options, Sqlite};
@@ -42,8 +43,19 @@ impl Sqlite {
     }
 }
 
+impl Sqlite {
+    /// What of a copy's schema is not of this program.
+    ///
+    /// # Errors
+    /// As [`Sqlite::verify_copy`].
+    pub fn objects_of_copy(copy: &Path) -> Result<Objects> {
+        Ok(objects::compare(&connection::writer(copy, &Options::default())?)?)
+    }
+}
+
 /// A copy starts with a rollback journal; the mode is part of a database, and ours is WAL. Closing takes the log away.
 fn keep_log_mode(copy: &Path) -> rusqlite::Result<()> {
     let copy = Connection::open_with_flags(copy, connection::flags() | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
+    connection::defend(&copy)?;
     copy.pragma_update(None, "journal_mode", "WAL")
 }

@@ -2,4 +2,5 @@
 
 pub mod check;
 pub mod copy;
+pub mod objects;
 pub mod restore;

@@ -47,8 +47,8 @@ impl Sqlite {
 fn have_alone(path: &Path) -> Result<()> {
     let opened =
         Connection::open_with_flags(path, connection::flags()).map_err(|error| connection::named(path, error))?;
-    let alone = opened
-        .busy_timeout(Duration::ZERO)
+    let alone = connection::defend(&opened)
+        .and_then(|()| opened.busy_timeout(Duration::ZERO))
         .and_then(|()| opened.execute_batch("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT"));
     alone.map_err(|error| connection::named(path, error))
 }

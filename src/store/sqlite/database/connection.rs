@@ -91,15 +91,23 @@ pub fn flags() -> OpenFlags {
     OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
 }
 
+/// Statements that could damage the file are refused, whoever wrote them into a trigger or view. Extensions cannot be loaded:
+/// that is never switched on.
+pub fn defend(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map(drop)
+}
+
 /// What every connection wants. SQLite's own checkpoints keep their errors to themselves; the writer makes them. Foreign keys are off, as in the shell: the triggers hold the rules.
 pub fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
+    defend(connection)?;
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Without it a statement on a table with a partial index is compiled again whenever a bound
     // value differs: two thirds of what RETR of a small message cost.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
-        "PRAGMA foreign_keys=OFF; PRAGMA recursive_triggers=OFF; PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0;
+        "PRAGMA foreign_keys=OFF; PRAGMA recursive_triggers=OFF; PRAGMA mmap_size=0;
          PRAGMA wal_autocheckpoint=0;",
     )
 }

@@ -36,6 +36,18 @@ pub fn create_or_migrate(path: &Path) -> Result<()> {
     migrate(path, MIGRATIONS)
 }
 
+/// An empty database of the newest schema, in memory.
+///
+/// # Errors
+/// SQLite's own: no memory.
+pub fn fresh() -> rusqlite::Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    for step in MIGRATIONS {
+        connection.execute_batch(step)?;
+    }
+    Ok(connection)
+}
+
 /// Refuses anything but a database of the newest schema.
 pub fn require_newest(connection: &Connection, path: &Path) -> Result<()> {
     require(connection, path, newest_version())
