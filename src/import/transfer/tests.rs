@@ -59,7 +59,7 @@ impl Bed {
     }
 
     fn task(&self, dry_run: bool) -> Task<'static> {
-        Task { mailbox: self.mailbox, name: "al'ice", limit: 100, dry_run, progress: &|_, _| {} }
+        Task { mailbox: self.mailbox, name: "al'ice", limit: 100, dry_run, with_deleted: false, progress: &|_, _| {} }
     }
 
     fn import(&self, source: &mut Fake) -> Report {
