@@ -295,7 +295,7 @@ impl Transfer<'_> {
             received_at: message.received_at.or_else(|| header::received_at(found)).filter(|time| *time >= 0),
             unique_id: unique_id.map(str::to_owned),
             read: message.read,
-            imported: true,
+            imported: unique_id.is_none(),
             internationalized: header::is_internationalized(found),
         };
         let answers = upload.deliver(&[self.task.mailbox], &envelope)?;

@@ -123,7 +123,7 @@ pub struct Envelope {
     pub unique_id: Option<String>,
     /// It was read where it was imported from.
     pub read: bool,
-    /// It was imported, with or without a unique-id.
+    /// It was imported without a unique-id; one with a unique-id shows it by that.
     pub imported: bool,
     /// It was received as internationalized (RFC 6531): outside of UTF8 mode it is sent downgraded.
     pub internationalized: bool,

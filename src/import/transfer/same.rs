@@ -24,7 +24,7 @@ impl<'a> Same<'a> {
         let mut unread: HashMap<u64, Vec<Entry>> = HashMap::new();
         for (at, entry) in listing.entries().iter().enumerate() {
             let id = listing.legacy_id(at);
-            if (entry.imported || id.is_some()) && id.is_none_or(|id| !ids.contains(id)) {
+            if entry.imported && id.is_none_or(|id| !ids.contains(id)) {
                 unread.entry(entry.octets.into()).or_default().push(*entry);
             }
         }

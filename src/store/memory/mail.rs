@@ -20,7 +20,7 @@ impl Mail for Memory {
                 octets: message.octets as u32,
                 dotted: message.dotted,
                 read: message.read,
-                imported: message.envelope.imported,
+                imported: message.envelope.imported || message.envelope.unique_id.is_some(),
                 internationalized: message.envelope.internationalized,
             };
             listing.push(entry, message.envelope.unique_id.as_deref());

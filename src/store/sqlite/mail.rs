@@ -6,6 +6,7 @@ use super::upload::Staging;
 use super::writer::Lane;
 use super::{Sqlite, date, lock};
 use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::sync::Arc;
 
@@ -197,7 +198,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         body: row.get(1)?,
         octets: row.get(2)?,
         dotted: row.get::<_, i64>(3)? & DOTTED != 0,
-        imported: row.get::<_, i64>(3)? & IMPORTED != 0,
+        imported: row.get::<_, i64>(3)? & IMPORTED != 0 || row.get_ref(5)? != ValueRef::Null,
         internationalized: row.get::<_, i64>(3)? & INTERNATIONALIZED != 0,
         read: row.get(4)?,
     })
