@@ -4,6 +4,7 @@
 
 mod dovecot;
 mod files;
+mod foreign;
 mod restore;
 mod roundtrip;
 mod server;

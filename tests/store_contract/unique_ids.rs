@@ -1,7 +1,7 @@
 //! Unique-ids (RFC 1939 section 7; [MS-STANXPOP3] C0007; interface.md section 2).
 
-use crate::bed::{Bed, Change, assert_refused, deliver, import, purge_all, uids, unique_ids, user};
-use pillarbox::store::Uid;
+use crate::bed::{Bed, Change, assert_refused, deliver, import, purge_all, uids, unique_ids, uploaded, user};
+use pillarbox::store::{Envelope, StoreError, Uid};
 
 pub fn the_same_message_twice_has_two_ids(bed: &mut dyn Bed) {
     let alice = user(bed, "alice");
@@ -201,4 +201,44 @@ pub fn malformed_ids_are_refused(bed: &mut dyn Bed) {
         assert_refused(import(bed, alice, id), "unique_id: 1 to 70 characters of 0x21 to 0x7E");
     }
     assert_eq!(deliver(bed, alice, b"x\r\n"), Uid(1));
+}
+
+pub fn what_was_deleted_can_be_read_until_it_is_purged(bed: &mut dyn Bed) {
+    let alice = user(bed, "alice");
+    let long: Vec<u8> = b"0123456\r\n".repeat(60_000);
+    for octets in [&b"x\r\n"[..], &long] {
+        let uid = deliver(bed, alice, octets);
+        let read = |bed: &dyn Bed| {
+            let (mut all, mut piece) = (Vec::new(), Vec::new());
+            for number in 0.. {
+                bed.store().read_deleted(alice, uid, number, &mut piece)?;
+                if piece.is_empty() {
+                    break;
+                }
+                all.extend_from_slice(&piece);
+            }
+            Ok(all)
+        };
+        assert_eq!(read(bed), Err(StoreError::NoSuchMessage), "it lives");
+        bed.store().commit(alice, &[uid]).unwrap();
+        assert!(read(bed).unwrap() == octets);
+        purge_all(bed, crate::bed::now() + 86_400 * 365);
+        assert_eq!(read(bed), Err(StoreError::NoSuchMessage), "it is gone");
+    }
+}
+
+pub fn imported_messages_are_known_as_such(bed: &mut dyn Bed) {
+    let alice = user(bed, "alice");
+    deliver(bed, alice, b"x\r\n");
+    import(bed, alice, "abc").unwrap();
+    let envelope = Envelope { imported: true, ..Envelope::default() };
+    uploaded(bed, b"y\r\n").deliver(&[alice], &envelope).unwrap()[0].clone().unwrap();
+    bed.reopen();
+    let listing = bed.store().open(alice).unwrap();
+    let imported: Vec<bool> = listing.entries().iter().map(|entry| entry.imported).collect();
+    assert_eq!(imported, [false, true, true]);
+    for (index, without_id) in [false, false, true].into_iter().enumerate() {
+        let message = crate::bed::message(alice, bed, index);
+        assert_eq!(bed.store().envelope(message).unwrap().imported, without_id);
+    }
 }

@@ -256,7 +256,7 @@ fn nothing_is_smuggled_in() {
          S: 250 2.0.0 <alice>
          C: NOOP
          S: 250 2.0.0 
-         M: a\\r\\n.\\r\\nMAIL FROM:<evil>\\r\\n.\\r\\nb\\r\\n.\\r\\n",
+         M: a\\r\\n.\\r\\nMAIL FROM:<evil> . b\\r\\n.\\r\\n",
     );
     assert_eq!(player.copies, ["alice"]);
 }

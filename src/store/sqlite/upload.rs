@@ -5,7 +5,7 @@
 //! row, and the reaper does the rest (RFC 5321 section 6.1: nothing is ours before the answer).
 
 use super::bodies::body_id;
-use super::body::{DOTTED, INTERNATIONALIZED, PIECE, PIECES};
+use super::body::{DOTTED, IMPORTED, INTERNATIONALIZED, PIECE, PIECES};
 use super::date;
 use super::writer::Lane;
 use super::{Sqlite, fault};
@@ -174,10 +174,11 @@ fn insert_copy(connection: &Connection, mailbox: MailboxId, body: i64, row: &Row
         "INSERT INTO message (mailbox_id, uid, body_id, size, flags, unique_id, received_at, stored_at, sender, read_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
-    let Envelope { sender, received_at, unique_id, read, internationalized } = &row.envelope;
+    let Envelope { sender, received_at, unique_id, read, imported, internationalized } = &row.envelope;
     let Stamp { now, date } = row.stamp;
     let (received_at, read_at) = (received_at.unwrap_or(now), read.then_some(now));
-    let flags = if row.dotted { DOTTED } else { 0 } | if *internationalized { INTERNATIONALIZED } else { 0 };
+    let flags = [(row.dotted, DOTTED), (*imported, IMPORTED), (*internationalized, INTERNATIONALIZED)];
+    let flags: i64 = flags.iter().filter(|(is, _)| *is).map(|(_, flag)| flag).sum();
     let values = params![mailbox.0, uid, body, row.size, flags, unique_id, received_at, date, sender, read_at];
     match insert.execute(values) {
         Ok(_) => Ok(Ok(Uid(uid as u64))),
