@@ -5,6 +5,8 @@
 mod dovecot;
 mod files;
 mod foreign;
+mod many;
+mod pages;
 mod restore;
 mod roundtrip;
 mod server;
