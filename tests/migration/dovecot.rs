@@ -8,6 +8,11 @@ use std::path::Path;
 
 /// Dovecot with alice's Maildir in `folder`.
 fn dovecot(folder: &Path, port: u16) -> Daemon {
+    dovecot_with(folder, port, &format!("maildir:{}/Maildir", folder.display()))
+}
+
+/// Dovecot with mail of any kind.
+pub fn dovecot_with(folder: &Path, port: u16, mail: &str) -> Daemon {
     let packages = unpack("dovecot", &["dovecot-core", "dovecot-pop3d"]);
     let me = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
     let (internal, login) = if is_root() { ("daemon", "nobody") } else { (&*me, &*me) };
@@ -16,7 +21,7 @@ fn dovecot(folder: &Path, port: u16) -> Daemon {
     let configuration = format!(
         "protocols = pop3\nlisten = 127.0.0.1\nbase_dir = {place}/run\nstate_dir = {place}/state\nlog_path = {place}/log\n\
          ssl = no\ndisable_plaintext_auth = no\ndefault_internal_user = {internal}\ndefault_internal_group = {internal}\n\
-         default_login_user = {login}\nfirst_valid_uid = 0\nfirst_valid_gid = 0\nmail_location = maildir:{place}/Maildir\n\
+         default_login_user = {login}\nfirst_valid_uid = 0\nfirst_valid_gid = 0\nmail_location = {mail}\nmbox_write_locks = fcntl\nmbox_lazy_writes = no\n\
          passdb {{\n driver = static\n args = password=secret\n}}\n\
          userdb {{\n driver = static\n args = uid={uid} gid={gid} home={place}\n}}\n\
          service pop3-login {{\n chroot =\n inet_listener pop3 {{\n  port = {port}\n }}\n inet_listener pop3s {{\n  port = 0\n }}\n}}\n\
@@ -33,13 +38,13 @@ fn dovecot(folder: &Path, port: u16) -> Daemon {
 }
 
 /// Whose files Dovecot reads: it does not do that as root.
-fn owner() -> (nix::unistd::Uid, nix::unistd::Gid) {
+pub fn owner() -> (nix::unistd::Uid, nix::unistd::Gid) {
     let mail = || nix::unistd::User::from_name("mail").unwrap().unwrap();
     if is_root() { (mail().uid, mail().gid) } else { (nix::unistd::geteuid(), nix::unistd::getegid()) }
 }
 
 /// Unique-ids and messages as Dovecot shows them.
-fn shown(port: u16) -> (Vec<String>, Vec<Vec<u8>>) {
+pub fn shown(port: u16) -> (Vec<String>, Vec<Vec<u8>>) {
     let mut client = Client::plain(([127, 0, 0, 1], port).into());
     assert!(client.line().starts_with("+OK"));
     client.expect_start("USER alice", "+OK");
@@ -55,7 +60,7 @@ fn shown(port: u16) -> (Vec<String>, Vec<Vec<u8>>) {
 }
 
 /// What Dovecot needs at `folder`, and may enter.
-fn lay_out(site: &Site, folder: &Path) {
+pub fn lay_out(site: &Site, folder: &Path) {
     for name in ["run", "Maildir", "Maildir/new", "Maildir/cur", "Maildir/tmp"] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
         let whose = if name == "run" { None } else { Some(owner()) };

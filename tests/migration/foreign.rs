@@ -23,7 +23,7 @@ pub fn write(path: &Path, octets: &[u8]) {
 }
 
 /// What a POP3 client gets, dots taken off.
-fn messages(server: &Server) -> Vec<String> {
+pub fn messages(server: &Server) -> Vec<String> {
     let mut client = server.alice();
     let count = client.stat().0;
     (1..=count).map(|number| text(&client.multi(&format!("RETR {number}")))).collect()

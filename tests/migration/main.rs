@@ -5,6 +5,7 @@
 mod dovecot;
 mod files;
 mod foreign;
+mod judges;
 mod many;
 mod pages;
 mod restore;
