@@ -177,7 +177,7 @@ impl Scanner {
             }
             None if self.first.is_none() => Err(first(line.octets, "is a separator of a form that is not known")),
             None => {
-                self.from_lines(1);
+                self.count_text(1);
                 self.text(line.octets, line.start, false);
                 Ok(())
             }
@@ -268,7 +268,7 @@ impl Scanner {
         if self.scan.drafts.is_empty() {
             return Err(first(&self.first_line, "is a separator without a date, and no header is behind it"));
         }
-        self.from_lines(self.candidates.len());
+        self.count_text(self.candidates.len());
         self.candidates.clear();
         self.fields = 0;
         // No field is in it, but perhaps the end of the header.
@@ -279,7 +279,7 @@ impl Scanner {
     }
 
     /// Lines of the last message begin with `From `.
-    fn from_lines(&mut self, count: usize) {
+    fn count_text(&mut self, count: usize) {
         self.scan.from_lines += count;
         if let Some(draft) = self.scan.drafts.last_mut() {
             draft.unquoted = true;
