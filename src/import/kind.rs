@@ -29,6 +29,7 @@ pub enum Kind {
     Other(String),
 }
 
+const NULS: &str = "no mail: there are NULs near its start";
 const UNPACK: &str = "unpack it first";
 const CONVERT: &str = "doveadm backup of Dovecot makes a Maildir of it";
 
@@ -103,18 +104,27 @@ pub fn of(start: &[u8]) -> Kind {
 
 /// What a file is that cannot be mail, whatever its name, and what to do.
 pub fn other(start: &[u8]) -> Option<String> {
+    let near = &start[..start.len().min(TEXT)];
+    foreign(start).or_else(|| near.contains(&0).then(|| NULS.to_owned()))
+}
+
+/// The same of what a server took for mail: one that has NULs may still be that, but not one that begins with them.
+pub fn other_than_stored(start: &[u8]) -> Option<String> {
+    foreign(start).or_else(|| start.starts_with(&[0]).then(|| NULS.to_owned()))
+}
+
+/// A file of another kind.
+fn foreign(start: &[u8]) -> Option<String> {
     if let Some((_, what, advice)) = BEGINNINGS.iter().find(|(beginning, ..)| start.starts_with(beginning)) {
         return Some(format!("{what}: {advice}"));
     }
-    let near = &start[..start.len().min(TEXT)];
-    match near {
+    match start {
         _ if start.get(257..262) == Some(b"ustar") => Some(format!("a tar archive: {UNPACK}")),
         [_, _, _, _, 0xef, 0xcd, 0xab, 0x89, ..] => {
             Some("an Exchange database (EDB): import from the server, pop3s://LOGIN@HOST".to_owned())
         }
         // ASCII text of which every second octet is a NUL.
         [(1..), 0, (1..), 0, ..] | [0, (1..), 0, (1..), ..] => Some("text in UTF-16: save it as UTF-8".to_owned()),
-        _ if near.contains(&0) => Some("no mail: there are NULs near its start".to_owned()),
         _ => None,
     }
 }

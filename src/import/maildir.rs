@@ -83,6 +83,8 @@ impl Maildir {
         for name in ["cur", "new"] {
             let folder = self.inside.join(name);
             if !self.folder.has_folder(&folder) {
+                // A link to one is not followed.
+                self.notes.not_read += usize::from(self.folder.metadata(&folder).is_ok());
                 continue;
             }
             let entries = self.folder.entries(&folder)?;
@@ -135,7 +137,7 @@ impl Source for Maildir {
         let file = packed(&self.folder, &self.paths[at])?;
         let start = file.start(kind::START).map_err(|error| damaged(&path, error))?;
         // A server took it for mail, whatever its first line is.
-        match kind::other(&start) {
+        match kind::other_than_stored(&start) {
             Some(what) => Err(ImportError::NoMail(format!("{path:?} is {what}"))),
             None => read(&path, &file, limit, octets),
         }

@@ -2,8 +2,7 @@
 //!
 //! The file is read once to find the messages (what a separator is, stands in [`scan`]); their octets are read when they
 //! are wanted. `Content-Length` is a hint: see [`lengths`]. `>From ` and `>>From ` lose one `>` (the convention called
-//! mboxrd, which all but the oldest programs write), except in a message whose length shows that its text has
-//! lines with `From ` that are not quoted (mboxcl2). A file without any LF has CR line ends.
+//! mboxrd, which all but the oldest programs write), except where lengths show that nothing is quoted (mboxcl2). A file without any LF has CR line ends.
 
 mod date;
 mod facts;
@@ -33,7 +32,6 @@ pub struct Mbox {
     notes: Notes,
     /// Lines end in CR.
     cr: bool,
-    mmdf: bool,
 }
 
 /// Where a message is.
@@ -43,30 +41,22 @@ struct Range {
     start: u64,
     /// First octet behind the message.
     end: u64,
-    /// The end is where `Content-Length` says.
-    by_length: bool,
+    /// Lines that begin with `>From ` have one `>` too many.
+    quoted: bool,
 }
 
 impl Mbox {
     /// Nothing is read yet.
     pub fn new(path: &Path, file: Packed, format: Option<UidFormat>) -> Self {
-        Self {
-            path: path.to_owned(),
-            file,
-            format,
-            messages: Vec::new(),
-            notes: Notes::default(),
-            cr: false,
-            mmdf: false,
-        }
+        Self { path: path.to_owned(), file, format, messages: Vec::new(), notes: Notes::default(), cr: false }
     }
 
     fn find(&mut self) -> Result<Scan> {
         self.cr = ends_in_cr(&mut BufReader::new(self.file.reader())).map_err(|error| damaged(&self.path, error))?;
         let reader = BufReader::with_capacity(PIECE, LineEnds { reader: self.file.reader(), cr: self.cr });
         let start = self.file.start(kind::START).map_err(|error| damaged(&self.path, error))?;
-        self.mmdf = kind::of(&start) == kind::Kind::Mmdf;
-        let found = if self.mmdf { mmdf::scan(reader) } else { scan::scan(reader) };
+        let is_mmdf = kind::of(&start) == kind::Kind::Mmdf;
+        let found = if is_mmdf { mmdf::scan(reader) } else { scan::scan(reader) };
         found.map_err(|failure| match failure {
             Failure::Io(error) => damaged(&self.path, error),
             Failure::First(what) => ImportError::Data(format!("{:?}: {what}", self.path)),
@@ -133,7 +123,7 @@ impl Source for Mbox {
     }
 
     fn fetch(&mut self, at: usize, limit: u64, octets: &mut Vec<u8>) -> Result<()> {
-        let Range { start, end, by_length } = self.messages[at];
+        let Range { start, end, quoted } = self.messages[at];
         if end - start > limit {
             return Err(ImportError::TooBig(format!("{}, message {}", self.path.display(), at + 1)));
         }
@@ -143,10 +133,10 @@ impl Source for Mbox {
             to_lf(&mut found);
         }
         octets.clear();
-        if self.mmdf || by_length && memmem::find(&found, b"\nFrom ").is_some() {
-            octets.append(&mut found);
+        if quoted {
+            unquote(&found, octets)
         } else {
-            unquote(&found, octets);
+            octets.append(&mut found)
         }
         Ok(())
     }

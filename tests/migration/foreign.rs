@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Small inputs that once went wrong.
-fn case(name: &str) -> PathBuf {
+pub fn case(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/migration/cases").join(name)
 }
 
@@ -16,8 +16,14 @@ fn import(site: &Site, path: &Path) -> String {
     site.succeed(&["import", "-u", "alice", path.to_str().unwrap()], b"")
 }
 
+/// A file in folders that are made.
+pub fn write(path: &Path, octets: &[u8]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, octets).unwrap();
+}
+
 /// What a POP3 client gets, dots taken off.
-fn messages(server: &Server) -> Vec<String> {
+pub fn messages(server: &Server) -> Vec<String> {
     let mut client = server.alice();
     let count = client.stat().0;
     (1..=count).map(|number| text(&client.multi(&format!("RETR {number}")))).collect()

@@ -5,6 +5,9 @@
 mod dovecot;
 mod files;
 mod foreign;
+mod judges;
+mod many;
+mod pages;
 mod restore;
 mod roundtrip;
 mod server;

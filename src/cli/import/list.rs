@@ -6,7 +6,6 @@ use crate::cli::exit::{Code, Error};
 use crate::cli::{database, password, print};
 use getopts::Matches;
 use std::cell::Cell;
-use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -45,12 +44,9 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
             Err(what) => (Row::default(), Err(Error::new(Code::Data, what))),
         };
         let code = done.as_ref().err().map_or(0, |error| error.code as u8);
+        let source = done.as_ref().err().map_or_else(|| source.clone(), |error| format!("{source}: {error}"));
         table.push((user, row, code, source));
-        if let Err(error) = done {
-            // The table says it, too, if nobody reads this.
-            let _ = writeln!(std::io::stderr(), "pillarbox: line {number} of {file:?}: {error}");
-            failures.push(error.code);
-        }
+        failures.extend(done.err().map(|error| error.code));
     }
     print(&shown(&table))?;
     let Some(first) = failures.iter().find(|code| **code != Code::TempFail).or(failures.first()) else { return Ok(()) };

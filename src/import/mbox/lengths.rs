@@ -4,6 +4,9 @@
 //! exactly at its end (mboxcl). Over separators in between (mboxcl2 has such text unquoted) it is believed only if
 //! no message in between has such a length itself, and those before and behind state theirs, too: anybody can
 //! write a header, and a wrong length would make one message of many.
+//!
+//! A file in which a message with a believed length has lines with `From ` that are not quoted is of the kind mboxcl2:
+//! nothing is quoted in any such message.
 
 use super::Range;
 use super::scan::{Draft, Scan};
@@ -20,16 +23,23 @@ pub fn resolve(scan: &Scan) -> (Vec<Option<Range>>, usize) {
     }));
     let states = |at: usize| drafts.get(at).is_none_or(|draft| draft.facts.length.is_some());
     let mut ranges = vec![None; drafts.len()];
-    let (mut at, mut inner) = (0, 0);
+    let (mut at, mut inner, mut by_length, mut quotes) = (0, 0, Vec::new(), true);
     while let Some(draft) = drafts.get(at) {
         let believed = next[at].filter(|(next, _)| {
             let around = states(*next) && (at == 0 || states(at - 1));
             *next == at + 1 || around && sound[*next] == sound[at + 1]
         });
         let (behind, end) = believed.unwrap_or_else(|| (at + 1, usual_end(scan, at)));
-        ranges[at] = Some(Range { start: draft.start, end: end.max(draft.start), by_length: believed.is_some() });
+        ranges[at] = Some(Range { start: draft.start, end: end.max(draft.start), quoted: draft.end.is_none() });
         inner += behind - at - 1;
+        if believed.is_some() {
+            by_length.push(at);
+            quotes &= behind == at + 1 && !draft.unquoted;
+        }
         at = behind;
+    }
+    for at in by_length {
+        ranges[at] = ranges[at].map(|range| Range { quoted: quotes, ..range });
     }
     (ranges, inner)
 }

@@ -33,6 +33,8 @@ pub struct Draft {
     pub start: u64,
     /// First octet of the text, if its header has an end.
     pub body: Option<u64>,
+    /// A line of it begins with `From ` and is not quoted.
+    pub unquoted: bool,
     /// Where it ends, if its format says so.
     pub end: Option<u64>,
     /// What its separator says.
@@ -175,7 +177,7 @@ impl Scanner {
             }
             None if self.first.is_none() => Err(first(line.octets, "is a separator of a form that is not known")),
             None => {
-                self.scan.from_lines += 1;
+                self.count_text(1);
                 self.text(line.octets, line.start, false);
                 Ok(())
             }
@@ -238,7 +240,16 @@ impl Scanner {
         self.end_head();
         for candidate in self.candidates.drain(..) {
             let Candidate { from, blank, end, separator } = candidate;
-            let draft = Draft { from, blank, start: end, body: None, end: None, separator, facts: Facts::default() };
+            let draft = Draft {
+                from,
+                blank,
+                start: end,
+                body: None,
+                unquoted: false,
+                end: None,
+                separator,
+                facts: Facts::default(),
+            };
             self.scan.drafts.push(draft);
         }
         self.head = Some(Vec::new());
@@ -257,7 +268,7 @@ impl Scanner {
         if self.scan.drafts.is_empty() {
             return Err(first(&self.first_line, "is a separator without a date, and no header is behind it"));
         }
-        self.scan.from_lines += self.candidates.len();
+        self.count_text(self.candidates.len());
         self.candidates.clear();
         self.fields = 0;
         // No field is in it, but perhaps the end of the header.
@@ -265,6 +276,14 @@ impl Scanner {
             self.end_head();
         }
         Ok(false)
+    }
+
+    /// Lines of the last message begin with `From `.
+    fn count_text(&mut self, count: usize) {
+        self.scan.from_lines += count;
+        if let Some(draft) = self.scan.drafts.last_mut() {
+            draft.unquoted = true;
+        }
     }
 
     /// A line of the last message.
