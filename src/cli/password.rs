@@ -4,6 +4,7 @@ use super::exit::{Code, Error};
 use crate::auth::credential::{CredentialError, Credentials, KeyFile, Secret};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
@@ -39,6 +40,16 @@ pub fn read_once(prompt: &str) -> Result<Secret, Error> {
     let typed = ask(prompt, &mut stdin.lock());
     drop(silence);
     typed
+}
+
+/// Reads a password from a file, whose first line it is.
+///
+/// # Errors
+/// As [`read`], and if there is no such regular file.
+pub fn of_file(path: &Path) -> Result<Secret, Error> {
+    let failed = |error: &io::Error| Error::file(format_args!("cannot read the password {path:?}"), error, Code::Io);
+    let file = crate::files::regular::open(path).map_err(|error| failed(&error))?;
+    line(&mut io::BufReader::with_capacity(LONGEST + 3, file))
 }
 
 fn ask(prompt: &str, from: &mut impl BufRead) -> Result<Secret, Error> {

@@ -119,6 +119,12 @@ pub trait Mail: Send + Sync {
     /// The message that UIDL showed this unique-id for, if it was deleted and can be brought back.
     fn deleted(&self, mailbox: MailboxId, unique_id: &str) -> Result<Option<Uid>>;
 
+    /// Replaces `chunk` by chunk number `number` (from 0) of such a message; an empty one is the end.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchMessage`] if it is not there to be brought back.
+    fn read_deleted(&self, mailbox: MailboxId, uid: Uid, number: u32, chunk: &mut Vec<u8>) -> Result<()>;
+
     /// The next message gets this decimal unique-id at least, durably, but not more than
     /// [`Uid::GREATEST_SKIPPED`] for this reason. The numbers that are passed over were
     /// shown to nobody: an imported message may still come with one of them.
@@ -143,6 +149,8 @@ pub struct Envelope {
     pub unique_id: Option<String>,
     /// It was read where it was imported from.
     pub read: bool,
+    /// It was imported without a unique-id; one with a unique-id shows it by that.
+    pub imported: bool,
     /// It was received as internationalized (RFC 6531): outside of UTF8 mode it is sent downgraded.
     pub internationalized: bool,
 }

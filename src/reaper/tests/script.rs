@@ -68,6 +68,9 @@ impl Mail for Script {
     fn deleted(&self, _: MailboxId, _: &str) -> Result<Option<Uid>> {
         elsewhere()
     }
+    fn read_deleted(&self, _: MailboxId, _: Uid, _: u32, _: &mut Vec<u8>) -> Result<()> {
+        elsewhere()
+    }
     fn skip_to(&self, _: MailboxId, _: Uid) -> Result<()> {
         elsewhere()
     }
