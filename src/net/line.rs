@@ -30,6 +30,11 @@ pub trait Transport: Read + Write {
     /// Reads that have no answer at `deadline` fail with [`io::ErrorKind::TimedOut`] or
     /// [`io::ErrorKind::WouldBlock`]. Holds for all reads until it is set again.
     fn read_by(&mut self, deadline: Instant);
+
+    /// The most octets of one write that go out as a unit, a TLS record say. Never fewer than 512.
+    fn unit(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// What [`LineReader::next`] found.

@@ -130,6 +130,13 @@ impl Transport for Stream {
             socket.read_by(deadline);
         }
     }
+
+    fn unit(&self) -> usize {
+        match self {
+            Stream::Tls(session) => session.record(),
+            Stream::Plain(_) | Stream::Ended => usize::MAX,
+        }
+    }
 }
 
 impl Read for Stream {
