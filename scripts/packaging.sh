@@ -1,5 +1,5 @@
 #!/bin/bash
-# Whether systemd understands the unit. Neither need the program be installed nor systemd run.
+# Whether systemd understands the units, and how much the service may do. Neither need the program be installed nor systemd run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,9 +9,16 @@ command -v systemd-analyze >/dev/null || {
 }
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-sed 's|/usr/local/bin/pillarbox|/bin/true|' packaging/pillarbox.service >"$folder/pillarbox.service"
-complaints=$(systemd-analyze verify --man=no "$folder/pillarbox.service" 2>&1 | grep -F pillarbox.service || true)
+for unit in packaging/*.service packaging/*.socket; do
+    sed 's|/usr/local/bin/pillarbox|/bin/true|' "$unit" >"$folder/${unit##*/}"
+done
+complaints=$(systemd-analyze verify --man=no "$folder"/*.service "$folder"/*.socket 2>&1 | grep -F pillarbox || true)
 if [ -n "$complaints" ]; then
     echo "$complaints" >&2
     exit 1
 fi
+exposure=$(systemd-analyze security --offline=true --no-pager "$folder/pillarbox.service" | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')
+awk -v exposure="$exposure" 'BEGIN { exit !(exposure != "" && exposure < 1.5) }' || {
+    echo "packaging: systemd-analyze security says ${exposure:-nothing}; it should be under 1.5" >&2
+    exit 1
+}

@@ -3,6 +3,7 @@
 //! Mail programs act on these codes (75 keeps a message in their queue), so they are a contract.
 
 use crate::store::StoreError;
+use nix::errno::Errno;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -59,9 +60,10 @@ impl Error {
     /// permission nor absence of a file is the reason.
     pub fn file(what: impl fmt::Display, error: &io::Error, otherwise: Code) -> Self {
         let code = match error.kind() {
-            io::ErrorKind::NotFound if otherwise != Code::CantCreate => Code::NoInput,
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if otherwise != Code::CantCreate => Code::NoInput,
             io::ErrorKind::PermissionDenied => Code::NoPerm,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Code::Io,
+            _ if error.raw_os_error() == Some(Errno::EIO as i32) => Code::Io,
             _ => otherwise,
         };
         Self::new(code, format!("{what}: {error}"))
@@ -88,7 +90,7 @@ pub fn code_of(error: &StoreError) -> Code {
         StoreError::NoSuchMailbox => Code::NoUser,
         StoreError::OverQuota | StoreError::Busy(_) => Code::TempFail,
         StoreError::TooBig | StoreError::Refused(_) => Code::Data,
-        StoreError::Io(_) => Code::Io,
+        StoreError::Io(_) | StoreError::Sync(_) => Code::Io,
         StoreError::NoSuchMessage | StoreError::Internal(_) => Code::Software,
     }
 }
@@ -118,7 +120,10 @@ mod tests {
     fn files_and_stores_give_the_codes_of_sysexits() {
         let file = |kind: io::ErrorKind, otherwise| Error::file("x", &kind.into(), otherwise).code as u8;
         assert_eq!(file(io::ErrorKind::NotFound, Code::Io), 66);
+        assert_eq!(file(io::ErrorKind::NotADirectory, Code::Io), 66, "a path below a file leads to nothing");
         assert_eq!(file(io::ErrorKind::NotFound, Code::CantCreate), 73);
+        let failed = io::Error::from_raw_os_error(Errno::EIO as i32);
+        assert_eq!(Error::file("x", &failed, Code::CantCreate).code as u8, 74);
         assert_eq!(file(io::ErrorKind::PermissionDenied, Code::CantCreate), 77);
         assert_eq!(file(io::ErrorKind::StorageFull, Code::CantCreate), 74);
         for (error, code) in [
@@ -127,6 +132,7 @@ mod tests {
             (StoreError::Busy("locked".into()), 75),
             (StoreError::TooBig, 65),
             (StoreError::Io("full".into()), 74),
+            (StoreError::Sync("failed".into()), 74),
             (StoreError::Internal("bug".into()), 70),
         ] {
             assert_eq!(code_of(&error) as u8, code, "{error}");

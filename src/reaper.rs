@@ -13,7 +13,7 @@ mod warning;
 use crate::clock::{Calendar, Clock, Moment};
 use crate::secret::Secret;
 use crate::settings::Settings;
-use crate::store::{Expire, Pending, Result, Scheme, Scrub, Store, Usable, UserId};
+use crate::store::{Expire, Pending, Result, Scheme, Store, StoreError, Usable, UserId};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 /// How often we look for changes that a shell made; they must act within 2 seconds.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often read marks are written, and a scrub that failed is tried again.
+/// How often read marks are written.
 const SECOND: Duration = Duration::from_secs(1);
 /// Plain-text passwords made into verifiers before we look for changes again: argon2 takes its time.
 const PASSWORDS: usize = 16;
@@ -32,8 +32,6 @@ const PAUSE: Duration = Duration::from_millis(25);
 const TIDY: Duration = LOOK;
 /// How often the same complaint is logged.
 const REPEAT_AFTER: Duration = Duration::from_secs(60);
-/// Scrubs in a row that a reader was in the way of until we say so: a minute.
-const BLOCKED: u32 = 60;
 
 /// What replaces a plain-text password: its hash, and the verifiers of the mechanisms that need their own.
 pub struct Verifiers {
@@ -78,16 +76,11 @@ pub struct Reaper {
     passwords: bool,
     /// Users whose verifiers cannot be made, with the password at fault; so that they hide nobody else.
     hopeless: Vec<(UserId, Secret)>,
-    /// Pieces are being freed; there is one scrub after the last of them.
-    freeing: bool,
-    /// Scrubs in a row that a reader was in the way of.
-    blocked: u32,
     passwords_due: Duration,
     usable_due: Duration,
     /// When we look whether the database still is there; `None`: it is not, and that has been told.
     lost_due: Option<Duration>,
     marks_due: Duration,
-    scrub_due: Duration,
     /// The last step of the reaper; `None`: never.
     reaped_at: Option<Duration>,
     /// That step found something to do.
@@ -111,13 +104,10 @@ impl Reaper {
             mark: None,
             passwords: true,
             hopeless: Vec::new(),
-            freeing: false,
-            blocked: 0,
             passwords_due: Duration::ZERO,
             usable_due: Duration::ZERO,
             lost_due: Some(Duration::ZERO),
             marks_due: Duration::ZERO,
-            scrub_due: Duration::ZERO,
             reaped_at: None,
             reaping: false,
             calendar: Calendar::default(),
@@ -176,31 +166,7 @@ impl Reaper {
         if at >= self.reap_due() {
             self.reap(now);
         }
-        if at >= self.scrub_due && self.is_soiled() {
-            self.scrub(at);
-        }
         self.sleep(at)
-    }
-
-    /// There is something to scrub, and nothing more comes at the moment.
-    fn is_soiled(&self) -> bool {
-        !self.freeing && self.store.residue()
-    }
-
-    /// One step. Who reads for long may never let go (Litestream does not): that is said once.
-    fn scrub(&mut self, at: Duration) {
-        let scrubbed = self.store.scrub();
-        self.scrub_due = at + if scrubbed == Ok(Scrub::Step) { PAUSE } else { SECOND };
-        self.blocked = match scrubbed {
-            Ok(Scrub::Blocked) => self.blocked.saturating_add(1),
-            // On the way to the next attempt.
-            Ok(Scrub::Step) => self.blocked,
-            _ => 0,
-        };
-        if self.blocked == BLOCKED {
-            log::info!("another program keeps reading the database: what was replaced or purged may stay in its log");
-        }
-        self.log_failure("clear the database's files of what was purged or replaced", at, scrubbed);
     }
 
     /// Did somebody else change the database?
@@ -284,13 +250,16 @@ impl Reaper {
 
     fn sleep(&self, at: Duration) -> Duration {
         let passwords = if self.passwords { self.passwords_due } else { at + LOOK };
-        let scrub = if self.is_soiled() { self.scrub_due } else { at + LOOK };
-        passwords.min(self.reap_due()).min(scrub).min(at + LOOK).saturating_sub(at)
+        passwords.min(self.reap_due()).min(at + LOOK).saturating_sub(at)
     }
 
     /// Logs a failure, the same one once a minute.
     fn log_failure<T>(&mut self, what: &'static str, at: Duration, outcome: Result<T>) {
         let Err(error) = outcome else { return self.complaints.retain(|(other, ..)| *other != what) };
+        if matches!(error, StoreError::Sync(_)) {
+            // That is the end, and said as such.
+            return;
+        }
         let text = error.to_string();
         let known = |(other, since, last): &(&'static str, Duration, String)| {
             *other == what && *last == text && at < *since + REPEAT_AFTER

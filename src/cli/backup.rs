@@ -1,9 +1,13 @@
 //! `pillarbox backup`: a consistent copy, also while the server runs.
 
-use super::exit::{Code, Error};
-use super::unfinished::{AtomicFile, log_beside, place, unwritable, with_ending};
+use super::exit::{Code, Error, code_of};
 use super::{Command, arguments, database};
+use crate::files::atomic::{AtomicFile, Failure};
+use crate::files::path::with_suffix;
+use crate::store::StoreError;
 use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::companions::{COMPANIONS, log_beside};
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
@@ -21,26 +25,48 @@ pub(super) const COMMAND: Command = Command {
 
 fn backup(from: &Path, target: &Path) -> Result<(), Error> {
     let store = database::open(from)?;
-    let target = &place(target)?;
+    let target = &database::place(target)?;
     if same_file(from, target) {
         return Err(Error::usage(format!("{target:?} is the database itself")));
     }
     clear_logs(target)?;
-    let copy = AtomicFile::beside(target).map_err(|error| unwritable(target, &error))?;
-    let failed = |error| copy.failure(format_args!("cannot write {target:?}"), &error);
+    let copy = draft(target)?;
+    let failed = |error| copy_failed(&copy, target, format_args!("cannot write {target:?}"), &error);
     store.backup(copy.path()).map_err(failed)?;
     if let Some(fault) = Sqlite::verify_copy(copy.path()).map_err(failed)?.first() {
         let text = format!("the copy has faults, so {target:?} was not written: {fault}");
         return Err(Error::new(Code::Data, text));
     }
-    copy.become_file(target).map_err(|error| unwritable(target, &error))
+    require_whole(&copy, target)?;
+    copy.replace().map_err(|failure| database::unwritable(target, &failure))
+}
+
+/// A database on its way to `target`, readable by its owner only.
+pub(super) fn draft(target: &Path) -> Result<AtomicFile, Error> {
+    let made = AtomicFile::create(target, 0o600).map(|draft| draft.with_companions(COMPANIONS));
+    made.map_err(|error| database::unwritable(target, &Failure::Unplaced(error)))
+}
+
+/// A failure of the store to work on a draft; people know it as `name` only.
+pub(super) fn copy_failed(draft: &AtomicFile, name: &Path, what: impl fmt::Display, error: &StoreError) -> Error {
+    let (draft, name) = (draft.path().display().to_string(), name.display().to_string());
+    let text = error.to_string().replace(&format!("{draft}: "), "").replace(&draft, &name);
+    Error::new(code_of(error), format!("{what}: {text}"))
+}
+
+/// SQLite does not say when the log of a database that is closed could not be brought into it.
+pub(super) fn require_whole(draft: &AtomicFile, target: &Path) -> Result<(), Error> {
+    match log_beside(draft.path()) {
+        None => Ok(()),
+        Some(_) => Err(Error::new(Code::Io, format!("cannot write {target:?}: the disk has failed"))),
+    }
 }
 
 /// The log of an older copy, if somebody was killed who had it open, would be taken for one of the new copy.
 fn clear_logs(target: &Path) -> Result<(), Error> {
-    if target.exists() && with_ending(target, "-wal").exists() {
+    if target.exists() && with_suffix(target, "-wal").exists() {
         refuse_in_use(target, "its server")?;
-        let _ = fs::remove_file(with_ending(target, "-shm"));
+        let _ = fs::remove_file(with_suffix(target, "-shm"));
     }
     match log_beside(target) {
         None => Ok(()),

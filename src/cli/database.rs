@@ -1,6 +1,8 @@
 //! Which database a command works on, and opening it.
 
 use super::exit::{Code, Error};
+use crate::files::atomic::{Directory, Failure};
+use crate::files::path::directory;
 use crate::settings::Settings;
 use crate::store::Maintenance;
 use crate::store::sqlite::{Options as StoreOptions, Sqlite};
@@ -8,6 +10,9 @@ use getopts::{Matches, Options};
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+
+/// Links that lead to a file at most, as Linux has it.
+const LINKS: usize = 40;
 
 /// Where packages put it.
 const DEFAULT: &str = "/var/lib/pillarbox/mail.db";
@@ -55,7 +60,8 @@ pub fn readable(path: &Path) -> Result<(), Error> {
 /// Whether a file can be made there, in words that SQLite's own error has not.
 ///
 /// # Errors
-/// 73 if its folder does not exist or something that is no regular file has the name, 77 if nothing may be written there.
+/// 73 if its directory does not exist or something that is no regular file has the name, 77 if nothing may be written
+/// there, or the directory cannot be read: it could not be synced.
 pub fn creatable(path: &Path) -> Result<(), Error> {
     let what = format!("cannot make {path:?}");
     if let Ok(there) = std::fs::metadata(path).map(|there| there.file_type())
@@ -65,18 +71,38 @@ pub fn creatable(path: &Path) -> Result<(), Error> {
         let kind = if there.is_dir() { "a folder" } else { "no regular file" };
         return Err(Error::new(Code::CantCreate, format!("{what}: it is {kind}")));
     }
-    let folder = folder(path);
-    let metadata = std::fs::metadata(folder).map_err(|error| Error::file(&what, &error, Code::CantCreate))?;
-    if !metadata.is_dir() {
-        return Err(Error::new(Code::CantCreate, format!("{what}: {folder:?} is no folder")));
-    }
-    let may_write = nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK);
+    let directory = directory(path);
+    Directory::open(directory).map_err(|error| Error::file(&what, &error, Code::CantCreate))?;
+    let may_write = nix::unistd::access(directory, nix::unistd::AccessFlags::W_OK);
     may_write.map_err(|error| Error::file(&what, &error.into(), Code::CantCreate))
 }
 
-/// The folder that a file is in.
-pub fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// Where a file of this name is to be made: links lead to it, and stay.
+///
+/// # Errors
+/// As [`creatable`].
+pub fn place(path: &Path) -> Result<PathBuf, Error> {
+    creatable(path)?;
+    let mut place = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(to) = std::fs::read_link(&place) else { break };
+        place = directory(&place).join(to);
+    }
+    creatable(&place)?;
+    // SQLite follows no links where it is to make a file.
+    match (directory(&place).canonicalize(), place.file_name()) {
+        (Ok(directory), Some(name)) => Ok(directory.join(name)),
+        _ => Ok(place),
+    }
+}
+
+/// "cannot write FILE". What has its place and may lose it again is an I/O error, whatever the reason.
+pub fn unwritable(target: &Path, failure: &Failure) -> Error {
+    let what = format!("cannot write {target:?}");
+    match failure {
+        Failure::Unplaced(error) => Error::file(what, error, Code::CantCreate),
+        Failure::Unsynced(_) => Error::new(Code::Io, format!("{target:?}: {failure}")),
+    }
 }
 
 /// The settings in force for a command. One that cannot be used has its default: mail must not bounce for it.

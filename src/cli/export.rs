@@ -3,12 +3,14 @@
 
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, mailbox, print};
+use crate::files::atomic::{AtomicFile, Directory};
+use crate::files::path::directory;
 use crate::import::percent;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, StoreError};
-use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions};
+use std::fs::{self, DirBuilder, FileTimes};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -32,6 +34,8 @@ struct Export<'a> {
     store: &'a Sqlite,
     mailbox: MailboxId,
     folder: &'a Path,
+    /// Directories to be synced once all messages are there.
+    changed: Vec<Directory>,
     /// `dovecot-uidlist`, version 3.
     list: String,
 }
@@ -43,10 +47,16 @@ impl<'a> Export<'a> {
         if occupied {
             return Err(Error::new(Code::CantCreate, format!("{folder:?} is not empty")));
         }
+        let is_new = !folder.exists();
         for name in ["cur", "new", "tmp"] {
             DirBuilder::new().recursive(true).mode(0o700).create(folder.join(name)).map_err(failed)?;
         }
-        Ok(Self { store, mailbox, folder, list: String::new() })
+        let mut changed = ["cur", "new"].map(|name| folder.join(name)).to_vec();
+        if is_new {
+            changed.push(directory(&folder.canonicalize().map_err(failed)?).to_owned());
+        }
+        let changed = changed.iter().map(|path| Directory::open(path)).collect::<io::Result<_>>().map_err(failed)?;
+        Ok(Self { store, mailbox, folder, changed, list: String::new() })
     }
 
     /// Answers how many messages were written.
@@ -63,10 +73,10 @@ impl<'a> Export<'a> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let head = format!("3 V{} N{}\n", now & 0x7fff_ffff, count + 1);
         let path = self.folder.join("dovecot-uidlist");
-        let written = create(&path).and_then(|mut file| {
-            file.write_all((head + &self.list).as_bytes())?;
-            file.sync_all()?;
-            File::open(self.folder)?.sync_all()
+        let written = self.changed.iter().try_for_each(Directory::sync).and_then(|()| {
+            let list = AtomicFile::create(&path, 0o600)?;
+            list.file().write_all((head + &self.list).as_bytes())?;
+            Ok(list.replace()?)
         });
         written.map_err(|error| cannot_write(&path, &error))?;
         Ok(count)
@@ -83,21 +93,23 @@ impl<'a> Export<'a> {
         };
         let received_at = u64::try_from(envelope.received_at.unwrap_or(0)).unwrap_or(0);
         let name = format!("{received_at}.{number}.pillarbox,S={}", entry.octets);
-        let draft = self.folder.join("tmp").join(&name);
-        let mut file = create(&draft).map_err(|error| cannot_write(&draft, &error))?;
+        let place = match envelope.read {
+            true => self.folder.join("cur").join(format!("{name}:2,S")),
+            false => self.folder.join("new").join(&name),
+        };
+        let unwritten = |error: io::Error| cannot_write(&place, &error);
+        let draft = AtomicFile::create_as(self.folder.join("tmp").join(&name), &place, 0o600).map_err(unwritten)?;
         let mut chunk = first;
         for next in 1.. {
             if chunk.is_empty() {
                 break;
             }
-            file.write_all(&chunk).map_err(|error| cannot_write(&draft, &error))?;
+            draft.file().write_all(&chunk).map_err(unwritten)?;
             self.store.read(id, next, &mut chunk).map_err(failed)?;
         }
-        let place = match envelope.read {
-            true => self.folder.join("cur").join(format!("{name}:2,S")),
-            false => self.folder.join("new").join(&name),
-        };
-        finish(&file, &draft, &place, received_at).map_err(|error| cannot_write(&place, &error))?;
+        // The date of a file is when the message was received.
+        let date = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_secs(received_at));
+        draft.file().set_times(date).and_then(|()| draft.rename()).map_err(unwritten)?;
         let sender = percent::encoded(&envelope.sender);
         self.list += &format!("{number} P{unique_id} R{sender} :{name}\n");
         Ok(true)
@@ -108,18 +120,6 @@ impl<'a> Export<'a> {
         self.store.read(id, 0, &mut chunk)?;
         Ok((self.store.envelope(id)?, chunk))
     }
-}
-
-/// A new file, which only its owner may read: it is mail.
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-/// The date of a file is when the message was received.
-fn finish(file: &File, draft: &Path, place: &Path, received_at: u64) -> io::Result<()> {
-    file.set_times(FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_secs(received_at)))?;
-    file.sync_data()?;
-    fs::rename(draft, place)
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Error {

@@ -1,8 +1,10 @@
 //! `pillarbox import`: messages of other programs and servers, with the unique-ids their clients know.
 
+mod server;
+
 use super::exit::{Code, Error};
-use super::{Command, arguments, database, mailbox, password, print};
-use crate::import::pop3::{Address, Pop3};
+use super::{Command, arguments, database, mailbox, print};
+use crate::import::remote::Address;
 use crate::import::transfer::{self, Report, Stop, Task};
 use crate::import::{self, ImportError, Listed, Source, uidlist};
 use crate::store::Mailbox;
@@ -18,18 +20,19 @@ const EVERY: Duration = Duration::from_millis(200);
 
 pub(super) const COMMAND: Command = Command {
     name: "import",
-    arguments: "-u USER PATH | pop3[s]://LOGIN@HOST[:PORT]",
-    summary: "takes messages over from files or another POP3 server, unique-ids included",
+    arguments: "-u USER PATH | pop3[s]://LOGIN@HOST[:PORT] | imap[s]://LOGIN@HOST[:PORT][/FOLDER]",
+    summary: "takes messages over from files or another POP3 or IMAP server, unique-ids included",
     notes: "PATH is an mbox file, a Maildir (with the unique-ids of dovecot-uidlist or courierpop3dsizelist), an\n\
             .eml file or a folder of them. From another server the password is read from standard input; TLS is\n\
             used where there is any, and the certificate must be good. Messages whose unique-id is there already\n\
             are not stored again: an import that was cut can be run again. Exit 65: some messages were refused,\n\
-            or both sides differ at the end; 69: the server cannot be reached or trusted; 75: try again; 77: the\n\
-            server refuses the login.",
+            both sides differ at the end, or the server does not keep to its protocol; 69: the server cannot be\n\
+            reached; 75: try again; 77: the server refuses the login; 78: no TLS, or a bad certificate.",
     options: |options| {
         mailbox::option(options);
         options.optopt("", "uidl", "a unique-id a line, or what UIDL printed, for the messages of PATH", "FILE");
         options.optflag("", "dry-run", "say what would be done, and change nothing");
+        server::options(options);
     },
     run: |matches| {
         let user = mailbox::user(matches)?;
@@ -64,24 +67,6 @@ impl Import {
         }
         let report = self.transfer(&mut *source, &listed)?;
         self.tell(&report, None)
-    }
-
-    fn server(&self, from: &str, matches: &Matches) -> Result<(), Error> {
-        if matches.opt_present("uidl") {
-            return Err(Error::usage("--uidl is for files: a server shows its unique-ids itself"));
-        }
-        let address = Address::parse(from).map_err(|what| Error::usage(format!("{from:?}: {what}")))?;
-        let password = password::read_once(&format!("Password of {}: ", address.login))?;
-        let mut source = Pop3::connect(&address).map_err(failed)?;
-        if source.is_clear() {
-            let _ = writeln!(io::stderr(), "{address} has no TLS: the password crosses the network in clear");
-        }
-        source.log_in(&address.login, &password).map_err(failed)?;
-        let listed = source.list().map_err(failed)?;
-        let report = self.transfer(&mut source, &listed)?;
-        let differences = if self.dry_run { None } else { Some(self.differences(&mut source, &listed, &report)?) };
-        source.close();
-        self.tell(&report, differences)
     }
 
     fn task<'a>(&'a self, progress: &'a dyn Fn(usize, usize)) -> Task<'a> {
@@ -144,6 +129,7 @@ fn failed(error: ImportError) -> Error {
         ImportError::Data(_) | ImportError::TooBig(_) | ImportError::Withheld(_) => {
             Error::new(Code::Data, error.to_string())
         }
+        ImportError::Insecure(_) => Error::new(Code::Config, error.to_string()),
         ImportError::Unreachable(_) => Error::new(Code::Unavailable, error.to_string()),
         ImportError::Login(_) => Error::new(Code::NoPerm, error.to_string()),
         ImportError::Broken(_) => Error::new(Code::TempFail, format!("{error}: run the import again")),

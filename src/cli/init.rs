@@ -2,6 +2,7 @@
 
 use super::exit::Error;
 use super::{Command, arguments, database};
+use crate::server::service_manager::unhurried;
 use crate::store::sqlite::Sqlite;
 
 pub(super) const COMMAND: Command = Command {
@@ -14,7 +15,7 @@ pub(super) const COMMAND: Command = Command {
         let [] = arguments(matches, "")?;
         let path = database::path(matches);
         database::creatable(&path)?;
-        Sqlite::create_or_migrate(&path).map_err(|error| Error::database(&path, &error))?;
+        unhurried(|| Sqlite::create_or_migrate(&path)).map_err(|error| Error::database(&path, &error))?;
         Ok(())
     },
 };

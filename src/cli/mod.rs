@@ -16,7 +16,6 @@ mod passwd;
 mod password;
 mod restore;
 pub mod serve;
-mod unfinished;
 
 use crate::exit::{self, Error};
 use getopts::{Matches, Options};

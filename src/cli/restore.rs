@@ -1,21 +1,27 @@
 //! `pillarbox restore`: the database anew from a backup.
 
-use super::backup::refuse_in_use;
+mod kept;
+
+use super::backup::{copy_failed, draft, refuse_in_use, require_whole};
 use super::exit::{Code, Error};
-use super::unfinished::{AtomicFile, LOGS, log_beside, place, unwritable, with_ending};
 use super::{Command, arguments, database, print};
+use crate::files::atomic::{AtomicFile, Failure};
+use crate::files::path::with_suffix;
 use crate::store::StoreError;
+use crate::store::sqlite::companions::log_beside;
 use crate::store::sqlite::{self, Sqlite};
-use std::fs::{self, File, OpenOptions};
+use kept::Kept;
+use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(super) const COMMAND: Command = Command {
     name: "restore",
     arguments: "FILE",
     summary: "makes the database anew from a backup; no server may run on it",
     notes: "Next unique-ids are raised, so that ids given out after the backup are not given again. A database that\n\
-            is there already is kept beside the new one, with .before-restore behind its name. Exit 75: it is in use.",
+            is there already is kept beside the new one, with .before-restore behind its name. Exit 75: it is in use.\n\
+            74: the disk has failed; the line says which file is which.",
     options: |_| {},
     run: |matches| {
         let [backup] = arguments(matches, "FILE")?;
@@ -25,7 +31,7 @@ pub(super) const COMMAND: Command = Command {
 
 fn restore(backup: &Path, target: &Path) -> Result<(), Error> {
     require_file(backup)?;
-    let target = &place(target)?;
+    let target = &database::place(target)?;
     if matches!((backup.canonicalize(), target.canonicalize()), (Ok(one), Ok(other)) if one == other) {
         return Err(Error::usage(format!("{backup:?} is the database itself")));
     }
@@ -33,15 +39,29 @@ fn restore(backup: &Path, target: &Path) -> Result<(), Error> {
     if target.exists() {
         refuse_in_use(target, "the server")?;
     }
-    let kept = keep_old(target)?;
-    if let Err(error) = made.become_file(target) {
-        bring_back(target, kept.as_deref());
-        return Err(unwritable(target, &error));
+    let kept = Kept::keep(target, made.directory()).map_err(|error| cannot_keep(target, &error))?;
+    match made.replace() {
+        Ok(()) => match kept.name() {
+            Some(kept) => print(&format!("restored; the database before is {}\n", kept.display())),
+            None => print("restored\n"),
+        },
+        Err(failure @ Failure::Unplaced(_)) => {
+            kept.bring_back();
+            Err(database::unwritable(target, &failure))
+        }
+        Err(Failure::Unsynced(error)) => Err(may_be_lost(target, kept.name(), &error)),
     }
-    match kept {
-        Some(kept) => print(&format!("restored; the database before is {}\n", kept.display())),
-        None => print("restored\n"),
-    }
+}
+
+/// The new database has its name, the old one another: nothing is undone, both files are whole.
+fn may_be_lost(target: &Path, kept: Option<&Path>, error: &io::Error) -> Error {
+    let before = kept.map_or_else(String::new, |kept| format!("; the database before is {kept:?}"));
+    let text = format!("{target:?} is the restored database, but may not survive a power loss: {error}{before}");
+    Error::new(Code::Io, text)
+}
+
+fn cannot_keep(target: &Path, error: &io::Error) -> Error {
+    Error::file(format_args!("cannot rename {target:?}"), error, Code::CantCreate)
 }
 
 /// A backup is one whole file. A database in use, or a copy of one, has its newest mail in a log beside it.
@@ -65,14 +85,15 @@ fn unreadable(backup: &Path, error: &io::Error) -> Error {
 
 /// The new database, whole and verified, beside the old one and as private.
 fn make(backup: &Path, target: &Path) -> Result<AtomicFile, Error> {
-    let made = AtomicFile::beside(target).map_err(|error| unwritable(target, &error))?;
-    copy(backup, made.path())?;
+    let made = draft(target)?;
+    copy(backup, &made)?;
     let failed = |error| not_restored(&made, backup, &error);
     Sqlite::verify_backup(made.path()).map_err(failed)?;
     renew(made.path()).map_err(failed)?;
     if let Some(fault) = Sqlite::verify_copy(made.path()).map_err(failed)?.first() {
         return Err(Error::new(Code::Data, format!("{backup:?} has faults, so nothing was restored: {fault}")));
     }
+    require_whole(&made, target)?;
     if let Ok(old) = fs::metadata(target) {
         let what = format!("the new database cannot be given to the owner of {target:?}");
         made.belong_like(&old).map_err(|error| Error::file(what, &error, Code::CantCreate))?;
@@ -81,17 +102,20 @@ fn make(backup: &Path, target: &Path) -> Result<AtomicFile, Error> {
 }
 
 /// The contents alone: the backup's permissions are its own business.
-fn copy(backup: &Path, to: &Path) -> Result<(), Error> {
+fn copy(backup: &Path, to: &AtomicFile) -> Result<(), Error> {
     let mut from = File::open(backup).map_err(|error| unreadable(backup, &error))?;
-    let copied = OpenOptions::new().write(true).open(to).and_then(|mut to| io::copy(&mut from, &mut to));
+    let copied = io::copy(&mut from, &mut to.file());
     copied.map(drop).map_err(|error| Error::file(format_args!("cannot copy {backup:?}"), &error, Code::CantCreate))
 }
 
 /// What cannot be understood is no backup.
 fn not_restored(made: &AtomicFile, backup: &Path, error: &StoreError) -> Error {
     match error {
-        StoreError::Internal(text) => Error::new(Code::Data, format!("{backup:?} is no backup: {text}")),
-        _ => made.failure(format_args!("restore from {backup:?}"), error),
+        StoreError::Internal(_) => {
+            let error = copy_failed(made, backup, format_args!("{backup:?} is no backup"), error);
+            Error { code: Code::Data, ..error }
+        }
+        _ => copy_failed(made, backup, format_args!("restore from {backup:?}"), error),
     }
 }
 
@@ -99,55 +123,7 @@ fn not_restored(made: &AtomicFile, backup: &Path, error: &StoreError) -> Error {
 fn renew(copy: &Path) -> Result<(), StoreError> {
     let renewed = Sqlite::renew(copy);
     for version in 1..=sqlite::newest_version() {
-        let _ = fs::remove_file(with_ending(copy, &format!(".before-v{version}")));
+        let _ = fs::remove_file(with_suffix(copy, &format!(".before-v{version}")));
     }
     renewed
-}
-
-/// Gives the old database, and what is left of its log, a second name. It keeps its first one until the new
-/// database takes it, so that there is one at every moment: `init` would make an empty one. Its keys and
-/// certificate stay: they fit both.
-fn keep_old(target: &Path) -> Result<Option<PathBuf>, Error> {
-    let kept = free_name(target);
-    let mut any = false;
-    for ending in LOGS {
-        any |= done(fs::rename(with_ending(target, ending), with_ending(&kept, ending)), target)?;
-    }
-    // Without a log it says nothing, and with the wrong one it would lie.
-    done(fs::remove_file(with_ending(target, "-shm")), target)?;
-    // Not every file system knows a second name.
-    let linked = fs::hard_link(target, &kept).or_else(|_| fs::rename(target, &kept));
-    any |= done(linked, target)?;
-    Ok(any.then_some(kept))
-}
-
-/// `false`: there is no such file.
-fn done(outcome: io::Result<()>, target: &Path) -> Result<bool, Error> {
-    match outcome {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::file(format_args!("cannot rename {target:?}"), &error, Code::CantCreate)),
-    }
-}
-
-/// Undoes [`keep_old`]; the error that made it necessary says more than another one.
-fn bring_back(target: &Path, kept: Option<&Path>) {
-    let Some(kept) = kept else { return };
-    let _ = if target.exists() { fs::remove_file(kept) } else { fs::rename(kept, target) };
-    for ending in LOGS {
-        let _ = fs::rename(with_ending(kept, ending), with_ending(target, ending));
-    }
-}
-
-fn free_name(target: &Path) -> PathBuf {
-    let first = with_ending(target, ".before-restore");
-    let taken = |name: &Path| name.exists() || log_beside(name).is_some();
-    let mut name = first.clone();
-    for number in 2.. {
-        if !taken(&name) {
-            break;
-        }
-        name = with_ending(&first, &format!("-{number}"));
-    }
-    name
 }

@@ -1,3 +1,5 @@
-//! Files that settings and commands name.
+//! Files that settings and commands name: reading them, and writing them so that they are whole.
 
+pub mod atomic;
+pub mod path;
 pub mod regular;

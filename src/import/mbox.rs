@@ -95,11 +95,10 @@ impl Mbox {
         listed.push(Listed {
             place: format!("{}, message {}", self.path.display(), self.messages.len()),
             unique_id: header::field(&found.head, "X-UIDL").filter(|id| is_unique_id(id)),
-            octets: None,
             received_at: found.separator.received_at,
             sender: found.separator.sender,
             read: status.contains('R'),
-            fault: None,
+            ..Listed::default()
         });
     }
 

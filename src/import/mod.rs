@@ -8,12 +8,17 @@
 //!   was cut can be run again; if it is another message, that is an error and nothing is changed.
 
 pub mod files;
+pub mod folder;
 pub mod header;
+pub mod imap;
 pub mod maildir;
 pub mod mbox;
+pub mod packed;
 pub mod percent;
 pub mod pop3;
+pub mod remote;
 pub mod transfer;
+pub mod uid_format;
 pub mod uidlist;
 
 use std::fmt;
@@ -37,6 +42,11 @@ pub struct Listed {
     pub sender: Option<String>,
     /// It was read.
     pub read: bool,
+    /// It is marked as deleted: left out, if it is not wanted all the same.
+    pub deleted: bool,
+    /// The unique-id is what a header claims, and anybody can write headers: where it is another message's, this one
+    /// is kept with a number of its own. Else a clash is refused.
+    pub claimed: bool,
 }
 
 /// Where messages come from.
@@ -55,6 +65,18 @@ pub trait Source {
     /// the others still can.
     fn fetch(&mut self, at: usize, limit: u64, octets: &mut Vec<u8>) -> Result<()>;
 
+    /// The same in pieces, for messages that need not fit into memory. Nothing that `sink` got counts before it is
+    /// `Ok`.
+    ///
+    /// # Errors
+    /// As [`Source::fetch`].
+    fn stream(&mut self, at: usize, limit: u64, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+        let mut octets = Vec::new();
+        self.fetch(at, limit, &mut octets)?;
+        sink(&octets);
+        Ok(())
+    }
+
     /// Reading a message costs a transfer over the network.
     fn is_remote(&self) -> bool {
         false
@@ -72,8 +94,10 @@ pub enum ImportError {
     TooBig(String),
     /// The other server does not give a message away.
     Withheld(String),
-    /// The other server cannot be reached, or the connection to it is not secure.
+    /// The other server cannot be reached, or does not offer what is needed.
     Unreachable(String),
+    /// The connection to the other server is not safe for a password.
+    Insecure(String),
     /// The other server refused the login.
     Login(String),
     /// The connection to the other server broke, or it cannot serve now: run the import again.
@@ -88,6 +112,7 @@ impl fmt::Display for ImportError {
             Self::Data(text)
             | Self::Withheld(text)
             | Self::Unreachable(text)
+            | Self::Insecure(text)
             | Self::Login(text)
             | Self::Broken(text) => f.write_str(text),
         }

@@ -1,8 +1,10 @@
 //! From a source into a mailbox, one message after the other, and the comparison at the end.
 
+mod streamed;
+
 use super::{ImportError, Listed, Source, header};
 use crate::message::dot::Normaliser;
-use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, ScanListing, StoreError, Uid};
+use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, ScanListing, StoreError, Uid, Upload};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
@@ -174,6 +176,9 @@ impl Transfer<'_> {
             self.report.stored += 1;
             return Ok(());
         }
+        if source.is_remote() {
+            return self.pass_on(source, at, message, known.map(|(entry, _)| entry));
+        }
         match source.fetch(at, self.task.limit, &mut self.found) {
             Ok(()) => {}
             Err(error) if error.is_of_one_message() => {
@@ -195,8 +200,13 @@ impl Transfer<'_> {
 
     /// The mailbox has this unique-id: is it this message?
     fn compare(&mut self, position: usize, message: &Listed, entry: Entry) -> Result<(), Stop> {
-        let at = |error| Stop::Store(message.place.clone(), error);
-        if is_same(self.store, self.task.mailbox, entry, &self.normal).map_err(at)? {
+        let same = is_same(self.store, self.task.mailbox, entry, &self.normal);
+        let same = same.map_err(|error| Stop::Store(message.place.clone(), error))?;
+        self.compared(position, message, same)
+    }
+
+    fn compared(&mut self, position: usize, message: &Listed, same: bool) -> Result<(), Stop> {
+        if same {
             self.report.present += 1;
             self.report.checked.insert(position);
         } else {
@@ -209,13 +219,6 @@ impl Transfer<'_> {
 
     fn store(&mut self, position: usize, message: &Listed) -> Result<(), Stop> {
         let at = |error| Stop::Store(message.place.clone(), error);
-        let envelope = Envelope {
-            sender: message.sender.clone().or_else(|| header::sender(&self.found)).unwrap_or_default(),
-            received_at: message.received_at.or_else(|| header::received_at(&self.found)).filter(|time| *time >= 0),
-            unique_id: message.unique_id.clone(),
-            read: message.read,
-            internationalized: header::is_internationalized(&self.found),
-        };
         let mut upload = self.store.upload(self.task.limit);
         for piece in self.normal.chunks(PIECE) {
             match upload.push(piece) {
@@ -227,7 +230,28 @@ impl Transfer<'_> {
                 Err(error) => return Err(at(error)),
             }
         }
-        let answers = upload.deliver(&[self.task.mailbox], &envelope).map_err(at)?;
+        let found = std::mem::take(&mut self.found);
+        let delivered = self.deliver(upload, position, message, &found).map_err(at);
+        self.found = found;
+        delivered
+    }
+
+    /// Ends an upload; `found` is the message as it was found, or its header.
+    fn deliver(
+        &mut self,
+        upload: Box<dyn Upload + '_>,
+        position: usize,
+        message: &Listed,
+        found: &[u8],
+    ) -> Result<(), StoreError> {
+        let envelope = Envelope {
+            sender: message.sender.clone().or_else(|| header::sender(found)).unwrap_or_default(),
+            received_at: message.received_at.or_else(|| header::received_at(found)).filter(|time| *time >= 0),
+            unique_id: message.unique_id.clone(),
+            read: message.read,
+            internationalized: header::is_internationalized(found),
+        };
+        let answers = upload.deliver(&[self.task.mailbox], &envelope)?;
         match answers.into_iter().next().unwrap_or(Err(StoreError::NoSuchMailbox)) {
             Ok(uid) => {
                 self.report.stored += 1;
@@ -235,11 +259,11 @@ impl Transfer<'_> {
                 self.remember(message, uid)
             }
             Err(StoreError::Refused(text)) => {
-                let why = self.why(message, text).map_err(at)?;
+                let why = self.why(message, text)?;
                 self.report.refuse(position, why);
                 Ok(())
             }
-            Err(error) => Err(at(error)),
+            Err(error) => Err(error),
         }
     }
 
@@ -256,9 +280,9 @@ impl Transfer<'_> {
         })
     }
 
-    fn remember(&mut self, message: &Listed, uid: Uid) -> Result<(), Stop> {
+    fn remember(&mut self, message: &Listed, uid: Uid) -> Result<(), StoreError> {
         if let Some(id) = message.unique_id.as_ref().filter(|id| self.twice.contains(*id)) {
-            let listing = opened(self.store, self.task.mailbox)?;
+            let listing = self.store.open(self.task.mailbox)?;
             if let Some(entry) = listing.entries().iter().rev().find(|entry| entry.uid == uid) {
                 self.known.insert(id.clone(), Known { entry: *entry, imported: true });
             }
@@ -311,7 +335,7 @@ pub fn differences(
 ) -> Result<Vec<String>, Stop> {
     let listing = opened(store, task.mailbox)?;
     let (known, mut differences, mut last) = (known(&listing), Vec::new(), 0);
-    let (mut found, mut normal, mut places) = (Vec::new(), Vec::new(), HashMap::new());
+    let mut places = HashMap::new();
     for (at, message) in listed.iter().enumerate().filter(|(at, _)| !report.unsettled.contains(at)) {
         let Some(id) = &message.unique_id else { continue };
         let Some(Known { entry, .. }) = known.get(id) else {
@@ -326,26 +350,21 @@ pub fn differences(
         last = last.max(entry.uid.0);
         let checked = report.checked.contains(&at);
         if !checked && message.octets.is_some_and(|octets| octets != u64::from(entry.octets)) {
-            match source.fetch(at, task.limit, &mut found) {
-                Err(error) if error.is_of_one_message() => {
-                    differences.push(error.to_string());
-                    continue;
-                }
-                fetched => fetched?,
-            }
-            normalise(&found, &mut normal);
-            let same = is_same(store, task.mailbox, *entry, &normal);
-            if !same.map_err(|error| Stop::Store(message.place.clone(), error))? {
-                differences.push(unlike(message, normal.len(), *entry));
+            let compared = streamed::same(store, source, at, task, *entry);
+            match compared.map_err(|error| Stop::Store(message.place.clone(), error))? {
+                Ok(compared) if compared.same => {}
+                Ok(compared) => differences.push(unlike(message, compared.octets, *entry)),
+                Err(error) if error.is_of_one_message() => differences.push(error.to_string()),
+                Err(error) => return Err(error.into()),
             }
         }
     }
     Ok(differences)
 }
 
-fn unlike(message: &Listed, there: usize, entry: Entry) -> String {
+fn unlike(message: &Listed, there: u64, entry: Entry) -> String {
     match u64::from(entry.octets) {
-        here if here == there as u64 => format!("{}: other octets there than here", message.place),
+        here if here == there => format!("{}: other octets there than here", message.place),
         here => format!("{}: {there} octets there, {here} here", message.place),
     }
 }

@@ -193,7 +193,7 @@ impl Reply {
             StoreError::OverQuota if permanent => (552, "5.2.2", "mailbox is over its quota"),
             StoreError::OverQuota => (452, "4.2.2", "mailbox is over its quota"),
             StoreError::TooBig => (552, "5.3.4", "message is larger than MaxReceiveSize"),
-            StoreError::Io(_) => (452, "4.3.1", "storage is full or failed; try again later"),
+            StoreError::Io(_) | StoreError::Sync(_) => (452, "4.3.1", "storage is full or failed; try again later"),
             _ => (451, "4.3.0", "mailboxes are busy; try again later"),
         };
         match recipient {

@@ -25,7 +25,13 @@ pub fn parse_rfc5322(text: &str) -> Option<i64> {
     time(year_of(year)?, month_of(month)?, date, clock).map(|time| time - zone)
 }
 
-/// The same, with nothing before or behind it but a comment.
+/// `17-Jul-1996 02:44:25 -0700`, as IMAP's INTERNALDATE has it (RFC 3501 section 9, date-time).
+pub fn parse_internal(text: &str) -> Option<i64> {
+    let (date, clock) = text.trim_start().split_once(' ')?;
+    parse_rfc5322(&format!("{} {clock}", date.replace('-', " ")))
+}
+
+/// The date of RFC 5322, with nothing before or behind it but a comment.
 pub fn parse_rfc5322_alone(text: &str) -> Option<i64> {
     let date = match text.split_once(',') {
         Some((day, date)) if is_weekday(day) => date,

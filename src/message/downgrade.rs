@@ -58,6 +58,8 @@ pub struct Downgrader {
     field_rest: Option<Rest>,
     /// Outermost first.
     multiparts: Vec<Multipart>,
+    /// In this header was a line that is no field: what is not ASCII behind it is text.
+    loose: bool,
     /// The body of this part is a message again (RFC 2046 section 5.2.1).
     holds_message: bool,
 }
@@ -71,6 +73,7 @@ impl Default for Downgrader {
             field: Vec::new(),
             field_rest: None,
             multiparts: Vec::new(),
+            loose: false,
             holds_message: false,
         }
     }
@@ -124,6 +127,11 @@ impl Downgrader {
                 }
                 self.line_rest = Some(Rest::Kept);
             }
+            At::Header if long && !matches!(line[0], b' ' | b'\t') && !field::is_one(&line) => {
+                self.end_field(out);
+                self.text(&line, out);
+                self.line_rest = Some(Rest::Kept);
+            }
             At::Header => {
                 if long {
                     line.truncate(LONGEST_FIELD);
@@ -140,19 +148,45 @@ impl Downgrader {
             b"\r\n" | b"\n" => {
                 self.end_field(out);
                 out.extend_from_slice(line);
+                self.loose = false;
                 self.at = if std::mem::take(&mut self.holds_message) { At::Header } else { At::Body };
             }
-            [b' ' | b'\t', ..] => self.folded_line(line, out),
+            [b' ' | b'\t', ..]
+                if line.is_ascii() || !self.loose && (!self.field.is_empty() || self.field_rest.is_some()) =>
+            {
+                self.folded_line(line, out);
+            }
             _ => {
                 self.end_field(out);
                 // A part may end where its header should.
                 if self.delimiter(line) {
                     out.extend_from_slice(line);
-                } else {
+                } else if field::is_one(line) && (!self.loose || line.is_ascii()) {
                     self.field.extend_from_slice(line);
+                } else {
+                    self.text(line, out);
                 }
             }
         }
+    }
+
+    /// A line that is no field: the empty line that should stand before it is missing. A body has begun, of which
+    /// nothing is left out; the header before it stays ASCII. (What is blank, or the separator of an mbox at the head
+    /// of a message, begins none.)
+    fn text(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        let ascii = line.is_ascii();
+        if !ascii {
+            out.extend_from_slice(b"\r\n");
+        }
+        let stray = line.trim_ascii().is_empty() || line.starts_with(b"From ") || line.starts_with(b">From ");
+        if !ascii {
+            self.at = At::Body;
+            self.loose = false;
+            self.holds_message = false;
+        } else if !stray {
+            self.loose = true;
+        }
+        out.extend_from_slice(line);
     }
 
     /// A line that continues the field. Of a field that is too long, the lines that are ASCII are kept, but not
@@ -180,6 +214,7 @@ impl Downgrader {
         if let Some(at) = known(line) {
             self.multiparts.truncate(at + 1);
             self.at = At::Header;
+            self.loose = false;
             self.holds_message = self.multiparts[at].digest;
         } else if let Some(at) = line.strip_suffix(b"--").and_then(known) {
             self.multiparts.truncate(at);

@@ -22,7 +22,7 @@ mod tests;
 
 pub use acceptor::Acceptor;
 pub use certificate::self_signed;
-pub use client::Client;
+pub use client::{Client, Refusal};
 pub use error::TlsError;
 pub use session::Session;
 pub use socket::{Handle, Socket};

@@ -32,9 +32,7 @@ impl Reaper {
         let reaped = self.store.reap(date, MESSAGES);
         let freed = self.store.purge(date, CHUNKS);
         let more = |outcome: &Result<usize>| matches!(outcome, Ok(done) if *done > 0);
-        // One scrub for all steps: it writes everything into the database file, and deliveries wait for that.
-        self.freeing = more(&freed);
-        self.reaping = more(&warned) || more(&reaped) || self.freeing;
+        self.reaping = more(&warned) || more(&reaped) || more(&freed);
         self.reaped_at = Some(now.steady);
         self.log_failure("warn of full mailboxes", now.steady, warned);
         self.log_failure("delete by age", now.steady, reaped);

@@ -12,7 +12,7 @@ type Seen = Arc<Mutex<Vec<(usize, usize)>>>;
 
 /// The maintenance of a scripted store; a password "bad" cannot be made into verifiers.
 fn reaper(overrides: &[(String, String)]) -> (Arc<Script>, Seen, Reaper) {
-    let (script, seen) = (Arc::new(Script { soiled: Mutex::new(true), ..Script::default() }), Seen::default());
+    let (script, seen) = (Arc::new(Script::default()), Seen::default());
     let (sink, witness) = (Arc::clone(&seen), Arc::clone(&script));
     let hooks = Hooks {
         verifiers: Box::new(|pending| match pending.password.expose() {
@@ -37,7 +37,7 @@ fn at(milliseconds: u64) -> Moment {
 fn the_first_round_does_everything_and_the_next_nothing() {
     let (script, seen, mut reaper) = reaper(&[]);
     assert_eq!(reaper.round(at(0)), LOOK);
-    assert_eq!(script.calls(), ["settings", "drop", "flush", "presence", "reap 1000000", "purge 1000000", "scrub"]);
+    assert_eq!(script.calls(), ["settings", "drop", "flush", "presence", "reap 1000000", "purge 1000000"]);
     assert_eq!(reaper.round(at(500)), LOOK);
     assert!(script.calls().is_empty());
     assert_eq!(seen.lock().unwrap().len(), 1, "only told what holds at first");
@@ -85,7 +85,7 @@ fn a_bad_setting_changes_nothing_and_stops_nothing_else() {
 }
 
 #[test]
-fn passwords_are_replaced_in_batches_and_scrubbed() {
+fn passwords_are_replaced_in_batches() {
     let (script, _, mut reaper) = reaper(&[]);
     reaper.round(at(0));
     script.calls();
@@ -95,7 +95,7 @@ fn passwords_are_replaced_in_batches_and_scrubbed() {
     reaper.round(at(2400));
     assert_eq!(script.calls(), ["set 16 hash of x", "set 17 hash of x", "set 18 hash of x", "set 19 hash of x"]);
     reaper.round(at(3000));
-    assert_eq!(script.calls(), ["flush", "presence", "scrub"]);
+    assert_eq!(script.calls(), ["flush", "presence"]);
 }
 
 #[test]
@@ -109,43 +109,7 @@ fn passwords_that_cannot_be_replaced_hide_nobody() {
 }
 
 #[test]
-fn scrub_is_tried_each_second_until_it_succeeds() {
-    let (script, _, mut reaper) = reaper(&[]);
-    script.scrubs.lock().unwrap().extend([
-        Ok(Scrub::Blocked),
-        Err(StoreError::Busy("locked".into())),
-        Ok(Scrub::Clean),
-    ]);
-    let scrubs = [0, 500, 1000, 1500, 2000, 2500, 3000, 9000].map(|time| {
-        reaper.round(at(time));
-        script.calls().iter().filter(|call| *call == "scrub").count()
-    });
-    assert_eq!(scrubs, [1, 0, 1, 0, 1, 0, 0, 0]);
-}
-
-#[test]
-fn scrub_goes_in_steps_with_pauses() {
-    let (script, _, mut reaper) = reaper(&[]);
-    script.scrubs.lock().unwrap().extend([Ok(Scrub::Step), Ok(Scrub::Step), Ok(Scrub::Blocked), Ok(Scrub::Step)]);
-    let sleeps = [0, 25, 50, 550, 1050, 1075].map(|time| reaper.round(at(time)).as_millis());
-    assert_eq!(sleeps, [25, 25, 500, 500, 25, 500]);
-    assert_eq!(script.calls().iter().filter(|call| *call == "scrub").count(), 5);
-}
-
-#[test]
-fn a_reader_that_stays_is_noticed_and_scrub_goes_on() {
-    let (script, _, mut reaper) = reaper(&[]);
-    script.scrubs.lock().unwrap().extend((0..BLOCKED).map(|_| Ok(Scrub::Blocked)));
-    for second in 0..u64::from(BLOCKED) {
-        reaper.round(at(1000 * second));
-    }
-    assert_eq!((reaper.blocked, reaper.is_soiled()), (BLOCKED, true));
-    reaper.round(at(1000 * u64::from(BLOCKED)));
-    assert_eq!((reaper.blocked, reaper.is_soiled()), (0, false));
-}
-
-#[test]
-fn purging_goes_in_small_batches_with_pauses_and_one_scrub_at_the_end() {
+fn purging_goes_in_small_batches_with_pauses() {
     let (script, _, mut reaper) = reaper(&[]);
     reaper.round(at(0));
     script.calls();
@@ -156,7 +120,7 @@ fn purging_goes_in_small_batches_with_pauses_and_one_scrub_at_the_end() {
     assert_eq!(script.calls(), ["flush", "presence", "reap 1000060", "purge 1000060", "reap 1000060", "purge 1000060"]);
     reaper.round(at(60_050));
     reaper.round(at(60_500));
-    assert_eq!(script.calls(), ["reap 1000060", "purge 1000060", "scrub"]);
+    assert_eq!(script.calls(), ["reap 1000060", "purge 1000060"]);
     reaper.round(at(120_049));
     assert_eq!(script.calls(), ["flush", "presence"], "the interval counts from the end");
     script.purges.lock().unwrap().push_back(Err(StoreError::Io("full".into())));

@@ -10,10 +10,8 @@ use crate::net::pool::Refusal;
 use crate::pop3::{self, reply::Reply};
 use crate::shared::state::ServerState;
 use log::{info, warn};
-use nix::sys::socket::{Shutdown, shutdown};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -60,8 +58,7 @@ impl Loop {
     /// No connection is accepted after this.
     pub fn stop(self) {
         self.closed.store(true, Ordering::SeqCst);
-        // On Linux this wakes an accept that waits, with EINVAL.
-        let _ = shutdown(self.listener.socket.as_raw_fd(), Shutdown::Both);
+        self.listener.close();
         // A panic in it was said when it happened.
         let _ = self.thread.join();
     }
@@ -70,7 +67,7 @@ impl Loop {
 fn run(listener: &Listener, closed: &AtomicBool, server: &Arc<ServerState>, workers: &Arc<Workers>) {
     let mut said = None;
     while !closed.load(Ordering::SeqCst) {
-        match listener.socket.accept() {
+        match listener.accept() {
             Ok(visitor) => match (listener.service, visitor.peer()) {
                 (Service::Pop3 | Service::Pop3s, Some(peer)) => {
                     hand_over(listener.service, visitor, peer, server, workers)

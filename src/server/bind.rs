@@ -5,13 +5,15 @@ use crate::exit::{Code, Error};
 use crate::net::tls::Socket;
 use crate::settings::Settings;
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,
+    AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, shutdown, socket,
+    sockopt,
 };
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -68,11 +70,11 @@ impl Entrance {
     }
 }
 
-impl AsRawFd for Entrance {
-    fn as_raw_fd(&self) -> RawFd {
+impl AsFd for Entrance {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Tcp(socket) => socket.as_raw_fd(),
-            Self::Unix(bound) => bound.socket.as_raw_fd(),
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Unix(bound) => bound.socket.as_fd(),
         }
     }
 }
@@ -96,7 +98,6 @@ impl Visitor {
 
     /// Writes as much as the kernel takes at once.
     pub fn say(self, text: &[u8]) {
-        use io::Write;
         let said = match self {
             Self::Tcp(mut stream, _) => stream.set_nonblocking(true).and_then(|()| stream.write(text)),
             Self::Unix(mut stream) => stream.set_nonblocking(true).and_then(|()| stream.write(text)),
@@ -106,8 +107,57 @@ impl Visitor {
     }
 }
 
+/// How an accept loop is woken whose socket outlives us.
+pub struct Inherited {
+    woken: UnixStream,
+    wake: UnixStream,
+}
+
+impl Inherited {
+    /// # Errors
+    /// No file descriptor is left.
+    pub fn new() -> io::Result<Self> {
+        UnixStream::pair().map(|(woken, wake)| Self { woken, wake })
+    }
+
+    /// Waits until a connection comes in or somebody wakes us.
+    fn wait(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        let mut fds = [PollFd::new(socket, PollFlags::POLLIN), PollFd::new(self.woken.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::NONE)?;
+        match fds[1].any() {
+            Some(true) => Err(io::ErrorKind::Interrupted.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Listener {
+    /// Waits for the next connection.
+    ///
+    /// # Errors
+    /// Those of accept(2); [`io::ErrorKind::Interrupted`] once [`Listener::close`] was called.
+    pub fn accept(&self) -> io::Result<Visitor> {
+        if let Some(inherited) = &self.inherited {
+            inherited.wait(self.socket.as_fd())?;
+        }
+        self.socket.accept()
+    }
+
+    /// Wakes whoever waits in [`Listener::accept`], for good.
+    pub fn close(&self) {
+        match &self.inherited {
+            // One octet that nobody reads keeps the other end readable.
+            Some(inherited) => drop((&inherited.wake).write(b".")),
+            // On Linux this wakes an accept that waits, with EINVAL.
+            None => drop(shutdown(self.socket.as_fd().as_raw_fd(), Shutdown::Both)),
+        }
+    }
+}
+
 /// A bound socket.
 pub struct Listener {
+    /// Set for a socket that the service manager keeps: it must not be shut down, others will use it.
+    pub inherited: Option<Inherited>,
     /// What is spoken on it.
     pub service: Service,
     /// The socket.
@@ -125,7 +175,7 @@ pub fn lmtp(text: &str, settings: &Settings) -> Result<Listener, Error> {
         return listener(Service::Lmtp, text);
     }
     let bound = unix::bind(Path::new(text), settings.lmtp_socket_mode, &settings.lmtp_socket_group)?;
-    Ok(Listener { service: Service::Lmtp, socket: Entrance::Unix(bound), address: text.to_owned() })
+    Ok(Listener { service: Service::Lmtp, socket: Entrance::Unix(bound), address: text.to_owned(), inherited: None })
 }
 
 /// Binds one listener; port 0 picks a free port.
@@ -145,7 +195,7 @@ pub fn listener(service: Service, text: &str) -> Result<Listener, Error> {
     let address = socket
         .local_addr()
         .map_err(|error| Error::new(Code::Unavailable, format!("{service} listener {text}: {error}")))?;
-    Ok(Listener { service, socket: Entrance::Tcp(socket), address: address.to_string() })
+    Ok(Listener { service, socket: Entrance::Tcp(socket), address: address.to_string(), inherited: None })
 }
 
 /// `0.0.0.0:110` and `[::]:110` are two sockets, so the second must not take IPv4 as well.

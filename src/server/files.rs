@@ -2,11 +2,11 @@
 
 use crate::auth::credential::{Credentials, KeyFile};
 use crate::exit::{Code, Error};
+use crate::files::path::with_suffix;
 use crate::net::tls::{self, Acceptor};
 use crate::settings::Settings;
 use log::{info, warn};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// File descriptors beside one per connection: database, log, listeners, and some room.
@@ -33,15 +33,9 @@ pub fn acceptor(settings: &Settings, db: &Path) -> Result<Acceptor, Error> {
 pub fn pair(settings: &Settings, db: &Path) -> Result<(PathBuf, PathBuf), Error> {
     match (&settings.certificate_file, &settings.private_key_file) {
         (Some(certificate), Some(key)) => Ok((certificate.clone(), key.clone())),
-        (None, None) => Ok((beside(db, ".crt"), beside(db, ".key"))),
+        (None, None) => Ok((with_suffix(db, ".crt"), with_suffix(db, ".key"))),
         _ => Err(Error::new(Code::Config, "CertificateFile and PrivateKeyFile: set both or none")),
     }
-}
-
-fn beside(db: &Path, ending: &str) -> PathBuf {
-    let mut name = OsString::from(db);
-    name.push(ending);
-    name.into()
 }
 
 /// Takes as many file descriptors as the system lets us have, and says so if these are too few.

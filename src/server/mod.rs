@@ -11,6 +11,7 @@ mod bind;
 mod files;
 mod identity_providers;
 mod maintenance;
+pub mod service_manager;
 mod shutdown;
 mod unix;
 mod workers;
@@ -63,7 +64,9 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| Error::new(Code::Software, format!("cannot wait for signals: {error}")))?;
     let ending = ShutdownRequest::new(signals.handle());
-    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&options.db, Options::default()).map_err(opening(&options))?);
+    let store: Arc<dyn Store> = Arc::new(
+        service_manager::unhurried(|| Sqlite::open(&options.db, Options::default())).map_err(opening(&options))?,
+    );
     let rows = store.settings().map_err(opening(&options))?;
     let settings =
         Settings::from_rows(&rows, &options.overrides).map_err(|error| Error::new(Code::Config, error.to_string()))?;
@@ -81,9 +84,13 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let workers = Arc::new(Workers::new(&server.configuration().settings));
     announce(&listeners)?;
     let loops = start(listeners, &server, &workers, &ending)?;
+    service_manager::ready();
+    let watched = service_manager::watch(status(&server, &workers));
     wait(&mut signals, &maintenance);
+    service_manager::stopping();
+    drop(watched);
     loops.into_iter().for_each(Loop::stop);
-    finish(&server, &workers);
+    service_manager::unhurried(|| finish(&server, &workers));
     // Nobody waits for an answer any more; what cannot be written at once is not worth waiting for.
     server.store.shutdown();
     maintenance.stop();
@@ -94,17 +101,29 @@ fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
     |error| Error::database(&options.db, &error)
 }
 
-/// With any listener on the command line only those are bound.
+/// With any listener on the command line only those are bound. A socket that the service manager hands over is used
+/// as well, and then no setting binds POP3, nor LMTP if there is one of LMTP: socket units say what is listened on.
 fn listeners(options: &ServeOptions, settings: &Settings) -> Result<Vec<Listener>, Error> {
+    let mut listeners = service_manager::inherited()?;
     let named = [&options.listen, &options.listen_tls, &options.lmtp].iter().any(|list| !list.is_empty());
+    let none = Vec::new();
+    let unless = |unwanted: bool, bindings| if unwanted { &none } else { bindings };
     let (plain, tls, lmtp) = if named {
         (&options.listen, &options.listen_tls, &options.lmtp)
     } else {
-        (&settings.unencrypted_or_tls_bindings, &settings.ssl_bindings, &settings.lmtp_bindings)
+        let some = !listeners.is_empty();
+        let some_lmtp = listeners.iter().any(|listener| listener.service == Service::Lmtp);
+        (
+            unless(some, &settings.unencrypted_or_tls_bindings),
+            unless(some, &settings.ssl_bindings),
+            unless(some_lmtp, &settings.lmtp_bindings),
+        )
     };
     let plain = plain.iter().map(|text| bind::listener(Service::Pop3, text));
     let tls = tls.iter().map(|text| bind::listener(Service::Pop3s, text));
-    plain.chain(tls).chain(lmtp.iter().map(|text| bind::lmtp(text, settings))).collect()
+    let bound = plain.chain(tls).chain(lmtp.iter().map(|text| bind::lmtp(text, settings)));
+    listeners.extend(bound.collect::<Result<Vec<_>, _>>()?);
+    Ok(listeners)
 }
 
 /// One line per listener on stdout, then `ready`.
@@ -137,7 +156,18 @@ fn wait(signals: &mut Signals, maintenance: &Maintenance) {
         if signal != SIGHUP {
             return info!("signal {signal}: no new connections; commands that run may finish");
         }
+        service_manager::reloading();
         maintenance.reload();
+        service_manager::ready();
+    }
+}
+
+/// What `systemctl status` shows. The store is asked first: as long as the disk does not answer, neither do we.
+fn status(server: &Arc<ServerState>, workers: &Arc<Workers>) -> impl Fn() -> Option<String> + Send + use<> {
+    let (server, workers) = (server.clone(), workers.clone());
+    move || {
+        let _ = server.store.change_mark();
+        Some(format!("{} POP3 connections, {} LMTP connections", workers.pop3.busy(), workers.lmtp.busy()))
     }
 }
 

@@ -21,6 +21,13 @@ pub struct Bound {
     file: Option<(u64, u64)>,
 }
 
+impl Bound {
+    /// A socket that somebody else has bound: its file stays.
+    pub fn inherited(socket: UnixListener, path: PathBuf) -> Self {
+        Self { socket, path, file: None }
+    }
+}
+
 /// Binds a socket at `path` for `group` (empty: our own) with permissions `mode`.
 ///
 /// # Errors

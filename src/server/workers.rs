@@ -32,8 +32,8 @@ impl Workers {
 
 /// The kernel's name of this machine; `localhost` where that is no domain (RFC 5321 section 4.1.2).
 fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    let name = name.to_string_lossy();
     let sound = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.');
-    if !name.is_empty() && name.bytes().all(sound) { name.to_owned() } else { "localhost".to_owned() }
+    if !name.is_empty() && name.bytes().all(sound) { name.into_owned() } else { "localhost".to_owned() }
 }

@@ -1,6 +1,7 @@
 //! What a store can answer instead of doing what it was asked for.
 
 use std::fmt;
+use std::path::Path;
 
 /// What a store can answer instead of doing what it was asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,10 +18,32 @@ pub enum StoreError {
     Busy(String),
     /// The disk is full or failed.
     Io(String),
+    /// A sync failed: what was written may not be on the disk, whatever a later sync says. Nothing is promised any more.
+    Sync(String),
     /// A name or value was refused by the schema; the text names it.
     Refused(String),
     /// Anything else; the text is for the log.
     Internal(String),
+}
+
+impl StoreError {
+    /// What the failure of a sync means.
+    pub fn sync(error: &dyn fmt::Display) -> Self {
+        Self::Sync(format!("what was written cannot be made durable ({error}): look at the disk"))
+    }
+
+    /// The same error, with a file's name in front of its text.
+    pub fn of(self, path: &Path) -> Self {
+        let name = |text: String| format!("{}: {text}", path.display());
+        match self {
+            Self::Busy(text) => Self::Busy(name(text)),
+            Self::Io(text) => Self::Io(name(text)),
+            Self::Sync(text) => Self::Sync(name(text)),
+            Self::Refused(text) => Self::Refused(name(text)),
+            Self::Internal(text) => Self::Internal(name(text)),
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for StoreError {
@@ -30,7 +53,9 @@ impl fmt::Display for StoreError {
             Self::NoSuchMessage => f.write_str("no such message"),
             Self::OverQuota => f.write_str("mailbox is over its quota"),
             Self::TooBig => f.write_str("message is larger than MaxReceiveSize"),
-            Self::Busy(text) | Self::Io(text) | Self::Refused(text) | Self::Internal(text) => f.write_str(text),
+            Self::Busy(text) | Self::Io(text) | Self::Sync(text) | Self::Refused(text) | Self::Internal(text) => {
+                f.write_str(text)
+            }
         }
     }
 }

@@ -210,7 +210,7 @@ pub trait Accounts: Send + Sync {
     /// [`StoreError::Busy`] if somebody else's lock is in the way: a login does not wait for it. It may be stored later.
     fn add_verifier(&self, user: UserId, password: &Secret, scheme: Scheme, verifier: &Secret) -> Result<bool>;
 
-    /// Replaces `users.password` and all verifiers, durably and without residue in the file; only
+    /// Replaces `users.password` and all verifiers, durably and without the old ones staying in the file; only
     /// if it still is `expected`, where given. Says whether it was replaced.
     ///
     /// # Errors
@@ -270,17 +270,6 @@ pub struct Overfull {
     pub limit: u64,
 }
 
-/// What became of a step of [`Maintenance::scrub`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scrub {
-    /// There is more to do at once.
-    Step,
-    /// That was the last one. If there still is residue it waits for another time.
-    Clean,
-    /// A reader is in the way, who may go.
-    Blocked,
-}
-
 /// The small batches of the maintenance thread.
 pub trait Maintenance: Send + Sync {
     /// A number that differs after anybody else changed the database (a shell, another process).
@@ -310,12 +299,6 @@ pub trait Maintenance: Send + Sync {
 
     /// Writes the read marks that wait.
     fn flush_marks(&self) -> Result<()>;
-
-    /// Values that were replaced or purged may have left something behind in the files: [`Self::scrub`] has something to do.
-    fn residue(&self) -> bool;
-
-    /// One step of removing what replaced and purged values left behind in the files; nobody waits long for it.
-    fn scrub(&self) -> Result<Scrub>;
 
     /// The end of the program is near: from now on nothing waits for somebody else's lock.
     fn shutdown(&self);

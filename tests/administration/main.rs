@@ -12,6 +12,7 @@ mod passwords;
 mod presence;
 mod process;
 mod protocol_log;
+mod service_manager;
 mod settings;
 mod statements;
 mod undo;

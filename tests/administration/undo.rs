@@ -25,7 +25,7 @@ fn what_a_client_and_sql_deleted_comes_back() {
     server.assert_sound();
 }
 
-/// With secure_delete and a log cut short, purged mail is in neither file; the file gets shorter.
+/// With secure_delete and a log cut short, the place of purged mail is written over in both files; the file gets shorter.
 #[test]
 fn purged_mail_cannot_be_read_from_any_file() {
     let secret = "Purged-And-Never-To-Be-Read-Again";

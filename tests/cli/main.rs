@@ -9,6 +9,7 @@ mod backup;
 mod check;
 mod deliver;
 mod documentation;
+mod failing;
 mod init;
 mod old_rows;
 mod passwords;

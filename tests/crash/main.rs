@@ -11,3 +11,5 @@ mod full_disk;
 mod killed;
 mod locked;
 mod removed;
+mod slow_disk;
+mod sync;

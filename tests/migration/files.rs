@@ -126,6 +126,9 @@ fn eml_files_and_what_cannot_be_imported() {
     write(&no_id, b"one\n");
     for (arguments, code) in [
         (vec!["import", "-u", "alice", "/nonexistent"], 66),
+        // Below what is no directory.
+        (vec!["import", "-u", "alice", "/etc/passwd/mbox"], 66),
+        (vec!["import", "-u", "alice", "--uidl", "/etc/passwd/list", folder.to_str().unwrap()], 66),
         (vec!["import", "-u", "carol", folder.to_str().unwrap()], 67),
         (vec!["import", folder.to_str().unwrap()], 64),
         (vec!["import", "-u", "alice"], 64),

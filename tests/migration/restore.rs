@@ -236,8 +236,23 @@ fn a_kill_at_any_moment_leaves_a_whole_database() {
 
 #[test]
 fn errors_name_the_backup_and_not_a_temporary_file() {
-    let (site, _) = backed_up();
-    std::fs::write(site.path("empty"), "").unwrap();
-    let error = site.fail(&["restore", site.path("empty").to_str().unwrap()], b"", 65);
-    assert!(error.contains("/empty\"") && !error.contains(".tmp:"), "{error}");
+    let (site, backup) = backed_up();
+    let whole = std::fs::read(&backup).unwrap();
+    let spoilt = site.path("spoilt");
+    let check = |octets: &[u8]| {
+        println!("{} octets", octets.len());
+        std::fs::write(&spoilt, octets).unwrap();
+        let error = site.fail(&["restore", spoilt.to_str().unwrap()], b"", 65);
+        assert!(error.contains("/spoilt") && !error.contains(".tmp:") && !error.contains(".mail.db"), "{error}");
+        assert_eq!(messages(&site), "1");
+    };
+    for length in [0, 1, 99, 100, 512, 4095, 4096, 5000, 8192, whole.len() / 3, whole.len() - 4096, whole.len() - 1] {
+        check(&whole[..length]);
+    }
+    for at in [0, 16, 100] {
+        println!("damaged at {at}");
+        let mut damaged = whole.clone();
+        damaged[at..at + 64].fill(0xa5);
+        check(&damaged);
+    }
 }

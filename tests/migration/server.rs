@@ -49,9 +49,9 @@ fn from_a_server_with_tls() {
         let port = old.address(kind).port();
         let url = format!("{scheme}://alice@localhost:{port}");
         let untrusted = import(&site, &url, &nobody);
-        assert_eq!(untrusted.status.code(), Some(69), "{}", text(&untrusted.stderr));
+        assert_eq!(untrusted.status.code(), Some(78), "{}", text(&untrusted.stderr));
         let another_name = import(&site, &format!("{scheme}://alice@127.0.0.1:{port}"), Path::new(&certificate));
-        assert_eq!(another_name.status.code(), Some(69), "{}", text(&another_name.stderr));
+        assert_eq!(another_name.status.code(), Some(78), "{}", text(&another_name.stderr));
         assert_eq!(site.sql("SELECT count(*) FROM messages"), "0\n");
         let output = import(&site, &url, Path::new(&certificate));
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

@@ -184,7 +184,7 @@ fn a_verifier_goes_with_its_password_and_with_ntlm() {
 }
 
 #[test]
-fn a_replaced_password_leaves_no_residue_in_any_file() {
+fn a_replaced_password_is_in_no_file() {
     let bench = Bench::new();
     bench.sql("INSERT INTO users(name, password) VALUES ('alice', 'ThisIsThePlainText4711');");
     let alice = account(&bench, "alice").unwrap();
@@ -192,7 +192,12 @@ fn a_replaced_password_leaves_no_residue_in_any_file() {
         "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY",
     );
     assert!(bench.store.set_password(alice.user, alice.password.as_ref(), &hash, &[]).unwrap());
-    bench.scrub();
+    let log = format!("{}-wal", bench.path().display());
+    let start = std::time::Instant::now();
+    while std::fs::metadata(&log).unwrap().len() > 0 {
+        assert!(start.elapsed() < std::time::Duration::from_secs(60), "the store never truncated its log");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     for file in std::fs::read_dir(bench.path().parent().unwrap()).unwrap() {
         let path = file.unwrap().path();
         let octets = std::fs::read(&path).unwrap();
@@ -201,17 +206,17 @@ fn a_replaced_password_leaves_no_residue_in_any_file() {
 }
 
 #[test]
-fn purged_mail_leaves_no_residue_and_the_file_shrinks() {
+fn purged_mail_is_written_over_and_the_file_shrinks() {
     let bench = Bench::new();
     bench.sql(ALICE);
     for _ in 0..20 {
         bench.deliver("alice", 1 << 20).unwrap();
     }
-    bench.scrub();
+    bench.truncate_log();
     let full = std::fs::metadata(bench.path()).unwrap().len();
     bench.sql("DELETE FROM messages");
     bench.purge_all(now() + 15 * 86_400);
-    bench.scrub();
+    bench.truncate_log();
     assert_eq!(bench.sql("SELECT count(*) FROM chunk"), "0");
     let now = std::fs::metadata(bench.path()).unwrap().len();
     assert!(now < full / 4, "{full} octets became {now}");
@@ -232,6 +237,6 @@ fn purging_ends_where_no_space_can_be_given_back() {
     bench.sql("DELETE FROM messages");
     let steps = (0..1000).find(|_| bench.store.purge(now() + 15 * 86_400, 50).unwrap() == 0);
     assert!(steps.is_some(), "it goes on and on");
-    bench.scrub();
+    bench.truncate_log();
     bench.assert_sound();
 }

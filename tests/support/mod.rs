@@ -14,6 +14,7 @@ pub mod privileged;
 pub mod random;
 pub mod server;
 pub mod site;
+pub mod sync;
 pub mod texts;
 pub mod waiting;
 

@@ -6,13 +6,14 @@
 
 use super::hmac::{Key, hmac_sha256};
 use super::{CredentialError, random};
+use crate::files::atomic::{AtomicFile, Failure};
+use crate::files::path::with_suffix;
 use crate::files::regular;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use zeroize::Zeroizing;
@@ -30,7 +31,7 @@ pub struct KeyFile {
 impl KeyFile {
     /// The one of this database. Nothing is read yet.
     pub fn beside(database: &Path) -> Self {
-        Self { database: database.to_owned(), path: append(database, ".seal"), master: OnceLock::new() }
+        Self { database: database.to_owned(), path: with_suffix(database, ".seal"), master: OnceLock::new() }
     }
 
     /// One without a file, for stores that do not outlive the process either.
@@ -61,7 +62,7 @@ impl KeyFile {
     fn load(&self) -> Result<Key, CredentialError> {
         match self.read() {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.make(&*random()?, u64::from_ne_bytes(*random()?)).map_err(|error| self.error(error))?;
+                self.make(&*random()?).map_err(|error| self.error(error))?;
                 self.read()
             }
             result => result,
@@ -81,42 +82,26 @@ impl KeyFile {
         key.map_err(|_| io::Error::new(ErrorKind::InvalidData, "it does not hold 32 octets in base64"))
     }
 
-    /// Under another name first: whoever finds the file finds all of it, and the first one stays.
-    fn make(&self, key: &[u8; 32], name: u64) -> io::Result<()> {
-        let own = append(&self.path, &format!(".{name:016x}"));
+    /// Whoever finds the file finds all of it, and the first one stays.
+    fn make(&self, key: &[u8; 32]) -> io::Result<()> {
         let text = Zeroizing::new(format!("{}\n", &*Zeroizing::new(STANDARD.encode(key))));
-        let made = self.write(&own, text.as_bytes()).and_then(|()| match fs::hard_link(&own, &self.path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            result => result,
-        });
-        let removed = fs::remove_file(&own);
-        made.and(removed)?;
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-    }
-
-    fn write(&self, path: &Path, text: &[u8]) -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let draft = AtomicFile::create(&self.path, 0o600)?;
         // `passwd` may be run by root for a server that is not.
         if let Ok(database) = fs::metadata(&self.database)
-            && database.uid() != file.metadata()?.uid()
-            && let Err(error) = fchown(&file, Some(database.uid()), Some(database.gid()))
+            && let Err(error) = draft.give_to(&database)
         {
             log::warn!("{}: cannot be given to the owner of the database: {error}", self.path.display());
         }
-        file.write_all(text)?;
-        file.sync_all()
+        draft.file().write_all(text.as_bytes())?;
+        match draft.place_new() {
+            Err(Failure::Unplaced(error)) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            placed => Ok(placed?),
+        }
     }
 
     fn error(&self, what: impl std::fmt::Display) -> CredentialError {
         CredentialError::KeyFile(format!("{}: {what}", self.path.display()))
     }
-}
-
-fn append(path: &Path, ending: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(ending);
-    name.into()
 }
 
 #[cfg(test)]
@@ -142,8 +127,8 @@ mod tests {
     fn the_first_of_two_makers_wins() {
         let folder = tempfile::tempdir().unwrap();
         let file = KeyFile::beside(&folder.path().join("mail.db"));
-        file.make(&[1; 32], 1).unwrap();
-        file.make(&[2; 32], 2).unwrap();
+        file.make(&[1; 32]).unwrap();
+        file.make(&[2; 32]).unwrap();
         assert_eq!(*file.read().unwrap(), [1; 32]);
     }
 

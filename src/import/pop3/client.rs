@@ -1,78 +1,138 @@
 //! The client's side of RFC 1939, as much as an import needs.
+//!
+//! Questions and answers must belong together: an answer is `+OK` or `-ERR`, and nobody says more than was asked
+//! for. Whatever else comes ends the session.
 
-use super::url::Address;
-use crate::auth::credential::Secret;
+use super::content::{Content, Measure};
+use crate::import::remote::bearer::{Bearer, reason};
+use crate::import::remote::{Address, Credential, MOST_MESSAGES, Wire, said};
 use crate::import::{ImportError, Result};
-use crate::message::dot::Unstuffer;
-use crate::net::line::{Line, LineReader, Stop};
-use crate::net::tls;
-use std::io::Write;
-use std::time::Duration;
+use crate::secret::Secret;
 
-/// How long the server may take for a line, and between two pieces of a message.
-const TIMEOUT: Duration = Duration::from_secs(120);
-/// Longest line of a listing, octets: servers are not always strict.
-const LONGEST_LINE: usize = 4096;
-/// Most messages of a maildrop that is taken over.
-const MOST_MESSAGES: usize = 10_000_000;
+/// Longest line of an answer, octets. RFC 2449 section 4 allows 512; greetings are not always strict.
+const LONGEST_LINE: usize = 1024;
+/// The same for a challenge of AUTH (RFC 5034 section 4, RFC 4954 section 4).
+const LONGEST_CHALLENGE: usize = 12_288;
+/// Most octets of a whole list: the longest unique-ids of most messages, and more.
+const LONGEST_LIST: usize = 16 << 20;
+/// Most capabilities.
+const MOST_CAPABILITIES: usize = 1000;
+
+/// What a server says to a command: the text behind `+OK`, or the whole line with `-ERR`.
+pub(super) type Answer = std::result::Result<String, String>;
+
+/// A line of LIST or UIDL: message number and the rest.
+pub(super) type Pair = (u64, Vec<u8>);
 
 /// A session.
 pub(super) struct Client {
-    stream: tls::Client,
-    lines: LineReader,
-    /// For messages: host and port.
-    server: String,
+    wire: Wire,
+    /// CAPA's lines, as it was asked last.
+    capabilities: Vec<String>,
 }
 
 impl Client {
     /// Connects; over TLS at once, or with STLS (RFC 2595 section 4) if the server has that.
     pub(super) fn connect(address: &Address) -> Result<Self> {
-        let server = format!("{}:{}", address.host, address.port);
-        let failed = |error| ImportError::Unreachable(format!("{server}: {error}"));
-        let stream = tls::Client::connect(&address.host, address.port).map_err(failed)?;
-        let mut client = Self { stream, lines: LineReader::new(), server: server.clone() };
-        if address.implicit_tls {
-            client.stream.secure(&address.host).map_err(failed)?;
-        }
-        client.answer()?.map_err(ImportError::Unreachable)?;
-        if !address.implicit_tls && client.has("STLS")? {
-            client.say("STLS")?.map_err(ImportError::Unreachable)?;
-            // What was sent in clear behind it is not the server's.
-            client.lines.clear();
-            client.stream.secure(&address.host).map_err(failed)?;
+        let mut client = Self { wire: Wire::connect(address)?, capabilities: Vec::new() };
+        client.answer("a connection")?.map_err(|text| passing(text, ImportError::Unreachable))?;
+        client.ask_for_capabilities()?;
+        if client.wire.is_clear() && client.has("STLS") {
+            client.say("STLS")?.map_err(|text| passing(text, ImportError::Unreachable))?;
+            client.wire.secure()?;
+            client.ask_for_capabilities()?;
         }
         Ok(client)
     }
 
-    pub(super) fn is_tls(&self) -> bool {
-        self.stream.is_tls()
+    pub(super) fn wire(&self) -> &Wire {
+        &self.wire
     }
 
-    /// Whether CAPA lists this now (RFC 2449 section 5; some capabilities have arguments).
-    fn has(&mut self, capability: &str) -> Result<bool> {
+    /// Whether CAPA lists this (RFC 2449 section 5; some capabilities have arguments).
+    pub(super) fn has(&self, capability: &str) -> bool {
+        self.capabilities
+            .iter()
+            .any(|line| line.split_whitespace().next().is_some_and(|tag| tag.eq_ignore_ascii_case(capability)))
+    }
+
+    fn ask_for_capabilities(&mut self) -> Result<()> {
+        self.capabilities.clear();
         if self.say("CAPA")?.is_err() {
-            return Ok(false);
+            return Ok(());
         }
-        let mut found = false;
         while let Some(line) = self.listed()? {
-            found |= line.split_whitespace().next().is_some_and(|tag| tag.eq_ignore_ascii_case(capability));
+            if self.capabilities.len() == MOST_CAPABILITIES {
+                return Err(self.wire.malformed("more capabilities than there are"));
+            }
+            self.capabilities.push(String::from_utf8_lossy(&line).into_owned());
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Logs in, in UTF8 mode if the server has that: outside of it internationalized mail comes
     /// downgraded (RFC 6856 section 2.1).
-    pub(super) fn log_in(&mut self, login: &str, password: &Secret) -> Result<()> {
-        if self.has("UTF8")? {
+    pub(super) fn log_in(&mut self, login: &str, credential: &Credential) -> Result<()> {
+        if self.has("UTF8") {
             // Without it the import is as good as it was before RFC 6856.
             let _refused = self.say("UTF8")?;
         }
+        match credential {
+            Credential::Password(password) => self.user_and_pass(login, password)?,
+            Credential::Token(token) => self.bearer(login, token)?,
+        }
+        // Some servers show more once they know who it is.
+        self.ask_for_capabilities()
+    }
+
+    fn user_and_pass(&mut self, login: &str, password: &Secret) -> Result<()> {
         self.say(&format!("USER {login}"))?.map_err(login_error)?;
         let mut line = zeroize::Zeroizing::new(b"PASS ".to_vec());
         line.extend_from_slice(password.expose());
         line.extend_from_slice(b"\r\n");
-        self.send(&line)?;
-        self.answer()?.map_err(login_error)
+        self.wire.quiet()?;
+        self.wire.send(&line)?;
+        self.answer("PASS")?.map_err(login_error).map(drop)
+    }
+
+    /// AUTH (RFC 5034 section 4) with a token; not in one line with the command, which may be too short for it.
+    fn bearer(&mut self, login: &str, token: &Secret) -> Result<()> {
+        let offered = |name: &str| {
+            let sasl = self.capabilities.iter().map(|line| line.split_whitespace());
+            sasl.filter_map(|mut words| {
+                words.next().is_some_and(|tag| tag.eq_ignore_ascii_case("SASL")).then_some(words)
+            })
+            .flatten()
+            .any(|offered| offered.eq_ignore_ascii_case(name))
+        };
+        let Some(mechanism) = Bearer::among(offered) else {
+            let text = "it offers neither OAUTHBEARER nor XOAUTH2, and takes no token";
+            return Err(ImportError::Unreachable(format!("{}: {text}", self.wire.server())));
+        };
+        self.wire.quiet()?;
+        self.wire.send(format!("AUTH {}\r\n", mechanism.name()).as_bytes())?;
+        match self.challenged(mechanism.name())? {
+            Ok(_) => {}
+            Err(done) => return done.map_err(login_error).map(drop),
+        }
+        self.wire.send(&mechanism.message(login, token))?;
+        match self.challenged(mechanism.name())? {
+            Err(done) => done.map_err(login_error).map(drop),
+            Ok(challenge) => {
+                self.wire.send(mechanism.acknowledgement())?;
+                let why = reason(&challenge);
+                self.answer(mechanism.name())?.map_err(|text| login_error(format!("{text} ({why})"))).map(drop)
+            }
+        }
+    }
+
+    /// A challenge, or what ends the exchange.
+    fn challenged(&mut self, command: &str) -> Result<std::result::Result<Vec<u8>, Answer>> {
+        let line = self.wire.line(LONGEST_CHALLENGE)?;
+        match line.strip_prefix(b"+ ").or((line == b"+").then_some(&[])) {
+            Some(challenge) => Ok(Ok(challenge.to_vec())),
+            None => self.understood(&line, command).map(Err),
+        }
     }
 
     pub(super) fn quit(&mut self) {
@@ -80,100 +140,117 @@ impl Client {
         let _ = self.say("QUIT");
     }
 
-    /// The lines of LIST and UIDL: message number and what stands behind it, of which LIST may have more than we want
-    /// (RFC 1939 section 5), UIDL not (section 7).
-    pub(super) fn pairs(&mut self, command: &str) -> Result<Vec<(u64, String)>> {
-        let server = self.server.clone();
-        self.say(command)?.map_err(|text| ImportError::Data(format!("{text} (to {command})")))?;
-        let mut pairs = Vec::new();
+    /// The lines of LIST or UIDL, whose numbers must rise.
+    pub(super) fn pairs(&mut self, command: &str) -> Result<Vec<Pair>> {
+        self.say(command)?.map_err(|text| self.refused(&text, command))?;
+        self.pairs_that_come(command)
+    }
+
+    /// What stands behind the `+OK` of `command`.
+    pub(super) fn pairs_that_come(&mut self, command: &str) -> Result<Vec<Pair>> {
+        let (mut pairs, mut octets): (Vec<Pair>, usize) = (Vec::new(), 0);
         while let Some(line) = self.listed()? {
-            let (number, rest) = line.trim().split_once([' ', '\t']).unwrap_or((line.trim(), ""));
-            let rest = rest.trim_start();
-            let rest = if command == "LIST" { rest.split_whitespace().next().unwrap_or_default() } else { rest };
-            let pair = number.parse().ok().map(|number| (number, rest.to_owned()));
-            let pair = pair.filter(|_| pairs.len() < MOST_MESSAGES);
-            pairs.push(pair.ok_or_else(|| ImportError::Data(format!("{server}: {command} says {line:?}")))?);
+            octets += line.len();
+            let last = pairs.last().map_or(0, |(number, _)| *number);
+            match pair(&line).filter(|(number, _)| *number > last) {
+                Some(_) if pairs.len() == MOST_MESSAGES || octets > LONGEST_LIST => {
+                    let text = format!("more than {MOST_MESSAGES} messages, or {LONGEST_LIST} octets (to {command})");
+                    return Err(self.wire.malformed(&text));
+                }
+                Some(pair) => pairs.push(pair),
+                None => return Err(self.wire.malformed(&format!("\"{}\" (to {command})", said(&line)))),
+            }
         }
         Ok(pairs)
     }
 
-    /// RETR: replaces `octets` by the message.
-    pub(super) fn retrieve(&mut self, number: u64, limit: u64, octets: &mut Vec<u8>) -> Result<()> {
-        octets.clear();
-        let place = format!("{}, message {number}", self.server);
+    /// RETR: gives `sink` the message, as it was found.
+    pub(super) fn retrieve(&mut self, number: u64, most: u64, sink: &mut dyn FnMut(&[u8])) -> Result<Measure> {
         self.say(&format!("RETR {number}"))?
             .map_err(|text| ImportError::Withheld(format!("message {number}: {text} (to RETR {number})")))?;
-        let (mut unstuffer, mut size) = (Unstuffer::new(), 0);
+        let mut content = Content::new(self.wire.is_bare_lf());
+        let mut piece = Vec::new();
         loop {
-            let end = unstuffer.push(self.lines.buffered(), octets);
-            size += octets.len() as u64;
-            let taken = end.unwrap_or(self.lines.buffered().len());
-            self.lines.consume(taken);
-            let too_big = size > limit;
-            if end.is_some() {
-                return if too_big { Err(ImportError::TooBig(place)) } else { Ok(()) };
+            piece.clear();
+            let (taken, ended) = content.push(self.wire.buffered(), &mut piece);
+            self.wire.consume(taken);
+            sink(&piece);
+            if ended {
+                return Ok(content.measure());
             }
-            size -= octets.len() as u64;
-            if octets.len() as u64 > limit {
-                // The rest is read and dropped, so that the session goes on.
-                size = limit.saturating_add(1);
-                octets.clear();
+            if content.measure().octets > most {
+                return Err(self.wire.malformed(&format!("more than {most} octets, and there is no end")));
             }
-            self.lines.fill(&mut self.stream, TIMEOUT).map_err(|stop| self.stopped(&stop))?;
+            self.wire.fill()?;
         }
     }
 
-    /// Sends a command and reads the first line of the answer; the inner error is `-ERR`.
-    fn say(&mut self, command: &str) -> Result<std::result::Result<(), String>> {
-        self.send(format!("{command}\r\n").as_bytes())?;
-        self.answer()
+    /// Sends a command and reads the first line of the answer.
+    pub(super) fn say(&mut self, command: &str) -> Result<Answer> {
+        self.wire.quiet()?;
+        self.say_at_once(command)?;
+        self.answer(command)
     }
 
-    fn send(&mut self, octets: &[u8]) -> Result<()> {
-        let sent = self.stream.write_all(octets).and_then(|()| self.stream.flush());
-        sent.map_err(|error| ImportError::Broken(format!("{}: {error}", self.server)))
+    /// Sends a command though more may be about to come.
+    pub(super) fn say_at_once(&mut self, command: &str) -> Result<()> {
+        self.wire.send(format!("{command}\r\n").as_bytes())
     }
 
-    fn answer(&mut self) -> Result<std::result::Result<(), String>> {
-        let line = self.line()?;
-        if line.starts_with("+OK") { Ok(Ok(())) } else { Ok(Err(format!("{}: {}", self.server, line.trim()))) }
+    pub(super) fn answer(&mut self, command: &str) -> Result<Answer> {
+        let line = self.wire.line(LONGEST_LINE)?;
+        self.understood(&line, command)
+    }
+
+    /// RFC 1939 section 3: `+OK` or `-ERR`, in upper case, and perhaps more.
+    pub(super) fn understood(&self, line: &[u8], command: &str) -> Result<Answer> {
+        let behind = |indicator: &[u8]| {
+            line.strip_prefix(indicator).filter(|rest| !rest.first().is_some_and(u8::is_ascii_alphanumeric))
+        };
+        if let Some(text) = behind(b"+OK") {
+            return Ok(Ok(String::from_utf8_lossy(text).trim().to_owned()));
+        }
+        match behind(b"-ERR") {
+            Some(_) => Ok(Err(format!("{}: {}", self.wire.server(), said(line)))),
+            None => Err(self.wire.malformed(&format!("neither +OK nor -ERR but \"{}\" (to {command})", said(line)))),
+        }
     }
 
     /// A line of a multi-line answer; `None`: its end.
-    fn listed(&mut self) -> Result<Option<String>> {
-        let line = self.line()?;
-        Ok(match line.as_str() {
-            "." => None,
-            _ => Some(line.strip_prefix('.').map(str::to_owned).unwrap_or(line)),
-        })
+    pub(super) fn listed(&mut self) -> Result<Option<Vec<u8>>> {
+        let mut line = self.wire.line(LONGEST_LINE)?;
+        if line == b"." {
+            return Ok(None);
+        }
+        if line.first() == Some(&b'.') {
+            line.remove(0);
+        }
+        Ok(Some(line))
     }
 
-    fn line(&mut self) -> Result<String> {
-        let stop = match self.lines.next(&mut self.stream, LONGEST_LINE, TIMEOUT) {
-            Line::Line(line) => return Ok(String::from_utf8_lossy(line).into_owned()),
-            Line::TooLong => return Err(ImportError::Data(format!("{}: an endless line", self.server))),
-            Line::Eof => Stop::Eof,
-            Line::TimedOut => Stop::TimedOut,
-            Line::Failed(error) => Stop::Failed(error),
-        };
-        Err(self.stopped(&stop))
-    }
-
-    fn stopped(&self, stop: &Stop) -> ImportError {
-        let server = &self.server;
-        ImportError::Broken(match stop {
-            Stop::Eof => format!("{server}: the connection was closed"),
-            Stop::TimedOut => format!("{server}: no answer for {} seconds", TIMEOUT.as_secs()),
-            Stop::Failed(error) => format!("{server}: {error}"),
-        })
+    /// The server has no such command, or does not want it now.
+    pub(super) fn refused(&self, text: &str, command: &str) -> ImportError {
+        passing(format!("{text} (to {command})"), ImportError::Data)
     }
 }
 
-/// What `-ERR` to a login means: with these response codes (RFC 2449 section 8.1, RFC 3206 section 4) it
-/// says nothing of the password, and later it goes better.
-fn login_error(text: String) -> ImportError {
-    let passing = ["[IN-USE]", "[SYS/TEMP]", "[LOGIN-DELAY]"];
+/// `number rest`; LIST may have more behind the size (RFC 1939 section 5), a unique-id is the rest of its line
+/// (section 7).
+pub(super) fn pair(line: &[u8]) -> Option<Pair> {
+    let line = line.trim_ascii();
+    let digits = line.iter().position(|octet| matches!(octet, b' ' | b'\t')).unwrap_or(line.len());
+    let number: u64 = str::from_utf8(&line[..digits]).ok()?.parse().ok()?;
+    Some((number, line[digits..].trim_ascii_start().to_vec()))
+}
+
+/// With these response codes (RFC 2449 section 8.1, RFC 3206 section 4) `-ERR` says that it goes better later.
+fn passing(text: String, otherwise: fn(String) -> ImportError) -> ImportError {
     let upper = text.to_ascii_uppercase();
-    let is_passing = passing.iter().any(|code| upper.contains(&format!("-ERR {code}")));
-    if is_passing { ImportError::Broken(text) } else { ImportError::Login(text) }
+    let is_passing =
+        ["[IN-USE]", "[SYS/TEMP]", "[LOGIN-DELAY]"].iter().any(|code| upper.contains(&format!("-ERR {code}")));
+    if is_passing { ImportError::Broken(text) } else { otherwise(text) }
+}
+
+fn login_error(text: String) -> ImportError {
+    passing(text, ImportError::Login)
 }

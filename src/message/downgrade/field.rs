@@ -71,6 +71,15 @@ fn ascii(name: &str, value: &str) -> Option<String> {
     }
 }
 
+/// Whether a line begins with the name of a field: ASCII, also where all else may be UTF-8 (RFC 6532 section 3.2).
+pub(super) fn is_one(line: &[u8]) -> bool {
+    line.iter().position(|octet| *octet == b':').is_some_and(|at| is_name(line[..at].trim_ascii_end()))
+}
+
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
+}
+
 /// See [`Content`]; nothing for any other field.
 pub(super) fn content_type(field: &[u8]) -> Option<Content> {
     let (name, value) = parts(field)?;
@@ -85,10 +94,9 @@ pub(super) fn content_type(field: &[u8]) -> Option<Content> {
 fn parts(field: &[u8]) -> Option<(String, String)> {
     let at = field.iter().position(|octet| *octet == b':')?;
     let name = str::from_utf8(&field[..at]).ok()?.trim_end();
-    let sound = !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_graphic());
     let value = String::from_utf8_lossy(&field[at + 1..]);
     let value = value.replace("\r\n", "\n").replace('\n', "").replace('\r', " ");
-    sound.then(|| (name.to_owned(), value.trim_matches([' ', '\t']).to_owned()))
+    is_name(name.as_bytes()).then(|| (name.to_owned(), value.trim_matches([' ', '\t']).to_owned()))
 }
 
 /// A value with the blank before it, and line breaks before the blanks in it that need them.

@@ -1,6 +1,7 @@
 //! A certificate's hash for channel binding, and the self-signed pair of a first start.
 
 use super::error::{TlsError, brief};
+use crate::files::atomic::{AtomicFile, Failure};
 use openssl::asn1::Asn1Time;
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};
@@ -10,9 +11,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder, X509Ref};
-use std::fs::OpenOptions;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -48,14 +47,15 @@ pub fn self_signed(certificate: &Path, key: &Path) -> Result<(), TlsError> {
     })
 }
 
-/// `create_new` also refuses a link that somebody else has put there.
-fn write_new(file: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
-    let mut open = OpenOptions::new().write(true).create_new(true).mode(mode).open(file)?;
-    let written = open.write_all(content).and_then(|()| open.sync_all());
-    if written.is_err() {
+/// Nothing that is there is replaced, nor a link followed that somebody else has put there.
+fn write_new(file: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
+    let draft = AtomicFile::create(file, mode).map_err(Failure::Unplaced)?;
+    draft.file().write_all(content).map_err(Failure::Unplaced)?;
+    let placed = draft.place_new();
+    if let Err(Failure::Unsynced(_)) = placed {
         let _ = std::fs::remove_file(file);
     }
-    written
+    placed
 }
 
 /// The kernel's name of this host; `localhost` where that is nothing a certificate could hold.

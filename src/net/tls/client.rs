@@ -2,21 +2,40 @@
 
 use crate::net::line::Transport;
 use native_tls::{HandshakeError, TlsConnector, TlsStream};
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-/// How long a connection, a handshake or a write may take.
+/// How long a connection, a whole handshake or a write may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection to somebody else's server.
 pub enum Client {
     /// In clear.
-    Plain(TcpStream),
+    Plain(Timed),
     /// Under TLS.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Timed>>),
     /// Over: a handshake failed.
     Ended,
+}
+
+/// Why a handshake failed.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The certificate does not verify; the library's reason.
+    Certificate(String),
+    /// Anything else: no TLS there, no common version, the network.
+    Handshake(io::Error),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(reason) => write!(f, "its certificate does not verify: {reason}"),
+            Self::Handshake(error) => write!(f, "no TLS: {error}"),
+        }
+    }
 }
 
 impl Client {
@@ -31,7 +50,7 @@ impl Client {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
                     stream.set_write_timeout(Some(TIMEOUT))?;
-                    return Ok(Self::Plain(stream));
+                    return Ok(Self::Plain(Timed { stream, deadline: Instant::now() + TIMEOUT }));
                 }
                 Err(error) => last = error,
             }
@@ -42,20 +61,20 @@ impl Client {
     /// Shakes hands; the server must show a certificate for `host` that the system trusts.
     ///
     /// # Errors
-    /// It does not, or speaks no TLS; the connection is over then.
-    pub fn secure(&mut self, host: &str) -> io::Result<()> {
-        let Self::Plain(stream) = std::mem::replace(self, Self::Ended) else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not in clear"));
+    /// [`Refusal`]; the connection is over then.
+    pub fn secure(&mut self, host: &str) -> Result<(), Refusal> {
+        let Self::Plain(mut stream) = std::mem::replace(self, Self::Ended) else {
+            return Err(Refusal::Handshake(io::Error::new(io::ErrorKind::InvalidInput, "not in clear")));
         };
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        let connector = TlsConnector::new().map_err(io::Error::other)?;
+        stream.deadline = Instant::now() + TIMEOUT;
+        let connector = TlsConnector::new().map_err(|error| Refusal::Handshake(io::Error::other(error)))?;
         match connector.connect(host, stream) {
             Ok(stream) => {
                 *self = Self::Tls(Box::new(stream));
                 Ok(())
             }
-            Err(HandshakeError::Failure(error)) => Err(io::Error::other(error)),
-            Err(HandshakeError::WouldBlock(_)) => Err(io::ErrorKind::TimedOut.into()),
+            Err(HandshakeError::Failure(error)) => Err(refusal(&error)),
+            Err(HandshakeError::WouldBlock(_)) => Err(Refusal::Handshake(io::ErrorKind::TimedOut.into())),
         }
     }
 
@@ -64,12 +83,48 @@ impl Client {
         matches!(self, Self::Tls(_))
     }
 
-    fn tcp(&self) -> Option<&TcpStream> {
-        match self {
-            Self::Plain(stream) => Some(stream),
-            Self::Tls(stream) => Some(stream.get_ref()),
-            Self::Ended => None,
-        }
+    /// Whether the other end is on this machine: nobody else can listen.
+    pub fn is_loopback(&self) -> bool {
+        let peer = match self {
+            Self::Plain(timed) => timed.stream.peer_addr(),
+            Self::Tls(stream) => stream.get_ref().stream.peer_addr(),
+            Self::Ended => return false,
+        };
+        peer.is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
+    }
+}
+
+/// The library's reason stands in brackets at the end of what it says: `… failed:…: (self-signed certificate)`.
+fn refusal(error: &native_tls::Error) -> Refusal {
+    let text = error.to_string();
+    if !text.contains("certificate verify failed") {
+        return Refusal::Handshake(io::Error::other(text));
+    }
+    let reason = text.rsplit_once(" (").and_then(|(_, reason)| reason.strip_suffix(')'));
+    Refusal::Certificate(reason.unwrap_or(&text).to_owned())
+}
+
+/// A socket whose reads end at a deadline, a handshake's too, however slowly the octets drip.
+pub struct Timed {
+    stream: TcpStream,
+    deadline: Instant,
+}
+
+impl Read for Timed {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(buf)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.stream.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
     }
 }
 
@@ -103,10 +158,10 @@ impl Write for Client {
 
 impl Transport for Client {
     fn read_by(&mut self, deadline: Instant) {
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        if let Some(stream) = self.tcp() {
-            // A socket that is gone is found out by the read.
-            let _ = stream.set_read_timeout(Some(left));
+        match self {
+            Self::Plain(stream) => stream.deadline = deadline,
+            Self::Tls(stream) => stream.get_mut().deadline = deadline,
+            Self::Ended => {}
         }
     }
 }

@@ -12,8 +12,6 @@ pub struct Script {
     pub mark: Mutex<i64>,
     pub rows: Mutex<Vec<(String, String)>>,
     pub pending: Mutex<Vec<Pending>>,
-    pub soiled: Mutex<bool>,
-    pub scrubs: Mutex<VecDeque<Result<Scrub>>>,
     pub reaps: Mutex<VecDeque<Result<usize>>>,
     pub purges: Mutex<VecDeque<Result<usize>>>,
     pub overfull: Mutex<Vec<Overfull>>,
@@ -106,7 +104,6 @@ impl Accounts for Script {
         };
         waiting.remove(at);
         self.note(format!("set {} {}", user.0, hash.expose_str().unwrap()));
-        *self.soiled.lock().unwrap() = true;
         Ok(true)
     }
     fn create_user(&self, _: &str) -> Result<UserId> {
@@ -153,15 +150,6 @@ impl Maintenance for Script {
         Ok(())
     }
     fn shutdown(&self) {}
-    fn residue(&self) -> bool {
-        *self.soiled.lock().unwrap()
-    }
-    fn scrub(&self) -> Result<Scrub> {
-        self.note("scrub");
-        let scrubbed = self.scrubs.lock().unwrap().pop_front().unwrap_or(Ok(Scrub::Clean));
-        *self.soiled.lock().unwrap() = scrubbed != Ok(Scrub::Clean);
-        scrubbed
-    }
     fn reap(&self, now: i64, _: usize) -> Result<usize> {
         self.note(format!("reap {now}"));
         self.reaps.lock().unwrap().pop_front().unwrap_or(Ok(0))
@@ -181,9 +169,7 @@ impl Maintenance for Script {
     }
     fn purge(&self, now: i64, _: usize) -> Result<usize> {
         self.note(format!("purge {now}"));
-        let purged = self.purges.lock().unwrap().pop_front().unwrap_or(Ok(0));
-        *self.soiled.lock().unwrap() |= matches!(purged, Ok(1..));
-        purged
+        self.purges.lock().unwrap().pop_front().unwrap_or(Ok(0))
     }
 }
 

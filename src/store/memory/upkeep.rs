@@ -4,7 +4,7 @@ use super::{Mailbox, Memory, Message, State, User, is_plain};
 use crate::clock::{FAR, latest};
 use crate::secret::Secret;
 use crate::store::{
-    Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Result, Scheme, Scrub, Usable, WARNING_INTERVAL,
+    Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Result, Scheme, Usable, WARNING_INTERVAL,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -73,14 +73,6 @@ impl Maintenance for Memory {
     }
 
     fn shutdown(&self) {}
-
-    fn residue(&self) -> bool {
-        false
-    }
-
-    fn scrub(&self) -> Result<Scrub> {
-        Ok(Scrub::Clean)
-    }
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
         let mut state = self.state();

@@ -1,12 +1,12 @@
 //! Who may log in, and where mail for an address goes.
 
 use crate::secret::Secret;
+use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::text;
 use crate::store::sqlite::writer::Lane;
-use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{Account, Accounts, Mailbox, MailboxId, Principal, Result, Scheme, StoreError, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Octets that a change of a user writes, for the writer's batches.
 const USER_OCTETS: usize = 4096;
@@ -91,10 +91,9 @@ impl Accounts for Sqlite {
         let work =
             move |connection: &Connection| replace_password(connection, user, expected.as_ref(), &hash, &verifiers);
         let replaced = if login { self.settle(work) } else { self.writer.write(Lane::Mail, USER_OCTETS, work) };
-        // What was not waited for is still done, and leaves residue like the rest.
+        // What was not waited for is still done, and then the old password is in the log like any other.
         if !matches!(replaced, Ok(false)) {
-            self.writer.scrub_soon();
-            lock(&self.residue).add(Instant::now());
+            self.writer.truncate_wal_within(Duration::ZERO);
         }
         replaced
     }

@@ -4,11 +4,11 @@ use crate::clock::{Clock, Stamps, SystemClock};
 use crate::store::sqlite::backup::check;
 use crate::store::sqlite::database::identity::FileIdentity;
 use crate::store::sqlite::database::readers::Readers;
+use crate::store::sqlite::database::recovery::{self, Leftover};
 use crate::store::sqlite::database::{connection, migrate};
 use crate::store::sqlite::messages::body_ids::Bodies;
 use crate::store::sqlite::messages::listing_cache::ListingCache;
 use crate::store::sqlite::presence::Sessions;
-use crate::store::sqlite::residue::Residue;
 use crate::store::sqlite::retention::batch_size::BatchSize;
 use crate::store::sqlite::retention::expire::Expiry;
 use crate::store::sqlite::writer::Writer;
@@ -63,7 +63,6 @@ pub struct Sqlite {
     pub(super) marks: Mutex<HashSet<MessageId>>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
-    pub(super) residue: Mutex<Residue>,
     pub(super) sessions: Mutex<Sessions>,
     pub(super) stamps: Stamps,
 }
@@ -83,10 +82,12 @@ impl Sqlite {
     /// [`crate::store::StoreError::Refused`] when it does not exist, is another program's, or has another schema.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         connection::require_file(path)?;
-        let place = FileIdentity::new(path)?;
+        let (place, leftover) = (FileIdentity::new(path)?, Leftover::look(path));
         let (writer, readers) = (connection::writer(path, &options)?, options.reader_count());
         migrate::require_newest(&writer, path)?;
         connection::use_log(&writer, path)?;
+        leftover.settle(&writer)?;
+        recovery::sync_directory(path)?;
         Ok(Self {
             path: path.to_owned(),
             place: place.opened(),
@@ -97,7 +98,6 @@ impl Sqlite {
             marks: Mutex::default(),
             reaper: Mutex::default(),
             purging: Mutex::default(),
-            residue: Mutex::default(),
             sessions: Mutex::default(),
             stamps: Stamps::new(options.clock),
         })

@@ -5,18 +5,17 @@ use crate::store::sqlite::database::connection;
 use crate::store::sqlite::retention::expire;
 use crate::store::sqlite::retention::purge;
 use crate::store::sqlite::retention::quota_warning;
-use crate::store::sqlite::sweep;
 use crate::store::sqlite::text;
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
-use crate::store::{
-    Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Result, Scrub, StoreError, Usable, UserId,
-};
+use crate::store::{Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Result, StoreError, Usable, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Read marks in one transaction.
 const MARKS_AT_ONCE: usize = 1000;
+/// How long purged mail may stay in the log: one truncation serves many steps.
+const AFTER_PURGE: Duration = Duration::from_secs(5);
 
 impl Maintenance for Sqlite {
     fn change_mark(&self) -> Result<i64> {
@@ -29,7 +28,10 @@ impl Maintenance for Sqlite {
     }
 
     fn lost(&self) -> Result<Option<String>> {
-        self.place.lost()
+        match self.writer.failure() {
+            Some(error) => Ok(Some(error.of(&self.path).to_string())),
+            None => self.place.lost(),
+        }
     }
 
     fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {
@@ -88,8 +90,7 @@ impl Maintenance for Sqlite {
             connection.execute("UPDATE counters SET erased = 0", [])?;
             Ok(erased.max(0) as usize)
         })?;
-        self.writer.scrub_soon();
-        lock(&self.residue).add(Instant::now());
+        self.writer.truncate_wal_within(Duration::ZERO);
         Ok(erased)
     }
 
@@ -111,14 +112,6 @@ impl Maintenance for Sqlite {
 
     fn shutdown(&self) {
         self.writer.shutdown();
-    }
-
-    fn residue(&self) -> bool {
-        lock(&self.residue).is_left()
-    }
-
-    fn scrub(&self) -> Result<Scrub> {
-        sweep::scrub(self)
     }
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
@@ -148,7 +141,7 @@ impl Maintenance for Sqlite {
         })?;
         if done > 0 {
             pace.took(began);
-            lock(&self.residue).add(Instant::now());
+            self.writer.truncate_wal_within(AFTER_PURGE);
         }
         Ok(done)
     }

@@ -19,29 +19,24 @@
 //! What is stored and deleted here is dated by [`Options::clock`], what the shell deletes by SQLite's; neither
 //! goes back ([`date`]).
 //!
-//! # Residue
+//! # What was deleted
 //!
-//! The writer runs with `secure_delete=ON`; [`Maintenance::scrub`](super::Maintenance::scrub) clears what pages do not use
-//! ([`sweep`]) and truncates the log. After a password was replaced the writer tries the latter by itself, until it
-//! succeeds. An attempt never waits for a reader: one that stays would hold up every delivery, again and again.
+//! The writer runs with `secure_delete=ON`, and truncates the log after a password was replaced or mail was purged
+//! ([`writer`]). Where SQLite moves rows between pages, copies may stay in unused parts of a page until `VACUUM`.
 
 mod accounts;
 mod backup;
-mod cell;
 mod database;
 mod date;
 mod engine;
-mod free;
 mod maintenance;
 mod messages;
-mod page;
 mod presence;
-mod residue;
 mod retention;
-mod sweep;
 mod text;
 mod writer;
 
+pub use database::companions;
 pub use database::migrate::{APPLICATION_ID, newest_version};
 pub use engine::{Options, Sqlite};
 

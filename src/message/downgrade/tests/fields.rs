@@ -160,7 +160,7 @@ fn texts_keep_what_is_read_in_them() {
 #[test]
 fn octets_that_are_no_utf8_are_marked() {
     let text = octets_downgraded(
-        b"Subject: gr\xfcn\r\nFrom: \xff\xfe <a@b>\r\n\xff: x\r\nContent-Type: x/y; name=\xfc\r\n\r\n\xff\r\n",
+        b"Subject: gr\xfcn\r\nFrom: \xff\xfe <a@b>\r\nX: \xff\r\nContent-Type: x/y; name=\xfc\r\n\r\n\xff\r\n",
     );
     let encoded = |text| encode(text, Place::Text, 45);
     let header = format!(
@@ -173,16 +173,9 @@ fn octets_that_are_no_utf8_are_marked() {
 
 #[test]
 fn what_has_no_form_in_ascii_is_left_out() {
-    for lines in [
-        "Received: by x\r\n\tfor <\u{f6}@b>; now",
-        "Message-ID: <\u{fc}@b>",
-        "\u{f6}: x",
-        "a b: \u{fc}",
-        ": \u{fc}",
-        "no field \u{fc}",
-        " \u{fc}",
-        "Content-Disposition: \u{fc}; filename=x",
-    ] {
+    for lines in
+        ["Received: by x\r\n\tfor <\u{f6}@b>; now", "Message-ID: <\u{fc}@b>", "Content-Disposition: \u{fc}; filename=x"]
+    {
         assert_eq!(field(lines), "", "{lines}");
         assert_eq!(field(&format!("{lines}\r\nA: b")), "A: b\r\n", "{lines}");
     }

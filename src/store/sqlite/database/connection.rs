@@ -19,7 +19,7 @@ const LOG_PAUSE: Duration = Duration::from_millis(20);
 pub fn writer(path: &Path, options: &Options) -> Result<Connection> {
     let connection = existing(path, options)?;
     connection.execute_batch(
-        "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=1000;
+        "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;
          PRAGMA cache_size=-2000;",
     )?;
     limit_log(&connection).map_err(|error| named(path, error))?;
@@ -46,6 +46,8 @@ pub fn limit_log(connection: &Connection) -> rusqlite::Result<()> {
 pub fn reader(path: &Path, options: &Options) -> Result<Connection> {
     let connection = existing(path, options)?;
     connection.execute_batch("PRAGMA query_only=ON; PRAGMA cache_size=-512;")?;
+    // The connection that writes is the last one to be closed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(|error| named(path, error))?;
     Ok(connection)
 }
 
@@ -89,7 +91,7 @@ pub fn flags() -> OpenFlags {
     OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
 }
 
-/// What every connection wants. Foreign keys are off, as in the shell: the triggers hold the rules.
+/// What every connection wants. SQLite's own checkpoints keep their errors to themselves; the writer makes them. Foreign keys are off, as in the shell: the triggers hold the rules.
 pub fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -97,7 +99,8 @@ pub fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<(
     // value differs: two thirds of what RETR of a small message cost.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
-        "PRAGMA foreign_keys=OFF; PRAGMA recursive_triggers=OFF; PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0;",
+        "PRAGMA foreign_keys=OFF; PRAGMA recursive_triggers=OFF; PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0;
+         PRAGMA wal_autocheckpoint=0;",
     )
 }
 
@@ -106,14 +109,7 @@ pub fn named(path: &Path, error: rusqlite::Error) -> StoreError {
     if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) {
         return not_ours(path);
     }
-    let name = |text: String| format!("{}: {text}", path.display());
-    match StoreError::from(error) {
-        StoreError::Busy(text) => StoreError::Busy(name(text)),
-        StoreError::Io(text) => StoreError::Io(name(text)),
-        StoreError::Refused(text) => StoreError::Refused(name(text)),
-        StoreError::Internal(text) => StoreError::Internal(name(text)),
-        other => other,
-    }
+    StoreError::from(error).of(path)
 }
 
 /// A file of somebody else's.

@@ -1,12 +1,16 @@
 //! The schema's versions: an append-only list, applied in one transaction after a copy was made.
 
+use crate::files::atomic::{AtomicFile, Directory};
+use crate::files::path::{directory, with_suffix};
 use crate::store::sqlite::Options;
+use crate::store::sqlite::database::companions::COMPANIONS;
 use crate::store::sqlite::database::connection;
+use crate::store::sqlite::database::recovery::{self, Leftover};
 use crate::store::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The steps; `PRAGMA user_version` counts those that were applied. Never change one: append.
 const MIGRATIONS: &[&str] = &[
@@ -65,11 +69,14 @@ enum State {
 fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
     let newest = steps.len() as i32;
     make_private(path)?;
+    let leftover = Leftover::look(path);
     let mut connection = open(path)?;
     let found = match state(&connection, path)? {
         State::Empty => lay_out(&connection, path)?,
         State::Version(found) => found,
     };
+    leftover.settle(&connection)?;
+    recovery::sync_directory(path)?;
     if found > newest {
         return Err(newer(path, found, newest));
     }
@@ -136,44 +143,28 @@ fn newer(path: &Path, found: i32, newest: i32) -> StoreError {
     ))
 }
 
-/// Makes the file, readable by its owner only, if there is none; -wal and -shm take its mode over.
+/// Makes the file, readable by its owner only, if there is none; -wal and -shm take its mode over. Its name is durable
+/// before anything is in it: SQLite tells nobody if it cannot sync a directory.
 fn make_private(path: &Path) -> Result<()> {
+    let io = |error: std::io::Error| StoreError::Io(format!("{}: {error}", path.display()));
+    let directory = Directory::open(directory(path)).map_err(io)?;
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(StoreError::Io(format!("{}: {error}", path.display())))
-        }
-        _ => Ok(()),
+        Ok(_) => directory.sync().map_err(io),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(io(error)),
     }
 }
 
-/// A consistent copy beside the database, put in place only when whole.
+/// A consistent copy beside the database, on the disk before anything is changed.
 fn copy_before(connection: &Connection, path: &Path, newest: i32) -> Result<()> {
-    let copy = suffixed(path, &format!(".before-v{newest}"));
-    let partial = suffixed(&copy, ".partial");
-    let io = |error: std::io::Error| StoreError::Io(format!("{}: {error}", copy.display()));
-    match std::fs::remove_file(&partial) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
-        _ => make_private(&partial)?,
-    }
-    let Some(name) = partial.to_str() else {
+    let target = with_suffix(path, &format!(".before-v{newest}"));
+    let io = |error: std::io::Error| StoreError::Io(format!("{}: {error}", target.display()));
+    let copy = AtomicFile::create(&target, 0o600).map_err(io)?.with_companions(COMPANIONS);
+    let Some(name) = copy.path().to_str() else {
         return Err(StoreError::Refused(format!("{}: the path must be UTF-8", path.display())));
     };
-    let copied = connection.execute("VACUUM INTO ?1", [name]).map_err(|error| connection::named(&partial, error));
-    let placed = copied.and_then(|_| {
-        std::fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(io)?;
-        std::fs::rename(&partial, &copy).map_err(io)
-    });
-    if placed.is_err() {
-        // A full disk least of all can keep half a copy; the error says more than a failure to remove it.
-        let _ = std::fs::remove_file(&partial);
-    }
-    placed
-}
-
-fn suffixed(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
+    connection.execute("VACUUM INTO ?1", [name]).map_err(|error| connection::named(&target, error))?;
+    copy.replace().map_err(|failure| io(failure.into()))
 }
 
 #[cfg(test)]

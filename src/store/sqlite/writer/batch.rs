@@ -37,6 +37,9 @@ impl Shared {
             }
         }
         let lost = self.transact(connection, &mut jobs).err();
+        if let Some(error) = &lost {
+            self.wal.commit_failed(connection, error);
+        }
         if matches!(lost, Some(StoreError::Busy(_))) {
             // They would wait as long again, one batch after the other: "try again later" is due now.
             self.take_waiting(connection, &mut jobs);
@@ -61,6 +64,7 @@ impl Shared {
 
     /// One transaction; an error is that of all jobs that had succeeded until then.
     fn transact(&self, connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<()> {
+        self.require_sound()?;
         if !connection.is_autocommit() {
             // Somebody was ended by a panic in the middle of it.
             execute(connection, "ROLLBACK")?;

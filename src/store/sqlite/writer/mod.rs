@@ -1,7 +1,7 @@
 //! Who writes: group commit, one savepoint per job.
 //!
 //! What lives here: orders and their answers; where they wait is in [`queue`], batches and transactions
-//! are in [`batch`], the thread and the log in [`thread`]. What a job does is not known here.
+//! are in [`batch`], the thread in [`thread`], the log in [`wal`]. What a job does is not known here.
 //!
 //! One job, what else waits (at most 64 jobs or 4 MiB), `BEGIN IMMEDIATE`, the
 //! jobs, `COMMIT`, and only then the answers. No timer collects a batch: while one commit waits for
@@ -17,6 +17,8 @@ mod batch;
 mod oneshot;
 mod queue;
 mod thread;
+mod truncation;
+mod wal;
 
 use crate::store::{Result, StoreError};
 use batch::STEP;
@@ -27,11 +29,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use thread::Thread;
+use wal::Wal;
 
 pub use oneshot::Oneshot;
-pub use thread::truncate_log;
 
 /// Dropped, it ends the thread after what waits was written.
 pub struct Writer {
@@ -44,8 +46,7 @@ struct Shared {
     /// Whoever has locked it writes.
     connection: Mutex<Connection>,
     queue: Queue,
-    /// The log is to be cut soon.
-    scrub: AtomicBool,
+    wal: Wal,
     /// How long a write waits for another process's lock.
     timeout: Duration,
     /// The end is near: nothing waits for another process's lock any more.
@@ -53,14 +54,20 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(connection: Connection, timeout: Duration) -> Self {
+    fn new(connection: Connection, wal: Wal, timeout: Duration) -> Self {
         Self {
             connection: Mutex::new(connection),
             queue: Queue::default(),
-            scrub: AtomicBool::new(false),
+            wal,
             timeout,
             hurried: AtomicBool::new(false),
         }
+    }
+
+    /// Has the thread look after the log.
+    fn wake(&self) {
+        // A queue that is closed has a thread that looks a last time.
+        let _ = self.queue.push(Lane::Maintenance, Request::Alone(Box::new(|_| ())));
     }
 }
 
@@ -121,9 +128,11 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
 impl Writer {
     /// Starts the thread, which owns the connection from now on. `timeout` is how long
     /// a write waits for another process's lock.
-    pub fn start(connection: Connection, timeout: Duration) -> Result<Self> {
+    pub fn start(mut connection: Connection, timeout: Duration) -> Result<Self> {
         connection.busy_timeout(STEP)?;
-        let shared = Arc::new(Shared::new(connection, timeout));
+        let wal = Wal::default();
+        wal.watch(&mut connection)?;
+        let shared = Arc::new(Shared::new(connection, wal, timeout));
         let thread = Thread::new(shared.clone());
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -143,7 +152,13 @@ impl Writer {
         let (job, answer) = Task::new(work);
         let turn = if lane == Lane::Mail { self.idle() } else { None };
         match turn {
-            Some(connection) => self.shared.batch(&connection, octets, job),
+            Some(connection) => {
+                self.shared.batch(&connection, octets, job);
+                drop(connection);
+                if self.shared.wal.is_due() {
+                    self.shared.wake();
+                }
+            }
             None => self.send(lane, Request::Job { octets, job })?,
         }
         answer.wait()
@@ -184,11 +199,15 @@ impl Writer {
         answer.wait()
     }
 
-    /// Has the log truncated soon: tried twice a second, until it succeeds.
-    pub fn scrub_soon(&self) {
-        self.shared.scrub.store(true, Ordering::Relaxed);
-        // Wakes the thread, so that it looks.
-        let _ = self.send(Lane::Maintenance, Request::Alone(Box::new(|_| ())));
+    /// Has the log truncated within this time: tried twice a second from then on, until it succeeds.
+    pub fn truncate_wal_within(&self, time: Duration) {
+        self.shared.wal.truncation.schedule(Instant::now() + time);
+        self.shared.wake();
+    }
+
+    /// Why nothing is written any more: a sync has failed.
+    pub fn failure(&self) -> Option<StoreError> {
+        self.shared.wal.failure().cloned()
     }
 
     /// From now on nothing waits for another process's lock, not even what waits already.

@@ -142,25 +142,25 @@ fn an_attempt_to_cut_the_log_does_not_wait_for_readers() {
         let sleeps = || nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_THREAD).unwrap();
         let before = sleeps().voluntary_context_switches();
         for _ in 0..10 {
-            assert_eq!(truncate_log(connection), Ok(false));
+            assert!(!wal::truncate(connection).unwrap());
         }
         Ok(sleeps().voluntary_context_switches() - before)
     };
     let sleeps = store.writer.alone(Lane::Mail, attempts).unwrap();
     assert!(sleeps < 20, "{sleeps} in 10 attempts");
     drop(reader);
-    assert_eq!(store.writer.alone(Lane::Mail, truncate_log), Ok(true));
+    assert_eq!(store.writer.alone(Lane::Mail, |connection| Ok(wal::truncate(connection)?)), Ok(true));
 }
 
 #[test]
 fn an_attempt_to_cut_the_log_that_fails_is_not_the_last_one() {
     let connection = Connection::open_in_memory().unwrap();
     connection.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_SQL_LENGTH, 1).unwrap();
-    assert!(truncate_log(&connection).is_err());
-    let shared = Arc::new(Shared::new(Connection::open_in_memory().unwrap(), Duration::ZERO));
-    shared.scrub.store(true, Ordering::Relaxed);
-    assert!(!Thread::new(shared.clone()).try_scrub(&connection));
-    assert!(shared.scrub.load(Ordering::Relaxed), "what is to be removed is still there");
+    assert!(wal::truncate(&connection).is_err());
+    let shared = Arc::new(Shared::new(Connection::open_in_memory().unwrap(), Wal::default(), Duration::ZERO));
+    shared.wal.truncation.schedule(Instant::now());
+    shared.tend_wal(&connection);
+    assert!(shared.wal.truncation.due().is_some(), "what is to be removed is still there");
 }
 
 /// It belongs to all who have the database open; a replication, too, reads it.
@@ -172,7 +172,7 @@ fn who_leaves_others_behind_leaves_the_log_to_them() {
     let log = folder.path().join("mail.db-wal");
     drop(store);
     assert!(log.metadata().unwrap().len() > 0);
-    other.writer.scrub_soon();
+    other.writer.truncate_wal_within(Duration::ZERO);
     drop(other);
     assert!(!log.exists());
 }
@@ -182,9 +182,9 @@ fn the_log_is_cut_however_busy_the_thread_is() {
     let (_folder, store) = store();
     store.create_user("alice").unwrap();
     let alice = store.recipients(&["alice".into()]).unwrap()[0].id;
-    store.writer.scrub_soon();
-    let start = std::time::Instant::now();
-    while store.writer.shared.scrub.load(Ordering::Relaxed) {
+    store.writer.truncate_wal_within(Duration::ZERO);
+    let start = Instant::now();
+    while store.writer.shared.wal.truncation.due().is_some() {
         deliver(&store, alice, 100).unwrap();
         assert!(start.elapsed() < Duration::from_secs(60), "only done when there is nothing else to do");
     }

@@ -1,0 +1,102 @@
+//! When the write-ahead log is cut to nothing: what was deleted or replaced may still be in it, so that is done after a password was
+//! replaced or mail was purged.
+
+use crate::store::StoreError;
+use crate::store::sqlite::lock;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(500);
+/// After so long we say that somebody is in the way.
+const BLOCKED: Duration = Duration::from_secs(60);
+
+/// When the log is to be truncated.
+#[derive(Default)]
+pub struct Truncation(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// The next attempt; `None`: there is nothing to remove.
+    due: Option<Instant>,
+    /// The first attempt that did not succeed since one did.
+    blocked_since: Option<Instant>,
+    /// That somebody is in the way, or an error, has been said since then.
+    complained: bool,
+}
+
+impl Truncation {
+    /// At this moment, or before if that was asked for already.
+    pub fn schedule(&self, at: Instant) {
+        let mut state = lock(&self.0);
+        state.due = Some(state.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// The next attempt.
+    pub fn due(&self) -> Option<Instant> {
+        lock(&self.0).due
+    }
+
+    /// What is deleted from now on is not in this attempt.
+    pub fn begin(&self) {
+        lock(&self.0).due = None;
+    }
+
+    /// An attempt succeeded.
+    pub fn done(&self) {
+        let mut state = lock(&self.0);
+        (state.blocked_since, state.complained) = (None, false);
+    }
+
+    /// Tried again soon, and complained of once.
+    pub fn failed(&self, error: Option<&StoreError>, now: Instant) {
+        let mut state = lock(&self.0);
+        state.due = Some(now + PAUSE);
+        let since = *state.blocked_since.get_or_insert(now);
+        if state.complained {
+            return;
+        }
+        state.complained = true;
+        match error {
+            Some(error) => log::warn!("store: the log was not truncated, which is tried again: {error}"),
+            None if now - since >= BLOCKED => log::info!(
+                "another program keeps reading the database: what was replaced or purged may stay in its log"
+            ),
+            None => state.complained = false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earliest_moment_counts_and_a_failure_is_tried_again() {
+        let (truncation, now) = (Truncation::default(), Instant::now());
+        assert_eq!(truncation.due(), None);
+        truncation.schedule(now + Duration::from_secs(5));
+        truncation.schedule(now + Duration::from_secs(9));
+        assert_eq!(truncation.due(), Some(now + Duration::from_secs(5)));
+        truncation.schedule(now);
+        assert_eq!(truncation.due(), Some(now));
+        truncation.begin();
+        assert_eq!(truncation.due(), None);
+        truncation.failed(None, now);
+        assert_eq!(truncation.due(), Some(now + PAUSE));
+    }
+
+    #[test]
+    fn somebody_in_the_way_is_said_after_a_minute_and_once() {
+        let (truncation, now) = (Truncation::default(), Instant::now());
+        let complained = |after| {
+            truncation.failed(None, now + after);
+            lock(&truncation.0).complained
+        };
+        assert!(!complained(Duration::ZERO));
+        assert!(!complained(BLOCKED - PAUSE));
+        assert!(complained(BLOCKED));
+        truncation.done();
+        assert!(!complained(BLOCKED * 2));
+    }
+}
