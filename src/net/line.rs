@@ -92,14 +92,15 @@ impl LineReader {
     /// CRLF). `timeout` is for the whole line, from the first time that the client must be waited
     /// for; a line that waits here already costs no system call.
     pub fn next(&mut self, stream: &mut impl Transport, limit: usize, timeout: Duration) -> Line<'_> {
-        self.next_limited_by(stream, || limit, timeout)
+        self.next_limited_by(stream, |_| limit, timeout)
     }
 
-    /// The same with a limit that is asked for when the line has come: it may have changed since then.
+    /// The same with a limit that is asked for when the line has come, with what there is of it: the limit may have
+    /// changed since then, and it may depend on the line's first words.
     pub fn next_limited_by(
         &mut self,
         stream: &mut impl Transport,
-        limit: impl FnMut() -> usize,
+        limit: impl FnMut(&[u8]) -> usize,
         timeout: Duration,
     ) -> Line<'_> {
         match self.locate(stream, limit, timeout) {
@@ -147,7 +148,7 @@ impl LineReader {
     fn locate(
         &mut self,
         stream: &mut impl Transport,
-        mut limit: impl FnMut() -> usize,
+        mut limit: impl FnMut(&[u8]) -> usize,
         timeout: Duration,
     ) -> Result<Option<Range<usize>>, Stop> {
         let mut searched = 0;
@@ -156,15 +157,16 @@ impl LineReader {
             if let Some(at) = memchr::memchr(b'\n', &self.buffered()[searched..]) {
                 let octets = searched + at + 1;
                 let from = self.start;
+                let limit = limit(&self.buf[from..from + octets]);
                 self.consume(octets);
-                return Ok((octets <= limit()).then(|| from..content_end(&self.buf[..from + octets], from)));
+                return Ok((octets <= limit).then(|| from..content_end(&self.buf[..from + octets], from)));
             }
             searched = self.buffered().len();
             if !waits {
                 stream.read_by(Instant::now() + timeout);
                 waits = true;
             }
-            if searched > 0 && searched >= limit() {
+            if searched > 0 && searched >= limit(self.buffered()) {
                 return self.discard_line(stream).map(|()| None);
             }
             self.make_room(IDLE);
