@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test bench lint fmt layers build setup
+.PHONY: run test faults soak bench lint fmt layers build setup generate
 
 # A demo mailbox on 127.0.0.1:1110 and 127.0.0.1:1995; Ctrl-C ends it.
 run: build
@@ -16,7 +16,15 @@ setup:
 
 test:
 	@scripts/setup.sh test
-	$(CARGO) test --locked
+	$(CARGO) test --locked --no-fail-fast
+
+# Every fault of a disk that tests/faults knows: more than an hour on two cores. `make test` tries a sample.
+faults: setup
+	PILLARBOX_FAULTS=all $(CARGO) test --release --locked --test faults -- --nocapture --test-threads 1
+
+# An hour of mixed load, or as many seconds as PILLARBOX_SOAK_SECONDS says.
+soak: setup
+	PILLARBOX_SOAK_SECONDS=$${PILLARBOX_SOAK_SECONDS:-3600} $(CARGO) test --release --locked --test soak -- --nocapture
 
 # What a server costs, per operation.
 bench: setup
@@ -24,6 +32,10 @@ bench: setup
 
 lint: setup layers
 	$(CARGO) clippy --all-targets --locked -- -D warnings
+
+# Writes what tables of the program say into the schema and the documentation. A test compares them.
+generate:
+	PILLARBOX_GENERATE=1 $(CARGO) test --locked --quiet --lib generated
 
 fmt:
 	$(CARGO) fmt --all

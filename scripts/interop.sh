@@ -3,7 +3,7 @@
 # of tests/replication, unpacked into target/interop: nothing is installed, no service starts, and other users of this
 # machine see none of it.
 #
-#   target/interop/root     Debian packages, as they lie in the archive
+#   target/interop/root     Debian packages and what they depend on, as they lie in the archive
 #   target/interop/python   Python packages of the pinned versions
 set -euo pipefail
 
@@ -14,8 +14,7 @@ debian=(
     fetchmail
     libfaketime
     krb5-kdc krb5-admin-server krb5-user
-    libgssrpc4 libkadm5srv-mit12 libkadm5clnt-mit12 libkdb5-10 libverto1 libverto-libev1 libev4 libss2
-    python3-gssapi python3-decorator
+    python3-gssapi
 )
 python=(
     pyspnego==0.12.4
@@ -32,21 +31,9 @@ echo "interop: fetching ${debian[*]} ${python[*]}"
 mkdir -p "$folder"
 scratch=$(mktemp -d "$folder/new.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
-mkdir "$scratch/debs" "$scratch/root" "$scratch/python"
+mkdir "$scratch/root" "$scratch/python"
 
-download() {
-    (cd "$scratch/debs" && apt-get -qq -o APT::Sandbox::User= download "${debian[@]}")
-}
-# The lists of packages may be old or absent; only root may fetch new ones.
-download 2>/dev/null || {
-    root=()
-    [ "$(id -u)" -eq 0 ] || root=(sudo)
-    "${root[@]}" apt-get update -qq
-    download
-}
-for package in "$scratch"/debs/*.deb; do
-    dpkg -x "$package" "$scratch/root"
-done
+"$here/scripts/unpack.sh" "$scratch/root" "${debian[@]}"
 /usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
     --target "$scratch/python" "${python[@]}"
 

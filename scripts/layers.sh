@@ -48,7 +48,7 @@ forbid 'the core knows an effect' "$effects" "${core[@]}"
 forbid 'the core knows a library of an effect' "$crates" "${core[@]}"
 forbid 'the core knows a room' "$rooms" "${core[@]}"
 
-forbid 'the store knows the protocol' 'crate::(auth|cli|import|lmtp|net|pop3|reaper|sasl|server|shared)\b' "${store[@]}"
+forbid 'the store knows the protocol' 'crate::(auth::(authenticator|gssapi|jwt|limits)|cli|import|lmtp|net|pop3|reaper|sasl|server|shared)\b' "${store[@]}"
 
 mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(cli|main)')
 forbid 'nobody knows the command line' 'crate::cli\b' "${others[@]}"

@@ -28,6 +28,7 @@ need sqlite3 command -v sqlite3
 if [ "${1:-}" = test ]; then
     need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
     need curl command -v curl
+    need iproute2 command -v ip
     need mpop command -v mpop
     need openssl command -v openssl
     need python3 test -x /usr/bin/python3

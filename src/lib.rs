@@ -32,6 +32,7 @@
 //! | RFC 2033 LMTP | yes | [`lmtp`] |
 //! | RFC 1870 SIZE, 2034 enhanced codes, 2920 PIPELINING, 6152 8BITMIME, 6531 SMTPUTF8 | yes, in LMTP | [`lmtp`] |
 //! | RFC 3030 CHUNKING | yes, in LMTP; no BINARYMIME | [`lmtp::content`] |
+//! | RFC 3501 IMAP4rev1 | as a client that reads one folder | [`import::imap`] |
 //! | RFC 4155 mbox | read, with `>From` of mboxrd | [`import::mbox`] |
 //! | RFC 6856 UTF8 | `UTF8`, no `USER` argument, no LANG; LIST shows the size as stored | [`pop3::policy`] |
 //! | RFC 6858 simplified downgrade | yes; parameters are encoded (RFC 2231), not removed | [`message::downgrade`] |
@@ -43,7 +44,7 @@
 //! | RFC 4616 PLAIN | yes | [`sasl::plain`] |
 //! | RFC 4752 GSSAPI over RFC 4121 Kerberos V | yes, without security layers | [`sasl::gssapi`], [`auth::gssapi`] |
 //! | RFC 5802, 7677 SCRAM-SHA-256, -PLUS | yes, `tls-server-end-point` and `tls-exporter` (RFC 9266) | [`sasl::scram`] |
-//! | RFC 7628 OAUTHBEARER, and XOAUTH2 | yes | [`sasl::bearer`] |
+//! | RFC 7628 OAUTHBEARER, and XOAUTH2 | yes, and as a client | [`sasl::bearer`], [`import::remote`] |
 //! | RFC 7519, 7515, 7517 tokens and keys | RS256 and ES256, checked offline | [`auth::jwt`] |
 //! | [MS-NLMP] NTLM | version 2, authentication only | [`sasl::ntlm`] |
 //! | RFC 5034 AUTH | yes; lines up to 65,536 octets | [`pop3::authorization`] |
@@ -57,6 +58,8 @@ pub mod cli;
 pub mod clock;
 pub mod exit;
 pub mod files;
+#[cfg(test)]
+mod generated;
 pub mod import;
 pub mod lmtp;
 pub mod message;

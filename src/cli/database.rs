@@ -49,7 +49,11 @@ pub fn open(path: &Path) -> Result<Sqlite, Error> {
 /// As [`open`].
 pub fn readable(path: &Path) -> Result<(), Error> {
     match File::options().read(true).write(true).open(path) {
-        Ok(_) => Ok(()),
+        // What cannot be synced is not begun.
+        Ok(_) => match Directory::open(directory(&path.canonicalize().unwrap_or_else(|_| path.to_owned()))) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::file(format_args!("cannot open the database {path:?}"), &error, Code::Io)),
+        },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Error::new(Code::NoInput, format!("there is no database {path:?} (pillarbox init makes one)")))
         }

@@ -119,11 +119,9 @@ fn not_restored(made: &AtomicFile, backup: &Path, error: &StoreError) -> Error {
     }
 }
 
-/// Brings the copy to the newest schema, and removes what that keeps of older ones.
+/// Brings the copy to the newest schema, and removes what that keeps of the older one.
 fn renew(copy: &Path) -> Result<(), StoreError> {
     let renewed = Sqlite::renew(copy);
-    for version in 1..=sqlite::newest_version() {
-        let _ = fs::remove_file(with_suffix(copy, &format!(".before-v{version}")));
-    }
+    let _ = fs::remove_file(with_suffix(copy, &format!(".before-v{}", sqlite::newest_version())));
     renewed
 }

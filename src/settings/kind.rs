@@ -1,9 +1,8 @@
-//! Kinds of values: how a setting's text is read, and how its range is put in words.
+//! Kinds of values: what is in range, and how the range is put in words.
 
-use super::Settings;
 use super::network::Network;
 use core::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Largest number of octets: the largest integer that everybody's tools write exactly (2^53 − 1).
 pub const LONGEST_SIZE: u64 = 9_007_199_254_740_991;
@@ -23,7 +22,7 @@ const LONGEST_VALUE: usize = 4096;
 /// Longest path of a Unix socket, octets (unix(7)).
 const LONGEST_SOCKET: usize = 107;
 
-/// A kind of value, with the field of [`Settings`] that it goes to.
+/// A kind of value.
 pub enum Kind {
     /// A decimal number.
     Number {
@@ -33,99 +32,80 @@ pub enum Kind {
         most: u64,
         /// Put after the range, for people.
         unit: &'static str,
-        /// Stores it.
-        set: fn(&mut Settings, u64),
     },
     /// 0 or 1.
-    Switch(fn(&mut Settings) -> &mut bool),
-    /// One of a few words, which compare without case.
-    Choice {
-        /// The words.
-        names: &'static [&'static str],
-        /// Stores the word of this index; only ever called with an index into `names`.
-        set: fn(&mut Settings, usize),
-    },
+    Switch,
+    /// One of these words, which compare without case.
+    Choice(&'static [&'static str]),
     /// `ADDRESS:PORT`, comma separated.
     Bindings {
         /// Absolute paths of Unix sockets are allowed too.
         paths: bool,
-        /// Where they go.
-        field: fn(&mut Settings) -> &mut Vec<String>,
     },
     /// Text of the greeting.
-    Banner(fn(&mut Settings) -> &mut String),
+    Banner,
     /// Free text.
-    Text(fn(&mut Settings) -> &mut String),
+    Text,
     /// The same, but not empty.
-    Word(fn(&mut Settings) -> &mut String),
+    Word,
     /// Permissions of a file, octal.
-    Mode(fn(&mut Settings) -> &mut u32),
+    Mode,
     /// Characters that cut a sub-address off.
-    Delimiters(fn(&mut Settings) -> &mut String),
+    Delimiters,
     /// A file or folder, or none.
-    File(fn(&mut Settings) -> &mut Option<PathBuf>),
+    File,
     /// Domains or realms, comma separated.
-    Names(fn(&mut Settings) -> &mut Vec<String>),
+    Names,
     /// CIDR blocks, comma separated.
-    Networks(fn(&mut Settings) -> &mut Vec<Network>),
+    Networks,
 }
 
 impl Kind {
-    /// Reads `text` into the field; `false`, and nothing changed, if it is out of range. The schema takes
-    /// the same values (but words with their case).
-    #[must_use]
-    pub fn read(&self, text: &str, into: &mut Settings) -> bool {
+    /// Whether `text` is in range. `generate.rs` has the same in SQL, and tests that compare the two walk the table.
+    pub fn admits(&self, text: &str) -> bool {
         if text.chars().count() > LONGEST_VALUE {
             return false;
         }
         match self {
-            Self::Number { least, most, set, .. } => {
-                put(number(text).filter(|n| (least..=most).contains(&n)), |n| set(into, n))
-            }
-            Self::Switch(field) => put(switch(text), |on| *field(into) = on),
-            Self::Choice { names, set } => {
-                put(names.iter().position(|name| name.eq_ignore_ascii_case(text)), |index| set(into, index))
-            }
-            Self::Bindings { paths, field } => {
-                put(list(text, |item| is_binding(item, *paths)), |items| *field(into) = items)
-            }
-            Self::Banner(field) => put(is_banner(text).then(|| text.into()), |text| *field(into) = text),
-            Self::Text(field) => put(is_text(text).then(|| text.into()), |text| *field(into) = text),
-            Self::Word(field) => {
-                put((is_text(text) && !text.is_empty()).then(|| text.into()), |text| *field(into) = text)
-            }
-            Self::Mode(field) => put(mode(text), |mode| *field(into) = mode),
-            Self::Delimiters(field) => put(is_delimiters(text).then(|| text.into()), |text| *field(into) = text),
-            Self::File(field) => put(is_path(text).then(|| path(text)), |path| *field(into) = path),
-            Self::Names(field) => put(list(text, is_name), |items| *field(into) = items),
-            Self::Networks(field) => put(networks(text), |networks| *field(into) = networks),
+            Self::Number { least, most, .. } => number(text).is_some_and(|n| (least..=most).contains(&&n)),
+            Self::Switch => matches!(text, "0" | "1"),
+            Self::Choice(names) => names.iter().any(|name| name.eq_ignore_ascii_case(text)),
+            Self::Bindings { paths } => items(text).all(|item| is_binding(item, *paths)),
+            Self::Banner => is_banner(text),
+            Self::Text => is_text(text),
+            Self::Word => is_text(text) && !text.is_empty(),
+            Self::Mode => is_mode(text),
+            Self::Delimiters => is_delimiters(text),
+            Self::File => is_path(text),
+            Self::Names => items(text).all(is_name),
+            Self::Networks => items(text).all(|item| item.parse::<Network>().is_ok()),
         }
     }
 
     /// The range, in words.
     pub fn range(&self) -> String {
         match self {
-            Self::Number { least, most, unit, .. } => format!("{least} to {most}{unit}"),
-            Self::Switch(_) => "0 or 1".into(),
-            Self::Choice { names, .. } => names.join(", "),
-            Self::Bindings { paths: false, .. } => "ADDRESS:PORT, comma separated; empty: none".into(),
-            Self::Bindings { paths: true, .. } => {
-                "ADDRESS:PORT or absolute socket paths, comma separated; empty: none".into()
+            Self::Number { least, most, unit } => format!("{least} to {most}{unit}"),
+            Self::Switch => "0 or 1".into(),
+            Self::Choice(names) => names.join(", "),
+            Self::Bindings { paths: false } => {
+                "ADDRESS:PORT with port 0 to 65535, [ADDRESS]:PORT for IPv6, comma separated; empty: none".into()
             }
-            Self::Banner(_) => "1 to 400 printable ASCII characters, no < or >, not starting with [".into(),
-            Self::Text(_) => "at most 255 characters, no control characters".into(),
-            Self::Word(_) => "1 to 255 characters, no control characters".into(),
-            Self::Mode(_) => "0000 to 0777, octal".into(),
-            Self::Delimiters(_) => "at most 16 ASCII punctuation characters, none of @ / \\".into(),
-            Self::File(_) => "a path, or empty".into(),
-            Self::Names(_) => "names, comma separated, or empty".into(),
-            Self::Networks(_) => "CIDR blocks, comma separated, or empty".into(),
+            Self::Bindings { paths: true } => "ADDRESS:PORT with port 0 to 65535, [ADDRESS]:PORT for IPv6, or \
+                 /absolute/path of at most 107 octets, comma separated; empty: none"
+                .into(),
+            Self::Banner => "1 to 400 printable ASCII characters, no < or >, not starting with [".into(),
+            Self::Text => "at most 255 characters without control characters".into(),
+            Self::Word => "1 to 255 characters without control characters".into(),
+            Self::Mode => "0000 to 0777, octal".into(),
+            Self::Delimiters => "at most 16 ASCII punctuation characters, no @, / or \\".into(),
+            Self::File => "a path of at most 4095 octets without control characters, or empty".into(),
+            Self::Names => {
+                "names of 1 to 255 characters, comma separated, no space, control, @, / or \\; empty: none".into()
+            }
+            Self::Networks => "CIDR blocks such as 10.0.0.0/8 or fd00::/8, comma separated; empty: none".into(),
         }
     }
-}
-
-fn put<T>(value: Option<T>, store: impl FnOnce(T)) -> bool {
-    value.map(store).is_some()
 }
 
 /// Decimal digits only, the first of several not 0: `parse` alone would take a sign too.
@@ -133,27 +113,10 @@ fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
 
-fn switch(text: &str) -> Option<bool> {
-    match text {
-        "0" => Some(false),
-        "1" => Some(true),
-        _ => None,
-    }
-}
-
 /// Items between commas, without the blanks around them.
-fn items(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
     let items = (!text.is_empty()).then(|| text.split(','));
     items.into_iter().flatten().map(|item| item.trim_matches(' '))
-}
-
-/// All items, if all of them are good.
-fn list(text: &str, good: impl Fn(&str) -> bool) -> Option<Vec<String>> {
-    items(text).map(|item| good(item).then(|| item.to_owned())).collect()
-}
-
-fn networks(text: &str) -> Option<Vec<Network>> {
-    items(text).map(|item| item.parse().ok()).collect()
 }
 
 fn is_binding(item: &str, paths: bool) -> bool {
@@ -172,9 +135,10 @@ fn is_text(text: &str) -> bool {
     text.chars().count() <= LONGEST_TEXT && !text.chars().any(char::is_control)
 }
 
-fn mode(text: &str) -> Option<u32> {
+/// Three or four octal digits, of four the first 0.
+fn is_mode(text: &str) -> bool {
     let octal = (3..=4).contains(&text.len()) && text.bytes().all(|octet| (b'0'..b'8').contains(&octet));
-    u32::from_str_radix(text, 8).ok().filter(|mode| octal && *mode <= 0o777)
+    octal && (text.len() == 3 || text.starts_with('0'))
 }
 
 fn is_delimiters(text: &str) -> bool {
@@ -184,10 +148,6 @@ fn is_delimiters(text: &str) -> bool {
 
 fn is_path(text: &str) -> bool {
     text.len() <= 4095 && !text.chars().any(char::is_control)
-}
-
-fn path(text: &str) -> Option<PathBuf> {
-    (!text.is_empty()).then(|| text.into())
 }
 
 fn is_name(item: &str) -> bool {

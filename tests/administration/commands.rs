@@ -85,15 +85,18 @@ fn a_file_that_is_no_database_is_refused() {
 }
 
 #[test]
-fn a_newer_database_is_refused() {
+fn a_database_of_another_version_is_refused() {
     let site = Site::with_alice(&[PLAIN]);
     let version: u32 = site.sql("PRAGMA user_version").trim().parse().unwrap();
-    site.sql(&format!("PRAGMA user_version = {}", version + 1));
-    for command in [&["init"][..], &["serve", "-l", "127.0.0.1:0"], &["deliver", "alice"], &["check"]] {
-        let output = site.run(command, PLAIN);
-        assert!(!matches!(output.status.code(), Some(0) | None), "{command:?}: {output:?}");
-        assert!(output.stdout.is_empty(), "{command:?}");
-        assert!(text(&output.stderr).to_lowercase().contains("newer"), "{command:?}: {}", text(&output.stderr));
+    for (other, word) in [(version + 1, "newer"), (99, "unreleased"), (8, "unreleased")] {
+        site.sql(&format!("PRAGMA user_version = {other}"));
+        for command in [&["init"][..], &["serve", "-l", "127.0.0.1:0"], &["deliver", "alice"], &["check"]] {
+            let output = site.run(command, PLAIN);
+            assert_eq!(output.status.code(), Some(78), "{command:?}: {output:?}");
+            assert!(output.stdout.is_empty(), "{command:?}");
+            let error = text(&output.stderr);
+            assert!(error.contains(word) && error.lines().count() == 1, "{command:?}: {error}");
+        }
     }
     site.sql(&format!("PRAGMA user_version = {version}"));
     site.assert_sound();

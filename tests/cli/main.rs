@@ -11,9 +11,9 @@ mod deliver;
 mod documentation;
 mod failing;
 mod init;
-mod old_rows;
 mod passwords;
 mod terminal;
+mod unusable_settings;
 mod usage;
 
 use std::process::{Command, Output, Stdio};

@@ -30,7 +30,7 @@ fn broken_then_mended(broken: &Drop, code: i32, named: usize, sure: usize) -> St
     error
 }
 
-const WAYS: [Uidl; 3] = [Uidl::One, Uidl::All, Uidl::Refused];
+const WAYS: [Uidl; 4] = [Uidl::One, Uidl::Pipelined, Uidl::All, Uidl::Refused];
 
 #[test]
 fn a_dot_that_was_not_stuffed() {
@@ -226,6 +226,20 @@ fn a_server_that_ends_lines_in_lf() {
     let mut broken = Drop { bare_lf: true, ..Drop::sound(8) };
     broken.messages[1].2 = b"Subject: x\r\n\r\n.\r\none\r\ntwo\r\nthree\r\n.\r\n".to_vec();
     broken_then_mended(&broken, 65, 2, 1);
+}
+
+/// Where the server can be asked twice in one breath, a refusal of the first answers only half of it.
+#[test]
+fn a_message_that_is_withheld_among_questions() {
+    for uidl in WAYS {
+        let site = Site::with_alice(&[]);
+        let withheld = |said: &str| (said == "RETR 2").then(|| Reply::Say(b"-ERR damaged\r\n".to_vec()));
+        let fake = Fake::new(vec![Drop { uidl, ..Drop::sound(4) }.session_with(withheld)]);
+        let (code, said, error) = import(&site, &fake.url("pop3"), &[]);
+        assert_eq!((code, &*said), (65, "3 imported, 0 there already, 1 refused\n"), "{error}");
+        assert_eq!(stored(&site), expected([1, 3, 4]));
+        fake.done();
+    }
 }
 
 #[test]

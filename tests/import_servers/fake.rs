@@ -76,6 +76,8 @@ fn serve(stream: TcpStream, mut session: Session) {
 pub enum Uidl {
     /// With one line.
     One,
+    /// With one line, and it says that it can be asked before it has answered (RFC 2449 section 6.6).
+    Pipelined,
     /// With the whole list, as if nothing stood behind UIDL.
     All,
     /// Not at all.
@@ -133,7 +135,8 @@ impl Drop {
                 ("PASS", _) if user => "+OK\r\n".to_owned(),
                 ("LIST", None) => list(&|at| Some(format!("{at} {}", drop.messages[at - 1].1))),
                 ("UIDL", Some(_)) if drop.uidl == Uidl::Refused => "-ERR no such thing\r\n".to_owned(),
-                ("UIDL", Some(number)) if drop.uidl == Uidl::One => match id(number) {
+                ("CAPA", _) if drop.uidl == Uidl::Pipelined => "+OK\r\nPIPELINING\r\n.\r\n".to_owned(),
+                ("UIDL", Some(number)) if drop.uidl != Uidl::All => match id(number) {
                     Some(id) => format!("+OK {number} {id}\r\n"),
                     None => "-ERR no such message\r\n".to_owned(),
                 },

@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test; clippy sees only #[test] as one")]
 
+mod clear;
+mod courier;
+mod cyrus;
 mod dialogue;
+mod dovecot;
 mod fake;
 mod hostile;
 mod imap;
+mod tokens;
 
 #[path = "../support/mod.rs"]
 mod support;

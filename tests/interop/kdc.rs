@@ -44,7 +44,8 @@ impl Kdc {
             }
             kdc.configure(free_port());
         }
-        panic!("the KDC does not start: {:?}", std::fs::read_to_string(kdc.path("kdc.log")));
+        let read = |name| std::fs::read_to_string(kdc.path(name)).unwrap_or_default();
+        panic!("the KDC does not start: {}{}", read("kdc.stderr"), read("kdc.log"));
     }
 
     /// A path in the KDC's folder.
@@ -79,7 +80,9 @@ impl Kdc {
 
     fn serve(&mut self) -> bool {
         let port: u16 = std::fs::read_to_string(self.path("port")).unwrap().parse().unwrap();
-        let mut child = self.command("krb5kdc").args(["-n", "-r", REALM]).spawn().unwrap();
+        let mut command = self.command("krb5kdc");
+        let said = std::fs::File::create(self.path("kdc.stderr")).unwrap();
+        let mut child = command.args(["-n", "-r", REALM]).stderr(said).spawn().unwrap();
         drop(child.stdin.take());
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(20) {

@@ -177,25 +177,14 @@ fn links_lead_to_the_database_and_stay() {
 }
 
 #[test]
-fn a_backup_of_an_older_version_is_brought_to_the_newest() {
-    let site = Site::with_alice(&[]);
-    let older = site.path("older");
-    let mut steps = String::from("PRAGMA journal_mode=WAL;");
-    for step in ["0001_initial", "0002_mail_in"] {
-        let path = format!("{}/migrations/{step}.sql", env!("CARGO_MANIFEST_DIR"));
-        steps += &format!("BEGIN; {}; COMMIT;", std::fs::read_to_string(path).unwrap());
-    }
-    let id = site.sql("PRAGMA application_id");
-    steps += &format!("PRAGMA application_id={id}; PRAGMA user_version=2; INSERT INTO users(name) VALUES ('bob');");
+fn a_backup_of_an_unreleased_version_is_refused() {
+    let (site, backup) = backed_up();
     let mut shell = Command::new("sqlite3");
-    shell.arg(&older).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let output = feed(&mut shell, steps.as_bytes());
-    assert_eq!(text(&output.stderr), "");
-    site.succeed(&["restore", older.to_str().unwrap()], b"");
-    site.assert_sound();
-    assert_eq!(site.sql("SELECT name FROM users").trim(), "bob");
-    let left: Vec<_> = std::fs::read_dir(site.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().contains("before-v")), "{left:?}");
+    shell.arg(&backup).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    assert_eq!(text(&feed(&mut shell, b"PRAGMA user_version=99;").stderr), "");
+    let error = site.fail(&["restore", &backup], b"", 65);
+    assert!(error.contains("schema version 99 was made by an unreleased version"), "{error}");
+    assert_eq!(messages(&site), "1");
 }
 
 /// A database of which nothing is left but ruins is what backups are for.

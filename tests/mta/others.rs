@@ -103,8 +103,6 @@ fn opensmtpd_delivers(packages: &Unpacked) {
         (run.as_path(), "/run"),
     ];
     let mut command = packages.command(&over, &["/usr/sbin/smtpd", "-d", "-f", conf.to_str().unwrap()]);
-    let log = std::fs::File::create(folder.join("log")).unwrap();
-    command.stdout(Stdio::null()).stderr(log);
     let _daemon = Daemon::start(&mut command, &folder.join("log"));
     eventually("opensmtpd answers", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     send(port, "alice@example.org", ".dot\nend");

@@ -53,9 +53,7 @@ fn postfix(packages: &Unpacked, folder: &Path, main: &str, master: &str) -> (Dae
     std::fs::write(folder.join("etc/master.cf"), master).unwrap();
     let etc = folder.join("etc");
     let program = ["/usr/lib/postfix/sbin/master", "-d", "-c", etc.to_str().unwrap()];
-    let mut command = packages.command(&[], &program);
-    command.stdout(Stdio::null()).stderr(std::fs::File::create(folder.join("stderr")).unwrap());
-    let daemon = Daemon::start(&mut command, &folder.join("log"));
+    let daemon = Daemon::start(&mut packages.command(&[], &program), &folder.join("log"));
     eventually("postfix answers", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     (daemon, port)
 }

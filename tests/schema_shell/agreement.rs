@@ -2,7 +2,9 @@
 //! would stop the server, one that only the program takes could not be set.
 
 use crate::shell::Bench;
-use pillarbox::settings::Settings;
+use pillarbox::auth::credential::is_hash;
+use pillarbox::settings::{Kind, Row, SETTINGS, Settings};
+use std::collections::BTreeMap;
 
 /// Pseudo-random numbers, the same at each run.
 struct Numbers(u64);
@@ -252,29 +254,11 @@ fn texts() -> Vec<Vec<u8>> {
 
 #[test]
 fn texts_names_and_numbers() {
-    let settings = [
-        "Site",
-        "LmtpSocketGroup",
-        "OAuthIssuer",
-        "OAuthAudience",
-        "OAuthUserClaim",
-        "CertificateFile",
-        "PrivateKeyFile",
-        "GssapiKeytab",
-        "OAuthKeyFile",
-        "LogFileLocation",
-        "Domains",
-        "GssapiRealms",
-        "Banner",
-        "RecipientDelimiter",
-        "LmtpSocketMode",
-        "MaxCommandSize",
-        "MaxLoginDelay",
-        "ProtocolLogEnabled",
-        "OverQuotaPermanent",
-        "IssueWarningQuota",
-        "LmtpMaxConnections",
-    ];
+    let compared = |row: &&Row| !matches!(row.kind, Kind::Bindings { .. } | Kind::Networks | Kind::Choice(_));
+    let one_of_each: BTreeMap<_, _> =
+        SETTINGS.iter().filter(compared).map(|row| (row.kind.range(), row.name)).collect();
+    let settings: Vec<_> = one_of_each.into_values().collect();
+    assert!(settings.len() > 15);
     settings_agree(&settings, texts());
 }
 
@@ -360,4 +344,54 @@ fn columns_hold_utf8() {
         }
     }
     bench.assert_sound();
+}
+
+/// Which passwords wait to be hashed: one that only one side takes for a hash would wait for ever, or be hashed again.
+#[test]
+fn what_is_a_hash() {
+    let bench = Bench::new();
+    bench.sql("DROP TRIGGER users_password_usable_update; INSERT INTO users(name) VALUES ('alice')");
+    let parts = [
+        "$",
+        "$argon2",
+        "$argon",
+        "argon2",
+        "$2b$",
+        "$2a$",
+        "$2y$",
+        "$2",
+        "$5$",
+        "$6$",
+        "$6",
+        "{",
+        "}",
+        "{}",
+        "{A}",
+        "{a b}",
+        "{1}",
+        "{.-_}",
+        "{PLAIN}",
+        "{SHA512-CRYPT}",
+        "{\u{e9}}",
+        "[",
+        "]",
+        "*",
+        "x",
+        " ",
+    ];
+    let mut numbers = Numbers(3);
+    let mut values: Vec<String> = parts.iter().map(|part| (*part).into()).collect();
+    values.extend((0..2000).map(|_| numbers.joined(&parts, 4)));
+    values.sort();
+    values.dedup();
+    let script: String = values
+        .iter()
+        .map(|value| format!("UPDATE users SET password = {};\nSELECT is_hash FROM users;\n", hex(value.as_bytes())))
+        .collect();
+    let shell: Vec<bool> = bench.script(&script).lines().map(|line| line == "1").collect();
+    assert_eq!(shell.len(), values.len());
+    assert!(shell.contains(&true) && shell.contains(&false));
+    for (value, shell) in values.iter().zip(shell) {
+        assert_eq!(shell, is_hash(value.as_bytes()), "{value:?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The date that age counts from, where the shell gives it: it does not go back (`migrations/0006_dates.sql`).
+//! The date that age counts from, where the shell gives it: it does not go back (`counters.latest_at` of `schema.sql`).
 
 use crate::shell::{Bench, now};
 use pillarbox::store::{Mail, Uid};

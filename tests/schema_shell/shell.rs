@@ -34,7 +34,10 @@ impl Bench {
     /// Runs one line as an administrator types it; Debian's shell must be there.
     pub fn run(&self, sql: &str) -> Output {
         let path = self.path();
-        let run = Command::new("sqlite3").arg("-batch").arg(path).arg(sql).env("HOME", "/nonexistent").output();
+        // The writer may be behind its answers, cutting the log: the documentation shows this option.
+        let mut shell = Command::new("sqlite3");
+        shell.args(["-batch", "-cmd", ".timeout 5000"]).arg(path).arg(sql).env("HOME", "/nonexistent");
+        let run = shell.output();
         run.expect("the sqlite3 shell must be installed (Debian: apt-get install sqlite3)")
     }
 

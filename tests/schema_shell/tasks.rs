@@ -68,7 +68,7 @@ fn hashes_of_every_form_are_taken_as_they_are() {
         bench.sql(&format!("UPDATE users SET password = '{plain}' WHERE name = 'alice';"));
         assert_eq!(bench.store.pending(1).unwrap().len(), 1, "{plain}");
     }
-    assert!(bench.sql("EXPLAIN QUERY PLAN SELECT id FROM users WHERE password NOT GLOB '$argon2*' AND password NOT GLOB '$2b$*' AND password NOT GLOB '$6$*' AND password NOT GLOB '{[0-9A-Za-z._-]*}*'").contains("users_pending"));
+    assert!(bench.sql("EXPLAIN QUERY PLAN SELECT id FROM users WHERE is_hash = 0").contains("users_pending"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub struct Unpacked {
     root: PathBuf,
 }
 
-/// Fetches and unpacks these packages; kept in the build folder for the next time.
+/// Fetches and unpacks these packages and what they depend on; kept in the build folder for the next time.
 pub fn unpack(name: &str, packages: &[&str]) -> Unpacked {
     // Tests of one binary come at the same time.
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -22,15 +22,8 @@ pub fn unpack(name: &str, packages: &[&str]) -> Unpacked {
     if !root.join("complete").exists() {
         let fresh = folder.join(format!("{name}.{}", std::process::id()));
         std::fs::create_dir_all(&fresh).unwrap();
-        for package in packages {
-            run(Command::new("apt-get").args(["download", "-qq", package]).current_dir(&fresh));
-        }
-        for entry in std::fs::read_dir(&fresh).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|ending| ending == "deb") {
-                run(Command::new("dpkg").arg("-x").arg(&path).arg(&fresh));
-            }
-        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/unpack.sh");
+        run(Command::new(script).arg(&fresh).args(packages));
         std::fs::write(fresh.join("complete"), "").unwrap();
         // Another test binary may have been faster.
         if std::fs::rename(&fresh, &root).is_err() {
@@ -78,10 +71,12 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it in a process group of its own. `log` is shown when the test fails.
+    /// Starts it in a process group of its own. `log`, and what it says on stderr, are shown when the test fails.
     pub fn start(command: &mut Command, log: &Path) -> Daemon {
         use std::os::unix::process::CommandExt;
-        Daemon { child: command.process_group(0).stdin(Stdio::null()).spawn().unwrap(), log: log.to_owned() }
+        let said = std::fs::File::create(log.with_extension("stderr")).unwrap();
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
+        Daemon { child: command.spawn().unwrap(), log: log.to_owned() }
     }
 }
 
@@ -94,8 +89,10 @@ impl Drop for Daemon {
         let _ = killpg(group, Signal::SIGKILL);
         let _ = self.child.wait();
         if std::thread::panicking() {
-            let log = std::fs::read(&self.log).unwrap_or_default();
-            eprintln!("--- {}\n{}---", self.log.display(), String::from_utf8_lossy(&log));
+            for path in [&self.log, &self.log.with_extension("stderr")] {
+                let log = std::fs::read(path).unwrap_or_default();
+                eprintln!("--- {}\n{}---", path.display(), String::from_utf8_lossy(&log));
+            }
         }
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod debian;
+pub mod dovecot;
 pub mod lmtp;
 pub mod messages;
 pub mod privileged;

@@ -12,6 +12,11 @@ impl Random {
         Random(seed | 1)
     }
 
+    /// Another one, for work beside this.
+    pub fn fork(&mut self) -> Random {
+        Random(self.next() | 1)
+    }
+
     /// The next number, all 64 bits.
     pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;

@@ -10,8 +10,9 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Command, ExitStatus};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long a start or a polite end may take.
@@ -23,6 +24,8 @@ pub struct Server {
     child: Child,
     listeners: Vec<(String, String)>,
     stderr: Arc<Mutex<Vec<u8>>>,
+    /// Ends when nothing more can come on stderr.
+    collector: JoinHandle<()>,
 }
 
 impl Deref for Server {
@@ -50,20 +53,31 @@ impl Server {
 
     /// Runs a command that is `serve`, or becomes it, and waits until it is ready.
     pub fn launch(site: &Arc<Site>, command: &mut Command) -> Server {
+        Server::try_launch(site, command).unwrap_or_else(|(status, log)| panic!("not ready ({status}): {log}"))
+    }
+
+    /// The same; `Err` is how it ended instead, and what it said.
+    pub fn try_launch(site: &Arc<Site>, command: &mut Command) -> Result<Server, (ExitStatus, String)> {
         let mut child = command.spawn().unwrap();
         drop(child.stdin.take());
         let stderr = Arc::new(Mutex::new(Vec::new()));
-        collect(child.stderr.take().unwrap(), Arc::clone(&stderr));
+        let collector = collect(child.stderr.take().unwrap(), Arc::clone(&stderr));
         let lines = read_lines(child.stdout.take().unwrap());
-        let mut server = Server { site: Arc::clone(site), child, listeners: Vec::new(), stderr };
+        let mut server = Server { site: Arc::clone(site), child, listeners: Vec::new(), stderr, collector };
         loop {
-            let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("not ready: {}", server.log()));
+            let Ok(line) = lines.recv_timeout(PATIENCE) else {
+                // It has closed stdout: its end is near, if it is one.
+                if lines.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+                    let _ = server.child.kill();
+                }
+                return Err((server.wait(), server.log()));
+            };
             match line.split_once(' ') {
                 Some((kind, address)) => server.listeners.push((kind.to_owned(), address.to_owned())),
                 None => break assert_eq!(line, "ready"),
             }
         }
-        server
+        Ok(server)
     }
 
     /// Where the listener of this kind (`pop3`, `pop3s`, `lmtp`) is.
@@ -131,10 +145,19 @@ impl Server {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
+                self.read_to_end();
                 return status;
             }
             assert!(start.elapsed() < PATIENCE, "does not end: {}", self.log());
             std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits for the rest of what an ended server has said. (A child of its own may keep stderr open.)
+    fn read_to_end(&self) {
+        let start = Instant::now();
+        while !self.collector.is_finished() && start.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -169,13 +192,13 @@ pub fn memory(pid: u32, field: &str) -> Option<u64> {
 }
 
 /// Keeps emptying the server's stderr, or it would block on a full pipe.
-fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<Vec<u8>>>) {
+fn collect(mut from: impl Read + Send + 'static, into: Arc<Mutex<Vec<u8>>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut chunk = [0; 4096];
         while let Ok(n @ 1..) = from.read(&mut chunk) {
             into.lock().unwrap().extend_from_slice(&chunk[..n]);
         }
-    });
+    })
 }
 
 /// The lines of the server's stdout, as they come.

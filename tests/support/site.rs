@@ -1,6 +1,7 @@
 //! A database of its own in a temporary folder, and the commands people run on it.
 
 use super::Server;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,6 +12,8 @@ use tempfile::TempDir;
 pub struct Site {
     dir: TempDir,
     database: PathBuf,
+    /// What every program on it has in its environment.
+    environment: Vec<(&'static str, OsString)>,
 }
 
 impl Site {
@@ -23,9 +26,15 @@ impl Site {
 
     /// A fresh database at `database`, which may be on another disk than the folder.
     pub fn at(dir: TempDir, database: PathBuf) -> Arc<Site> {
-        let site = Arc::new(Site { dir, database });
+        let site = Arc::new(Site { dir, database, environment: Vec::new() });
         site.succeed(&["init"], b"");
         site
+    }
+
+    /// Whatever is in this folder, for programs with this environment; the database is `mail.db`, if there is one.
+    pub fn found(dir: TempDir, environment: Vec<(&'static str, OsString)>) -> Arc<Site> {
+        let database = dir.path().join("mail.db");
+        Arc::new(Site { dir, database, environment })
     }
 
     /// A database with alice, whose password is `se cret`, and these messages in her mailbox.
@@ -52,6 +61,7 @@ impl Site {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pillarbox"));
         command.arg(arguments[0]).arg("-d").arg(&self.database).args(&arguments[1..]);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -112,6 +122,7 @@ impl Site {
     pub fn shell(&self, statements: &[&str]) -> Command {
         let mut command = Command::new("sqlite3");
         command.args(["-batch", "-cmd", ".timeout 5000"]).arg(&self.database).args(statements);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

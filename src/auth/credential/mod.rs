@@ -24,7 +24,7 @@ pub use argon2::{Hasher, Verdict};
 pub use hmac::{Key, hmac_sha256};
 pub use keyfile::KeyFile;
 pub use nthash::nt_hash;
-pub use stored::{Stored, classify};
+pub use stored::{Stored, classify, is_hash};
 
 use crate::store::{Scheme, UserId};
 use cache::Cache;

@@ -22,8 +22,13 @@ pub fn classify(value: &[u8]) -> Stored<'_> {
     if let Some((scheme, rest)) = dovecot(value) {
         return of_scheme(scheme, rest);
     }
-    let is_hash = [b"$argon2".as_slice(), b"$2b$", b"$6$"].iter().any(|prefix| value.starts_with(prefix));
-    if is_hash { of_crypt(value) } else { Stored::Plain(value) }
+    if is_hash(value) { of_crypt(value) } else { Stored::Plain(value) }
+}
+
+/// Whether a value says that it is a hash. The schema's `users.is_hash` is the same rule; a test compares them.
+pub fn is_hash(value: &[u8]) -> bool {
+    let prefixes = [b"$argon2".as_slice(), b"$2b$", b"$6$"];
+    dovecot(value).is_some() || prefixes.iter().any(|prefix| value.starts_with(prefix))
 }
 
 /// Scheme and rest of Dovecot's `{SCHEME}rest`.

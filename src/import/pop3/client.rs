@@ -164,10 +164,27 @@ impl Client {
         Ok(pairs)
     }
 
-    /// RETR: gives `sink` the message, as it was found.
-    pub(super) fn retrieve(&mut self, number: u64, most: u64, sink: &mut dyn FnMut(&[u8])) -> Result<Measure> {
-        self.say(&format!("RETR {number}"))?
-            .map_err(|text| ImportError::Withheld(format!("message {number}: {text} (to RETR {number})")))?;
+    /// RETR: gives `sink` the message, as it was found. The server is asked `also` in the same breath, and the answer is
+    /// waiting then.
+    pub(super) fn retrieve(
+        &mut self,
+        number: u64,
+        also: Option<&str>,
+        most: u64,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<Measure> {
+        self.wire.quiet()?;
+        let command = format!("RETR {number}");
+        match also {
+            Some(also) => self.say_at_once(&format!("{command}\r\n{also}"))?,
+            None => self.say_at_once(&command)?,
+        }
+        if let Err(text) = self.answer(&command)? {
+            if let Some(also) = also {
+                self.answer(also)?.ok();
+            }
+            return Err(ImportError::Withheld(format!("message {number}: {text} (to {command})")));
+        }
         let mut content = Content::new(self.wire.is_bare_lf());
         let mut piece = Vec::new();
         loop {

@@ -3,7 +3,7 @@
 //! A message is stored only after the server has said so behind it: `UIDL n` with the right unique-id is also an answer that
 //! no left-over of a message could be, so question and answer belong together.
 
-use super::client::{Client, Pair, pair};
+use super::client::{Answer, Client, Pair, pair};
 use crate::import::remote::said;
 use crate::import::{ImportError, Result};
 use std::hash::{BuildHasher, RandomState};
@@ -69,26 +69,41 @@ impl Identity {
         Ok(long)
     }
 
-    /// Makes sure of one message.
+    /// The question that can be asked in the same breath as RETR: its answer has one line (RFC 2449 section 6.6).
+    pub(super) fn question(&self, client: &Client, number: u64) -> Option<String> {
+        (self.way == Way::One && client.has("PIPELINING")).then(|| format!("UIDL {number}"))
+    }
+
+    /// Makes sure of one message, unless the question was `asked` already.
     ///
     /// # Errors
     /// [`ImportError::Broken`]: it is another one now; [`ImportError::Data`]: the answer is none.
-    pub(super) fn confirm(&self, client: &mut Client, number: u64) -> Result<()> {
+    pub(super) fn confirm(&self, client: &mut Client, number: u64, asked: bool) -> Result<()> {
         match self.way {
-            Way::One => match client.say(&format!("UIDL {number}"))? {
-                Ok(text) => match pair(text.as_bytes()) {
-                    Some((at, shown)) if at == number && self.is(number, &shown) => Ok(()),
-                    Some((at, shown)) if at == number => Err(changed(client, number, &shown)),
-                    _ => Err(client.wire().malformed(&format!("+OK {} (to UIDL {number})", said(text.as_bytes())))),
-                },
-                Err(_) => Err(changed(client, number, b"")),
-            },
+            Way::One => {
+                let question = format!("UIDL {number}");
+                let mut answer = if asked { client.answer(&question)? } else { client.say(&question)? };
+                if answer.is_err() {
+                    // It may be a left-over, which has more behind it.
+                    answer = client.say(&question)?;
+                }
+                self.check(client, number, &answer)
+            }
             Way::All => {
                 let again = client.pairs("UIDL")?;
                 self.compare(client, &again)
             }
             // Whatever it thinks of NOOP: it is an answer.
             Way::Never => client.say("NOOP").map(drop),
+        }
+    }
+
+    fn check(&self, client: &Client, number: u64, answer: &Answer) -> Result<()> {
+        let Ok(text) = answer else { return Err(changed(client, number, b"")) };
+        match pair(text.as_bytes()) {
+            Some((at, shown)) if at == number && self.is(number, &shown) => Ok(()),
+            Some((at, shown)) if at == number => Err(changed(client, number, &shown)),
+            _ => Err(client.wire().malformed(&format!("+OK {} (to UIDL {number})", said(text.as_bytes())))),
         }
     }
 

@@ -67,8 +67,9 @@ impl Pop3 {
     /// Reads one message and makes sure that it is the one of the list.
     fn read(&mut self, at: usize, most: u64, sink: &mut dyn FnMut(&[u8])) -> Result<Measure> {
         let (number, _) = self.messages[at];
-        let measure = self.client.retrieve(number, most, sink)?;
-        self.identity.confirm(&mut self.client, number)?;
+        let question = self.identity.question(&self.client, number);
+        let measure = self.client.retrieve(number, question.as_deref(), most, sink)?;
+        self.identity.confirm(&mut self.client, number, question.is_some())?;
         Ok(measure)
     }
 

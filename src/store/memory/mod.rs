@@ -140,11 +140,3 @@ impl State {
         self.mailboxes.get_mut(&id).ok_or(StoreError::NoSuchMailbox)
     }
 }
-
-/// A password that is not a hash yet (interface.md section 2).
-fn is_plain(password: &str) -> bool {
-    let scheme = password.strip_prefix('{').is_some_and(|rest| {
-        rest.starts_with(|first: char| first.is_ascii_alphanumeric() || "._-".contains(first)) && rest.contains('}')
-    });
-    !scheme && !["$argon2", "$2b$", "$6$"].iter().any(|prefix| password.starts_with(prefix))
-}

@@ -1,6 +1,7 @@
 //! What the maintenance thread asks for, in memory.
 
-use super::{Mailbox, Memory, Message, State, User, is_plain};
+use super::{Mailbox, Memory, Message, State, User};
+use crate::auth::credential::is_hash;
 use crate::clock::{FAR, latest};
 use crate::secret::Secret;
 use crate::store::{
@@ -47,8 +48,7 @@ impl Maintenance for Memory {
         let state = self.state();
         let mut able = state.users.values().filter(|user| user.pop_enabled);
         let ntlm = able.clone().any(|user| user.verifiers.contains_key(&Scheme::NtHash));
-        let hashed =
-            |user: &User| user.password.as_ref().is_some_and(|password| !password.expose_str().is_some_and(is_plain));
+        let hashed = |user: &User| user.password.as_ref().is_some_and(|password| is_hash(password.expose()));
         let scram = able.all(|user| !hashed(user) || user.verifiers.contains_key(&Scheme::ScramSha256));
         Ok(Usable { ntlm, scram })
     }
@@ -56,7 +56,7 @@ impl Maintenance for Memory {
     fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
         let state = self.state();
         let plain = state.users.iter().filter_map(|(id, user)| {
-            let password = user.password.as_ref().filter(|password| password.expose_str().is_some_and(is_plain))?;
+            let password = user.password.as_ref().filter(|password| !is_hash(password.expose()))?;
             Some(Pending { user: *id, name: user.name.clone(), password: Secret::clone(password), ntlm: user.ntlm })
         });
         Ok(plain.take(limit).collect())

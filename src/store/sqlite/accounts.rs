@@ -2,7 +2,6 @@
 
 use crate::secret::Secret;
 use crate::store::sqlite::Sqlite;
-use crate::store::sqlite::text;
 use crate::store::sqlite::writer::Lane;
 use crate::store::{Account, Accounts, Mailbox, MailboxId, Principal, Result, Scheme, StoreError, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -43,9 +42,7 @@ impl Accounts for Sqlite {
             let found = first(names, |name| {
                 for select in [&mut mailbox, &mut aliases] {
                     let found = select
-                        .query_map([name], |row| {
-                            Ok(Mailbox { id: MailboxId(row.get(0)?), name: text::lossy(row, 1)? })
-                        })?
+                        .query_map([name], |row| Ok(Mailbox { id: MailboxId(row.get(0)?), name: row.get(1)? }))?
                         .collect::<rusqlite::Result<Vec<_>>>()?;
                     if !found.is_empty() {
                         return Ok(Some(found));
@@ -69,7 +66,7 @@ impl Accounts for Sqlite {
     fn add_verifier(&self, user: UserId, password: &Secret, scheme: Scheme, verifier: &Secret) -> Result<bool> {
         let (password, verifier) = (password.clone(), verifier.clone());
         self.settle(move |connection| {
-            // Cast, because in an old row it may be no UTF-8.
+            // Cast, because a secret is bound as a blob.
             let unchanged = "SELECT 1 FROM users WHERE id = ?1 AND password IS CAST(?2 AS TEXT)";
             if connection.prepare_cached(unchanged)?.exists(params![user.0, password.expose()])? {
                 return put_verifier(connection, user, scheme, &verifier);
@@ -138,12 +135,12 @@ fn first<T>(names: &[String], mut ask: impl FnMut(&str) -> Result<Option<T>>) ->
 fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     Ok(Account {
         user: UserId(row.get(0)?),
-        name: text::lossy(row, 1)?,
+        name: row.get(1)?,
         password: row.get_ref(2)?.as_bytes_or_null()?.map(Secret::from),
         pop_enabled: row.get(3)?,
         ntlm: row.get(4)?,
         mailbox: row.get::<_, Option<i64>>(5)?.map(MailboxId),
-        site: text::lossy_or_null(row, 6)?,
+        site: row.get(6)?,
     })
 }
 
@@ -161,8 +158,8 @@ fn principal_named(connection: &Connection, delegate: UserId, name: &str, sql: &
     let principal = connection.prepare_cached(sql)?.query_row(params![name, delegate.0], |row| {
         Ok(Principal {
             mailbox: MailboxId(row.get(0)?),
-            name: text::lossy(row, 1)?,
-            site: text::lossy_or_null(row, 2)?,
+            name: row.get(1)?,
+            site: row.get(2)?,
             pop_enabled: row.get(3)?,
             delegated: row.get(4)?,
         })

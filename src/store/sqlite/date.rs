@@ -1,6 +1,6 @@
 //! The date that age counts from. It does not go back: `counters.latest_at` is the latest that was given, to the minute.
 //!
-//! The rule is [`crate::clock::latest`]; the schema's triggers have it too, for the shell (`migrations/0006_dates.sql`).
+//! The rule is [`crate::clock::latest`]; the schema's triggers have it too, for the shell (`counters.latest_at` of `schema.sql`).
 
 use crate::clock::{FAR, latest};
 use crate::store::Result;

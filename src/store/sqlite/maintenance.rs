@@ -5,7 +5,6 @@ use crate::store::sqlite::database::connection;
 use crate::store::sqlite::retention::expire;
 use crate::store::sqlite::retention::purge;
 use crate::store::sqlite::retention::quota_warning;
-use crate::store::sqlite::text;
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Result, StoreError, Usable, UserId};
@@ -67,7 +66,7 @@ impl Maintenance for Sqlite {
             let rows = select.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
                 Ok(Pending {
                     user: UserId(row.get(0)?),
-                    name: text::lossy(row, 1)?,
+                    name: row.get(1)?,
                     password: Secret::from(row.get_ref(2)?.as_bytes()?),
                     ntlm: row.get(3)?,
                 })
@@ -148,16 +147,14 @@ impl Maintenance for Sqlite {
 }
 
 /// The words of the index `users_pending`, or SQLite would look at every user.
-const PENDING: &str = "SELECT id, name, password, ntlm FROM users
-  WHERE password NOT GLOB '$argon2*' AND password NOT GLOB '$2b$*' AND password NOT GLOB '$6$*' AND password NOT GLOB '{[0-9A-Za-z._-]*}*'
-  ORDER BY id LIMIT ?1";
+const PENDING: &str = "SELECT id, name, password, ntlm FROM users WHERE is_hash = 0 ORDER BY id LIMIT ?1";
 
 /// A user without any password can log in by GSSAPI or a token only, and needs no verifier; one whose
 /// plain password waits has it in a moment, and nobody's CAPA shall change twice for that.
 const USABLE: &str = "
   SELECT EXISTS (SELECT 1 FROM verifiers JOIN users ON id = user_id WHERE scheme = 'NT' AND pop_enabled),
          NOT EXISTS (SELECT 1 FROM users
-           WHERE pop_enabled AND (password GLOB '$argon2*' OR password GLOB '$2b$*' OR password GLOB '$6$*' OR password GLOB '{[0-9A-Za-z._-]*}*')
+           WHERE pop_enabled AND is_hash
              AND NOT EXISTS (SELECT 1 FROM verifiers WHERE user_id = id AND scheme = 'SCRAM-SHA-256'))";
 
 /// Days that a mailbox keeps its messages at least, 0: for ever. The shorter of read and unread, because

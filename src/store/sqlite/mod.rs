@@ -1,4 +1,4 @@
-//! The SQLite engine: all SQL of the program lives in this folder and in `migrations/`.
+//! The SQLite engine: all SQL of the program lives in this folder, in `schema.sql` and in `migrations/`.
 //!
 //! What must not be known here: sockets, replies, how a password is hashed.
 //!
@@ -33,7 +33,6 @@ mod maintenance;
 mod messages;
 mod presence;
 mod retention;
-mod text;
 mod writer;
 
 pub use database::companions;

@@ -1,8 +1,7 @@
 //! `pillarbox check`: what must hold, as queries that find what does not.
 
-use crate::store::sqlite::text;
 use crate::store::{Result, StoreError};
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 use std::collections::HashSet;
 
 /// Faults listed at most per kind; a damaged file has thousands.
@@ -60,19 +59,6 @@ const QUERIES: &[&str] = &[
     "SELECT 'delegate ' || delegate || ': no mailbox ' || principal FROM delegates WHERE principal NOT IN (SELECT name FROM mailboxes)",
 ];
 
-/// Each gives what to say of a row, and a text of it that people wrote: at most one row for each that is not UTF-8.
-/// (A user's name is the mailbox's too.) Settings are not here: what they may be, the caller knows.
-const TEXTS: &[&str] = &[
-    "SELECT 'user id ' || id || ': users.name', name FROM users",
-    "SELECT 'user id ' || id || ': users.password', password FROM users",
-    "SELECT 'mailbox id ' || id || ': mailboxes.name', name FROM mailboxes WHERE name NOT IN (SELECT name FROM users)",
-    "SELECT 'mailbox id ' || id || ': mailboxes.site', site FROM mailboxes",
-    "SELECT 'alias ' || address || ': aliases.address', address FROM aliases",
-    "SELECT 'alias ' || address || ': aliases.mailbox', mailbox FROM aliases",
-    "SELECT 'delegate ' || delegate || ': delegates.delegate', delegate FROM delegates",
-    "SELECT 'delegate ' || delegate || ': delegates.principal', principal FROM delegates",
-];
-
 /// All faults; all queries see the same moment, deliveries go on. What cannot be read is a fault, and hides no other.
 pub fn faults(connection: &Connection) -> Result<Vec<String>> {
     let transaction = connection.unchecked_transaction()?;
@@ -82,9 +68,6 @@ pub fn faults(connection: &Connection) -> Result<Vec<String>> {
     for query in QUERIES {
         lines(&transaction, &format!("SELECT * FROM ({query}) LIMIT {FAULTS}"), &mut faults)?;
     }
-    for query in TEXTS {
-        texts(&transaction, query, &mut faults)?;
-    }
     // Nothing was written; and COMMIT fails, too, once a page was found to be damaged.
     drop(transaction);
     // One damaged page spoils many queries.
@@ -93,40 +76,15 @@ pub fn faults(connection: &Connection) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// Adds a query's lines.
+/// Adds a query's lines, and a line of its own if damage ends it early.
 fn lines(connection: &Connection, sql: &str, faults: &mut Vec<String>) -> Result<()> {
-    rows(connection, sql, faults, |row| {
-        // A damaged row has NULL where the schema allows none, and NULL takes the whole text with it.
-        let line = text::lossy_or_null(row, 0)?.unwrap_or_else(|| format!("a row has lost a value: {sql}"));
-        Ok(Some(line))
-    })
-}
-
-/// Adds a line for each text that is not UTF-8.
-fn texts(connection: &Connection, sql: &str, faults: &mut Vec<String>) -> Result<()> {
-    let mut left = FAULTS;
-    rows(connection, sql, faults, |row| {
-        let text = row.get_ref(1)?.as_bytes_or_null()?;
-        if left == 0 || text.is_none_or(|text| std::str::from_utf8(text).is_ok()) {
-            return Ok(None);
-        }
-        left -= 1;
-        Ok(Some(format!("{} is not UTF-8", text::lossy(row, 0)?)))
-    })
-}
-
-/// Adds what `line` makes of a query's rows, and a line of its own if damage ends it early.
-fn rows(
-    connection: &Connection,
-    sql: &str,
-    faults: &mut Vec<String>,
-    mut line: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<String>>,
-) -> Result<()> {
     let mut read = || -> rusqlite::Result<()> {
         let mut select = connection.prepare(sql)?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
-            faults.extend(line(row)?);
+            // A damaged row has NULL where the schema allows none, and NULL takes the whole text with it.
+            let line = row.get_ref(0)?.as_bytes_or_null()?.map(|line| String::from_utf8_lossy(line).into_owned());
+            faults.push(line.unwrap_or_else(|| format!("a row has lost a value: {sql}")));
         }
         Ok(())
     };

@@ -12,25 +12,23 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// The steps; `PRAGMA user_version` counts those that were applied. Never change one: append.
-const MIGRATIONS: &[&str] = &[
-    include_str!("../../../../migrations/0001_initial.sql"),
-    include_str!("../../../../migrations/0002_mail_in.sql"),
-    include_str!("../../../../migrations/0003_oauth.sql"),
-    include_str!("../../../../migrations/0004_retention.sql"),
-    include_str!("../../../../migrations/0005_refusals.sql"),
-    include_str!("../../../../migrations/0006_dates.sql"),
-    include_str!("../../../../migrations/0007_usable.sql"),
-    include_str!("../../../../migrations/0008_purged_ids.sql"),
-    include_str!("../../../../migrations/0009_gssapi_exact_case.sql"),
-];
+/// The steps from the first release's schema on. After release 1.0: never change one, append.
+const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/0100_initial.sql")];
+
+/// `PRAGMA user_version` of the first step's schema; each further one counts up. Lower ones were never released.
+const FIRST_VERSION: i32 = 100;
 
 /// "Pbox": how file(1) and we know our databases.
 pub const APPLICATION_ID: i32 = 0x5062_6f78;
 
 /// The version that this program works with.
 pub fn newest_version() -> i32 {
-    MIGRATIONS.len() as i32
+    version_after(MIGRATIONS)
+}
+
+/// The version that these steps lead to.
+fn version_after(steps: &[&str]) -> i32 {
+    FIRST_VERSION - 1 + steps.len() as i32
 }
 
 /// See [`super::Sqlite::create_or_migrate`].
@@ -40,51 +38,49 @@ pub fn create_or_migrate(path: &Path) -> Result<()> {
 
 /// Refuses anything but a database of the newest schema.
 pub fn require_newest(connection: &Connection, path: &Path) -> Result<()> {
-    match state(connection, path)? {
-        State::Empty => Err(StoreError::Refused(format!("{}: empty database; run pillarbox init", path.display()))),
-        State::Version(found) if found > newest_version() => Err(newer(path, found, newest_version())),
-        State::Version(found) if found < newest_version() => Err(StoreError::Refused(format!(
-            "{}: schema version {found}, this program needs {}; run pillarbox init",
-            path.display(),
-            newest_version()
-        ))),
+    require(connection, path, newest_version())
+}
+
+fn require(connection: &Connection, path: &Path, newest: i32) -> Result<()> {
+    let refused = |why| Err(StoreError::Refused(format!("{}: {why}", path.display())));
+    match state(connection, path, newest)? {
+        State::Empty => refused("empty database; run pillarbox init".into()),
+        State::Version(found) if found < newest => {
+            refused(format!("schema version {found}, this program needs {newest}; run pillarbox init"))
+        }
         State::Version(_) => Ok(()),
     }
 }
 
 /// Refuses what is not a database of this program, or a newer one.
 pub fn require_ours(connection: &Connection, path: &Path) -> Result<()> {
-    match state(connection, path)? {
-        State::Version(found) if found <= newest_version() => Ok(()),
-        State::Version(found) => Err(newer(path, found, newest_version())),
+    match state(connection, path, newest_version())? {
+        State::Version(_) => Ok(()),
         State::Empty => Err(connection::not_ours(path)),
     }
 }
 
 enum State {
     Empty,
+    /// From the first that was released to the newest.
     Version(i32),
 }
 
 fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
-    let newest = steps.len() as i32;
+    let newest = version_after(steps);
     make_private(path)?;
     let leftover = Leftover::look(path);
     let mut connection = open(path)?;
-    let found = match state(&connection, path)? {
-        State::Empty => lay_out(&connection, path)?,
-        State::Version(found) => found,
-    };
+    let found = state(&connection, path, newest)?;
+    if let State::Empty = found {
+        lay_out(&connection, path)?;
+    }
     leftover.settle(&connection)?;
     recovery::sync_directory(path)?;
-    if found > newest {
-        return Err(newer(path, found, newest));
-    }
-    if found == newest {
-        return Ok(());
-    }
-    if found > 0 {
-        copy_before(&connection, path, newest)?;
+    match found {
+        State::Version(found) if found == newest => return Ok(()),
+        State::Version(_) => copy_before(&connection, path, newest)?,
+        State::Empty => {}
     }
     apply(&mut connection, path, steps)
 }
@@ -94,7 +90,7 @@ fn apply(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<()>
     let named = |error| connection::named(path, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(named)?;
     let found: i32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(named)?;
-    for (version, step) in (1..).zip(steps).skip(found.max(0) as usize) {
+    for (version, step) in (FIRST_VERSION..).zip(steps).filter(|(version, _)| *version > found) {
         transaction.execute_batch(step).map_err(named)?;
         transaction.pragma_update(None, "user_version", version).map_err(named)?;
     }
@@ -103,11 +99,10 @@ fn apply(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<()>
 }
 
 /// Settings of the file itself, which must precede the first table.
-fn lay_out(connection: &Connection, path: &Path) -> Result<i32> {
+fn lay_out(connection: &Connection, path: &Path) -> Result<()> {
     connection
         .execute_batch("PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;")
-        .map_err(|error| connection::named(path, error))?;
-    Ok(0)
+        .map_err(|error| connection::named(path, error))
 }
 
 fn open(path: &Path) -> Result<Connection> {
@@ -119,7 +114,8 @@ fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-fn state(connection: &Connection, path: &Path) -> Result<State> {
+/// What the file is; anything else than a database that can be brought to the version `newest` is refused.
+fn state(connection: &Connection, path: &Path, newest: i32) -> Result<State> {
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i32>(0));
     let read = || {
         Ok((
@@ -128,19 +124,21 @@ fn state(connection: &Connection, path: &Path) -> Result<State> {
             number("SELECT count(*) FROM sqlite_schema")?,
         ))
     };
-    match read() {
-        Ok((0, 0, 0)) => Ok(State::Empty),
-        Ok((APPLICATION_ID, version, _)) => Ok(State::Version(version)),
-        Ok(_) => Err(connection::not_ours(path)),
-        Err(error) => Err(connection::named(path, error)),
+    match read().map_err(|error| connection::named(path, error))? {
+        (0, 0, 0) => Ok(State::Empty),
+        (APPLICATION_ID, version, _) if (FIRST_VERSION..=newest).contains(&version) => Ok(State::Version(version)),
+        (APPLICATION_ID, version, _) => Err(foreign_version(path, version, newest)),
+        _ => Err(connection::not_ours(path)),
     }
 }
 
-fn newer(path: &Path, found: i32, newest: i32) -> StoreError {
-    StoreError::Refused(format!(
-        "{}: schema version {found} is newer than {newest}, the newest that this program knows",
-        path.display()
-    ))
+fn foreign_version(path: &Path, found: i32, newest: i32) -> StoreError {
+    let why = if found > newest {
+        format!("is newer than {newest}, the newest that this program knows")
+    } else {
+        format!("was made by an unreleased version; the first that was released is {FIRST_VERSION}")
+    };
+    StoreError::Refused(format!("{}: schema version {found} {why}", path.display()))
 }
 
 /// Makes the file, readable by its owner only, if there is none; -wal and -shm take its mode over. Its name is durable

@@ -7,7 +7,6 @@ use crate::clock::FAR;
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::body_ids::body_id;
 use crate::store::sqlite::messages::upload::{Dots, insert_chunk};
-use crate::store::sqlite::text;
 use crate::store::{MailboxId, Overfull, Result, WARNING_INTERVAL};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -46,7 +45,7 @@ pub fn due(connection: &Connection, now: i64, limit: usize) -> Result<Vec<Overfu
     let rows = select.query_map(params![now, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
         Ok(Overfull {
             mailbox: MailboxId(row.get(0)?),
-            name: text::lossy(row, 1)?,
+            name: row.get(1)?,
             bytes: row.get::<_, i64>(2)? as u64,
             warning: row.get::<_, i64>(3)? as u64,
             limit: row.get::<_, i64>(4)? as u64,

@@ -1,6 +1,7 @@
 //! Making and migrating databases.
 
 use super::*;
+use crate::store::Accounts;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -15,51 +16,94 @@ fn number(path: &Path, sql: &str) -> i64 {
     Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-/// The newest schema as text: what `schema.sql` holds. Rows come before the triggers that keep them.
-fn schema() -> String {
-    let (_folder, path) = made(MIGRATIONS);
+/// What is in a schema: the statements without comments and blanks, the rows that it begins with, the two numbers in
+/// the file's header.
+fn contents(path: &Path) -> Vec<String> {
     let connection = Connection::open(path).unwrap();
-    let mut text =
-        String::from("-- The newest schema, made from migrations/ by PILLARBOX_BLESS=1 cargo test --lib schema_sql.\n");
-    text += &format!("PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {};\n", newest_version());
-    let mut select = connection
-        .prepare(
-            "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'sqlite_sequence' ORDER BY rowid",
-        )
-        .unwrap();
-    let mut rows = select.query([]).unwrap();
-    while let Some(row) = rows.next().unwrap() {
-        text += &format!("\n{};\n", row.get::<_, String>(1).unwrap());
-        text += &match row.get::<_, String>(0).unwrap().as_str() {
-            "settings" => {
-                inserts(&connection, "INSERT INTO settings (name, value) VALUES (%Q, %Q);", "name, value", "settings")
-            }
-            "counters" => inserts(
-                &connection,
-                "INSERT INTO counters (id, next_body_id) VALUES (%d, %d);",
-                "id, next_body_id",
-                "counters",
-            ),
-            _ => String::new(),
-        };
+    let mut rows = Vec::new();
+    for query in [
+        "SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema ORDER BY type, name",
+        "SELECT name || '=' || value FROM settings ORDER BY name",
+        "SELECT json_array(id, next_body_id, erased, first_uid, latest_at, date_given) FROM counters",
+        "SELECT application_id || ' ' || user_version FROM pragma_application_id, pragma_user_version",
+    ] {
+        let mut select = connection.prepare(query).unwrap();
+        let texts = select.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.extend(texts.map(|text| without_comments(&text.unwrap())));
     }
-    text
+    rows
 }
 
-fn inserts(connection: &Connection, format: &str, columns: &str, table: &str) -> String {
-    let sql = format!("SELECT format('{format}', {columns}) || char(10) FROM {table} ORDER BY 1");
-    let mut select = connection.prepare(&sql).unwrap();
-    let lines = select.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<Vec<String>>>();
-    lines.unwrap().concat()
+fn without_comments(sql: &str) -> String {
+    let code = sql.lines().flat_map(|line| line.split("--").next()).collect::<Vec<_>>().join(" ");
+    code.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn schema_sql() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.sql")).unwrap()
 }
 
 #[test]
 fn schema_sql_is_the_newest_schema() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.sql");
-    if std::env::var_os("PILLARBOX_BLESS").is_some() {
-        std::fs::write(&path, schema()).unwrap();
+    let (folder, path) = made(MIGRATIONS);
+    let read = folder.path().join("schema.db");
+    Connection::open(&read).unwrap().execute_batch(&schema_sql()).unwrap();
+    assert_eq!(contents(&read), contents(&path));
+    assert!(contents(&path).len() > 100);
+}
+
+/// The schemas that were released, oldest first, and today's, each as text that makes a database. A release adds its
+/// `schema.sql` to `tests/released` under its number. There is none yet.
+fn released() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/released");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut schemas: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "sql")).collect();
+    schemas.sort();
+    let mut texts: Vec<_> = schemas.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    texts.push(schema_sql());
+    texts
+}
+
+#[test]
+fn a_database_of_every_released_version_is_opened() {
+    for schema in released() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mail.db");
+        let shell = Connection::open(&path).unwrap();
+        shell.execute_batch(&schema).unwrap();
+        shell
+            .execute_batch(
+                "INSERT INTO users (name, password) VALUES ('alice', 'correct horse');
+                 UPDATE settings SET value = 'Hello.' WHERE name = 'Banner';",
+            )
+            .unwrap();
+        drop(shell);
+        create_or_migrate(&path).unwrap();
+        let store = crate::store::sqlite::Sqlite::open(&path, Options::default()).unwrap();
+        assert_eq!(store.check().unwrap(), [""; 0]);
+        assert_eq!(store.account(&["alice".into()]).unwrap().unwrap().name, "alice");
+        assert_eq!(number(&path, "SELECT count(*) FROM settings WHERE name = 'Banner' AND value = 'Hello.'"), 1);
+        assert_eq!(number(&path, "PRAGMA user_version"), i64::from(newest_version()));
     }
-    assert_eq!(std::fs::read_to_string(path).unwrap(), schema(), "run PILLARBOX_BLESS=1 cargo test --lib schema_sql");
+}
+
+#[test]
+fn an_unreleased_version_is_refused_and_left_alone() {
+    let (_folder, path) = made(MIGRATIONS);
+    for version in [-1, 0, 1, 8, 99] {
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", version).unwrap();
+        for error in [
+            create_or_migrate(&path).unwrap_err(),
+            crate::store::sqlite::Sqlite::open(&path, Options::default()).err().unwrap(),
+        ] {
+            let StoreError::Refused(text) = error else { panic!("{error:?}") };
+            assert!(text.contains(&format!("schema version {version} was made by an unreleased version")), "{text}");
+            assert!(text.starts_with(path.to_str().unwrap()) && !text.contains('\n'), "{text}");
+        }
+        assert_eq!(number(&path, "PRAGMA user_version"), version);
+    }
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 100).unwrap();
+    crate::store::sqlite::Sqlite::open(&path, Options::default()).unwrap();
 }
 
 /// Debian 12 has 3.40, and older ones are in use: one newer construct makes every statement of their shells fail.
@@ -138,35 +182,6 @@ fn a_migration_copies_the_database_first_and_keeps_what_is_in_it() {
     assert_eq!(number(&copy, "PRAGMA application_id"), i64::from(APPLICATION_ID));
 }
 
-/// Version 7 refuses such rows; those that are there stay, and can be mended.
-#[test]
-fn rows_that_would_be_refused_now_do_not_stop_a_migration() {
-    let (_folder, path) = made(&MIGRATIONS[..6]);
-    let shell = Connection::open(&path).unwrap();
-    let bad = "CAST(x'6aff' AS TEXT)";
-    shell
-        .execute_batch(&format!(
-            "INSERT INTO users (name, password) VALUES ({bad}, {bad}), ('bob', '$2b$39$' || printf('%.53c', 'a'));
-             UPDATE mailboxes SET site = {bad} WHERE name = 'bob';
-             INSERT INTO aliases VALUES ({bad}, {bad});
-             UPDATE settings SET value = {bad} WHERE name = 'Site';
-             UPDATE settings SET value = '1:2/8' WHERE name = 'TrustedNetworks';"
-        ))
-        .unwrap();
-    migrate(&path, MIGRATIONS).unwrap();
-    assert_eq!(number(&path, "SELECT count(*) FROM users"), 2);
-    shell
-        .execute_batch(&format!(
-            "UPDATE users SET name = 'jo' WHERE name = {bad};
-             UPDATE users SET password = 'new secret', pop_enabled = 0;
-             UPDATE mailboxes SET retention_hold = 1, name = name, site = NULL;
-             UPDATE aliases SET address = 'sales';
-             UPDATE settings SET value = '' WHERE name IN ('Site', 'TrustedNetworks');"
-        ))
-        .unwrap();
-    assert_eq!(number(&path, "SELECT count(*) FROM aliases WHERE mailbox = 'jo'"), 1);
-}
-
 #[test]
 fn a_step_that_fails_takes_all_pending_steps_back() {
     let (_folder, path) = made(MIGRATIONS);
@@ -195,9 +210,9 @@ fn half_a_copy_does_not_stay() {
 #[test]
 fn an_older_database_is_not_opened_but_named() {
     let (_folder, path) = made(MIGRATIONS);
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 0).unwrap();
-    let text = crate::store::sqlite::Sqlite::open(&path, Options::default()).err().unwrap().to_string();
-    assert!(text.contains("schema version 0") && text.contains("run pillarbox init"), "{text}");
+    let newest = newest_version() + 1;
+    let text = require(&Connection::open(&path).unwrap(), &path, newest).unwrap_err().to_string();
+    assert!(text.contains("schema version 100, this program needs") && text.contains("run pillarbox init"), "{text}");
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! What `make generate` writes from [`SETTINGS`]: the schema's rows and triggers, the tables of the documentation.
+
+use super::{Kind, Row, SETTINGS};
+use crate::generated::assert_region;
+
+/// One text for each row, behind one another.
+fn each(text: impl Fn(&Row) -> String) -> String {
+    SETTINGS.iter().map(text).collect()
+}
+
+#[test]
+fn generated_defaults() {
+    let rows: Vec<_> =
+        SETTINGS.iter().map(|row| format!("  ({}, {})", quoted(row.name), quoted(row.default))).collect();
+    let insert = format!("INSERT INTO settings (name, value) VALUES\n{};\n", rows.join(",\n"));
+    assert_region("schema.sql", "defaults", &insert);
+}
+
+/// After the update, because the view knows the new value then.
+#[test]
+fn generated_ranges() {
+    let refusals = each(|Row { name, kind, .. }| {
+        let refusal = quoted(&format!("{name}: {}", kind.range()));
+        format!("    WHEN '{name}' THEN RAISE(ABORT, {refusal})\n")
+    });
+    let text = format!(
+        "CREATE VIEW setting_in_range (name) AS
+  SELECT name FROM setting_number WHERE CASE name
+{}    END
+  UNION ALL SELECT name FROM setting_text WHERE CASE name
+{}    END
+  UNION ALL SELECT name FROM setting_text WHERE name IN ({}) AND name NOT IN (
+    SELECT name FROM setting_item LEFT JOIN setting_address USING (item) WHERE (CASE name
+{}    END) IS NOT TRUE);
+
+CREATE TRIGGER settings_in_range AFTER UPDATE OF value ON settings
+BEGIN
+  SELECT CASE NEW.name
+{refusals}    END
+   WHERE NOT EXISTS (SELECT 1 FROM setting_in_range WHERE name = NEW.name);
+  INSERT INTO must_be_utf8 VALUES (NEW.name, NEW.value);
+END;
+",
+        cases(number),
+        cases(text),
+        SETTINGS
+            .iter()
+            .filter(|row| item(&row.kind).is_some())
+            .map(|row| quoted(row.name))
+            .collect::<Vec<_>>()
+            .join(", "),
+        cases(item),
+    );
+    assert_region("schema.sql", "ranges", &text);
+}
+
+/// The branches of a CASE for the settings that have this kind of condition.
+fn cases(condition: fn(&Kind) -> Option<String>) -> String {
+    each(|row| condition(&row.kind).map_or(String::new(), |good| format!("    WHEN '{}' THEN {good}\n", row.name)))
+}
+
+#[test]
+fn generated_names_of_texts() {
+    let cases = each(|Row { name, kind, .. }| match kind {
+        Kind::Text | Kind::Word | Kind::File | Kind::Names | Kind::Bindings { paths: true } => {
+            format!("    WHEN '{name}' THEN RAISE(ABORT, '{name}: must be UTF-8')\n")
+        }
+        _ => String::new(), // takes ASCII only
+    });
+    assert_region("schema.sql", "settings that are text", &cases);
+}
+
+#[test]
+fn generated_settings_page() {
+    let table =
+        each(|row| format!("| `{}` | {} | {} | {} |\n", row.name, default(row.default), row.kind.range(), row.meaning));
+    let head = "| name | default | range or values | meaning |\n| --- | --- | --- | --- |\n";
+    assert_region("docs/settings.md", "settings", &format!("{head}{table}"));
+}
+
+#[test]
+fn generated_settings_in_the_readme() {
+    let table = each(|row| format!("| `{}` | {} | {} |\n", row.name, default(row.default), row.meaning));
+    assert_region("README.md", "settings", &format!("| name | default | meaning |\n| --- | --- | --- |\n{table}"));
+}
+
+/// [`Kind::admits`] in SQL, for kinds that are a `number`.
+fn number(kind: &Kind) -> Option<String> {
+    match kind {
+        Kind::Number { least, most, .. } => Some(format!("number BETWEEN {least} AND {most}")),
+        Kind::Switch => Some("number BETWEEN 0 AND 1".into()),
+        _ => None,
+    }
+}
+
+/// The same for kinds that are a text, `value`, without control characters.
+fn text(kind: &Kind) -> Option<String> {
+    Some(match kind {
+        Kind::Choice(names) => {
+            let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+            format!("value IN ({})", names.join(", "))
+        }
+        Kind::Banner => "length(value) BETWEEN 1 AND 400 AND value NOT GLOB '*[^ -~]*' AND value NOT GLOB '*[<>]*' \
+             AND value NOT GLOB '[[]*'"
+            .into(),
+        Kind::Text => "length(value) <= 255".into(),
+        Kind::Word => "length(value) BETWEEN 1 AND 255".into(),
+        Kind::Mode => "value GLOB '[0-7][0-7][0-7]' OR value GLOB '0[0-7][0-7][0-7]'".into(),
+        Kind::Delimiters => {
+            r"length(value) <= 16 AND value NOT GLOB '*[^!-~]*' AND value NOT GLOB '*[0-9A-Za-z@/\]*'".into()
+        }
+        Kind::File => "length(CAST(value AS BLOB)) <= 4095".into(),
+        _ => return None,
+    })
+}
+
+/// The same for kinds that are a list: of an `item` of it, and its `form` if it is an address.
+fn item(kind: &Kind) -> Option<String> {
+    Some(match kind {
+        Kind::Bindings { paths: false } => "form = 'binding'".into(),
+        Kind::Bindings { paths: true } => {
+            "form = 'binding' OR (item GLOB '/?*' AND length(CAST(item AS BLOB)) <= 107)".into()
+        }
+        Kind::Networks => "form = 'network'".into(),
+        // The space, and what else Unicode calls white space.
+        Kind::Names => r"length(item) BETWEEN 1 AND 255
+        AND item NOT GLOB '*[ @/\' || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*'"
+            .into(),
+        _ => return None,
+    })
+}
+
+/// A literal of SQL.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A value in a table of the documentation.
+fn default(value: &str) -> String {
+    if value.is_empty() { "empty".into() } else { format!("`{value}`") }
+}

@@ -1,0 +1,172 @@
+//! Power fails at any moment: what every command and a server's life write and sync is recorded, and after each record
+//! disks are put together that may be what is left.
+
+use crate::commands::Act;
+use crate::crew::{self, Report};
+use crate::disk::{Disk, Image, Names, Start, Unsynced, lay_out, start};
+use crate::everything;
+use crate::fault::{Fault, How};
+use crate::journal::{self, Change};
+use crate::ledger::{Ledger, Mark};
+use crate::preload::Preload;
+use crate::scene::{self, Ids, Layout, Scene};
+use crate::session;
+use crate::support::Random;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+
+/// How many moments of each recording a sample has.
+const SAMPLE: usize = 3;
+/// How many torn disks are made of each moment when all is tried.
+const TORN: usize = 2;
+
+/// What was done, from a disk of known contents.
+struct Recording {
+    act: Act,
+    layout: Layout,
+    /// What was struck meanwhile.
+    fault: Option<Fault>,
+    scene: Scene,
+    /// What was there before.
+    start: Start,
+    changes: Vec<Change>,
+    marks: Vec<Mark>,
+}
+
+impl Recording {
+    fn new(act: Act, layout: Layout, fault: Option<Fault>) -> Recording {
+        let folder = tempfile::tempdir().unwrap();
+        let [journal, struck] = ["journal", "struck"].map(|name| folder.path().join(name));
+        let preload = Preload { fault: fault.map(|fault| (fault, struck)), journal: Some(journal.clone()) };
+        let scene = Scene::new(layout, preload);
+        let start = start(&root(&scene));
+        let ledger = Ledger::with_journal(journal.clone());
+        act.run(&scene, &ledger);
+        if fault.is_some() {
+            session::again(&scene, &ledger);
+        }
+        let (changes, marks) = (journal::read(&journal), ledger.marks());
+        Recording { act, layout, fault, scene, start, changes, marks }
+    }
+
+    /// Entries of the ledger among the first `moment` records.
+    fn marks_at(&self, moment: usize) -> &[Mark] {
+        &self.marks[..self.changes[..moment].iter().filter(|change| **change == Change::Mark).count()]
+    }
+
+    fn group(&self) -> String {
+        format!("{:?}", self.act)
+    }
+
+    fn name(&self, moment: usize, names: Names, unsynced: Unsynced) -> String {
+        let fault = self.fault.map_or_else(String::new, |fault| format!(" with {fault}"));
+        let next = self.changes.get(moment).map(|change| format!("{change:?}"));
+        let next = next.unwrap_or_default().chars().take(100).collect::<String>();
+        let (act, layout, number) = (self.act, self.layout, self.changes.len());
+        let done = self.marks_at(moment).len();
+        format!(
+            "{act:?} {layout:?}{fault}, record {moment} of {number} ({next}), {names:?}, {unsynced:?}, {done} entries"
+        )
+    }
+
+    fn judge(&self, moment: usize, image: &Image) {
+        let folder = tempfile::tempdir().unwrap();
+        lay_out(image, folder.path());
+        let site = scene::site(folder);
+        let before: Ids = self.scene.before.clone();
+        let scene = Scene { site, preload: Preload::default(), before };
+        self.act.judge(&scene, self.marks_at(moment));
+    }
+}
+
+const MODES: [Names; 2] = [Names::WithFile, Names::WithFolder];
+
+fn root(scene: &Scene) -> PathBuf {
+    scene.site.database().parent().unwrap().to_owned()
+}
+
+/// One way to look at a recording: when names are durable, and which moments.
+struct Look<'a> {
+    recording: &'a Recording,
+    names: Names,
+    moments: Option<BTreeSet<usize>>,
+    random: Random,
+}
+
+impl Look<'_> {
+    /// What becomes of what was not synced: everything that can, or in a sample anything.
+    fn wanted(&mut self) -> Vec<Unsynced> {
+        let mut all = vec![Unsynced::Lost, Unsynced::Kept];
+        all.extend([Unsynced::Torn; TORN]);
+        if everything() { all } else { vec![all[self.random.below(all.len() as u64) as usize]] }
+    }
+
+    /// Judges every disk that is another one than those before.
+    fn run(mut self, report: &Report) {
+        let recording = self.recording;
+        let root = root(&recording.scene);
+        let mut disk = Disk::holding(&recording.start, &root, self.names);
+        let mut seen = HashSet::new();
+        for moment in 0..=recording.changes.len() {
+            if self.moments.as_ref().is_none_or(|moments| moments.contains(&moment)) {
+                for unsynced in self.wanted() {
+                    let image = disk.crash(unsynced, &mut self.random, &root);
+                    let mut hasher = DefaultHasher::new();
+                    (&image, recording.marks_at(moment).len()).hash(&mut hasher);
+                    if seen.insert(hasher.finish()) {
+                        let name = || recording.name(moment, self.names, unsynced);
+                        report.case(&recording.group(), name, || recording.judge(moment, &image));
+                    }
+                }
+            }
+            recording.changes.get(moment).iter().for_each(|change| disk.apply(change));
+        }
+    }
+}
+
+#[test]
+fn power_fails() {
+    let mut recordings = Vec::new();
+    for (act, layouts) in Act::ALL {
+        let layouts = if act == Act::Hash { &[] } else { layouts };
+        recordings.extend(layouts.iter().map(|layout| Recording::new(act, *layout, None)));
+    }
+    look("power fails", &recordings);
+}
+
+/// A sync fails, and power later, when the server has been started again: what the failed sync was to write can be read
+/// all the time, and is on no disk.
+#[test]
+fn power_fails_after_a_sync() {
+    if !everything() {
+        return;
+    }
+    let mut recordings = Vec::new();
+    for layout in [Layout::Closed, Layout::Logged] {
+        for at in 1.. {
+            let fault = Fault { kind: "sync", how: How::Eio, on: false, at };
+            let recording = Recording::new(Act::Serve, layout, Some(fault));
+            if !recording.changes.iter().any(|change| matches!(change, Change::Failed(_))) {
+                break;
+            }
+            recordings.push(recording);
+        }
+    }
+    look("power fails after a sync", &recordings);
+}
+
+fn look(what: &str, recordings: &[Recording]) {
+    let report = Report::default();
+    let mut random = Random::announced(what);
+    let mut looks = Vec::new();
+    for recording in recordings {
+        for names in MODES {
+            let mut draw = || random.below(recording.changes.len() as u64 + 1) as usize;
+            let moments = (!everything()).then(|| (0..SAMPLE).map(|_| draw()).collect());
+            looks.push(Look { recording, names, moments, random: random.fork() });
+        }
+    }
+    crew::run(looks, |look| look.run(&report));
+    report.finish(what);
+}

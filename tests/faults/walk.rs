@@ -1,0 +1,173 @@
+//! Every command, and a server's life, with its N-th operation of a kind struck: N from 1 until there is none.
+
+use crate::commands::Act;
+use crate::crew::{self, Report};
+use crate::fault::{self, Fault};
+use crate::ledger::{Ledger, Mark};
+use crate::preload::Preload;
+use crate::scene::{Layout, Scene};
+use crate::support::Random;
+use crate::{everything, wanted};
+use std::collections::BTreeMap;
+
+/// How many faults a sample has for each command, and for a server.
+const SAMPLE: [usize; 2] = [16, 20];
+
+/// One walk.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Walk {
+    act: Act,
+    layout: Layout,
+    fault: Fault,
+}
+
+/// All walks of these acts.
+fn walks(acts: impl Fn(Act) -> bool) -> Vec<Walk> {
+    let acts = Act::ALL.into_iter().filter(|(act, _)| acts(*act));
+    let pairs = acts.flat_map(|(act, layouts)| layouts.iter().map(move |layout| (act, *layout)));
+    let walks = pairs.flat_map(|(act, layout)| fault::all().into_iter().map(move |fault| Walk { act, layout, fault }));
+    walks.filter(|walk| wanted(&walk.name(walk.fault))).collect()
+}
+
+#[test]
+fn commands() {
+    try_all("commands", walks(|act| act != Act::Serve), SAMPLE[0] * 9);
+}
+
+#[test]
+fn a_server() {
+    try_all("a server", walks(|act| act == Act::Serve), SAMPLE[1]);
+}
+
+fn try_all(what: &str, walks: Vec<Walk>, sample: usize) {
+    let report = Report::default();
+    if everything() {
+        crew::run(walks, |walk| {
+            // The first N that strikes nothing is the last one.
+            let _ = (1..).find(|at| !walk.step(*at, &report));
+        });
+    } else {
+        crew::run(draw(what, walks, sample), |(walk, at)| {
+            walk.step(at, &report);
+        });
+    }
+    report.finish(what);
+}
+
+/// Some walks, and a step of each. Every kind of fault that has a step has the same chance, however many it has.
+fn draw(what: &str, walks: Vec<Walk>, number: usize) -> Vec<(Walk, u64)> {
+    let mut random = Random::announced(what);
+    let walks: Vec<Walk> = walks.into_iter().filter(Walk::is_sampled).collect();
+    let mut lengths = BTreeMap::new();
+    let mut drawn = Vec::new();
+    while drawn.len() < number {
+        let walk = walks[random.below(walks.len() as u64) as usize];
+        let length = *lengths.entry((walk.act, walk.layout, walk.fault.kind)).or_insert_with(|| walk.length());
+        if length > 0 {
+            drawn.push((walk, random.below(length) + 1));
+        }
+    }
+    drawn
+}
+
+impl Walk {
+    fn name(&self, fault: Fault) -> String {
+        format!("{:?} {:?}, {fault}", self.act, self.layout)
+    }
+
+    /// Whether a sample may have it: not what is known to be wrong with the program, which `make faults` shows.
+    fn is_sampled(&self) -> bool {
+        let Walk { act, layout, fault } = *self;
+        // A failed sync ends a program only where it was of a commit.
+        let sync = fault.kind == "sync" && fault.how.fails();
+        // SQLite says "malformed" of what it cannot read: 70 or 65, not 74.
+        let read = fault.kind == "read" && fault.how.fails() && !matches!(act, Act::Deliver | Act::Check);
+        // EIO of a file that is being made is 73, not 74; and a restore that fails late destroys.
+        let made = matches!(act, Act::Export | Act::Backup | Act::Restore) && fault.how.fails();
+        // Of a key pair that was not finished the next start says 78.
+        let pair = act == Act::Serve && layout == Layout::Closed && matches!(fault.kind, "open" | "write");
+        !(sync || read || made || pair)
+    }
+
+    /// Operations of the kind when nothing is struck.
+    fn length(&self) -> u64 {
+        let folder = tempfile::tempdir().unwrap();
+        let report = folder.path().join("report");
+        let preload = Preload { fault: Some((self.fault, report.clone())), journal: None };
+        self.act.run(&Scene::new(self.layout, preload), &Ledger::default());
+        // A line for each of our programs.
+        let lines = std::fs::read_to_string(report).unwrap_or_default();
+        lines.lines().map(|line| line.parse::<u64>().unwrap()).max().unwrap_or(0)
+    }
+
+    /// One step; whether there was anything to strike.
+    fn step(&self, at: u64, report: &Report) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let struck = folder.path().join("struck");
+        let fault = Fault { at, ..self.fault };
+        let scene = Scene::new(self.layout, Preload { fault: Some((fault, struck.clone())), journal: None });
+        let ledger = Ledger::default();
+        let name = || self.name(fault);
+        let mut any = true;
+        report.case(&format!("{:?}", self.act), name, || {
+            self.act.run(&scene, &ledger);
+            let struck = std::fs::read_to_string(&struck).unwrap_or_default();
+            any = !struck.is_empty();
+            let marks = ledger.marks();
+            let context = || format!("{} struck {:?}, then {marks:?}", struck.lines().count(), struck.lines().next());
+            if let Err(error) = ends(self.act, fault, &struck, &marks) {
+                panic!("{error}; {}", context());
+            }
+            self.act.judge(&scene, &marks);
+        });
+        any
+    }
+}
+
+/// Whether the programs ended as they had to.
+fn ends(act: Act, fault: Fault, struck: &str, marks: &[Mark]) -> Result<(), String> {
+    let ends: Vec<(Option<i32>, &str)> = marks
+        .iter()
+        .filter_map(|mark| match mark {
+            Mark::Ended(code, said) => Some((*code, said.as_str())),
+            _ => None,
+        })
+        .collect();
+    if fault.how.kills() {
+        let killed = ends.iter().any(|(code, _)| code.is_none());
+        return if killed || struck.is_empty() { Ok(()) } else { Err("it was not killed".to_owned()) };
+    }
+    for (code, said) in &ends {
+        let Some(code) = code else { return Err(format!("a signal ended it: {said}")) };
+        if *code != 0 && (!fault.how.fails() || struck.is_empty()) {
+            return Err(format!("exit {code} though nothing failed: {said}"));
+        }
+        if *code != 0 && !may_end(act, fault, *code) {
+            return Err(format!("exit {code} is wrong here: {said}"));
+        }
+        if *code != 0 && act != Act::Serve && said.lines().count() != 1 {
+            return Err(format!("exit {code} and {} lines: {said}", said.lines().count()));
+        }
+        if *code != 0 && act == Act::Serve && !said.lines().last().is_some_and(|line| line.contains("mail.db")) {
+            return Err(format!("exit {code} without a line that names the database: {said}"));
+        }
+    }
+    if must_fail(fault, struck) && ends.iter().all(|(code, _)| *code == Some(0)) {
+        return Err("a sync failed, and nobody said so".to_owned());
+    }
+    Ok(())
+}
+
+fn may_end(act: Act, fault: Fault, code: i32) -> bool {
+    let makes = matches!(fault.kind, "open" | "mkdir" | "link" | "rename");
+    let cannot_create = makes && !matches!(act, Act::Deliver | Act::Check);
+    // What cannot be read is what `check` looks for.
+    code == act.io_code() || (code == 73 && cannot_create) || (code == 65 && act == Act::Check)
+}
+
+/// A sync that failed once is a failure: the kernel may say nothing the next time. Only of a folder's sync a second one is
+/// enough, by whoever takes care of the name.
+fn must_fail(fault: Fault, struck: &str) -> bool {
+    let of_file = struck.lines().any(|line| !line.ends_with('/'));
+    fault.kind == "sync" && fault.how.fails() && (of_file || fault.on) && !struck.is_empty()
+}
