@@ -532,7 +532,7 @@ END;
 ---- Mailboxes, and what leads to them ---------------------------------------------------------------------------
 
 -- Where mail goes. One without a user of its name is shared: its delegates open it.
--- In quota and retention columns NULL means: as settings say.
+-- In columns of quotas, retention and sizes NULL means: as settings say.
 CREATE TABLE mailboxes (
   id                          INTEGER PRIMARY KEY AUTOINCREMENT,
   name                        TEXT COLLATE NOCASE UNIQUE,
@@ -541,6 +541,7 @@ CREATE TABLE mailboxes (
   retain_read_days            INTEGER,            -- age at which read mail is deleted; 0: never
   retain_unread_days          INTEGER,            -- the same of unread mail
   retention_hold              INTEGER DEFAULT 0,  -- 1: nothing is deleted by age
+  exact_rfc822_size           INTEGER,            -- sizes in STAT and LIST: 1 exact octets, 0 whole pages
   site                        TEXT,               -- the site whose server may open it; NULL or '': any
   CONSTRAINT "mailboxes.name: 1 to 255 characters, no space, control, / or \, at most one @" CHECK (
     typeof(name) = 'text' AND length(name) BETWEEN 1 AND 255 AND instr(name, char(0)) = 0
@@ -557,6 +558,8 @@ CREATE TABLE mailboxes (
   CONSTRAINT "mailboxes.retain_unread_days: 0 to 24855 days, or NULL" CHECK (
     retain_unread_days IS NULL OR (typeof(retain_unread_days) = 'integer' AND retain_unread_days BETWEEN 0 AND 24855)),
   CONSTRAINT "mailboxes.retention_hold: 0 or 1" CHECK (typeof(retention_hold) = 'integer' AND retention_hold IN (0, 1)),
+  CONSTRAINT "mailboxes.exact_rfc822_size: 0 or 1, or NULL" CHECK (
+    exact_rfc822_size IS NULL OR (typeof(exact_rfc822_size) = 'integer' AND exact_rfc822_size IN (0, 1))),
   CONSTRAINT "mailboxes.site: at most 255 characters without control characters, or NULL" CHECK (
     site IS NULL OR (typeof(site) = 'text' AND length(site) <= 255 AND instr(site, char(0)) = 0
     AND site NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'))

@@ -89,9 +89,17 @@ fn what_changes_while_a_connection_waits_holds_for_its_next_line() {
 fn exact_sizes_and_sort_order() {
     let server = server();
     assert_eq!(server.alice().lines("LIST"), ["1 4096", "2 4096"]);
+    server.sql("UPDATE mailboxes SET exact_rfc822_size = 1 WHERE name = 'alice'");
+    let own = [format!("1 {}", PLAIN.len()), format!("2 {}", DOTTED.len())];
+    eventually("the mailbox's own", || server.alice().lines("LIST") == own);
+    server.sql("UPDATE mailboxes SET exact_rfc822_size = NULL WHERE name = 'alice'");
+    eventually("inherited again", || server.alice().lines("LIST") == ["1 4096", "2 4096"]);
     let mut before = server.alice();
     server.set("EnableExactRFC822Size", "1");
     let exact = [format!("1 {}", PLAIN.len()), format!("2 {}", DOTTED.len())];
+    server.sql("UPDATE mailboxes SET exact_rfc822_size = 0 WHERE name = 'alice'");
+    eventually("the mailbox's own", || server.alice().lines("LIST") == ["1 4096", "2 4096"]);
+    server.sql("UPDATE mailboxes SET exact_rfc822_size = NULL WHERE name = 'alice'");
     eventually("exact sizes", || server.alice().lines("LIST") == exact);
     server.set("MessageRetrievalSortOrder", "Descending");
     let descending = [format!("1 {}", DOTTED.len()), format!("2 {}", PLAIN.len())];

@@ -238,6 +238,10 @@ fn mailboxes() {
             bench.refused(&format!("UPDATE mailboxes SET {column} = {value} WHERE name = 'alice'"), &[&named]);
         }
     }
+    for value in ["2", "-1", "'yes'", "0.5", "''"] {
+        let update = format!("UPDATE mailboxes SET exact_rfc822_size = {value} WHERE name = 'alice'");
+        bench.refused(&update, &["mailboxes.exact_rfc822_size: 0 or 1, or NULL"]);
+    }
     for column in ["retain_read_days", "retain_unread_days"] {
         for value in ["-1", "24856", "'week'"] {
             bench.refused(

@@ -132,6 +132,9 @@ impl Maintenance for Script {
     fn retention(&self, _: MailboxId) -> Result<Expire> {
         elsewhere()
     }
+    fn exact_sizes(&self, _: MailboxId) -> Result<Option<bool>> {
+        elsewhere()
+    }
     fn usable(&self) -> Result<Usable> {
         Ok(*self.usable.lock().unwrap())
     }
