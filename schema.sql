@@ -768,10 +768,11 @@ CREATE TABLE message (
   received_at INTEGER NOT NULL,  -- for people: by the clock, or the date that an imported message came with
   stored_at   INTEGER NOT NULL,  -- for retention: see counters.latest_at
   sender      TEXT NOT NULL DEFAULT '',
-  -- A unique-id that is a number which uids could reach; any other is plain text.
+  -- A decimal unique-id up to 2^52 is a number that uids could reach, and moves the next uid above it; any other is plain
+  -- text. So an import leaves half of all numbers, and what new mail gets (up to 2^53 - 1) fits a double.
   number      INTEGER GENERATED ALWAYS AS (
     CASE WHEN unique_id GLOB '[1-9]*' AND unique_id NOT GLOB '*[^0-9]*' AND length(unique_id) <= 16
-              AND CAST(unique_id AS INTEGER) <= 9007199254740990 THEN CAST(unique_id AS INTEGER) END) VIRTUAL,
+              AND CAST(unique_id AS INTEGER) <= 4503599627370496 THEN CAST(unique_id AS INTEGER) END) VIRTUAL,
   PRIMARY KEY (mailbox_id, uid),
   CONSTRAINT "message.uid: 1 to 9007199254740991" CHECK (uid BETWEEN 1 AND 9007199254740991),
   CONSTRAINT "message.size: 0 to 1073741824 octets" CHECK (size BETWEEN 0 AND 1073741824),
@@ -786,6 +787,22 @@ CREATE UNIQUE INDEX message_unique_id ON message (mailbox_id, unique_id) WHERE u
 CREATE TABLE chunk (
   id   INTEGER PRIMARY KEY,  -- body_id * 4096 + number of the chunk, from 0 on
   data BLOB NOT NULL
+) STRICT;
+
+-- A body whose chunks come one by one. Each chunk, and the end, must find the row: once it is gone, so are chunks.
+-- No date is here, because the clocks of two processes may be days apart: a server counts how long it has seen no new
+-- chunk, and each chunk sets that back.
+CREATE TABLE staging (
+  body_id INTEGER PRIMARY KEY,
+  seen    INTEGER NOT NULL DEFAULT 0 CHECK (seen IN (0, 1)),  -- by a server, since the last chunk
+  idle    INTEGER NOT NULL DEFAULT 0 CHECK (idle >= 0)        -- seconds
+) STRICT;
+
+-- After its own first chunk (the header that names the recipient) a body goes on with all chunks of another one, which
+-- the copies of a message have in common.
+CREATE TABLE continuation (
+  body_id INTEGER PRIMARY KEY,
+  tail_id INTEGER NOT NULL
 ) STRICT;
 
 -- Bodies that more than one row of message, deleted and purge refers to.
@@ -810,6 +827,7 @@ BEGIN
   SELECT RAISE(ABORT, 'message.mailbox_id: no such mailbox')
    WHERE NOT EXISTS (SELECT 1 FROM usage WHERE mailbox_id = NEW.mailbox_id);
   SELECT CASE
+    WHEN NEW.uid > 9007199254740991 THEN RAISE(ABORT, 'out of unique-ids: the mailbox has given out all of its numbers')
     WHEN NEW.uid < u.next_uid AND NOT EXISTS (
            SELECT 1 FROM deleted d WHERE d.mailbox_id = NEW.mailbox_id AND d.uid = NEW.uid AND d.body_id = NEW.body_id)
       THEN RAISE(ABORT, 'message.uid: already given out')
@@ -823,16 +841,28 @@ BEGIN
    WHERE u.mailbox_id = NEW.mailbox_id;
 END;
 
+-- Numbers that no import moves past may have come as plain text.
+CREATE TRIGGER message_check_uid BEFORE INSERT ON message WHEN NEW.unique_id IS NULL AND NEW.uid > 4503599627370496
+BEGIN
+  SELECT RAISE(ABORT, 'message.uid: another message of the mailbox came with it as its unique-id')
+   WHERE EXISTS (SELECT 1 FROM message WHERE mailbox_id = NEW.mailbox_id AND unique_id = CAST(NEW.uid AS TEXT))
+      OR EXISTS (SELECT 1 FROM deleted WHERE mailbox_id = NEW.mailbox_id AND unique_id = CAST(NEW.uid AS TEXT))
+      OR EXISTS (SELECT 1 FROM purged_id WHERE mailbox_id = NEW.mailbox_id AND unique_id = CAST(NEW.uid AS TEXT));
+END;
+
+-- n: what a uid could have been, whether it moves the next one or not.
 CREATE TRIGGER message_check_unique_id BEFORE INSERT ON message WHEN NEW.unique_id IS NOT NULL
 BEGIN
   SELECT RAISE(ABORT, 'unique-id exists: a message of the mailbox has it')
    WHERE EXISTS (SELECT 1 FROM message WHERE mailbox_id = NEW.mailbox_id AND unique_id = NEW.unique_id);
   SELECT RAISE(ABORT, 'unique-id taken: it was given to another message of the mailbox')
+    FROM (SELECT CASE WHEN NEW.unique_id GLOB '[1-9]*' AND NEW.unique_id NOT GLOB '*[^0-9]*' AND length(NEW.unique_id) <= 16
+                      THEN CAST(NEW.unique_id AS INTEGER) END AS n)
    WHERE EXISTS (SELECT 1 FROM deleted WHERE mailbox_id = NEW.mailbox_id AND unique_id = NEW.unique_id AND body_id <> NEW.body_id)
       OR EXISTS (SELECT 1 FROM purged_id WHERE mailbox_id = NEW.mailbox_id AND unique_id = NEW.unique_id)
-      OR (NEW.number < (SELECT next_uid FROM usage WHERE mailbox_id = NEW.mailbox_id)
-          AND NOT EXISTS (SELECT 1 FROM unshown WHERE mailbox_id = NEW.mailbox_id AND last >= NEW.number
-                             AND first = (SELECT max(first) FROM unshown WHERE mailbox_id = NEW.mailbox_id AND first <= NEW.number))
+      OR (n < (SELECT next_uid FROM usage WHERE mailbox_id = NEW.mailbox_id)
+          AND NOT EXISTS (SELECT 1 FROM unshown WHERE mailbox_id = NEW.mailbox_id AND last >= n
+                             AND first = (SELECT max(first) FROM unshown WHERE mailbox_id = NEW.mailbox_id AND first <= n))
           AND NOT EXISTS (SELECT 1 FROM deleted WHERE mailbox_id = NEW.mailbox_id AND uid = NEW.uid));
 END;
 

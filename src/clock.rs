@@ -76,6 +76,11 @@ impl Stamps {
         Self { clock, calendar: Mutex::default() }
     }
 
+    /// The clock that never jumps.
+    pub fn steady(&self) -> Duration {
+        self.clock.now().steady
+    }
+
     /// For what is stored now.
     pub fn stamp(&self) -> Stamp {
         let now = self.clock.now();

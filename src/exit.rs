@@ -88,7 +88,7 @@ impl Error {
 pub fn code_of(error: &StoreError) -> Code {
     match error {
         StoreError::NoSuchMailbox => Code::NoUser,
-        StoreError::OverQuota | StoreError::Busy(_) => Code::TempFail,
+        StoreError::OverQuota | StoreError::OutOfUids | StoreError::Abandoned | StoreError::Busy(_) => Code::TempFail,
         StoreError::TooBig | StoreError::Refused(_) => Code::Data,
         StoreError::Io(_) | StoreError::Sync(_) => Code::Io,
         StoreError::NoSuchMessage | StoreError::Internal(_) => Code::Software,
@@ -130,6 +130,8 @@ mod tests {
             (StoreError::NoSuchMailbox, 67),
             (StoreError::OverQuota, 75),
             (StoreError::Busy("locked".into()), 75),
+            (StoreError::OutOfUids, 75),
+            (StoreError::Abandoned, 75),
             (StoreError::TooBig, 65),
             (StoreError::Io("full".into()), 74),
             (StoreError::Sync("failed".into()), 74),

@@ -34,6 +34,8 @@
 //! | RFC 3030 CHUNKING | yes, in LMTP; no BINARYMIME | [`lmtp::content`] |
 //! | RFC 3501 IMAP4rev1 | as a client that reads one folder | [`import::imap`] |
 //! | RFC 4155 mbox | read, with `>From` of mboxrd | [`import::mbox`] |
+//! | RFC 5890 A-labels and U-labels | the same domain, in logins and in mail | [`message::domain`] |
+//! | RFC 3461 DSN | not announced; its parameters are taken | [`lmtp::dsn`] |
 //! | RFC 6856 UTF8 | `UTF8`, no `USER` argument, no LANG; LIST shows the size as stored | [`pop3::policy`] |
 //! | RFC 6858 simplified downgrade | yes; parameters are encoded (RFC 2231), not removed | [`message::downgrade`] |
 //! | RFC 2047 encoded words, RFC 2231 parameters | written, in what is downgraded | [`message::downgrade`] |

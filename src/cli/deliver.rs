@@ -2,30 +2,37 @@
 //!
 //! Mail programs believe the exit code, so 0 is answered only when every recipient's copy is durable.
 
+mod input;
 mod leading;
 
 use super::exit::{Code, Error, code_of};
 use super::{Command, database};
-use crate::lmtp::path::{LONGEST_SENDER, unquoted};
+use crate::lmtp::path::{LONGEST_SENDER, quoted, unquoted};
 use crate::message::address::recipient_names;
 use crate::message::dot::Normaliser;
 use crate::settings::Settings;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Accounts, Envelope, Mail, MailboxId, StoreError, Upload};
+use crate::store::{Accounts, Envelope, Mail, MailboxId, StoreError, Upload, storage_size};
+use input::Input;
 use leading::EnvelopeStripper;
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 /// How much of standard input is held at a time, octets.
 const CHUNK: usize = 64 * 1024;
+
+/// How long the message may take without `--timeout`.
+const TIMEOUT: Duration = Duration::from_secs(3600);
 
 pub(super) const COMMAND: Command = Command {
     name: "deliver",
     arguments: "RECIPIENT...",
     summary: "stores one message from standard input in each recipient's mailbox",
-    notes: "Exit 0: every copy is on the disk. 67: a recipient is unknown, nothing was stored for anybody.\n\
-            75: try again later (a mailbox is over its quota, though the others have their copies; or the\n\
-            database is locked or damaged; or the disk is full or failed). 69: over quota, and OverQuotaPermanent is set. 65: the message is larger than MaxReceiveSize. 66: there is no database.\n\
+    notes: "All of the message must have come within SECONDS of --timeout.\n\
+            Exit 0: every copy is on the disk. 67: a recipient is unknown, nothing was stored for anybody.\n\
+            75: try again later (a mailbox is over its quota or out of unique-ids, though the others have their\n\
+            copies; the message has not come in time; the database is locked or damaged; the disk is full or failed). 69: over quota, and OverQuotaPermanent is set. 65: the message is larger than MaxReceiveSize. 66: there is no database.\n\
             77: the database may not be opened.",
     options: |options| {
         options.optopt(
@@ -34,24 +41,35 @@ pub(super) const COMMAND: Command = Command {
             "envelope sender; puts a Return-Path line first (\"\" or \"<>\": none)",
             "SENDER",
         );
+        options.optopt("", "timeout", "how long to wait for the message, seconds (3600)", "SECONDS");
     },
     run: |matches| {
         if matches.free.is_empty() {
             return Err(Error::usage("RECIPIENT is missing"));
         }
         let sender = matches.opt_str("f").map(|sender| reverse_path(&sender)).transpose()?;
-        deliver(&database::path(matches), &matches.free, sender.as_deref())
+        let timeout = matches.opt_str("timeout").map_or(Ok(TIMEOUT), |seconds| duration(&seconds))?;
+        deliver(&database::path(matches), &matches.free, sender.as_deref(), timeout)
     },
 };
 
-/// `SENDER` of `-f`, without angle brackets.
+/// `SECONDS` of `--timeout`.
+fn duration(seconds: &str) -> Result<Duration, Error> {
+    match seconds.parse::<u32>() {
+        Ok(number) if number > 0 => Ok(Duration::from_secs(number.into())),
+        _ => Err(Error::usage(format!("--timeout: {seconds:?} is no number of seconds, 1 or more"))),
+    }
+}
+
+/// `SENDER` of `-f` as it is meant, without angle brackets and quotation marks.
 fn reverse_path(sender: &str) -> Result<String, Error> {
     let path = sender.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(sender);
-    let stray = |c: char| c.is_control() || matches!(c, '<' | '>');
-    if path.contains(stray) || path.len() > LONGEST_SENDER {
-        return Err(Error::usage(format!("-f: {sender:?} is no sender")));
-    }
-    Ok(path.to_owned())
+    let meant = match path.starts_with('"') {
+        true => unquoted(path).ok(),
+        false => Some(path.to_owned()).filter(|path| !path.contains(['<', '>'])),
+    };
+    let sound = |path: &String| !path.contains(char::is_control) && quoted(path).len() <= LONGEST_SENDER;
+    meant.filter(sound).ok_or_else(|| Error::usage(format!("-f: {sender:?} is no sender")))
 }
 
 /// `RECIPIENT` as it is meant: some mail programs hand a local part over in quotation marks.
@@ -61,21 +79,20 @@ fn meant(recipient: &str) -> String {
     quoted.unwrap_or_else(|| inner.to_owned())
 }
 
-fn deliver(path: &Path, recipients: &[String], sender: Option<&str>) -> Result<(), Error> {
+fn deliver(path: &Path, recipients: &[String], sender: Option<&str>, timeout: Duration) -> Result<(), Error> {
     let store = open(path)?;
     let settings = database::settings(&store).map_err(mendable)?;
     let to = Recipients::find(&store, &settings, recipients)?;
-    let trace = sender.map(|sender| format!("Return-Path: <{sender}>\r\n")).unwrap_or_default();
+    to.require_room(&store)?;
+    let trace = sender.map(|sender| format!("Return-Path: <{}>\r\n", quoted(sender))).unwrap_or_default();
     // What we put before a message does not make it too large.
     let mut upload = store.upload(settings.max_receive_size.saturating_add(trace.len() as u64));
     push(&mut *upload, trace.as_bytes())?;
-    take_in(&mut io::stdin().lock(), EnvelopeStripper::new(sender.is_some()), &mut *upload)?;
+    take_in(&mut Input::new(io::stdin(), timeout), EnvelopeStripper::new(sender.is_some()), &mut *upload)?;
     let envelope = Envelope { sender: sender.unwrap_or_default().to_owned(), ..Envelope::default() };
     let answers = upload.deliver(&to.mailboxes, &envelope);
     let answers = answers.map_err(|error| trouble("the message was not stored", &error))?;
-    let refused =
-        answers.iter().zip(&to.names).filter_map(|(answer, name)| Some((name.as_str(), answer.as_ref().err()?)));
-    verdict(refused.collect(), to.mailboxes.len(), to.over_quota)
+    to.verdict(answers.iter().map(|answer| answer.as_ref().err()))
 }
 
 /// A disk that is full or failed and a damaged database will be mended: the message can come again. (A database
@@ -111,6 +128,12 @@ fn take_in(from: &mut impl Read, mut leading: EnvelopeStripper, upload: &mut (dy
         let read = match from.read(&mut chunk) {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                return Err(Error::new(
+                    Code::TempFail,
+                    "the message has not come in time (--timeout): nothing was stored",
+                ));
+            }
             Err(error) => return Err(Error::file("cannot read the message", &error, Code::Io)),
         };
         lines.clear();
@@ -160,6 +183,24 @@ impl Recipients {
         Err(Error::new(Code::NoUser, format!("unknown recipient: {}", unknown.join(", "))))
     }
 
+    /// Nobody shall send a message that no mailbox has room for.
+    fn require_room(&self, store: &Sqlite) -> Result<(), Error> {
+        for mailbox in &self.mailboxes {
+            match store.room(*mailbox) {
+                Ok(room) if room >= storage_size(1) => return Ok(()),
+                Ok(_) | Err(StoreError::NoSuchMailbox) => {}
+                Err(error) => return Err(trouble("cannot look quotas up", &error)),
+            }
+        }
+        self.verdict(self.mailboxes.iter().map(|_| Some(&StoreError::OverQuota)))
+    }
+
+    /// What the mail program is told of the copies, whose errors come in the order of the mailboxes.
+    fn verdict<'a>(&self, errors: impl Iterator<Item = Option<&'a StoreError>>) -> Result<(), Error> {
+        let refused = errors.zip(&self.names).filter_map(|(error, name)| Some((name.as_str(), error?)));
+        verdict(refused.collect(), self.mailboxes.len(), self.over_quota)
+    }
+
     fn add(&mut self, mailbox: MailboxId, recipient: &str) {
         if !self.mailboxes.contains(&mailbox) {
             self.mailboxes.push(mailbox);
@@ -201,10 +242,21 @@ mod tests {
 
     #[test]
     fn senders_lose_their_brackets_and_hide_no_lines() {
-        for (given, path) in [("", ""), ("<>", ""), ("a@b.example", "a@b.example"), ("<a@b.example>", "a@b.example")] {
+        let longest = "x".repeat(983);
+        for (given, path) in [
+            ("", ""),
+            ("<>", ""),
+            ("a@b.example", "a@b.example"),
+            ("<a@b.example>", "a@b.example"),
+            ("\"a b\"@c.example", "a b@c.example"),
+            ("<\"a\\\"<>\"@c.example>", "a\"<>@c.example"),
+            ("a b@c.example", "a b@c.example"),
+            (&longest, &longest),
+        ] {
             assert_eq!(reverse_path(given).unwrap(), path);
         }
-        for wrong in ["a\r\nX: y", "a>b", "<<a>>", "a\0", &"x".repeat(257)] {
+        let (long, quotes) = ("x".repeat(984), "(".repeat(982));
+        for wrong in ["a\r\nX: y", "a>b", "<<a>>", "a\0", "\"a\r\n\"@b", "\"a", "\"a\"b", &long, &quotes] {
             assert_eq!(reverse_path(wrong).unwrap_err().code, Code::Usage, "{wrong:?}");
         }
     }

@@ -14,9 +14,6 @@ const PIECE: usize = 256 * 1024;
 /// Numbers that another server may give out until the last import from it, while new mail comes here already.
 const HEADROOM: u64 = 1 << 16;
 
-/// No number is skipped above this: mail needs some, too.
-const HIGHEST_SKIP: u64 = (1 << 53) - (1 << 32);
-
 /// What is to be done.
 #[derive(Clone, Copy)]
 pub struct Task<'a> {
@@ -128,14 +125,13 @@ pub fn run(
 fn skip(store: &dyn Mail, mailbox: MailboxId, listed: &[Listed], headroom: u64) -> Result<(), Stop> {
     let numbers = listed.iter().filter_map(|message| number(message.unique_id.as_deref()?));
     let Some(greatest) = numbers.max() else { return Ok(()) };
-    let next = greatest.saturating_add(1 + headroom).min(HIGHEST_SKIP);
+    let next = greatest.saturating_add(1 + headroom);
     store.skip_to(mailbox, Uid(next)).map_err(|error| Stop::Store("mailbox".into(), error))
 }
 
 /// The number that new mail could get, too.
 fn number(unique_id: &str) -> Option<u64> {
-    let plain = !unique_id.starts_with('0') && unique_id.bytes().all(|octet| octet.is_ascii_digit());
-    unique_id.parse().ok().filter(|number| plain && *number < (1 << 53) - 1)
+    Uid::imported(unique_id).map(|uid| uid.0)
 }
 
 fn opened(store: &dyn Mail, mailbox: MailboxId) -> Result<std::sync::Arc<ScanListing>, Stop> {

@@ -3,6 +3,7 @@
 //! What must live here: keywords and the shape of their arguments. What must not be known here: the
 //! state of a session and what a command does.
 
+use super::dsn;
 use super::path::{self, BadPath};
 
 /// One parsed command. Borrowed from the line where it can be.
@@ -127,10 +128,16 @@ fn mail(rest: &[u8]) -> Result<Command<'_>, Refusal<'_>> {
     Ok(Command::Mail(mail))
 }
 
-fn mail_parameter(parameter: &[u8], mail: &mut Mail) -> Option<()> {
+/// A keyword in capitals, and its value if it has one (RFC 5321 section 4.1.2).
+fn key_and_value(parameter: &[u8]) -> (Vec<u8>, Option<&[u8]>) {
     let at = parameter.iter().position(|octet| *octet == b'=');
     let (keyword, value) = at.map_or((parameter, None), |at| (&parameter[..at], Some(&parameter[at + 1..])));
-    match (keyword.to_ascii_uppercase().as_slice(), value) {
+    (keyword.to_ascii_uppercase(), value)
+}
+
+fn mail_parameter(parameter: &[u8], mail: &mut Mail) -> Option<()> {
+    let (keyword, value) = key_and_value(parameter);
+    match (keyword.as_slice(), value) {
         // RFC 1870 section 6.1: at most 20 digits, which may be more than a number can hold.
         (b"SIZE", Some(value)) if matches!(value.len(), 1..=20) && value.iter().all(u8::is_ascii_digit) => {
             mail.size = Some(digits(value).unwrap_or(u64::MAX));
@@ -138,17 +145,22 @@ fn mail_parameter(parameter: &[u8], mail: &mut Mail) -> Option<()> {
         // BINARYMIME is not offered (RFC 3030 section 3).
         (b"BODY", Some(value)) if [&b"7BIT"[..], b"8BITMIME"].iter().any(|body| value.eq_ignore_ascii_case(body)) => {}
         (b"SMTPUTF8", None) => mail.smtputf8 = true,
+        (keyword, Some(value)) if dsn::is_of_mail(keyword, value) => {}
         _ => return None,
     }
     Some(())
 }
 
-/// No parameter of RCPT is offered. What is internationalized was said with MAIL, so UTF-8 is let
+/// No parameter of RCPT is offered; those of [`dsn`] are taken. What is internationalized was said with MAIL, so UTF-8 is let
 /// through here: an address that nobody has is unknown anyway.
 fn rcpt(rest: &[u8]) -> Result<Command<'_>, Refusal<'_>> {
     let rest = behind(rest, b"TO:").ok_or(Refusal::Arguments("RCPT TO:<address>"))?;
     let (recipient, parameters) = path::split(rest).map_err(Refusal::Recipient)?;
-    if let Some(parameter) = words(parameters).next() {
+    let unknown = |parameter: &&[u8]| {
+        let (keyword, value) = key_and_value(parameter);
+        !value.is_some_and(|value| dsn::is_of_rcpt(&keyword, value))
+    };
+    if let Some(parameter) = words(parameters).find(unknown) {
         return Err(Refusal::Parameter(parameter));
     }
     let address = path::address(recipient, true, path::LONGEST_RECIPIENT).map_err(Refusal::Recipient)?;
@@ -199,7 +211,9 @@ mod tests {
         let mail = sender("MAIL FROM:<a@b.example> size=1000 body=8bitmime SMTPUTF8");
         assert_eq!(mail, Mail { sender: "a@b.example".into(), size: Some(1000), smtputf8: true });
         assert_eq!(sender("MAIL FROM:<>"), Mail::default());
-        for wrong in ["BODY=BINARYMIME", "AUTH=<>", "SIZE", "SIZE=", "SIZE=x", "SIZE=-1", "SMTPUTF8=1", "RET=HDRS"] {
+        assert_eq!(sender("MAIL FROM:<> ret=HDRS ENVID=a+2Bb"), Mail::default());
+        for wrong in ["BODY=BINARYMIME", "AUTH=<>", "SIZE", "SIZE=", "SIZE=x", "SIZE=-1", "SMTPUTF8=1", "RET=NO", "RET"]
+        {
             let line = format!("MAIL FROM:<a@b> {wrong}");
             assert_eq!(parse(line.as_bytes()), Err(Refusal::Parameter(wrong.as_bytes())));
         }
@@ -211,7 +225,12 @@ mod tests {
     fn recipients_are_somebody() {
         assert_eq!(parse(b"RCPT TO:<Postmaster>"), Ok(Command::Rcpt("Postmaster".into())));
         assert_eq!(parse(b"RCPT TO:<>"), Err(Refusal::Recipient(BadPath::Syntax)));
-        assert_eq!(parse(b"RCPT TO:<a@b> NOTIFY=NEVER"), Err(Refusal::Parameter(b"NOTIFY=NEVER")));
+        let notified = b"RCPT TO:<a@b> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x@y";
+        assert_eq!(parse(notified), Ok(Command::Rcpt("a@b".into())));
+        for wrong in ["NOTIFY", "NOTIFY=", "SIZE=1", "RET=FULL"] {
+            let line = format!("RCPT TO:<a@b> ORCPT=rfc822;x@y {wrong}");
+            assert_eq!(parse(line.as_bytes()), Err(Refusal::Parameter(wrong.as_bytes())));
+        }
     }
 
     #[test]

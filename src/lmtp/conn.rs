@@ -13,7 +13,7 @@ use crate::message::address::recipient_names;
 use crate::net::line::{Line, LineReader, Output, Stop};
 use crate::net::tls::{Socket, Stream};
 use crate::shared::state::{Configuration, ServerState};
-use crate::store::{Mailbox, Result, StoreError};
+use crate::store::{Mailbox, Result, StoreError, storage_size};
 use inbox::{Inbox, Source};
 use log::{debug, info, warn};
 use std::io;
@@ -187,7 +187,11 @@ impl<'a> Connection<'a> {
                     reply.write(self.out.buffer());
                     return Ok(false);
                 }
-                Step::Resolve(address) => self.session.resolved(self.resolve(&address)),
+                Step::Resolve(address) => {
+                    let found = self.resolve(&address).and_then(|found| self.with_room(found));
+                    let policy = self.policy();
+                    self.session.resolved(&policy, found)
+                }
                 Step::Store => self.store(),
             }
         }
@@ -207,6 +211,24 @@ impl<'a> Connection<'a> {
             warn!("{}: recipient {address:?} cannot be looked up: {error}", self.source);
         }
         found
+    }
+
+    /// What all of these mailboxes are too full for is refused before it is sent.
+    fn with_room(&self, found: Vec<Mailbox>) -> Result<Vec<Mailbox>> {
+        let size = self.session.mail().and_then(|mail| mail.size).unwrap_or(0).max(1);
+        let mut full = false;
+        for mailbox in &found {
+            match self.server.store.room(mailbox.id) {
+                Ok(room) => full = room < storage_size(size),
+                // It has just gone: its copy says so.
+                Err(StoreError::NoSuchMailbox) => full = false,
+                Err(error) => return Err(error),
+            }
+            if !full {
+                break;
+            }
+        }
+        if full { Err(StoreError::OverQuota) } else { Ok(found) }
     }
 
     /// 250 follows the commit.

@@ -14,6 +14,7 @@
 pub mod command;
 pub mod conn;
 pub mod content;
+pub mod dsn;
 pub mod path;
 pub mod reply;
 pub mod session;

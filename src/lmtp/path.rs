@@ -1,10 +1,11 @@
 //! Reverse and forward paths (RFC 5321 section 4.1.2): from `<...>` to the address that is meant.
 
-/// Longest reverse path, octets, angle brackets included (RFC 5321 section 4.5.3.1.3).
-pub const LONGEST_SENDER: usize = 256;
-/// Longest forward path: it may hold a name of 255 characters that are not ASCII, and must fit into a line of
-/// the trace (RFC 5322 section 2.1.1).
-pub const LONGEST_RECIPIENT: usize = 960;
+/// Longest reverse path without angle brackets, octets. RFC 5321 section 4.5.3.1.3 asks for 254; what the MTA has
+/// accepted must not bounce, so it is what fits into a `Return-Path` line (RFC 5322 section 2.1.1).
+pub const LONGEST_SENDER: usize = 998 - "Return-Path: <>".len();
+/// Longest forward path without angle brackets: it may hold a name of 255 characters that are not ASCII, and must fit
+/// into a line of the trace.
+pub const LONGEST_RECIPIENT: usize = 958;
 
 /// Why something is no path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,15 +41,12 @@ pub fn split(text: &[u8]) -> Result<(&[u8], &[u8]), BadPath> {
     Err(BadPath::Syntax)
 }
 
-/// The address in a path of at most `longest` octets, without source route (RFC 5321 appendix C) and
-/// quotation marks.
+/// The address in a path, without source route (RFC 5321 appendix C) and quotation marks; at most `longest` octets as
+/// [`quoted`] writes it.
 ///
 /// # Errors
 /// See [`BadPath`].
 pub fn address(path: &[u8], utf8: bool, longest: usize) -> Result<String, BadPath> {
-    if path.len() + 2 > longest {
-        return Err(BadPath::TooLong);
-    }
     let text = str::from_utf8(path).map_err(|_| BadPath::NotAscii)?;
     if !utf8 && !text.is_ascii() {
         return Err(BadPath::NotAscii);
@@ -58,6 +56,9 @@ pub fn address(path: &[u8], utf8: bool, longest: usize) -> Result<String, BadPat
         None => text,
     };
     let mailbox = unquoted(mailbox)?;
+    if quoted(&mailbox).len() > longest {
+        return Err(BadPath::TooLong);
+    }
     if mailbox.chars().any(char::is_control) { Err(BadPath::Syntax) } else { Ok(mailbox) }
 }
 
@@ -87,6 +88,20 @@ fn after_quote(rest: &str) -> Result<&str, BadPath> {
     let domain = rest.strip_prefix('@').unwrap_or_default();
     let sound = rest.is_empty() || (!domain.is_empty() && !domain.contains(['@', '"', ' ', '<', '>']));
     if sound { Ok(rest) } else { Err(BadPath::Syntax) }
+}
+
+/// An address as RFC 5321 section 4.1.2 writes it: a local part that is no dot-string in quotation marks.
+pub fn quoted(address: &str) -> String {
+    let (local, domain) = match address.rsplit_once('@') {
+        Some((local, domain)) => (local, Some(domain)),
+        None => (address, None),
+    };
+    let special = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !"!#$%&'*+-/=?^_`{|}~.".contains(c);
+    if !local.contains(special) {
+        return address.to_owned();
+    }
+    let quoted = local.replace('\\', "\\\\").replace('"', "\\\"");
+    domain.map_or_else(|| format!("\"{quoted}\""), |domain| format!("\"{quoted}\"@{domain}"))
 }
 
 #[cfg(test)]
@@ -129,8 +144,11 @@ mod tests {
     #[test]
     fn paths_have_a_length() {
         for longest in [LONGEST_SENDER, LONGEST_RECIPIENT] {
-            assert!(address(&vec![b'a'; longest - 2], false, longest).is_ok());
-            assert_eq!(address(&vec![b'a'; longest - 1], false, longest), Err(BadPath::TooLong));
+            assert!(address(&vec![b'a'; longest], false, longest).is_ok());
+            assert_eq!(address(&vec![b'a'; longest + 1], false, longest), Err(BadPath::TooLong));
+            // What will be written in quotation marks.
+            assert!(address(&vec![b'('; longest - 2], false, longest).is_ok());
+            assert_eq!(address(&vec![b'('; longest - 1], false, longest), Err(BadPath::TooLong));
         }
     }
 }

@@ -194,7 +194,14 @@ impl Reply {
             StoreError::OverQuota => (452, "4.2.2", "mailbox is over its quota"),
             StoreError::TooBig => (552, "5.3.4", "message is larger than MaxReceiveSize"),
             StoreError::Io(_) | StoreError::Sync(_) => (452, "4.3.1", "storage is full or failed; try again later"),
-            _ => (451, "4.3.0", "mailboxes are busy; try again later"),
+            // RFC 3463 section 3.3: it exists, but takes no messages. An administrator can mend that.
+            StoreError::OutOfUids => (450, "4.2.1", "mailbox has given out all of its unique-ids"),
+            StoreError::Abandoned => (451, "4.3.0", "message came too slowly; try again later"),
+            StoreError::Busy(_) => (451, "4.3.0", "mailboxes are busy; try again later"),
+            StoreError::Refused(_) => (451, "4.3.0", "database refuses the message, the server's log says why"),
+            StoreError::NoSuchMessage | StoreError::Internal(_) => {
+                (451, "4.3.0", "internal error, the server's log says more; try again later")
+            }
         };
         match recipient {
             Some(recipient) => Self::new(code, status, format!("<{recipient}> {text}")),
@@ -245,6 +252,9 @@ mod tests {
             (StoreError::Busy("locked".into()), false, "451 4.3.0 "),
             (StoreError::Internal("bug".into()), true, "451 4.3.0 "),
             (StoreError::Io("full".into()), false, "452 4.3.1 "),
+            (StoreError::OutOfUids, true, "450 4.2.1 <a> mailbox has given out all of its unique-ids"),
+            (StoreError::Abandoned, true, "451 4.3.0 <a> message came too slowly"),
+            (StoreError::Refused("x".into()), true, "451 4.3.0 <a> database refuses"),
             (StoreError::OverQuota, false, "452 4.2.2 "),
             (StoreError::OverQuota, true, "552 5.2.2 "),
             (StoreError::TooBig, false, "552 5.3.4 "),

@@ -164,7 +164,7 @@ impl Session {
     }
 
     /// [`Step::Resolve`] was done.
-    pub fn resolved(&mut self, found: Result<Vec<Mailbox>>) -> Step {
+    pub fn resolved(&mut self, policy: &Policy<'_>, found: Result<Vec<Mailbox>>) -> Step {
         let address = self.asked.take().unwrap_or_default();
         Step::Reply(match (found, &mut self.transaction) {
             (Ok(mailboxes), Some(transaction)) if !mailboxes.is_empty() => {
@@ -172,7 +172,7 @@ impl Session {
                 Reply::recipient_ok()
             }
             (Ok(_), _) => Reply::unknown_recipient(&address),
-            (Err(error), _) => Reply::refused(&address, &error, false),
+            (Err(error), _) => Reply::refused(&address, &error, policy.over_quota_permanent),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Trace headers: what a copy gets in front when it is delivered (RFC 5321 section 4.4).
 
 use super::command::Mail;
+use super::path::quoted;
 use super::transaction::Copy;
 use crate::message::date;
 use core::net::IpAddr;
@@ -44,20 +45,19 @@ pub struct Origin<'a> {
     pub time: i64,
 }
 
-/// The header fields in front of a copy. Nobody's copy names another recipient, so one that several
-/// mailboxes share (no `copy`) names none.
-pub fn header(mail: &Mail, copy: Option<&Copy>, origin: &Origin<'_>) -> String {
+/// The header fields in front of a copy, which names no other recipient.
+pub fn header(mail: &Mail, copy: &Copy, origin: &Origin<'_>) -> String {
     // RFC 6531 section 4.3 names the second protocol.
     let with = if mail.smtputf8 { "UTF8LMTP" } else { "LMTP" };
-    let recipient = copy.map_or_else(String::new, |copy| format!("\r\n\tfor <{}>", path(&copy.recipient)));
     format!(
-        "Return-Path: <{}>\r\n{}Received: from {} ({})\r\n\tby {} with {with} id {}{recipient}; {}\r\n",
-        path(&mail.sender),
-        copy.map_or_else(String::new, delivered),
+        "Return-Path: <{}>\r\n{}Received: from {} ({})\r\n\tby {} with {with} id {}\r\n\tfor <{}>; {}\r\n",
+        quoted(&mail.sender),
+        delivered(copy),
         word(origin.client),
         origin.peer,
         word(origin.host),
         origin.id,
+        quoted(&copy.recipient),
         date::rfc5322(origin.time),
     )
 }
@@ -67,9 +67,9 @@ fn delivered(copy: &Copy) -> String {
     let delivered = delivered_to(&copy.mailbox.name, &copy.recipient);
     let mut lines = String::new();
     if !delivered.eq_ignore_ascii_case(&copy.recipient) {
-        lines = format!("X-Original-To: {}\r\n", path(&copy.recipient));
+        lines = format!("X-Original-To: {}\r\n", quoted(&copy.recipient));
     }
-    lines + &format!("Delivered-To: {}\r\n", path(&delivered))
+    lines + &format!("Delivered-To: {}\r\n", quoted(&delivered))
 }
 
 /// The mailbox as an address: its name, with the recipient's domain if it has none itself.
@@ -78,20 +78,6 @@ fn delivered_to(mailbox: &str, recipient: &str) -> String {
         Some((_, domain)) if !mailbox.contains('@') && !domain.is_empty() => format!("{mailbox}@{domain}"),
         _ => mailbox.to_owned(),
     }
-}
-
-/// An address as RFC 5321 section 4.1.2 writes it: a local part that is no dot-string in quotation marks.
-fn path(address: &str) -> String {
-    let (local, domain) = match address.rsplit_once('@') {
-        Some((local, domain)) => (local, Some(domain)),
-        None => (address, None),
-    };
-    let special = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !"!#$%&'*+-/=?^_`{|}~.".contains(c);
-    if !local.contains(special) {
-        return address.to_owned();
-    }
-    let quoted = local.replace('\\', "\\\\").replace('"', "\\\"");
-    domain.map_or_else(|| format!("\"{quoted}\""), |domain| format!("\"{quoted}\"@{domain}"))
 }
 
 /// What a client said of itself: nothing in it may end the line or open a comment.
@@ -111,7 +97,7 @@ mod tests {
         let mailbox = Mailbox { id: MailboxId(1), name: mailbox.into() };
         let copy = Copy { mailbox, recipient: recipient.into() };
         let peer = Peer::Address("192.0.2.1".parse().unwrap());
-        header(&mail, Some(&copy), &Origin { client, peer, host: "pop.example", id: "a1", time: 1_795_428_000 })
+        header(&mail, &copy, &Origin { client, peer, host: "pop.example", id: "a1", time: 1_795_428_000 })
     }
 
     #[test]

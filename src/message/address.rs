@@ -4,7 +4,9 @@
 //! must not be known here: which names exist (a store only compares the names given to it) and
 //! how letters compare there (ASCII letters without case; see [`crate::store::Accounts`]).
 
+use super::domain::{is_same, spellings};
 use crate::sasl::Identity;
+use std::collections::HashSet;
 use std::iter;
 
 /// Who looks after the mail of a domain (RFC 5321 section 4.5.1, RFC 2142 section 5).
@@ -44,7 +46,7 @@ pub fn vouched_names(identity: &str, domains: &[String]) -> Vec<String> {
 fn address_names(address: &str, domains: &[String]) -> Vec<String> {
     let mut names = vec![address.to_owned()];
     if let Some((local, domain)) = split_address(address) {
-        names.extend(Some(format!("{local}@{}", without_dot(domain))).filter(|name| name != address));
+        names.extend(addresses(local, domain).filter(|name| name != address));
         names.extend(serves(domains, domain).then(|| local.to_owned()));
     }
     names
@@ -53,7 +55,7 @@ fn address_names(address: &str, domains: &[String]) -> Vec<String> {
 /// `DOMAIN\alice` or `domain/alice`.
 fn qualified_names(domain: &str, user: &str, domains: &[String]) -> Vec<String> {
     let meant = meant_domains(domain, domains);
-    let mut names: Vec<String> = meant.iter().map(|domain| format!("{user}@{}", without_dot(domain))).collect();
+    let mut names: Vec<String> = meant.iter().flat_map(|domain| addresses(user, domain)).collect();
     if serves(domains, meant[0]) {
         names.push(user.to_owned());
     }
@@ -103,15 +105,16 @@ pub fn recipient_names(address: &str, domains: &[String], delimiters: &str) -> V
 
 /// The names to try for `local@domain`.
 fn names_at(local: &str, domain: &str, domains: &[String], delimiters: &str) -> Vec<String> {
-    let (served, domain_name) = (serves(domains, domain), without_dot(domain));
+    let served = serves(domains, domain);
     let mut names = vec![format!("{local}@{domain}")];
     for local in iter::once(local).chain(bases(local, delimiters)) {
-        names.push(format!("{local}@{domain_name}"));
+        names.extend(addresses(local, domain));
         // A quoted local part may look like an address, but is none.
         names.extend((served && !local.contains('@')).then(|| local.to_owned()));
     }
-    names.push(format!("@{domain_name}"));
-    names.dedup();
+    names.extend(addresses("", domain));
+    let mut tried = HashSet::new();
+    names.retain(|name| tried.insert(name.clone()));
     names
 }
 
@@ -128,18 +131,18 @@ fn bases<'a>(local: &'a str, delimiters: &str) -> impl Iterator<Item = &'a str> 
     bases.into_iter().rev()
 }
 
+/// `local` at each spelling of the domain.
+fn addresses<'a>(local: &'a str, domain: &str) -> impl Iterator<Item = String> + 'a {
+    spellings(domain).into_iter().map(move |domain| format!("{local}@{domain}"))
+}
+
 /// Whether mail and logins for this domain are ours.
 fn serves(domains: &[String], domain: &str) -> bool {
     domains.is_empty() || is_one_of(domains, domain)
 }
 
 fn is_one_of(domains: &[String], domain: &str) -> bool {
-    domains.iter().any(|served| without_dot(served).eq_ignore_ascii_case(without_dot(domain)))
-}
-
-/// A domain name may end in the dot of the root (RFC 1034 section 3.1).
-fn without_dot(domain: &str) -> &str {
-    domain.strip_suffix('.').filter(nonempty).unwrap_or(domain)
+    domains.iter().any(|served| is_same(served, domain))
 }
 
 fn nonempty(text: &&str) -> bool {
@@ -177,6 +180,17 @@ mod tests {
             ("a.example/alice", "a.example", &["alice@a.example", "alice"]),
             ("b.example/alice", "a.example", &["alice@b.example"]),
             ("a.example./alice", "a.example", &["alice@a.example", "alice"]),
+            // Both forms of one that is not ASCII.
+            (
+                "alice@xn--bcher-kva.example",
+                "b\u{fc}cher.example",
+                &["alice@xn--bcher-kva.example", "alice@b\u{fc}cher.example", "alice"],
+            ),
+            (
+                "B\u{dc}CHER.example\\alice",
+                "XN--BCHER-KVA.example",
+                &["alice@B\u{dc}CHER.example", "alice@xn--bcher-kva.example", "alice@b\u{fc}cher.example", "alice"],
+            ),
             // Its NetBIOS name.
             (r"A\alice", "a.example,b.example", &["alice@a.example", "alice"]),
             ("a/alice", "a.example,a.test", &["alice@a.example", "alice@a.test", "alice"]),
@@ -276,6 +290,21 @@ mod tests {
             ("+x@a.example", "", "+", &["+x@a.example", "+x", "@a.example"]),
             ("alice@A.Example.", "a.example", "+", &["alice@A.Example.", "alice@A.Example", "alice", "@A.Example"]),
             ("alice@b.example.", "a.example", "+", &["alice@b.example.", "alice@b.example", "@b.example"]),
+            (
+                "alice+x@xn--bcher-kva.example",
+                "B\u{dc}CHER.example",
+                "+",
+                &[
+                    "alice+x@xn--bcher-kva.example",
+                    "alice+x@b\u{fc}cher.example",
+                    "alice+x",
+                    "alice@xn--bcher-kva.example",
+                    "alice@b\u{fc}cher.example",
+                    "alice",
+                    "@xn--bcher-kva.example",
+                    "@b\u{fc}cher.example",
+                ],
+            ),
             // What was quoted is no address.
             ("a@b.example@a.example", "a.example", "+", &["a@b.example@a.example", "@a.example"]),
             // Postmaster of the domains, in their order.

@@ -2,5 +2,6 @@
 
 pub mod address;
 pub mod date;
+pub mod domain;
 pub mod dot;
 pub mod downgrade;

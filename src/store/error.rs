@@ -14,6 +14,10 @@ pub enum StoreError {
     OverQuota,
     /// The message is larger than `MaxReceiveSize` octets.
     TooBig,
+    /// The mailbox has given out all unique-ids that there are.
+    OutOfUids,
+    /// The message took longer than a day from one chunk to the next; what there was of it is gone.
+    Abandoned,
     /// Somebody else holds the database's write lock: try again later.
     Busy(String),
     /// The disk is full or failed.
@@ -53,6 +57,8 @@ impl fmt::Display for StoreError {
             Self::NoSuchMessage => f.write_str("no such message"),
             Self::OverQuota => f.write_str("mailbox is over its quota"),
             Self::TooBig => f.write_str("message is larger than MaxReceiveSize"),
+            Self::OutOfUids => f.write_str("mailbox has given out all of its unique-ids"),
+            Self::Abandoned => f.write_str("nothing more of the message came for a day, so it was given up"),
             Self::Busy(text) | Self::Io(text) | Self::Sync(text) | Self::Refused(text) | Self::Internal(text) => {
                 f.write_str(text)
             }

@@ -49,6 +49,28 @@ pub struct UserId(pub i64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Uid(pub u64);
 
+impl Uid {
+    /// The greatest that is given out (2^53 − 1): a double holds it exactly.
+    pub const GREATEST: Self = Self((1 << 53) - 1);
+    /// The greatest that an import may bring (2^52), so that half of all numbers is left for mail that comes.
+    pub const GREATEST_IMPORTED: Self = Self(1 << 52);
+    /// The greatest that [`Mail::skip_to`] goes to.
+    pub const GREATEST_SKIPPED: Self = Self((1 << 52) + (1 << 32));
+
+    /// The number that an imported unique-id stands for: a decimal one without leading zero, up to
+    /// [`Uid::GREATEST_IMPORTED`]. Any other is plain text.
+    pub fn imported(unique_id: &str) -> Option<Self> {
+        Self::decimal(unique_id).filter(|uid| *uid <= Self::GREATEST_IMPORTED)
+    }
+
+    /// The uid that is shown like this.
+    pub fn decimal(shown: &str) -> Option<Self> {
+        let decimal = !shown.starts_with('0') && shown.bytes().all(|octet| octet.is_ascii_digit());
+        let uid = shown.parse().ok().filter(|_| decimal).map(Self);
+        uid.filter(|uid| *uid <= Self::GREATEST)
+    }
+}
+
 /// The store's own name of one message of one mailbox; never shown to a client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MessageId {
@@ -97,9 +119,13 @@ pub trait Mail: Send + Sync {
     /// The message that UIDL showed this unique-id for, if it was deleted and can be brought back.
     fn deleted(&self, mailbox: MailboxId, unique_id: &str) -> Result<Option<Uid>>;
 
-    /// The next message gets this decimal unique-id at least, durably. The numbers that are passed over were
+    /// The next message gets this decimal unique-id at least, durably, but not more than
+    /// [`Uid::GREATEST_SKIPPED`] for this reason. The numbers that are passed over were
     /// shown to nobody: an imported message may still come with one of them.
     fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()>;
+
+    /// Octets of storage that the mailbox has left until its `ProhibitSendReceiveQuota`; `u64::MAX` without one.
+    fn room(&self, mailbox: MailboxId) -> Result<u64>;
 
     /// Starts taking in one message of `limit` octets at most, all that is pushed counted.
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_>;
@@ -126,12 +152,16 @@ pub trait Upload {
     /// Takes more octets: CRLF lines, unstuffed (see `dot::Normaliser`).
     ///
     /// # Errors
-    /// [`StoreError::TooBig`] beyond the limit, from then on; the message is not stored.
+    /// [`StoreError::TooBig`] beyond the limit, [`StoreError::Abandoned`] after a day without progress. Each error
+    /// holds from then on: the message is not stored.
     fn push(&mut self, octets: &[u8]) -> Result<()>;
 
     /// Stores one copy in each mailbox; one answer each, in order, after all of it is durable.
     /// A refused copy does not touch the others.
     fn deliver(self: Box<Self>, to: &[MailboxId], envelope: &Envelope) -> Result<Vec<Result<Uid>>>;
+
+    /// The same with lines of its own in front of each copy; they count for no limit.
+    fn deliver_each(self: Box<Self>, copies: &[(MailboxId, String)], envelope: &Envelope) -> Result<Vec<Result<Uid>>>;
 }
 
 /// What the door needs to know of a user.
@@ -188,6 +218,19 @@ pub struct Pending {
     pub password: Secret,
     /// `users.ntlm`.
     pub ntlm: bool,
+}
+
+/// What replaces a plain-text password.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    /// Whose it is.
+    pub user: UserId,
+    /// What must still stand there.
+    pub expected: Secret,
+    /// For `users.password`.
+    pub hash: Secret,
+    /// Beside it.
+    pub others: Vec<(Scheme, Secret)>,
 }
 
 /// Who may log in, and where mail for an address goes.
@@ -294,8 +337,15 @@ pub trait Maintenance: Send + Sync {
     /// Which verifiers there are.
     fn usable(&self) -> Result<Usable>;
 
-    /// Plain-text passwords that wait for their verifiers, at most `limit`.
+    /// Plain-text passwords that wait for their verifiers, the oldest user first, at most `limit`.
     fn pending(&self, limit: usize) -> Result<Vec<Pending>>;
+
+    /// How many wait.
+    fn pending_count(&self) -> Result<usize>;
+
+    /// Replaces passwords and all verifiers as [`Accounts::set_password`] does, durably and all at once, behind whoever waits for
+    /// an answer. One answer each, in order: whether the expected password still stood there. One that is refused keeps no other from it.
+    fn replace_passwords(&self, made: &[Replacement]) -> Result<Vec<Result<bool>>>;
 
     /// Erases verifiers that no user wants any more (`users.ntlm` went back to 0).
     fn drop_unwanted_verifiers(&self) -> Result<usize>;
@@ -316,7 +366,8 @@ pub trait Maintenance: Send + Sync {
     /// [`WARNING_INTERVAL`] seconds.
     fn overfull(&self, now: i64, limit: usize) -> Result<Vec<Overfull>>;
 
-    /// Delivers a warning however full the mailbox is, durably; `false`: it is not due any more.
+    /// Delivers a warning however full the mailbox is, durably; `false`: it is not due any more, or no unique-id is
+    /// left for it.
     fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool>;
 
     /// Frees at most `limit` chunks of messages that nobody can want any more at `now` (seconds

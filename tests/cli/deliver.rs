@@ -130,6 +130,81 @@ fn the_sender_becomes_a_return_path_line() {
     }
 }
 
+/// As LMTP writes it (RFC 5321 section 4.1.2).
+#[test]
+fn a_sender_is_quoted_where_it_has_to_be() {
+    let longest = format!("{}@b.example", "x".repeat(983 - 10));
+    for (sender, path) in [
+        ("\"a b\"@c.example", "\"a b\"@c.example"),
+        ("a b@c.example", "\"a b\"@c.example"),
+        ("a(b@c.example", "\"a(b\"@c.example"),
+        ("\"ab\"@c.example", "ab@c.example"),
+        (&longest, &longest),
+    ] {
+        let site = Site::with_alice(&[]);
+        site.succeed(&["deliver", "-f", sender, "alice"], MESSAGE);
+        let stored = String::from_utf8(first_message(&site)).unwrap();
+        assert_eq!(stored.lines().next().unwrap(), format!("Return-Path: <{path}>"));
+        assert!(stored.lines().all(|line| line.len() <= 998));
+    }
+    let site = Site::with_alice(&[]);
+    site.fail(&["deliver", "-f", &format!("x{longest}"), "alice"], MESSAGE, 64);
+}
+
+#[test]
+fn a_message_that_does_not_come_is_75() {
+    let site = two();
+    for (sent, more) in [(&b""[..], &b""[..]), (b"Subject: x\n\n", b""), (&[b'x'; 1_000_000], b""), (b"x\n", b"x\n")] {
+        let mut command = site.command(&["deliver", "--timeout", "1", "alice", "bob"]);
+        let mut mail = command.spawn().unwrap();
+        let mut input = mail.stdin.take().unwrap();
+        std::io::Write::write_all(&mut input, sent).unwrap();
+        // One that comes drop by drop has no more time.
+        while mail.try_wait().unwrap().is_none() {
+            let _ = std::io::Write::write_all(&mut input, more);
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let output = mail.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(75));
+        let error = text(&output.stderr);
+        assert!(error.contains("in time") && error.lines().count() == 1, "{error}");
+    }
+    assert_eq!((count(&site, "alice"), count(&site, "bob")), (0, 0));
+    for wrong in ["0", "-1", "x", ""] {
+        site.fail(&["deliver", "--timeout", wrong, "alice"], MESSAGE, 64);
+    }
+    site.succeed(&["deliver", "--timeout", "4294967295", "alice"], MESSAGE);
+    site.assert_sound();
+}
+
+#[test]
+fn a_mailbox_out_of_unique_ids_is_75_and_named_by_check() {
+    let site = two();
+    let last =
+        "UPDATE usage SET next_uid = 9007199254740991 WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = 'bob')";
+    site.sql(last);
+    let faults = || text(&site.run(&["check"], b"").stdout);
+    assert_eq!(faults(), "mailbox bob: only 1 unique-ids are left\n");
+    site.succeed(&["deliver", "bob"], MESSAGE);
+    let error = site.fail(&["deliver", "alice", "bob"], MESSAGE, 75);
+    assert!(error.contains("\"bob\": mailbox has given out all of its unique-ids"), "{error}");
+    assert_eq!((count(&site, "alice"), count(&site, "bob")), (1, 1));
+    assert_eq!(faults(), "mailbox bob: only 0 unique-ids are left\n");
+}
+
+/// Nobody need send what no mailbox has room for.
+#[test]
+fn mailboxes_that_are_full_already_refuse_before_the_message() {
+    let site = two();
+    site.sql("UPDATE mailboxes SET prohibit_send_receive_quota = 4095");
+    let mut mail = site.command(&["deliver", "alice", "bob"]).spawn().unwrap();
+    let input = mail.stdin.take().unwrap();
+    let output = mail.wait_with_output().unwrap();
+    drop(input);
+    assert_eq!(output.status.code(), Some(75));
+    assert!(text(&output.stderr).contains("quota"));
+}
+
 #[test]
 fn a_recipient_may_look_like_an_option() {
     let site = Site::with_alice(&[]);

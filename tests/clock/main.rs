@@ -204,3 +204,30 @@ fn warnings_come_once_in_24_hours_whatever_the_clock_does() {
     let server = clock.serve();
     eventually("another warning after a day", || server.alice().stat().0 == 3);
 }
+
+/// The clocks of two processes are days apart: the server may take nothing from a message that is still coming.
+#[test]
+fn a_message_that_takes_long_is_whole_whatever_the_servers_clock_says() {
+    for days in [2, 3, 40] {
+        let (site, clock) = site();
+        let old = ["old1", "old2"].map(|name| Old::new(&site, &clock, name));
+        clock.set(0);
+        let mut mail = site.command(&["deliver", "bob"]);
+        site.sql("INSERT INTO users(name) VALUES ('bob')");
+        let mut mail = mail.spawn().unwrap();
+        let mut input = mail.stdin.take().unwrap();
+        let half = b"0123456789abcd\r\n".repeat(50_000);
+        std::io::Write::write_all(&mut input, &half).unwrap();
+        eventually("half of it has come", || site.sql("SELECT count(*) FROM chunk WHERE id / 4096 > 2") > "2\n".into());
+        clock.set(days * DAY);
+        let server = clock.serve();
+        old[0].goes(&site);
+        old[1].goes(&site);
+        std::io::Write::write_all(&mut input, &half).unwrap();
+        drop(input);
+        assert!(mail.wait().unwrap().success());
+        assert_eq!(site.sql("SELECT size FROM messages WHERE mailbox = 'bob'"), format!("{}\n", 2 * half.len()));
+        drop(server);
+        site.assert_sound();
+    }
+}

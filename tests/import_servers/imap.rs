@@ -205,7 +205,8 @@ fn forms_that_servers_may_choose() {
     let fake = Fake::new(vec![Folder::sound(3).session_with(fetch)]);
     let (code, said, error) = import(&site, &fake.url("imap"), &[]);
     assert_eq!((code, &*said), (0, "3 imported, 0 there already, 0 refused\nboth sides are the same\n"), "{error}");
-    assert_eq!(stored(&site), expected([1, 2]) + "0000000d4c0907b0 14\n");
+    let sizes = stored(&site);
+    assert!(sizes.starts_with(&(expected([1, 2]) + "0000000d4c0907b0 ")), "{sizes}");
     fake.done();
 }
 

@@ -192,6 +192,35 @@ fn domains_may_end_in_a_dot() {
     expect(&server(&[("Domains", "example.org., b.example")]), table);
 }
 
+/// RFC 5890: both forms are the same domain, whatever their case.
+#[test]
+fn a_label_and_u_label_are_one_domain() {
+    for served in ["b\u{fc}cher.example", "B\u{dc}CHER.Example", "xn--bcher-kva.example", "XN--Bcher-KVA.example."] {
+        let site = Site::new();
+        site.set("Domains", served);
+        for user in ["alice", "bob@b\u{fc}cher.example", "carol@xn--bcher-kva.example"] {
+            site.sql(&format!("INSERT INTO users(name, password) VALUES ('{user}', 'x')"));
+        }
+        site.sql("INSERT INTO aliases VALUES ('@b\u{fc}cher.example', 'alice')");
+        let server = site.serve(&[]);
+        for domain in ["b\u{fc}cher.example", "B\u{dc}cher.EXAMPLE", "xn--bcher-kva.example", "XN--BCHER-KVA.example"] {
+            let address = |name: &str| format!("{name}@{domain}");
+            expect(
+                &server,
+                &[
+                    (&address("alice"), &["alice"]),
+                    (&address("bob"), &["bob@b\u{fc}cher.example"]),
+                    (&address("carol+x"), &["carol@xn--bcher-kva.example"]),
+                    (&address("nobody"), &["alice"]),
+                ],
+            );
+        }
+        expect(&server, &[("alice@bucher.example", &[]), ("alice@b\u{fc}cher.test", &[])]);
+        server.session("alice@xn--bcher-kva.example", "x").quit();
+        server.session("carol@xn--bcher-kva.example", "x").quit();
+    }
+}
+
 #[test]
 fn an_address_literal_is_a_domain_like_another() {
     let literals: &[&str] = &["alice@[127.0.0.1]", "alice+x@[IPv6:2001:DB8::1]"];

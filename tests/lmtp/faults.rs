@@ -13,6 +13,13 @@ fn over_quota_is_temporary_unless_set() {
     for (permanent, code) in [("0", "452 4.2.2 <alice>"), ("1", "552 5.2.2 <alice>")] {
         let server = site.serve(&[("OverQuotaPermanent", permanent)]);
         let mut lmtp = server.lmtp();
+        // What is said to be too much is not sent at all.
+        lmtp.say("MAIL FROM:<a@b> SIZE=4097", "250 ");
+        lmtp.say("RCPT TO:<alice>", code);
+        lmtp.say("RSET", "250 ");
+        lmtp.say("MAIL FROM:<a@b> SIZE=4096", "250 ");
+        lmtp.say("RCPT TO:<alice>", "250 ");
+        lmtp.say("RSET", "250 ");
         lmtp.begin("a@b", &["bob", "alice", "bob"]);
         lmtp.send(of_size(6000));
         lmtp.send(".\r\n");
@@ -23,6 +30,72 @@ fn over_quota_is_temporary_unless_set() {
     }
     assert_eq!(site.sql("SELECT name, messages FROM mailbox_usage ORDER BY name"), "alice|1\nbob|2\n");
     site.assert_sound();
+}
+
+/// Nobody sends 80 MB for nothing.
+#[test]
+fn a_mailbox_that_is_full_is_refused_at_rcpt() {
+    let site = Site::with_alice(&[PLAIN]);
+    site.add_user("bob", "x");
+    site.sql("INSERT INTO aliases(address, mailbox) VALUES ('team', 'alice'), ('team', 'bob'), ('full', 'alice')");
+    site.sql("UPDATE mailboxes SET prohibit_send_receive_quota = 4096 WHERE name = 'alice'");
+    let server = site.serve(&[]);
+    let mut lmtp = server.lmtp();
+    lmtp.say("MAIL FROM:<a@b>", "250 ");
+    lmtp.say("RCPT TO:<alice>", "452 4.2.2 <alice> mailbox is over its quota");
+    lmtp.say("RCPT TO:<full>", "452 4.2.2 <full>");
+    lmtp.say("DATA", "503 5.5.1 ");
+    // One of them has room.
+    lmtp.say("RCPT TO:<team>", "250 ");
+    lmtp.say("DATA", "354 ");
+    lmtp.send(PLAIN);
+    lmtp.send(".\r\n");
+    lmtp.expect("452 4.2.2 <team>");
+    assert_eq!(site.sql("SELECT name, messages FROM mailbox_usage ORDER BY name"), "alice|1\nbob|1\n");
+}
+
+#[test]
+fn a_mailbox_out_of_unique_ids_is_not_called_busy() {
+    let site = Site::with_alice(&[PLAIN]);
+    site.add_user("bob", "x");
+    site.sql(
+        "UPDATE usage SET next_uid = 9007199254740992 WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = 'bob')",
+    );
+    let server = site.serve(&[]);
+    let mut lmtp = server.lmtp();
+    for message in [PLAIN.to_vec(), of_size(700_000)] {
+        lmtp.begin("a@b", &["bob", "alice"]);
+        lmtp.send(message);
+        lmtp.send(".\r\n");
+        lmtp.expect("450 4.2.1 <bob> mailbox has given out all of its unique-ids");
+        lmtp.expect("250 2.0.0 <alice>");
+    }
+}
+
+/// What long senders and notifications look like: VERP, BATV, and clients that ask for DSN unasked.
+#[test]
+fn what_an_mta_has_accepted_does_not_bounce() {
+    let server = Site::with_alice(&[]).serve(&[]);
+    let mut lmtp = server.lmtp();
+    let long = format!("{}@b.example", "x".repeat(983 - 10));
+    let quotes = format!("\"{}\"@b.example", " ".repeat(983 - 12));
+    for sender in [&long, &quotes] {
+        lmtp.say(&format!("MAIL FROM:<{sender}> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=QQ+2Bx"), "250 ");
+        lmtp.say("RCPT TO:<alice> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;bob+2Bx@b.example", "250 ");
+        lmtp.say("DATA", "354 ");
+        lmtp.send("Subject: x\r\n\r\n.\r\n");
+        lmtp.expect("250 2.0.0 ");
+    }
+    lmtp.say(&format!("MAIL FROM:<x{long}>"), "501 5.1.7 ");
+    lmtp.say("MAIL FROM:<a@b> RET=ALL", "555 5.5.4 ");
+    lmtp.say("MAIL FROM:<a@b>", "250 ");
+    lmtp.say("RCPT TO:<alice> NOTIFY=NEVER,SUCCESS", "555 5.5.4 ");
+    let mut client = server.alice();
+    for (number, sender) in [(1, &long), (2, &quotes)] {
+        let message = String::from_utf8(client.multi(&format!("RETR {number}"))).unwrap();
+        assert_eq!(message.lines().next().unwrap(), format!("Return-Path: <{sender}>"));
+        assert!(message.lines().all(|line| line.len() <= 998));
+    }
 }
 
 /// An administrator's transaction: every recipient is told to come back, and the server goes on.
@@ -77,9 +150,7 @@ fn a_connection_that_is_cut_stores_nothing() {
     assert!(lmtp.deliver("alice", PLAIN).starts_with("250 "));
     assert_eq!(server.alice().stat().0, 1);
     // What was staged is handed to the reaper at once.
-    eventually("nothing is kept for a day", || {
-        server.sql("SELECT count(*) FROM purge WHERE not_before > 0").trim() == "0"
-    });
+    eventually("nothing is kept for a day", || server.sql("SELECT count(*) FROM staging").trim() == "0");
     server.assert_sound();
 }
 

@@ -245,3 +245,59 @@ fn errors_name_the_backup_and_not_a_temporary_file() {
         check(&damaged);
     }
 }
+
+/// What one of them was brought to is no reason to fail for all, and no number ever goes back.
+#[test]
+fn a_mailbox_at_the_end_of_its_numbers_is_restored_with_the_others() {
+    let site = Site::with_alice(&[PLAIN]);
+    let next = |name: &str| -> i64 {
+        site.sql(&format!("SELECT next_uid FROM usage u JOIN mailboxes m ON m.id = u.mailbox_id WHERE name = '{name}'"))
+            .trim()
+            .parse()
+            .unwrap()
+    };
+    let numbers = [(1i64 << 53), (1 << 53) - 1, (1 << 53) - 2, (1 << 53) - 1000, 1 << 52, 5];
+    for (at, number) in numbers.iter().enumerate() {
+        site.sql(&format!("INSERT INTO users(name) VALUES ('user{at}'), ('gone{at}')"));
+        for name in ["user", "gone"] {
+            let id = format!("(SELECT id FROM mailboxes WHERE name = '{name}{at}')");
+            site.sql(&format!("UPDATE usage SET next_uid = {number} WHERE mailbox_id = {id}"));
+        }
+        site.sql(&format!("DELETE FROM users WHERE name = 'gone{at}'"));
+    }
+    let backup = site.path("backup");
+    site.succeed(&["backup", backup.to_str().unwrap()], b"");
+    for _ in 0..3 {
+        let before: Vec<i64> = (0..numbers.len()).map(|at| next(&format!("user{at}"))).collect();
+        site.succeed(&["restore", backup.to_str().unwrap()], b"");
+        for (at, before) in before.iter().enumerate() {
+            let after = next(&format!("user{at}"));
+            assert!(after >= numbers[at] && after <= 1 << 53, "{before} became {after}");
+            assert!(after > numbers[at] || numbers[at] > (1 << 53) - 4, "{before} became {after}");
+        }
+    }
+    site.deliver("alice", PLAIN);
+    site.deliver("user3", PLAIN);
+    site.sql("INSERT INTO users(name) VALUES ('gone3'), ('gone0')");
+    site.deliver("gone3", PLAIN);
+    site.fail(&["deliver", "gone0"], PLAIN, 75);
+}
+
+/// A header that somebody made up.
+#[test]
+fn a_forged_id_takes_no_numbers_away() {
+    let site = Site::with_alice(&[PLAIN]);
+    for (at, id) in ["9007199254740990", "9007199254740991", "4503599627370497"].iter().enumerate() {
+        let mail = site.path(&format!("{at}.eml"));
+        std::fs::write(&mail, format!("X-UIDL: {id}\r\nSubject: x\r\n\r\n{at}\r\n")).unwrap();
+        site.succeed(&["import", "-u", "alice", mail.to_str().unwrap()], b"");
+    }
+    let backup = site.path("backup");
+    for _ in 0..3 {
+        site.deliver("alice", PLAIN);
+        site.succeed(&["backup", backup.to_str().unwrap()], b"");
+        site.succeed(&["restore", backup.to_str().unwrap()], b"");
+        site.assert_sound();
+    }
+    assert_eq!(messages(&site), "7");
+}

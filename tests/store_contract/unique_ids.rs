@@ -1,7 +1,7 @@
 //! Unique-ids (RFC 1939 section 7; [MS-STANXPOP3] C0007; interface.md section 2).
 
-use crate::fixture::{Change, Fixture, assert_refused, deliver, import, purge_all, uids, unique_ids, user};
-use pillarbox::store::Uid;
+use crate::fixture::{Change, Fixture, assert_refused, deliver, import, purge_all, uids, unique_ids, uploaded, user};
+use pillarbox::store::{Envelope, StoreError, Uid};
 
 pub fn the_same_message_twice_has_two_ids(fixture: &mut dyn Fixture) {
     let alice = user(fixture, "alice");
@@ -69,10 +69,59 @@ pub fn an_imported_number_moves_the_next_uid_above_it(fixture: &mut dyn Fixture)
     let alice = user(fixture, "alice");
     import(fixture, alice, "500").unwrap();
     assert_eq!(deliver(fixture, alice, b"x\r\n"), Uid(501));
-    let last = ((1u64 << 53) - 2).to_string();
-    import(fixture, alice, &last).unwrap();
-    assert_eq!(deliver(fixture, alice, b"x\r\n"), Uid((1 << 53) - 1));
-    assert_eq!(unique_ids(fixture, alice), ["500", "501", &last, "9007199254740991"]);
+    import(fixture, alice, "4503599627370496").unwrap();
+    assert_eq!(deliver(fixture, alice, b"x\r\n"), Uid(4_503_599_627_370_497));
+    assert_eq!(unique_ids(fixture, alice), ["500", "501", "4503599627370496", "4503599627370497"]);
+}
+
+/// Half of all numbers cannot be reached by what somebody made up.
+pub fn greater_numbers_move_nothing(fixture: &mut dyn Fixture) {
+    let alice = user(fixture, "alice");
+    let ids = ["4503599627370497", "9007199254740990", "9007199254740991", "9007199254740992", "9999999999999999"];
+    for id in ids {
+        import(fixture, alice, id).unwrap();
+        assert_refused(import(fixture, alice, id), "unique-id exists");
+    }
+    assert_eq!(unique_ids(fixture, alice), ids);
+    assert_eq!(deliver(fixture, alice, b"x\r\n"), Uid(6));
+    assert_eq!(deliver(fixture, alice, b"x\r\n"), Uid(7));
+}
+
+pub fn a_number_that_came_as_plain_text_is_not_given_out(fixture: &mut dyn Fixture) {
+    const FIRST: u64 = (1 << 52) + 1;
+    let shown = |number: u64| (FIRST + number).to_string();
+    let alice = user(fixture, "alice");
+    let came = [1, 3, 4].map(|number| import(fixture, alice, &shown(number)).unwrap());
+    // Live, deleted and purged.
+    fixture.store().commit(alice, &[came[1]]).unwrap();
+    purge_all(fixture, crate::fixture::now() + 86_400 * 365);
+    fixture.store().commit(alice, &[came[2]]).unwrap();
+    import(fixture, alice, "4503599627370496").unwrap();
+    let given = [(); 3].map(|()| deliver(fixture, alice, b"x\r\n").0 - FIRST);
+    assert_eq!(given, [0, 2, 5]);
+    for number in 0..6 {
+        assert!(import(fixture, alice, &shown(number)).is_err(), "{number}");
+    }
+    fixture.store().commit(alice, &uids(fixture, alice).into_iter().map(Uid).collect::<Vec<_>>()).unwrap();
+    purge_all(fixture, crate::fixture::now() + 86_400 * 365);
+    for number in 0..6 {
+        assert_refused(import(fixture, alice, &shown(number)), "unique-id taken");
+    }
+}
+
+pub fn a_mailbox_at_the_end_of_its_numbers_says_so(fixture: &mut dyn Fixture) {
+    let (alice, bob) = (user(fixture, "alice"), user(fixture, "bob"));
+    fixture.change(Change::NextUid("alice", (1 << 53) - 2));
+    assert_eq!(deliver(fixture, alice, b"x\r\n"), Uid((1 << 53) - 2));
+    assert_eq!(import(fixture, alice, "text"), Ok(Uid((1 << 53) - 1)));
+    for size in [10, 600_000] {
+        let answers = uploaded(fixture, &vec![b'x'; size]).deliver(&[alice, bob], &Envelope::default()).unwrap();
+        assert_eq!(answers[0], Err(StoreError::OutOfUids));
+        assert!(answers[1].is_ok(), "{answers:?}");
+    }
+    assert_eq!(import(fixture, alice, "more"), Err(StoreError::OutOfUids));
+    fixture.reopen();
+    assert_eq!(unique_ids(fixture, alice), ["9007199254740990", "text"]);
 }
 
 pub fn imported_numbers_in_any_order(fixture: &mut dyn Fixture) {
@@ -141,7 +190,7 @@ pub fn skipping_never_goes_back_nor_opens_what_was_given(fixture: &mut dyn Fixtu
     }
     assert_eq!(deliver(fixture, alice, b"x\r\n"), Uid(11));
     fixture.store().skip_to(alice, Uid(u64::MAX)).unwrap();
-    assert_eq!(deliver(fixture, alice, b"x\r\n"), Uid((1 << 53) - 1));
+    assert_eq!(deliver(fixture, alice, b"x\r\n"), Uid((1 << 52) + (1 << 32)));
     fixture.change(Change::DeleteUser("alice"));
     fixture.store().skip_to(alice, Uid(5)).unwrap_err();
 }

@@ -29,6 +29,8 @@ const MOST_MEMORY: u32 = 65_536;
 const MOST_PASSES: u32 = 10;
 const MOST_LANES: u32 = 4;
 
+/// How long what is nobody's login waits for one.
+const BEHIND: Duration = Duration::from_millis(500);
 /// How long a login waits for a permit.
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -67,6 +69,8 @@ pub struct Hasher {
 
 struct State {
     permits: usize,
+    /// Logins that wait for a permit.
+    waiting: usize,
     /// At most one for each permit.
     memory: Vec<Vec<Block>>,
     last_use: Instant,
@@ -75,7 +79,7 @@ struct State {
 impl Hasher {
     /// With so many permits (at least one): so many cores may be busy, with 19 MiB each.
     pub fn new(permits: usize) -> Self {
-        let state = State { permits: permits.max(1), memory: Vec::new(), last_use: Instant::now() };
+        let state = State { permits: permits.max(1), waiting: 0, memory: Vec::new(), last_use: Instant::now() };
         Self { state: Mutex::new(state), given_back: Condvar::new(), wait: WAIT }
     }
 
@@ -118,17 +122,26 @@ impl Hasher {
 
     /// Waits for a permit. Dropping it gives it back.
     pub(super) fn permit(&self) -> Option<Permit<'_>> {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.waiting += 1;
         let (mut state, timeout) = self
             .given_back
             .wait_timeout_while(state, self.wait, |state| state.permits == 0)
             .unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
         if timeout.timed_out() && state.permits == 0 {
             return None;
         }
         state.permits -= 1;
         state.last_use = Instant::now();
         Some(Permit { memory: state.memory.pop().unwrap_or_default(), hasher: self })
+    }
+
+    /// Waits until there is a permit that no login wants, for [`BEHIND`] at most: what is hashed behind logins goes on slowly among many.
+    pub fn wait_for_logins(&self) {
+        let wanted = |state: &mut State| state.permits <= state.waiting;
+        let state = self.lock();
+        drop(self.given_back.wait_timeout_while(state, BEHIND, wanted).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Frees the memory if no hash was computed for `idle`; to be called now and then.
@@ -179,7 +192,8 @@ impl Drop for Permit<'_> {
             state.memory.push(std::mem::take(&mut self.memory));
         }
         drop(state);
-        self.hasher.given_back.notify_one();
+        // All: who waits behind the logins may be the first to wake.
+        self.hasher.given_back.notify_all();
     }
 }
 

@@ -73,7 +73,7 @@ impl Player {
                 self.open = false;
             }
             Step::Resolve(address) => {
-                let step = self.session.resolved(find(&address));
+                let step = self.session.resolved(&POLICY, find(&address));
                 self.obey(step);
             }
             Step::Store => {

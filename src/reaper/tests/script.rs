@@ -17,6 +17,7 @@ pub struct Script {
     pub overfull: Mutex<Vec<Overfull>>,
     pub unwarnable: Mutex<HashMap<i64, StoreError>>,
     pub broken: Mutex<bool>,
+    pub locked: Mutex<VecDeque<StoreError>>,
     pub expire: Mutex<Expire>,
     pub usable: Mutex<Usable>,
     pub lost: Mutex<Option<String>>,
@@ -68,6 +69,9 @@ impl Mail for Script {
         elsewhere()
     }
     fn skip_to(&self, _: MailboxId, _: Uid) -> Result<()> {
+        elsewhere()
+    }
+    fn room(&self, _: MailboxId) -> Result<u64> {
         elsewhere()
     }
     fn upload(&self, _: u64) -> Box<dyn Upload + '_> {
@@ -144,6 +148,16 @@ impl Maintenance for Script {
         }
         Ok(self.pending.lock().unwrap().iter().take(limit).cloned().collect())
     }
+    fn pending_count(&self) -> Result<usize> {
+        Ok(self.pending.lock().unwrap().len())
+    }
+    fn replace_passwords(&self, made: &[Replacement]) -> Result<Vec<Result<bool>>> {
+        if let Some(error) = self.locked.lock().unwrap().pop_front() {
+            return Err(error);
+        }
+        self.note(format!("batch of {}", made.len()));
+        Ok(made.iter().map(|it| self.set_password(it.user, Some(&it.expected), &it.hash, &it.others)).collect())
+    }
     fn drop_unwanted_verifiers(&self) -> Result<usize> {
         self.note("drop");
         Ok(0)
@@ -184,6 +198,7 @@ impl Presence for Script {
         if *self.broken.lock().unwrap() { Err(StoreError::Busy("locked".into())) } else { Ok(()) }
     }
     fn reset_presence(&self) -> Result<()> {
-        elsewhere()
+        self.note("reset");
+        Ok(())
     }
 }

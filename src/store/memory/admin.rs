@@ -87,6 +87,14 @@ impl Memory {
         self.change_mailbox(mailbox, |mailbox| mailbox.site = site.map(str::to_owned));
     }
 
+    /// Writes `usage.next_uid`.
+    pub fn set_next_uid(&self, mailbox: &str, next: u64) {
+        self.change_mailbox(mailbox, |mailbox| {
+            mailbox.next_uid = next;
+            mailbox.floor = next;
+        });
+    }
+
     /// Makes a mailbox without a user.
     pub fn add_mailbox(&self, name: &str) {
         self.change(|state| {

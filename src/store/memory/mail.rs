@@ -95,8 +95,14 @@ impl Mail for Memory {
     fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()> {
         let mut state = self.state();
         let mailbox = state.mailbox_mut(mailbox)?;
-        mailbox.next_uid = mailbox.next_uid.max(next.0.min((1 << 53) - 1));
+        mailbox.next_uid = mailbox.next_uid.max(next.min(Uid::GREATEST_SKIPPED).0);
         Ok(())
+    }
+
+    fn room(&self, mailbox: MailboxId) -> Result<u64> {
+        let state = self.state();
+        let quota = state.quota(mailbox)?;
+        Ok(if quota == 0 { u64::MAX } else { quota.saturating_sub(state.mailbox(mailbox)?.bytes()) })
     }
 
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
@@ -126,35 +132,57 @@ impl Upload for Buffer<'_> {
         if self.too_big {
             return Err(StoreError::TooBig);
         }
-        let mut state = self.store.state();
-        let stamp = self.store.stamp(&mut state);
+        Ok(self.store.add(self.octets, to, envelope))
+    }
+
+    fn deliver_each(self: Box<Self>, copies: &[(MailboxId, String)], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
+        if self.too_big {
+            return Err(StoreError::TooBig);
+        }
+        let copy = |(mailbox, header): &(MailboxId, String)| {
+            self.store.add([header.as_bytes(), &self.octets].concat(), &[*mailbox], envelope)
+        };
+        Ok(copies.iter().flat_map(copy).collect())
+    }
+}
+
+impl Memory {
+    /// Copies of one message.
+    fn add(&self, octets: Vec<u8>, to: &[MailboxId], envelope: &Envelope) -> Vec<Result<Uid>> {
+        let mut state = self.state();
+        let stamp = self.stamp(&mut state);
         let body = state.new_id();
         let message = Message {
             body,
-            octets: self.octets.len() as u64,
-            dotted: self.octets.split(|octet| *octet == b'\n').any(|line| line.starts_with(b".")),
+            octets: octets.len() as u64,
+            dotted: octets.split(|octet| *octet == b'\n').any(|line| line.starts_with(b".")),
             read: envelope.read,
             stored_at: stamp.date,
             envelope: Envelope { received_at: envelope.received_at.or(Some(stamp.now)), ..envelope.clone() },
         };
         let answers: Vec<_> = to.iter().map(|mailbox| state.add(*mailbox, message.clone())).collect();
         if answers.iter().any(Result::is_ok) {
-            state.bodies.insert(body, Arc::new(self.octets));
+            state.bodies.insert(body, Arc::new(octets));
         }
         state.note_usage();
-        Ok(answers)
+        answers
     }
 }
 
 impl State {
     fn add(&mut self, mailbox: MailboxId, message: Message) -> Result<Uid> {
-        let site_quota = self.setting("ProhibitSendReceiveQuota", 2_469_396_480);
+        let quota = self.quota(mailbox)?;
         let mailbox = self.mailbox_mut(mailbox)?;
-        let quota = mailbox.quota.unwrap_or(site_quota);
         if quota > 0 && mailbox.bytes() + storage_size(message.octets) > quota {
             return Err(StoreError::OverQuota);
         }
         mailbox.add(message)
+    }
+
+    /// `ProhibitSendReceiveQuota` as it holds for a mailbox, octets; 0: none.
+    fn quota(&self, mailbox: MailboxId) -> Result<u64> {
+        let site_quota = self.setting("ProhibitSendReceiveQuota", 2_469_396_480);
+        Ok(self.mailbox(mailbox)?.quota.unwrap_or(site_quota))
     }
 }
 
@@ -165,8 +193,15 @@ impl Mailbox {
     }
 
     pub(super) fn add(&mut self, message: Message) -> Result<Uid> {
-        let uid = self.next_uid;
-        self.next_uid += 1;
+        let mut uid = self.next_uid;
+        // Beyond what imports move past, one may have come as plain text.
+        while message.envelope.unique_id.is_none() && self.shown.contains(&uid.to_string()) {
+            uid += 1;
+        }
+        if uid > Uid::GREATEST.0 {
+            return Err(StoreError::OutOfUids);
+        }
+        self.next_uid = uid + 1;
         match message.envelope.unique_id.clone() {
             None => self.shown.insert(uid.to_string()),
             Some(id) => match self.check_unique_id(&id) {
@@ -189,12 +224,10 @@ impl Mailbox {
         if self.messages.values().any(|message| message.envelope.unique_id.as_deref() == Some(id)) {
             return Err(StoreError::Refused("unique-id exists: a message of the mailbox has it".into()));
         }
-        let plain_number = !id.starts_with('0') && id.bytes().all(|octet| octet.is_ascii_digit());
-        let number = id.parse().ok().filter(|number| plain_number && *number <= (1u64 << 53) - 2);
-        if self.shown.contains(id) || number.is_some_and(|number| number < self.floor) {
+        if self.shown.contains(id) || Uid::decimal(id).is_some_and(|uid| uid.0 < self.floor) {
             return Err(StoreError::Refused("unique-id taken: it was given to another message of the mailbox".into()));
         }
-        self.next_uid = self.next_uid.max(number.unwrap_or(0) + 1);
+        self.next_uid = self.next_uid.max(Uid::imported(id).map_or(0, |uid| uid.0) + 1);
         Ok(())
     }
 }

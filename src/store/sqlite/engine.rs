@@ -8,6 +8,7 @@ use crate::store::sqlite::database::recovery::{self, Leftover};
 use crate::store::sqlite::database::{connection, migrate};
 use crate::store::sqlite::messages::body_ids::Bodies;
 use crate::store::sqlite::messages::listing_cache::ListingCache;
+use crate::store::sqlite::messages::upload::Watch;
 use crate::store::sqlite::presence::Sessions;
 use crate::store::sqlite::retention::batch_size::BatchSize;
 use crate::store::sqlite::retention::expire::Expiry;
@@ -63,6 +64,7 @@ pub struct Sqlite {
     pub(super) marks: Mutex<HashSet<MessageId>>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
+    pub(super) watch: Mutex<Watch>,
     pub(super) sessions: Mutex<Sessions>,
     pub(super) stamps: Stamps,
 }
@@ -82,7 +84,7 @@ impl Sqlite {
     /// [`crate::store::StoreError::Refused`] when it does not exist, is another program's, or has another schema.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         connection::require_file(path)?;
-        let (place, leftover) = (FileIdentity::new(path)?, Leftover::look(path));
+        let (place, leftover) = (FileIdentity::new(path)?, Leftover::look(path)?);
         let (writer, readers) = (connection::writer(path, &options)?, options.reader_count());
         migrate::require_newest(&writer, path)?;
         connection::use_log(&writer, path)?;
@@ -98,13 +100,15 @@ impl Sqlite {
             marks: Mutex::default(),
             reaper: Mutex::default(),
             purging: Mutex::default(),
+            watch: Mutex::default(),
             sessions: Mutex::default(),
             stamps: Stamps::new(options.clock),
         })
     }
 
-    /// Verifies the database: SQLite's own integrity, counters, orphans. One line per fault.
+    /// Verifies the database: SQLite's own integrity, counters, orphans, and whether unique-ids are running out. One line
+    /// per fault.
     pub fn check(&self) -> Result<Vec<String>> {
-        self.readers.with(check::faults)
+        self.readers.with(check::faults_and_shortages)
     }
 }

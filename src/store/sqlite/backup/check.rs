@@ -1,11 +1,14 @@
 //! `pillarbox check`: what must hold, as queries that find what does not.
 
-use crate::store::{Result, StoreError};
+use crate::store::{Result, StoreError, Uid};
 use rusqlite::Connection;
 use std::collections::HashSet;
 
 /// Faults listed at most per kind; a damaged file has thousands.
 const FAULTS: i64 = 100;
+
+/// Unique-ids that are few: not more than one restore passes over.
+const NEAR: u64 = 1 << 40;
 
 /// Each query gives lines of text; a healthy database gives none.
 const QUERIES: &[&str] = &[
@@ -38,17 +41,27 @@ const QUERIES: &[&str] = &[
        JOIN deleted USING (mailbox_id, uid)",
     "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': ' || size || ' octets, but ' || found || ' are stored'
        FROM (SELECT mailbox_id, uid, size, coalesce((SELECT sum(length(data)) FROM chunk
-                      WHERE id BETWEEN body_id * 4096 AND body_id * 4096 + 4095), -1) AS found
-               FROM (SELECT mailbox_id, uid, size, body_id FROM message UNION ALL SELECT mailbox_id, uid, size, body_id FROM deleted))
+                      WHERE id BETWEEN body_id * 4096 AND body_id * 4096 + 4095), -1)
+                    + coalesce((SELECT sum(length(data)) FROM continuation c JOIN chunk ON id BETWEEN tail_id * 4096 AND tail_id * 4096 + 4095
+                                 WHERE c.body_id = b.body_id), 0) AS found
+               FROM (SELECT mailbox_id, uid, size, body_id FROM message UNION ALL SELECT mailbox_id, uid, size, body_id FROM deleted) b)
       WHERE found <> size",
     "SELECT 'body ' || body_id || ': stored, but no message has it' FROM (SELECT DISTINCT id / 4096 AS body_id FROM chunk)
-      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
+      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge
+             UNION ALL SELECT tail_id FROM continuation UNION ALL SELECT body_id FROM staging)",
     "SELECT 'body ' || body_id || ': ' || count(*) || ' messages have it, ' || coalesce((SELECT copies FROM shared s WHERE s.body_id = b.body_id), 1)
             || ' were counted'
-       FROM (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge) b GROUP BY body_id
+       FROM (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge
+             UNION ALL SELECT tail_id FROM continuation) b GROUP BY body_id
      HAVING count(*) <> coalesce((SELECT copies FROM shared s WHERE s.body_id = b.body_id), 1)",
     "SELECT 'body ' || body_id || ': counted as shared, but no message has it' FROM shared
+      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge
+             UNION ALL SELECT tail_id FROM continuation)",
+    "SELECT 'body ' || body_id || ': goes on in body ' || tail_id || ', but no message has it' FROM continuation
       WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
+    "SELECT 'body ' || body_id || ': on its way in, and a message has it' FROM staging
+      WHERE body_id IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge
+             UNION ALL SELECT tail_id FROM continuation)",
     "SELECT 'body ' || max(id / 4096) || ': beyond counters.next_body_id' FROM chunk
      HAVING max(id / 4096) >= (SELECT next_body_id FROM counters)",
     "SELECT 'counters: date_given is left over from a deletion' FROM counters WHERE date_given",
@@ -61,11 +74,20 @@ const QUERIES: &[&str] = &[
 
 /// All faults; all queries see the same moment, deliveries go on. What cannot be read is a fault, and hides no other.
 pub fn faults(connection: &Connection) -> Result<Vec<String>> {
+    found(connection, None)
+}
+
+/// The same, and what is no damage but will be missed: a copy with that is sound, and can be restored.
+pub fn faults_and_shortages(connection: &Connection) -> Result<Vec<String>> {
+    found(connection, Some(&near_the_end()))
+}
+
+fn found(connection: &Connection, more: Option<&str>) -> Result<Vec<String>> {
     let transaction = connection.unchecked_transaction()?;
     let mut faults = Vec::new();
     lines(&transaction, &format!("PRAGMA integrity_check({FAULTS})"), &mut faults)?;
     faults.retain(|line| line != "ok");
-    for query in QUERIES {
+    for query in QUERIES.iter().copied().chain(more) {
         lines(&transaction, &format!("SELECT * FROM ({query}) LIMIT {FAULTS}"), &mut faults)?;
     }
     // Nothing was written; and COMMIT fails, too, once a page was found to be damaged.
@@ -74,6 +96,16 @@ pub fn faults(connection: &Connection) -> Result<Vec<String>> {
     let mut said = HashSet::new();
     faults.retain(|line| said.insert(line.clone()));
     Ok(faults)
+}
+
+/// Mailboxes whose unique-ids are running out.
+fn near_the_end() -> String {
+    let numbers = Uid::GREATEST.0 + 1;
+    format!(
+        "SELECT 'mailbox ' || m.name || ': only ' || ({numbers} - u.next_uid) || ' unique-ids are left'
+           FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id WHERE u.next_uid > {}",
+        numbers - NEAR,
+    )
 }
 
 /// Adds a query's lines, and a line of its own if damage ends it early.

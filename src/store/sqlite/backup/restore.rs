@@ -3,7 +3,7 @@
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::database::connection;
 use crate::store::sqlite::database::migrate;
-use crate::store::{Result, StoreError};
+use crate::store::{Result, StoreError, Uid};
 use rusqlite::{Connection, params};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,9 +15,6 @@ const LEAP: i64 = 1 << 32;
 const PER_MILLISECOND: i64 = 8;
 /// 2026-01-01, milliseconds since 1970.
 const FIRST: i64 = 1_767_225_600_000;
-
-/// The highest next unique-id (2^53 − 1).
-const HIGHEST: i64 = 9_007_199_254_740_991;
 
 impl Sqlite {
     /// Makes a copy of a backup ready to be served: the newest schema, and next unique-ids that no
@@ -60,12 +57,10 @@ fn leap(connection: &Connection) -> rusqlite::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64);
     let leap = LEAP + PER_MILLISECOND * (now - FIRST).max(0);
     let transaction = connection.unchecked_transaction()?;
-    for sql in [
-        "UPDATE usage SET next_uid = min(next_uid + ?1, ?2)",
-        "UPDATE retired SET next_uid = min(next_uid + ?1, ?2)",
-        "UPDATE counters SET first_uid = min(first_uid + ?1, ?2)",
-    ] {
-        transaction.execute(sql, params![leap, HIGHEST])?;
+    // Half of what is left at most: no number goes back, none fails, and a mailbox near the end gets mail all the same.
+    for (table, column) in [("usage", "next_uid"), ("retired", "next_uid"), ("counters", "first_uid")] {
+        let sql = format!("UPDATE {table} SET {column} = {column} + max(0, min(?1, (?2 - {column}) / 2))");
+        transaction.execute(&sql, params![leap, Uid::GREATEST.0 as i64])?;
     }
     transaction.commit()?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))

@@ -27,6 +27,9 @@ fn refused(text: &str) -> StoreError {
     if text.starts_with("over quota") {
         return StoreError::OverQuota;
     }
+    if text.starts_with("out of unique-ids") {
+        return StoreError::OutOfUids;
+    }
     if text.starts_with("message.mailbox_id: no such mailbox") {
         return StoreError::NoSuchMailbox;
     }
@@ -35,5 +38,5 @@ fn refused(text: &str) -> StoreError {
 
 /// Whether the row itself was refused, so that other rows of the transaction are not concerned.
 pub fn is_of_the_row(error: &StoreError) -> bool {
-    matches!(error, StoreError::NoSuchMailbox | StoreError::OverQuota | StoreError::Refused(_))
+    matches!(error, StoreError::NoSuchMailbox | StoreError::OverQuota | StoreError::OutOfUids | StoreError::Refused(_))
 }

@@ -35,8 +35,14 @@ pub fn body_id(connection: &Connection, at_hand: Option<i64>) -> Result<(i64, Ra
     if let Some(body) = at_hand {
         return Ok((body, 0..0));
     }
+    let block = reserve(connection, BLOCK)?;
+    Ok((block.start, block.start + 1..block.end))
+}
+
+/// So many ids, for this transaction.
+pub fn reserve(connection: &Connection, ids: i64) -> Result<Range<i64>> {
     let mut select = connection.prepare_cached("SELECT next_body_id FROM counters")?;
-    let body = select.query_row([], |row| row.get(0))?;
-    connection.prepare_cached("UPDATE counters SET next_body_id = next_body_id + ?1")?.execute([BLOCK])?;
-    Ok((body, body + 1..body + BLOCK))
+    let first = select.query_row([], |row| row.get(0))?;
+    connection.prepare_cached("UPDATE counters SET next_body_id = next_body_id + ?1")?.execute([ids])?;
+    Ok(first..first + ids)
 }

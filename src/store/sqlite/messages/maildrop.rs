@@ -19,9 +19,6 @@ const DELETE_OCTETS: usize = 200;
 /// Octets that skipping numbers writes.
 const SKIP_OCTETS: usize = 100;
 
-/// The highest uid (2^53 − 1).
-const HIGHEST: u64 = 9_007_199_254_740_991;
-
 impl Mail for Sqlite {
     fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>> {
         let kept = lock(&self.snapshots).get(mailbox);
@@ -105,14 +102,28 @@ impl Mail for Sqlite {
     }
 
     fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()> {
-        let next = next.0.min(HIGHEST) as i64;
+        let next = next.min(Uid::GREATEST_SKIPPED).0 as i64;
         self.writer.write(Lane::Mail, SKIP_OCTETS, move |connection| skip_to(connection, mailbox, next))
+    }
+
+    fn room(&self, mailbox: MailboxId) -> Result<u64> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached(ROOM)?;
+            let room = select.query_row([mailbox.0], |row| row.get::<_, Option<i64>>(0)).optional()?;
+            Ok(room.ok_or(StoreError::NoSuchMailbox)?.map_or(u64::MAX, |room| room.max(0) as u64))
+        })
     }
 
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
         Box::new(Staging::new(self, limit))
     }
 }
+
+/// What the trigger `message_check` leaves; NULL without a quota.
+const ROOM: &str = "
+  SELECT nullif(coalesce(m.prohibit_send_receive_quota,
+           (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'ProhibitSendReceiveQuota')), 0) - u.bytes
+    FROM usage u JOIN mailboxes m ON m.id = u.mailbox_id WHERE u.mailbox_id = ?1";
 
 /// Raises the next uid, and notes what is passed over in `unshown`, as the trigger `message_imported` does.
 fn skip_to(connection: &Connection, mailbox: MailboxId, next: i64) -> Result<()> {
@@ -234,8 +245,11 @@ fn later_piece(connection: &Connection, body: i64, number: u32, chunk: &mut Vec<
     if i64::from(number) >= CHUNKS {
         return Ok(());
     }
-    let mut select = connection.prepare_cached("SELECT data FROM chunk WHERE id = ?1")?;
-    let mut rows = select.query([body * CHUNKS + i64::from(number)])?;
+    let mut select = connection.prepare_cached(
+        "SELECT data FROM chunk WHERE id = coalesce(
+           (SELECT tail_id * ?3 + ?2 - 1 FROM continuation WHERE body_id = ?1), ?1 * ?3 + ?2)",
+    )?;
+    let mut rows = select.query([body, i64::from(number), CHUNKS])?;
     if let Some(row) = rows.next()? {
         chunk.extend_from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
     }

@@ -1,25 +1,34 @@
 //! One message on its way in.
 //!
-//! A message of one chunk is written by one job. Of a larger one every chunk is a job of its own,
-//! under a `purge` row that the last job removes: a crash or a dropped connection leaves only that
-//! row, and the reaper does the rest (RFC 5321 section 6.1: nothing is ours before the answer).
+//! A message of one chunk is written by one job. Of a larger one every chunk is a job of its own, under a row of
+//! [`staging`] that the last job removes: a crash or a dropped connection leaves only that row, and the server does the
+//! rest (RFC 5321 section 6.1: nothing is ours before the answer).
+//!
+//! Copies with a header of their own are bodies of their own while they are small. Those of a larger message are a header
+//! each, and go on in one body that they have in common ([`copies`]).
+
+mod copies;
+mod staging;
 
 use crate::clock::Stamp;
 use crate::store::sqlite::Sqlite;
-use crate::store::sqlite::database::error;
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::body_ids::body_id;
-use crate::store::sqlite::messages::format::{CHUNK, CHUNKS, DOTTED, INTERNATIONALIZED};
+use crate::store::sqlite::messages::format::CHUNK;
 use crate::store::sqlite::writer::Lane;
 use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, Upload};
-use rusqlite::{Connection, OptionalExtension, params};
-use std::ops::Range;
+use copies::Row;
 
-/// Seconds after which an upload that never ended may be purged: longer than any client may take.
-const ABANDONED: i64 = 86_400;
+pub use copies::insert_chunk;
+pub use copies::next_uid;
+pub use staging::{Watch, age};
 
 /// Octets that a message's row and counters write, for the writer's batches.
 const ROW_OCTETS: usize = 1000;
+
+/// Octets that a message with a header of its own has at most to be all of one chunk. The smaller are never split:
+/// [`crate::store::Mail::first_chunks`] promises that.
+const WHOLE: usize = 64 << 10;
 
 /// A message whose chunks are in memory (the last one) and in the database (those before).
 pub struct Staging<'a> {
@@ -31,53 +40,20 @@ pub struct Staging<'a> {
     octets: u64,
     limit: u64,
     dots: Dots,
+    /// Why it will not be stored.
+    fault: Option<StoreError>,
 }
 
 impl<'a> Staging<'a> {
     /// Nothing is written yet.
     pub fn new(store: &'a Sqlite, limit: u64) -> Self {
-        Self { store, chunk: Vec::new(), body: None, chunks: 0, octets: 0, limit, dots: Dots::default() }
+        let dots = Dots::default();
+        Self { store, chunk: Vec::new(), body: None, chunks: 0, octets: 0, limit, dots, fault: None }
     }
 
-    /// Writes the full chunk away.
-    fn stage(&mut self) -> Result<()> {
-        let (chunk, body, number) = (std::mem::take(&mut self.chunk), self.body, self.chunks);
-        let at_hand = if body.is_none() { self.store.bodies.take() } else { None };
-        let stamp = self.store.stamps.stamp();
-        let (body, rest) = self.store.writer.write(Lane::Mail, chunk.len(), move |connection| {
-            let (body, rest) = match body {
-                Some(body) => (body, 0..0),
-                None => begin(connection, at_hand, stamp)?,
-            };
-            insert_chunk(connection, body, number, &chunk)?;
-            Ok((body, rest))
-        })?;
-        self.store.bodies.put(rest);
-        self.body = Some(body);
-        self.chunks += 1;
-        Ok(())
-    }
-
-    /// Lets the reaper have what was staged, without waiting for it.
-    fn abandon(&mut self) {
-        if let Some(body) = self.body.take() {
-            let submitted = self.store.writer.submit(Lane::Maintenance, ROW_OCTETS, move |connection| {
-                connection.execute("UPDATE purge SET not_before = 0 WHERE body_id = ?1", [body])?;
-                Ok(())
-            });
-            if let Err(error) = submitted {
-                log::warn!("store: an upload that was dropped stays for a day: {error}");
-            }
-        }
-    }
-}
-
-impl Upload for Staging<'_> {
-    fn push(&mut self, mut octets: &[u8]) -> Result<()> {
+    fn take(&mut self, mut octets: &[u8]) -> Result<()> {
         self.octets += octets.len() as u64;
         if self.octets > self.limit {
-            self.chunk = Vec::new();
-            self.abandon();
             return Err(StoreError::TooBig);
         }
         self.dots.look(octets);
@@ -92,24 +68,52 @@ impl Upload for Staging<'_> {
         Ok(())
     }
 
-    fn deliver(mut self: Box<Self>, to: &[MailboxId], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
-        if self.octets > self.limit {
-            return Err(StoreError::TooBig);
-        }
-        let (last, staged) = (std::mem::take(&mut self.chunk), self.body.map(|body| (body, self.chunks)));
-        let at_hand = if staged.is_none() { self.store.bodies.take() } else { None };
-        let (to, octets) = (to.to_vec(), last.len() + to.len() * ROW_OCTETS);
-        let stamp = self.store.stamps.stamp();
-        let row = Row { size: self.octets as i64, dotted: self.dots.found, envelope: envelope.clone(), stamp };
-        let (answers, rest) = self.store.writer.write(Lane::Mail, octets, move |connection| {
-            let (body, number, rest) = match staged {
-                Some((body, number)) => (body, number, 0..0),
-                None => body_id(connection, at_hand).map(|(body, rest)| (body, 0, rest))?,
+    /// Writes the chunk away.
+    fn stage(&mut self) -> Result<()> {
+        let (chunk, body, number) = (std::mem::take(&mut self.chunk), self.body, self.chunks);
+        let at_hand = if body.is_none() { self.store.bodies.take() } else { None };
+        let (body, rest) = self.store.writer.write(Lane::Mail, chunk.len(), move |connection| {
+            let (body, rest) = match body {
+                Some(body) => staging::go_on(connection, body).map(|()| (body, 0..0))?,
+                None => staging::begin(connection, at_hand)?,
             };
-            let row = Row { stamp: Stamp { date: date::give(connection, stamp.date)?, ..stamp }, ..row };
-            Ok((finish(connection, body, number, &last, &to, &row)?, rest))
+            insert_chunk(connection, body, number, &chunk)?;
+            Ok((body, rest))
         })?;
         self.store.bodies.put(rest);
+        self.body = Some(body);
+        self.chunks += 1;
+        Ok(())
+    }
+
+    /// Lets the reaper have what was staged, without waiting for it.
+    fn abandon(&mut self) {
+        if let Some(body) = self.body.take() {
+            let work = move |connection: &_| staging::abandon(connection, body);
+            if let Err(error) = self.store.writer.submit(Lane::Maintenance, ROW_OCTETS, work) {
+                log::warn!("store: an upload that was dropped stays for a day: {error}");
+            }
+        }
+    }
+
+    /// What all copies have in common.
+    fn row(&self, envelope: &Envelope) -> Result<Row> {
+        match &self.fault {
+            Some(fault) => Err(fault.clone()),
+            None => {
+                let (size, dotted) = (self.octets as i64, self.dots.found);
+                Ok(Row { size, dotted, envelope: envelope.clone(), stamp: self.store.stamps.stamp() })
+            }
+        }
+    }
+
+    /// What was staged, and what was not.
+    fn parts(&mut self) -> (Option<(i64, i64)>, Vec<u8>) {
+        (self.body.map(|body| (body, self.chunks)), std::mem::take(&mut self.chunk))
+    }
+
+    /// The end: nothing is left to be abandoned if there is a copy.
+    fn stored(mut self, answers: Vec<Result<Uid>>) -> Result<Vec<Result<Uid>>> {
         if answers.iter().any(Result::is_ok) {
             self.body = None;
         }
@@ -118,93 +122,67 @@ impl Upload for Staging<'_> {
     }
 }
 
+impl Upload for Staging<'_> {
+    fn push(&mut self, octets: &[u8]) -> Result<()> {
+        let taken = match &self.fault {
+            Some(fault) => Err(fault.clone()),
+            None => self.take(octets),
+        };
+        if let Err(error) = &taken {
+            // A chunk is missing from now on.
+            self.fault = Some(error.clone());
+            self.chunk = Vec::new();
+            self.abandon();
+        }
+        taken
+    }
+
+    fn deliver(mut self: Box<Self>, to: &[MailboxId], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
+        let row = self.row(envelope)?;
+        let (staged, last) = self.parts();
+        let at_hand = if staged.is_none() { self.store.bodies.take() } else { None };
+        let (to, octets) = (to.to_vec(), last.len() + to.len() * ROW_OCTETS);
+        let (answers, rest) = self.store.writer.write(Lane::Mail, octets, move |connection| {
+            let row = dated(connection, row)?;
+            let (body, number, rest) = match staged {
+                Some((body, number)) => (body, number, 0..0),
+                None => body_id(connection, at_hand).map(|(body, rest)| (body, 0, rest))?,
+            };
+            Ok((copies::of_one_body(connection, body, number, &last, &to, &row)?, rest))
+        })?;
+        self.store.bodies.put(rest);
+        self.stored(answers)
+    }
+
+    fn deliver_each(mut self: Box<Self>, to: &[(MailboxId, String)], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
+        let header = to.iter().map(|(_, header)| header.len()).max().unwrap_or(0);
+        let row = self.row(envelope)?;
+        if self.body.is_none() && self.chunk.len() + header > WHOLE {
+            self.stage()?;
+        }
+        let (staged, last) = self.parts();
+        let octets = if staged.is_some() { last.len() } else { last.len() * to.len() };
+        let (to, octets) = (to.to_vec(), octets + to.len() * (header + ROW_OCTETS));
+        let answers = self.store.writer.write(Lane::Mail, octets, move |connection| {
+            let row = dated(connection, row)?;
+            match staged {
+                None => copies::of_their_own(connection, &last, &to, &row),
+                Some((tail, number)) => copies::with_a_tail(connection, tail, number, &last, &to, &row),
+            }
+        })?;
+        self.stored(answers)
+    }
+}
+
+/// The date is given in the transaction.
+fn dated(connection: &rusqlite::Connection, row: Row) -> Result<Row> {
+    Ok(Row { stamp: Stamp { date: date::give(connection, row.stamp.date)?, ..row.stamp }, ..row })
+}
+
 impl Drop for Staging<'_> {
     fn drop(&mut self) {
         self.abandon();
     }
-}
-
-/// What every copy of a message has in common.
-struct Row {
-    size: i64,
-    dotted: bool,
-    envelope: Envelope,
-    stamp: Stamp,
-}
-
-/// The rows first: they find out about the quota before an octet is written.
-fn finish(
-    connection: &Connection,
-    body: i64,
-    number: i64,
-    last: &[u8],
-    to: &[MailboxId],
-    row: &Row,
-) -> Result<Vec<Result<Uid>>> {
-    let mut answers = Vec::with_capacity(to.len());
-    for &mailbox in to {
-        answers.push(insert_copy(connection, mailbox, body, row)?);
-    }
-    let copies = answers.iter().filter(|answer| answer.is_ok()).count();
-    if copies == 0 {
-        return Ok(answers);
-    }
-    if number == 0 || !last.is_empty() {
-        insert_chunk(connection, body, number, last)?;
-    }
-    if number > 0 {
-        connection.prepare_cached("DELETE FROM purge WHERE body_id = ?1")?.execute([body])?;
-    }
-    if copies > 1 {
-        connection
-            .prepare_cached("INSERT INTO shared (body_id, copies) VALUES (?1, ?2)")?
-            .execute(params![body, copies as i64])?;
-    }
-    Ok(answers)
-}
-
-/// One copy. The inner error is this copy's own; the outer one ends the job.
-fn insert_copy(connection: &Connection, mailbox: MailboxId, body: i64, row: &Row) -> Result<Result<Uid>> {
-    // Not RETURNING: it makes a table for what it returns, which costs as much as the row.
-    let mut select = connection.prepare_cached("SELECT next_uid FROM usage WHERE mailbox_id = ?1")?;
-    let Some(uid) = select.query_row([mailbox.0], |row| row.get::<_, i64>(0)).optional()? else {
-        return Ok(Err(StoreError::NoSuchMailbox));
-    };
-    // A statement that RAISE(ABORT)s takes back what it and its triggers did, and nothing else.
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO message (mailbox_id, uid, body_id, size, flags, unique_id, received_at, stored_at, sender, read_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    )?;
-    let Envelope { sender, received_at, unique_id, read, internationalized } = &row.envelope;
-    let Stamp { now, date } = row.stamp;
-    let (received_at, read_at) = (received_at.unwrap_or(now), read.then_some(now));
-    let flags = if row.dotted { DOTTED } else { 0 } | if *internationalized { INTERNATIONALIZED } else { 0 };
-    let values = params![mailbox.0, uid, body, row.size, flags, unique_id, received_at, date, sender, read_at];
-    match insert.execute(values) {
-        Ok(_) => Ok(Ok(Uid(uid as u64))),
-        Err(error) => match StoreError::from(error) {
-            error if error::is_of_the_row(&error) => Ok(Err(error)),
-            error => Err(error),
-        },
-    }
-}
-
-pub fn insert_chunk(connection: &Connection, body: i64, number: i64, chunk: &[u8]) -> Result<()> {
-    if number >= CHUNKS {
-        return Err(StoreError::TooBig);
-    }
-    let mut insert = connection.prepare_cached("INSERT INTO chunk (id, data) VALUES (?1, ?2)")?;
-    insert.execute(params![body * CHUNKS + number, chunk])?;
-    Ok(())
-}
-
-/// A body id of its own, noted for purging until the message is whole.
-fn begin(connection: &Connection, at_hand: Option<i64>, stamp: Stamp) -> Result<(i64, Range<i64>)> {
-    let (body, rest) = body_id(connection, at_hand)?;
-    let date = date::give(connection, stamp.date)?;
-    let mut insert = connection.prepare_cached("INSERT INTO purge (body_id, not_before) VALUES (?1, ?2)")?;
-    insert.execute([body, date + ABANDONED])?;
-    Ok((body, rest))
 }
 
 /// Finds out whether some line starts with a dot, however the octets come in.
@@ -228,3 +206,6 @@ impl Dots {
         self.at_line_start = *last == b'\n';
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! A deleted message waits in `deleted` for `RetainDeletedItemsDays`, then, like the messages of a
 //! mailbox that is gone and uploads that never ended, in `purge`. Each row there is one reference to a body;
-//! the last one takes the chunks along.
+//! the last one takes the chunks along, and the reference to the body that it goes on in.
 
 use crate::store::Result;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -103,6 +103,12 @@ fn drop_reference(connection: &Connection, body: i64, budget: &mut Budget) -> Re
         first = false;
     }
     connection.prepare_cached("DELETE FROM shared WHERE body_id = ?1")?.execute([body])?;
+    let mut tail = connection.prepare_cached(
+        "INSERT INTO purge (body_id, not_before) SELECT tail_id, 0 FROM continuation WHERE body_id = ?1",
+    )?;
+    if tail.execute([body])? > 0 {
+        connection.prepare_cached("DELETE FROM continuation WHERE body_id = ?1")?.execute([body])?;
+    }
     Ok(true)
 }
 
