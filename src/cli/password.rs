@@ -11,6 +11,9 @@ use zeroize::Zeroizing;
 /// Longest password, octets: the longest that AUTH PLAIN carries (RFC 4616 section 2).
 const LONGEST: usize = 255;
 
+/// What some editors write at the start of a file; no part of a password in it.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Reads a password.
 ///
 /// # Errors
@@ -63,10 +66,12 @@ fn ask(prompt: &str, from: &mut impl BufRead) -> Result<Secret, Error> {
 /// One line, without its end.
 fn line(from: &mut impl BufRead) -> Result<Secret, Error> {
     // Two octets more than allowed, for CRLF. Room from the start: a growing buffer would leave copies behind.
-    let mut octets = Zeroizing::new(Vec::with_capacity(LONGEST + 3));
-    let read = from.take(LONGEST as u64 + 3).read_until(b'\n', &mut octets);
+    const MOST: usize = BYTE_ORDER_MARK.len() + LONGEST + 3;
+    let mut octets = Zeroizing::new(Vec::with_capacity(MOST));
+    let read = from.take(MOST as u64).read_until(b'\n', &mut octets);
     read.map_err(|error| Error::file("cannot read the password", &error, Code::Io))?;
     let line = octets.strip_suffix(b"\n").map_or(&octets[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
+    let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
     check(line)?;
     Ok(Secret::from(line))
 }
@@ -150,19 +155,34 @@ mod tests {
 
     #[test]
     fn takes_one_line_without_its_end() {
-        for (input, password) in
-            [("a b \n", "a b "), ("x\r\ny\n", "x"), ("no end", "no end"), ("pässwörd\n", "pässwörd"), ("\t\n", "\t")]
-        {
+        for (input, password) in [
+            ("a b \n", "a b "),
+            ("x\r\ny\n", "x"),
+            ("no end", "no end"),
+            ("pässwörd\n", "pässwörd"),
+            ("\t\n", "\t"),
+            ("\u{feff}x\r\n", "x"),
+        ] {
             assert_eq!(line(&mut input.as_bytes()).unwrap().expose(), password.as_bytes(), "{input:?}");
         }
         let longest = "x".repeat(255);
-        assert_eq!(line(&mut format!("{longest}\r\n").as_bytes()).unwrap().expose(), longest.as_bytes());
+        assert_eq!(line(&mut format!("\u{feff}{longest}\r\n").as_bytes()).unwrap().expose(), longest.as_bytes());
     }
 
     #[test]
     fn refuses_what_nobody_could_log_in_with() {
         let long = "x".repeat(256);
-        for input in [&b""[..], b"\n", b"\r\n", b"a\0b\n", b"a\rb\n", b"\xff\n", long.as_bytes(), &[b'x'; 9000]] {
+        for input in [
+            &b""[..],
+            "\u{feff}\n".as_bytes(),
+            b"\n",
+            b"\r\n",
+            b"a\0b\n",
+            b"a\rb\n",
+            b"\xff\n",
+            long.as_bytes(),
+            &[b'x'; 9000],
+        ] {
             assert_eq!(line(&mut &input[..]).unwrap_err().code, Code::Data);
         }
     }

@@ -354,6 +354,9 @@ pub trait Maintenance: Send + Sync {
     /// What CAPA may promise the owner of this mailbox.
     fn retention(&self, mailbox: MailboxId) -> Result<Expire>;
 
+    /// Whether STAT and LIST show this mailbox's owner exact octets; nothing: as `EnableExactRFC822Size` says.
+    fn exact_sizes(&self, mailbox: MailboxId) -> Result<Option<bool>>;
+
     /// Which verifiers there are.
     fn usable(&self) -> Result<Usable>;
 

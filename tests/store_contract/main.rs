@@ -93,6 +93,7 @@ contract! {
         the_change_mark_moves_with_changes_from_outside_only,
         settings_that_were_set_come_back,
         retention_of_a_mailbox_and_of_all,
+        exact_sizes_of_a_mailbox,
         purge_frees_nothing_early_and_ends,
         purge_keeps_what_somebody_else_still_has,
     }

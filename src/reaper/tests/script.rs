@@ -148,6 +148,9 @@ impl Maintenance for Script {
     fn revocations(&self) -> Result<i64> {
         elsewhere()
     }
+    fn exact_sizes(&self, _: MailboxId) -> Result<Option<bool>> {
+        elsewhere()
+    }
     fn usable(&self) -> Result<Usable> {
         Ok(*self.usable.lock().unwrap())
     }

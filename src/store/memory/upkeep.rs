@@ -59,6 +59,10 @@ impl Maintenance for Memory {
         Ok(self.state().changes)
     }
 
+    fn exact_sizes(&self, mailbox: MailboxId) -> Result<Option<bool>> {
+        Ok(self.state().mailbox(mailbox)?.exact)
+    }
+
     fn usable(&self) -> Result<Usable> {
         let state = self.state();
         let mut able = state.users.values().filter(|user| user.pop_enabled);

@@ -57,6 +57,14 @@ impl Maintenance for Sqlite {
         })
     }
 
+    fn exact_sizes(&self, mailbox: MailboxId) -> Result<Option<bool>> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached("SELECT exact_rfc822_size FROM mailboxes WHERE id = ?1")?;
+            let exact = select.query_row([mailbox.0], |row| row.get(0)).optional()?;
+            exact.ok_or(StoreError::NoSuchMailbox)
+        })
+    }
+
     fn usable(&self) -> Result<Usable> {
         self.readers.with(|connection| {
             let mut select = connection.prepare_cached(USABLE)?;
