@@ -112,7 +112,14 @@ impl Source for Files {
         let path = self.at.of(item);
         match &self.at {
             Place::File(_, file) => message(&path, file, limit, octets),
-            Place::Folder(folder) => message(&path, &packed(folder, &item.inside)?, limit, octets),
+            Place::Folder(folder) => {
+                let file = packed(folder, &item.inside)?;
+                let start = file.start(kind::START).map_err(|error| damaged(&path, error))?;
+                match kind::of(&start) {
+                    Kind::Mbox => one_of_mbox(&path, file, limit, octets),
+                    _ => message(&path, &file, limit, octets),
+                }
+            }
         }
     }
 
@@ -144,6 +151,20 @@ fn message(path: &Path, file: &Packed, limit: u64, octets: &mut Vec<u8>) -> Resu
         Kind::Other(what) => Err(ImportError::NoMail(format!("{path:?} is {what}"))),
         Kind::Mmdf => Err(ImportError::NoMail(format!("{path:?} is an MMDF file: import it alone"))),
         Kind::Empty | Kind::Mbox | Kind::Message => read(path, file, limit, octets),
+    }
+}
+
+/// The message of a file that begins with a separator. If it has more, one message would be made of many.
+fn one_of_mbox(path: &Path, file: Packed, limit: u64, octets: &mut Vec<u8>) -> Result<()> {
+    let mut mbox = mbox::Mbox::new(path, file, None);
+    match mbox.list() {
+        Ok(listed) if listed.len() == 1 => mbox.fetch(0, limit, octets),
+        Ok(listed) => {
+            let what = format!("{path:?} is an mbox of {} messages: import it alone", listed.len());
+            Err(ImportError::NoMail(what))
+        }
+        Err(ImportError::Data(what)) => Err(ImportError::NoMail(what)),
+        Err(error) => Err(error),
     }
 }
 

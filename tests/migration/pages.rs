@@ -133,7 +133,8 @@ fn hmailserver() {
     page.write(&format!("{data}/3F/{{3F}}.eml"), b"Date: Mon, 23 Nov 2026 11:00:00 +0000\nSubject: two\n\n");
     page.write(&format!("{data}/A0/{{A0}}.eml"), b"Date: Mon, 23 Nov 2026 10:00:00 +0000\nSubject: one\n\n");
     page.expect(1, "2 imported");
-    let mut client = page.site.serve(&[]).alice();
+    let server = page.site.serve(&[]);
+    let mut client = server.alice();
     assert!(text(&client.multi("RETR 3")).contains("one") && text(&client.multi("RETR 4")).contains("two"));
 }
 

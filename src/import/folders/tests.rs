@@ -216,6 +216,24 @@ fn what_is_no_mail_is_named() {
     }
 }
 
+/// A separator before a message is no part of it, and many messages are not one.
+#[test]
+fn mboxes_among_messages() {
+    let bed = Bed::new(&[
+        ("mails/1.eml", "From a Mon Nov 23 12:00:00 2026\nA: b\n\nx\n"),
+        ("mails/2.eml", MBOX),
+        ("mails/3.eml", "From nobody knows when\nA: b\n"),
+    ]);
+    let (_, mut source) = bed.source("mails");
+    let mut octets = Vec::new();
+    source.fetch(0, 100, &mut octets).unwrap();
+    assert_eq!(octets, b"A: b\n\nx\n");
+    for (at, what) in [(1, "an mbox of 2 messages"), (2, "not known")] {
+        let error = source.fetch(at, 100, &mut octets).unwrap_err();
+        assert!(matches!(error, ImportError::NoMail(_)) && error.to_string().contains(what), "{error}");
+    }
+}
+
 #[test]
 fn formats_need_uids() {
     let bed = Bed::new(&[("one.eml", "A: b\n"), ("mails/1.eml", "A: b\n"), ("box", MBOX), ("dir/cur/1.x", "A: b\n")]);

@@ -282,3 +282,45 @@ fn too_big_is_said() {
     assert!(matches!(mbox.fetch(0, 10, &mut Vec::new()), Err(ImportError::TooBig(_))));
     assert!(mbox.fetch(0, 11, &mut Vec::new()).is_ok());
 }
+
+/// Whatever a file holds: no octet is of two messages, and what is told of it can be read.
+#[test]
+fn whatever_comes_messages_do_not_overlap() {
+    const PIECES: &[&str] = &[
+        "\n",
+        "\r\n",
+        "\r",
+        A,
+        "From ",
+        "From -",
+        "From x@xxx",
+        ">From x\n",
+        "Subject: x\n",
+        "Content-Length: 7\n",
+        "Content-Length: 120\n",
+        "X-IMAP: 1 2\n",
+        "text\n",
+        " folded\n",
+        "\u{1}\u{1}\u{1}\u{1}\n",
+        "\u{feff}",
+    ];
+    let mut state = 1_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let mut found = 0;
+    for _ in 0..4000 {
+        let starts = [A, "From \n", "From x@xxx\n", "\u{1}\u{1}\u{1}\u{1}\n"];
+        let mut text = starts[random(starts.len())].to_owned();
+        (0..random(25)).for_each(|_| text += PIECES[random(PIECES.len())]);
+        let mut mbox = mbox(text.as_bytes(), None);
+        let Ok(listed) = mbox.list() else { continue };
+        let ranges = &mbox.messages;
+        assert_eq!(listed.len(), ranges.len());
+        assert!(ranges.windows(2).all(|pair| pair[0].end <= pair[1].start), "{text:?}: {ranges:?}");
+        assert!(ranges.iter().all(|range| range.start <= range.end && range.end <= text.len() as u64), "{text:?}");
+        found += fetched(&mut mbox, listed.len()).len();
+    }
+    assert!(found > 2000, "{found}");
+}
