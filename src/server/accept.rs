@@ -111,7 +111,7 @@ fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, server: &Arc<
         }
     };
     workers.pop3.set_max(settings.max_connections.saturating_add(FINISHING));
-    match workers.pop3.submit(job) {
+    match workers.submit_pop3(job) {
         Ok(()) => {}
         Err(Refusal::Full(_)) => info!("{} refused: every worker is busy (MaxConnections)", peer.ip()),
         Err(Refusal::NoThread(_, error)) => warn!("{} refused: no thread: {error}", peer.ip()),
@@ -147,7 +147,7 @@ fn hand_over_lmtp(visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Wor
         let peer = visitor.peer().map(|peer| peer.ip());
         move || lmtp::conn::serve(&server, &workers.host, visitor.socket(), peer)
     };
-    match workers.lmtp.submit(job) {
+    match workers.submit_lmtp(job) {
         Ok(()) => {}
         Err(Refusal::Full(_)) => info!("an LMTP connection was refused: every worker is busy (LmtpMaxConnections)"),
         Err(Refusal::NoThread(_, error)) => warn!("an LMTP connection was refused: no thread: {error}"),
