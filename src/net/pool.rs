@@ -8,6 +8,7 @@
 //!   sends under the lock, and a worker that retires lowers it under the same lock, so there
 //!   are never more jobs in the channel than workers bound to take one.
 //! * A panic costs one job: the worker logs it and takes the next.
+//! * Where the system gives no thread, [`Pool::release_idle`] of another pool gives back what it holds for later.
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use std::any::Any;
@@ -25,6 +26,12 @@ const RETIRE: Duration = Duration::from_secs(20);
 /// What a worker runs.
 pub type Job = Box<dyn FnOnce() + Send>;
 
+/// What comes to a worker.
+enum Message {
+    Run(Job),
+    Retire,
+}
+
 /// Why a job has no worker, and the job.
 pub enum Refusal {
     /// As many jobs as allowed run already, or the pool has been closed.
@@ -38,7 +45,7 @@ pub struct Pool {
     shared: Arc<Shared>,
     name: String,
     stack: usize,
-    jobs: Receiver<Job>,
+    jobs: Receiver<Message>,
 }
 
 struct Shared {
@@ -53,7 +60,7 @@ struct State {
     threads: usize,
     idle: usize,
     /// Taken away when the pool closes, which sends the idle workers home.
-    door: Option<Sender<Job>>,
+    door: Option<Sender<Message>>,
 }
 
 impl State {
@@ -84,7 +91,11 @@ impl Pool {
         self.submit_boxed(Box::new(job))
     }
 
-    fn submit_boxed(&self, job: Job) -> Result<(), Refusal> {
+    /// [`Pool::submit`] of a job that came back.
+    ///
+    /// # Errors
+    /// [`Refusal`], with the job.
+    pub fn submit_boxed(&self, job: Job) -> Result<(), Refusal> {
         let mut state = self.shared.lock();
         let Some(door) = state.door.clone() else { return Err(Refusal::Full(job)) };
         if state.busy() >= state.max {
@@ -98,7 +109,22 @@ impl Pool {
             }
             state.threads += 1;
         }
-        door.send(job).map_err(|refused| Refusal::Full(refused.0))
+        door.send(Message::Run(job)).map_err(|refused| match refused.0 {
+            Message::Run(job) => Refusal::Full(job),
+            Message::Retire => Refusal::Full(Box::new(|| ())),
+        })
+    }
+
+    /// Sends the idle workers home; says how many.
+    pub fn release_idle(&self) -> usize {
+        let mut state = self.shared.lock();
+        let Some(door) = state.door.clone() else { return 0 };
+        let idle = std::mem::take(&mut state.idle);
+        for _ in 0..idle {
+            // Promised to somebody who waits.
+            let _ = door.send(Message::Retire);
+        }
+        idle
     }
 
     /// Changes the bound; running jobs are never ended by it.
@@ -146,10 +172,11 @@ impl Shared {
     }
 
     /// A worker's life.
-    fn work(&self, name: &str, jobs: &Receiver<Job>) {
+    fn work(&self, name: &str, jobs: &Receiver<Message>) {
         loop {
             match jobs.recv_timeout(self.retire) {
-                Ok(job) => {
+                Ok(Message::Retire) => return self.end(self.lock()),
+                Ok(Message::Run(job)) => {
                     run(name, job);
                     self.lock().idle += 1;
                 }
@@ -346,6 +373,22 @@ mod tests {
         drop(held);
         assert_eq!(pool.join(soon()), 0);
         assert_eq!(pool.threads(), 0);
+    }
+
+    #[test]
+    fn idle_workers_go_home_when_they_are_told() {
+        let pool = Pool::new("test", 4, STACK);
+        let held: Vec<_> = (0..4).map(|_| pool.hold().ok().unwrap()).collect();
+        assert_eq!(pool.release_idle(), 0, "all work");
+        drop(held);
+        until("idle workers", || pool.busy() == 0);
+        let busy = pool.hold().ok().unwrap();
+        assert_eq!(pool.release_idle(), 3);
+        until("three less", || pool.threads() == 1);
+        assert_eq!(pool.busy(), 1);
+        drop(busy);
+        assert_eq!(pool.join(soon()), 0);
+        assert_eq!(pool.release_idle(), 0);
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, server: &Arc<
         }
     };
     workers.pop3.set_max(settings.max_connections.saturating_add(FINISHING));
-    match workers.pop3.submit(job) {
+    match workers.submit_pop3(job) {
         Ok(()) => {}
         Err(Refusal::Full(_)) => log_refusal(server, Some(peer), "every worker is busy (MaxConnections)"),
         Err(Refusal::NoThread(_, error)) => log_refusal(server, Some(peer), &format!("no thread: {error}")),
@@ -172,7 +172,7 @@ fn hand_over_lmtp(visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Wor
         let peer = peer.map(|peer| peer.ip());
         move || lmtp::conn::serve(&server, &workers.host, visitor.socket(), peer)
     };
-    match workers.lmtp.submit(job) {
+    match workers.submit_lmtp(job) {
         Ok(()) => {}
         Err(Refusal::Full(_)) => log_refusal(server, peer, "every worker is busy (LmtpMaxConnections)"),
         Err(Refusal::NoThread(_, error)) => log_refusal(server, peer, &format!("no thread: {error}")),

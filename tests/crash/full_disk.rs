@@ -46,7 +46,7 @@ impl Cramped {
             return plain;
         }
         let mut limited = Command::new("sh");
-        limited.args(["-c", "trap '' XFSZ; ulimit -f 4096; exec \"$0\" \"$@\""]);
+        limited.args(["-c", "trap '' XFSZ; ulimit -S -f 4096; exec \"$0\" \"$@\""]);
         limited.arg(plain.get_program()).args(plain.get_args());
         limited.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         limited
@@ -218,4 +218,34 @@ fn files(cramped: &Cramped) -> Vec<(PathBuf, Vec<u8>)> {
     let mut paths: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+/// Log and database both need room that is not there. The limit is taken away under the running server, as when somebody enlarges a
+/// disk: deliveries go on by themselves.
+#[test]
+fn room_for_log_and_database_comes_back() {
+    let cramped = Cramped::by_limit();
+    let server = cramped.serve();
+    let mut lmtp = server.lmtp();
+    let large = of_size(100_000);
+    let mut stored = 0;
+    while lmtp.deliver("alice", &large).starts_with("250 ") {
+        stored += 1;
+        assert!(stored < 100, "it does not get full");
+    }
+    // More of them, so that the log is as full as the database.
+    (0..5).for_each(|_| assert!(lmtp.deliver("alice", &large).starts_with("452 ")));
+    while lmtp.deliver("alice", PLAIN).starts_with("250 ") {
+        stored += 1;
+        assert!(stored < 2000, "it does not get full");
+    }
+    let mut unlimited = Command::new("prlimit");
+    let output = unlimited.arg(format!("--pid={}", server.pid())).arg("--fsize=unlimited:").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for message in [PLAIN, &large] {
+        assert!(lmtp.deliver("alice", message).starts_with("250 "), "{}", server.log());
+        stored += 1;
+    }
+    assert_eq!(server.alice().stat().0, stored);
+    cramped.site.assert_sound();
 }

@@ -35,6 +35,9 @@ fn stream(mut lmtp: Lmtp, numbers: std::ops::Range<usize>) -> Vec<usize> {
         // Greeting first, then a reply to each line, then one to the content.
         let replies = if lmtp.try_send(&wire) { 5 + usize::from(number == numbers.start) } else { 0 };
         let last = (0..replies).map_while(|_| lmtp.try_reply()).nth(replies.wrapping_sub(1))?;
+        if last.starts_with("421 ") {
+            return None;
+        }
         assert!(last.starts_with("250 "), "{last}");
         Some(number)
     };

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// Read marks in one transaction.
 const MARKS_AT_ONCE: usize = 1000;
 /// How long purged mail, and one of many replaced passwords, may stay in the log: one truncation serves many steps.
-const AFTER_MANY: Duration = Duration::from_secs(4);
+const AFTER_MANY: Duration = Duration::from_secs(1);
 
 impl Maintenance for Sqlite {
     fn change_mark(&self) -> Result<i64> {

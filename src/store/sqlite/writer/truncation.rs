@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 /// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How many times what an attempt took the next one waits: on a slow disk it takes seconds, and holds up who delivers.
+const REST: u32 = 4;
 /// After so long we say that somebody is in the way.
 const BLOCKED: Duration = Duration::from_secs(60);
 
@@ -19,6 +21,8 @@ pub struct Truncation(Mutex<State>);
 struct State {
     /// The next attempt; `None`: there is nothing to remove.
     due: Option<Instant>,
+    /// None before this: the disk is also there for others.
+    rest_until: Option<Instant>,
     /// The first attempt that did not succeed since one did.
     blocked_since: Option<Instant>,
     /// That somebody is in the way, or an error, has been said since then.
@@ -29,6 +33,7 @@ impl Truncation {
     /// At this moment, or before if that was asked for already.
     pub fn schedule(&self, at: Instant) {
         let mut state = lock(&self.0);
+        let at = state.rest_until.map_or(at, |until| until.max(at));
         state.due = Some(state.due.map_or(at, |due| due.min(at)));
     }
 
@@ -42,9 +47,10 @@ impl Truncation {
         lock(&self.0).due = None;
     }
 
-    /// An attempt succeeded.
-    pub fn done(&self) {
+    /// An attempt succeeded at this moment, and took so long.
+    pub fn done(&self, now: Instant, took: Duration) {
         let mut state = lock(&self.0);
+        state.rest_until = Some(now + took * REST);
         (state.blocked_since, state.complained) = (None, false);
     }
 
@@ -84,6 +90,10 @@ mod tests {
         assert_eq!(truncation.due(), None);
         truncation.failed(None, now);
         assert_eq!(truncation.due(), Some(now + PAUSE));
+        truncation.begin();
+        truncation.done(now, Duration::from_secs(2));
+        truncation.schedule(now);
+        assert_eq!(truncation.due(), Some(now + Duration::from_secs(8)));
     }
 
     #[test]
@@ -96,7 +106,7 @@ mod tests {
         assert!(!complained(Duration::ZERO));
         assert!(!complained(BLOCKED - PAUSE));
         assert!(complained(BLOCKED));
-        truncation.done();
+        truncation.done(now, Duration::ZERO);
         assert!(!complained(BLOCKED * 2));
     }
 }

@@ -177,8 +177,9 @@ impl Shared {
             return;
         }
         self.wal.truncation.begin();
+        let began = Instant::now();
         match truncate(connection).map_err(|error| self.wal.failed_checkpoint(connection, error)) {
-            Ok(true) => self.wal.truncation.done(),
+            Ok(true) => self.wal.truncation.done(Instant::now(), began.elapsed()),
             Ok(false) => self.wal.truncation.failed(None, Instant::now()),
             Err(StoreError::Sync(_)) => {}
             Err(error) => self.wal.truncation.failed(Some(&error), Instant::now()),
