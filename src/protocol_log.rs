@@ -75,7 +75,17 @@ pub struct SessionLog {
 impl SessionLog {
     /// The connection `id` between these ends.
     pub fn new(id: u64, local: SocketAddr, remote: SocketAddr) -> Self {
-        Self { id, local, remote, sequence: 0, received: None, refusal: String::new(), again: 0, known: false, unsaid: 0 }
+        Self {
+            id,
+            local,
+            remote,
+            sequence: 0,
+            received: None,
+            refusal: String::new(),
+            again: 0,
+            known: false,
+            unsaid: 0,
+        }
     }
 
     /// Somebody has logged in: from now on all is shown.

@@ -1,8 +1,8 @@
 //! Who is on and who was, in memory.
 
 use super::Memory;
-use std::net::IpAddr;
 use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart};
+use std::net::IpAddr;
 
 impl Presence for Memory {
     fn login(&self, arrival: SessionStart) {
