@@ -336,18 +336,21 @@ CREATE TABLE users (
   pop_enabled INTEGER DEFAULT 1,           -- 0: no login; mail still arrives
   ntlm        INTEGER DEFAULT 0,           -- 1: keep an NT hash too
   generation  INTEGER NOT NULL DEFAULT 0,  -- moves with each new password: sessions of the one before end
-  -- The one place of the schema that knows which passwords are hashes. src/credential/stored.rs has the same rule.
+  -- The one place of the schema that knows which passwords are hashes, of a kind we have or of another.
+  -- src/auth/credential/stored.rs has the same rule.
   is_hash     INTEGER GENERATED ALWAYS AS (
-    password GLOB '$argon2*' OR password GLOB '$2b$*' OR password GLOB '$6$*'
-    OR (password GLOB '{*' AND instr(password, '}') > 2
+    password GLOB '$argon2*' OR password GLOB '$2[aby]$*' OR password GLOB '$6$*'
+    OR password GLOB '$[1357yPHS]$*' OR password GLOB '$2$*' OR password GLOB '$2x$*' OR password GLOB '$gy$*' OR password GLOB '$md5*'
+    OR password GLOB '$sha1*' OR password GLOB '$apr1$*' OR password GLOB '$scrypt$*' OR password GLOB '$pbkdf2*' OR password GLOB '$bcrypt*'
+    OR (password GLOB '{*' AND instr(password, '}') > 2 AND password NOT GLOB '{[Pp][Ll][Aa][Ii][Nn]}*'
         AND substr(password, 2, instr(password, '}') - 2) NOT GLOB '*[^0-9A-Za-z._-]*')) VIRTUAL,
   CONSTRAINT "users.name: 1 to 255 characters, no space, control, / or \, at most one @" CHECK (
     typeof(name) = 'text' AND length(name) BETWEEN 1 AND 255 AND instr(name, char(0)) = 0
     AND name NOT GLOB '*[' || char(1) || '-' || char(32) || '/\' || char(127) || '-' || char(159) || ']*'
     AND length(name) - length(replace(name, '@', '')) <= 1),
-  CONSTRAINT "users.password: 1 to 1024 characters of text without control characters" CHECK (
+  CONSTRAINT "users.password: 1 to 1024 characters of text without NUL, CR or LF" CHECK (
     password IS NULL OR (typeof(password) = 'text' AND length(password) BETWEEN 1 AND 1024 AND instr(password, char(0)) = 0
-    AND password NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*')),
+    AND instr(password, char(10)) = 0 AND instr(password, char(13)) = 0)),
   CONSTRAINT "users.pop_enabled: 0 or 1" CHECK (typeof(pop_enabled) = 'integer' AND pop_enabled IN (0, 1)),
   CONSTRAINT "users.ntlm: 0 or 1" CHECK (typeof(ntlm) = 'integer' AND ntlm IN (0, 1))
 );
@@ -442,14 +445,15 @@ CREATE VIEW must_be_password (value, is_hash) AS SELECT NULL, NULL WHERE 0;
 CREATE TRIGGER must_be_password_plain INSTEAD OF INSERT ON must_be_password WHEN NOT NEW.is_hash
 BEGIN
   SELECT RAISE(ABORT, 'users.password: plain text of 1 to 255 octets, as clients cannot send more')
-   WHERE length(CAST(NEW.value AS BLOB)) > 255;
+   WHERE CASE WHEN NEW.value GLOB '{[Pp][Ll][Aa][Ii][Nn]}*' THEN length(CAST(NEW.value AS BLOB)) - 7 NOT BETWEEN 1 AND 255
+              ELSE length(CAST(NEW.value AS BLOB)) > 255 END;
   INSERT INTO must_be_utf8 VALUES ('users.password', NEW.value);
 END;
 
--- {SCHEME} is Dovecot's.
+-- {SCHEME} is Dovecot's; {PLAIN} makes any text a password.
 CREATE TRIGGER must_be_password_hash INSTEAD OF INSERT ON must_be_password WHEN NEW.is_hash
 BEGIN
-  SELECT RAISE(ABORT, 'users.password: {SCHEME} is one of {ARGON2ID}, {ARGON2I}, {BLF-CRYPT}, {SHA512-CRYPT}, {CRYPT}, with its hash')
+  SELECT RAISE(ABORT, 'users.password: {SCHEME} is one of {ARGON2ID}, {ARGON2I}, {BLF-CRYPT}, {SHA512-CRYPT}, {CRYPT}, with its hash, or {PLAIN}')
    WHERE NEW.value GLOB '{*'
      AND NOT CASE upper(substr(NEW.value, 1, instr(NEW.value, '}')))
            WHEN '{ARGON2ID}' THEN NEW.value GLOB '{*}$argon2id$*'
@@ -485,10 +489,35 @@ BEGIN
         AND CASE length(hash) % 4 WHEN 0 THEN 1 WHEN 2 THEN hash GLOB '*[AQgw]' WHEN 3 THEN hash GLOB '*[AEIMQUYcgkosw048]' ELSE 0 END);
 END;
 
--- $2b$12$ and 53 characters: 22 of salt, 31 of hash. $2a$ and $2y$ come with a {SCHEME} only.
-CREATE TRIGGER must_be_hash_bcrypt INSTEAD OF INSERT ON must_be_hash WHEN NEW.value GLOB '$2*'
+-- What crypt(5) and the like have besides. Its string itself would log in, were it taken for a text.
+CREATE TRIGGER must_be_hash_known INSTEAD OF INSERT ON must_be_hash
+  WHEN NEW.value NOT GLOB '$argon2*' AND NEW.value NOT GLOB '$2[aby]$*' AND NEW.value NOT GLOB '$6$*'
 BEGIN
-  SELECT RAISE(ABORT, 'users.password: a well-formed $2b$ hash, with or without its {SCHEME}: cost 04 to 14, then 53 characters of ./A-Za-z0-9')
+  SELECT CASE
+    WHEN NEW.value GLOB '$1$*' THEN RAISE(ABORT, 'users.password: $1$ (MD5 crypt) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$2$*' THEN RAISE(ABORT, 'users.password: $2$ (an old bcrypt) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$2x$*' THEN RAISE(ABORT, 'users.password: $2x$ (a broken bcrypt) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$3$*' THEN RAISE(ABORT, 'users.password: $3$ (NT hash) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$5$*' THEN RAISE(ABORT, 'users.password: $5$ (SHA-256 crypt) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$7$*' THEN RAISE(ABORT, 'users.password: $7$ (scrypt crypt) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$y$*' THEN RAISE(ABORT, 'users.password: $y$ (yescrypt) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$gy$*' THEN RAISE(ABORT, 'users.password: $gy$ (gost-yescrypt) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$md5*' THEN RAISE(ABORT, 'users.password: $md5 (Sun MD5) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$sha1*' THEN RAISE(ABORT, 'users.password: $sha1 (SHA-1 crypt) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$apr1$*' THEN RAISE(ABORT, 'users.password: $apr1$ (Apache''s MD5) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$scrypt$*' THEN RAISE(ABORT, 'users.password: $scrypt$ (scrypt) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$pbkdf2*' THEN RAISE(ABORT, 'users.password: $pbkdf2 (PBKDF2) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$bcrypt*' THEN RAISE(ABORT, 'users.password: $bcrypt (passlib''s bcrypt of a hash) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$P$*' THEN RAISE(ABORT, 'users.password: $P$ (phpass) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$H$*' THEN RAISE(ABORT, 'users.password: $H$ (phpass) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    WHEN NEW.value GLOB '$S$*' THEN RAISE(ABORT, 'users.password: $S$ (Drupal''s SHA-512) is a hash that cannot be verified here; {PLAIN} in front makes a text of it')
+    END;
+END;
+
+-- $2b$12$ and 53 characters: 22 of salt, 31 of hash; $2a$ and $2y$ mean the same.
+CREATE TRIGGER must_be_hash_bcrypt INSTEAD OF INSERT ON must_be_hash WHEN NEW.value GLOB '$2[aby]$*'
+BEGIN
+  SELECT RAISE(ABORT, 'users.password: a well-formed $2a$, $2b$ or $2y$ hash, with or without its {SCHEME}: cost 04 to 14, then 53 characters of ./A-Za-z0-9')
    WHERE NOT (length(NEW.value) = 60 AND (NEW.value GLOB '$2[aby]$0[4-9]$*' OR NEW.value GLOB '$2[aby]$1[0-4]$*')
               AND substr(NEW.value, 8) NOT GLOB '*[^0-9A-Za-z./]*'
               -- The bits that the last characters of salt and hash have too many are 0.
@@ -515,7 +544,7 @@ END;
 ---- Mailboxes, and what leads to them ---------------------------------------------------------------------------
 
 -- Where mail goes. One without a user of its name is shared: its delegates open it.
--- In quota and retention columns NULL means: as settings say.
+-- In columns of quotas, retention and sizes NULL means: as settings say.
 CREATE TABLE mailboxes (
   id                          INTEGER PRIMARY KEY AUTOINCREMENT,
   name                        TEXT COLLATE NOCASE UNIQUE,
@@ -524,6 +553,7 @@ CREATE TABLE mailboxes (
   retain_read_days            INTEGER,            -- age at which read mail is deleted; 0: never
   retain_unread_days          INTEGER,            -- the same of unread mail
   retention_hold              INTEGER DEFAULT 0,  -- 1: nothing is deleted by age
+  exact_rfc822_size           INTEGER,            -- sizes in STAT and LIST: 1 exact octets, 0 whole pages
   site                        TEXT,               -- the site whose server may open it; NULL or '': any
   CONSTRAINT "mailboxes.name: 1 to 255 characters, no space, control, / or \, at most one @" CHECK (
     typeof(name) = 'text' AND length(name) BETWEEN 1 AND 255 AND instr(name, char(0)) = 0
@@ -540,6 +570,8 @@ CREATE TABLE mailboxes (
   CONSTRAINT "mailboxes.retain_unread_days: 0 to 24855 days, or NULL" CHECK (
     retain_unread_days IS NULL OR (typeof(retain_unread_days) = 'integer' AND retain_unread_days BETWEEN 0 AND 24855)),
   CONSTRAINT "mailboxes.retention_hold: 0 or 1" CHECK (typeof(retention_hold) = 'integer' AND retention_hold IN (0, 1)),
+  CONSTRAINT "mailboxes.exact_rfc822_size: 0 or 1, or NULL" CHECK (
+    exact_rfc822_size IS NULL OR (typeof(exact_rfc822_size) = 'integer' AND exact_rfc822_size IN (0, 1))),
   CONSTRAINT "mailboxes.site: at most 255 characters without control characters, or NULL" CHECK (
     site IS NULL OR (typeof(site) = 'text' AND length(site) <= 255 AND instr(site, char(0)) = 0
     AND site NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'))

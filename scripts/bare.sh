@@ -25,6 +25,8 @@ if [ -z "${PILLARBOX_BARE:-}" ]; then
     exit
 fi
 
+# The first process of a namespace ignores signals that it does not trap.
+trap 'exit 130' INT TERM
 place=$PILLARBOX_BARE
 root=$place/root
 toolchain=$(rustc --print sysroot)

@@ -46,7 +46,7 @@
 //! | RFC 4422 SASL | server side, no security layers | [`sasl`] |
 //! | RFC 4616 PLAIN | yes | [`sasl::plain`] |
 //! | RFC 4752 GSSAPI over RFC 4121 Kerberos V | yes, without security layers | [`sasl::gssapi`], [`auth::gssapi`] |
-//! | RFC 5802, 7677 SCRAM-SHA-256, -PLUS | yes, `tls-server-end-point` only | [`sasl::scram`] |
+//! | RFC 5802, 7677 SCRAM-SHA-256, -PLUS | yes, `tls-server-end-point` and `tls-exporter` (RFC 9266) | [`sasl::scram`] |
 //! | RFC 7628 OAUTHBEARER, and XOAUTH2 | yes, and as a client | [`sasl::bearer`], [`import::remote`] |
 //! | RFC 7519, 7515, 7517 tokens and keys | RS256 and ES256, checked offline | [`auth::jwt`] |
 //! | [MS-NLMP] NTLM | version 2, authentication only | [`sasl::ntlm`] |

@@ -3,17 +3,18 @@
 //! What lives here: *when* each batch is due. What a batch does is the store's business. What must not be
 //! known here: SQL, sockets, how verifiers are computed, what time it is (a [`Clock`] says it).
 //!
-//! [`expiry`] says when old mail goes, [`warning`] what owners of full mailboxes are told.
+//! [`pending`] replaces plain-text passwords, [`expiry`] says when old mail goes, [`warning`] what owners of full mailboxes are told.
 //!
 //! A batch that fails is logged and tried again when it is due anew; nobody waits for it.
 
 mod expiry;
+mod pending;
 mod warning;
 
 use crate::clock::{Calendar, Clock, Moment};
 use crate::secret::Secret;
 use crate::settings::Settings;
-use crate::store::{Expire, Pending, Result, Scheme, Store, StoreError, Usable, UserId};
+use crate::store::{Expire, Pending, Result, Scheme, Store, StoreError, Usable};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,8 +25,6 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(500);
 /// How often read marks are written.
 const SECOND: Duration = Duration::from_secs(1);
-/// Plain-text passwords made into verifiers before we look for changes again: argon2 takes its time.
-const PASSWORDS: usize = 16;
 /// What is left to deliveries between two steps of the reaper; they never wait for more than one.
 const PAUSE: Duration = Duration::from_millis(25);
 /// How often what is only kept in memory is tidied.
@@ -41,8 +40,8 @@ pub struct Verifiers {
     pub others: Vec<(Scheme, Secret)>,
 }
 
-/// Computes a user's verifiers; an error is for the log.
-pub type MakeVerifiers = dyn Fn(&Pending) -> std::result::Result<Verifiers, String> + Send;
+/// Computes a user's verifiers, on several threads at once; an error is for the log.
+pub type MakeVerifiers = dyn Fn(&Pending) -> std::result::Result<Verifiers, String> + Send + Sync;
 
 /// Hears of settings.
 pub type Listener = dyn FnMut(&Arc<Settings>) + Send;
@@ -72,11 +71,9 @@ pub struct Reaper {
     usable: Option<Usable>,
     /// The store's mark when we last looked; `None`: never.
     mark: Option<i64>,
-    /// Users written since then may wait for their verifiers.
-    passwords: bool,
-    /// Users whose verifiers cannot be made, with the password at fault; so that they hide nobody else.
-    hopeless: Vec<(UserId, Secret)>,
-    passwords_due: Duration,
+    pending: pending::Queue,
+    /// The sessions of a server that has crashed are forgotten.
+    presence_reset: bool,
     usable_due: Duration,
     /// When we look whether the database still is there; `None`: it is not, and that has been told.
     lost_due: Option<Duration>,
@@ -102,9 +99,8 @@ impl Reaper {
             expire: None,
             usable: None,
             mark: None,
-            passwords: true,
-            hopeless: Vec::new(),
-            passwords_due: Duration::ZERO,
+            pending: pending::Queue::new(),
+            presence_reset: false,
             usable_due: Duration::ZERO,
             lost_due: Some(Duration::ZERO),
             marks_due: Duration::ZERO,
@@ -113,21 +109,6 @@ impl Reaper {
             calendar: Calendar::default(),
             tidy_due: Duration::ZERO,
             complaints: Vec::new(),
-        }
-    }
-
-    /// Deals with every plain-text password that waits, before the first client may come in. Says how many.
-    ///
-    /// # Errors
-    /// What the store answers. A user whose verifiers cannot be made is logged and keeps the plain text.
-    pub fn process_pending(&mut self) -> Result<usize> {
-        let mut replaced = 0;
-        loop {
-            let batch = self.replace_passwords()?;
-            replaced += batch;
-            if batch == 0 {
-                return Ok(replaced);
-            }
         }
     }
 
@@ -141,12 +122,7 @@ impl Reaper {
         }
         let looked = self.look();
         self.log_failure("look for changes", at, looked);
-        if self.passwords && at >= self.passwords_due {
-            let replaced = self.replace_passwords();
-            self.passwords = !matches!(replaced, Ok(0));
-            self.passwords_due = at + if replaced.is_err() { SECOND } else { Duration::ZERO };
-            self.log_failure("replace plain-text passwords", at, replaced);
-        }
+        self.replace_pending(at);
         if at >= self.usable_due {
             self.usable_due = at + SECOND;
             let watched = self.watch_usable();
@@ -156,7 +132,7 @@ impl Reaper {
             self.marks_due = at + SECOND;
             let flushed = self.store.flush_marks();
             self.log_failure("write read marks", at, flushed);
-            let flushed = self.store.flush_presence();
+            let flushed = self.flush_presence();
             self.log_failure("write who is on", at, flushed);
         }
         if at >= self.tidy_due {
@@ -175,8 +151,7 @@ impl Reaper {
         if self.mark == Some(mark) {
             return Ok(());
         }
-        self.passwords = true;
-        self.hopeless.clear();
+        self.pending.changed();
         self.reload()?;
         self.store.drop_unwanted_verifiers()?;
         // Only now: what failed above is tried again at the next look.
@@ -217,27 +192,13 @@ impl Reaper {
         Ok(settings)
     }
 
-    /// One batch; says how many passwords were dealt with, so that 0 is the end.
-    fn replace_passwords(&mut self) -> Result<usize> {
-        let mut replaced = 0;
-        for pending in self.store.pending(PASSWORDS + self.hopeless.len())? {
-            if self.hopeless.iter().any(|(user, password)| *user == pending.user && *password == pending.password) {
-                continue;
-            }
-            match (self.hooks.verifiers)(&pending) {
-                Ok(made) => {
-                    let expected = Some(&pending.password);
-                    let done = self.store.set_password(pending.user, expected, &made.hash, &made.others)?;
-                    replaced += usize::from(done);
-                }
-                Err(error) => {
-                    log::error!("the password of user {:?} stays plain text: {error}", pending.name);
-                    self.hopeless.push((pending.user, pending.password));
-                    replaced += 1;
-                }
-            }
+    /// What a crashed server has left goes first: it cannot be told from what is written here.
+    fn flush_presence(&mut self) -> Result<()> {
+        if !self.presence_reset {
+            self.store.reset_presence()?;
+            self.presence_reset = true;
         }
-        Ok(replaced)
+        self.store.flush_presence()
     }
 
     fn find_lost(&mut self) -> Result<()> {
@@ -249,8 +210,7 @@ impl Reaper {
     }
 
     fn sleep(&self, at: Duration) -> Duration {
-        let passwords = if self.passwords { self.passwords_due } else { at + LOOK };
-        passwords.min(self.reap_due()).min(at + LOOK).saturating_sub(at)
+        self.pending.due().unwrap_or(at + LOOK).min(self.reap_due()).min(at + LOOK).saturating_sub(at)
     }
 
     /// Logs a failure, the same one once a minute.
@@ -290,7 +250,7 @@ pub fn spawn(mut reaper: Reaper, clock: impl Clock + 'static, stop: Receiver<()>
                 break;
             }
         }
-        let flushed = reaper.store.flush_marks().and_then(|()| reaper.store.flush_presence());
+        let flushed = reaper.store.flush_marks().and_then(|()| reaper.flush_presence());
         if let Err(error) = flushed {
             log::warn!("maintenance could not write what waited: {error}");
         }

@@ -1,18 +1,23 @@
 //! `pillarbox import`: messages of other programs and servers, with the unique-ids their clients know.
 
+mod list;
 mod server;
+mod summary;
 
 use super::exit::{Code, Error};
-use super::{Command, arguments, database, mailbox, print};
+use super::{Command, arguments, database, mailbox, password, print};
 use crate::import::remote::Address;
 use crate::import::transfer::{self, Report, Stop, Task};
-use crate::import::{self, ImportError, Listed, Source, uidlist};
+use crate::import::uid_format::UidFormat;
+use crate::import::{self, ImportError, Listed, Notes, Source, uidlist};
+use crate::secret::Secret;
 use crate::store::Mailbox;
 use crate::store::sqlite::Sqlite;
 use getopts::Matches;
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How often a terminal is told.
@@ -20,27 +25,39 @@ const EVERY: Duration = Duration::from_millis(200);
 
 pub(super) const COMMAND: Command = Command {
     name: "import",
-    arguments: "-u USER PATH | pop3[s]://LOGIN@HOST[:PORT] | imap[s]://LOGIN@HOST[:PORT][/FOLDER]",
+    arguments: "-u USER PATH | -u USER pop3[s]://LOGIN@HOST[:PORT] | -u USER imap[s]://LOGIN@HOST[:PORT][/FOLDER] | \
+                --list FILE",
     summary: "takes messages over from files or another POP3 or IMAP server, unique-ids included",
     notes: "PATH is an mbox file, a Maildir (with the unique-ids of dovecot-uidlist or courierpop3dsizelist), an\n\
-            .eml file or a folder of them. From another server the password is read from standard input; TLS is\n\
-            used where there is any, and the certificate must be good. Messages whose unique-id is there already\n\
-            are not stored again: an import that was cut can be run again. Exit 65: some messages were refused,\n\
-            both sides differ at the end, or the server does not keep to its protocol; 69: the server cannot be\n\
-            reached; 75: try again; 77: the server refuses the login; 78: no TLS, or a bad certificate.",
+            .eml or .emlx file, a folder of such files, an MH folder or a tree of mailboxes, gzip and zstd included;\n\
+            links and devices in it are not read. From another server the password is read from standard input; TLS\n\
+            is used where there is any, and the certificate must be good. What is there already is not stored again:\n\
+            an import that was cut can be run again. --list reads lines `user,source[,login[,password-file]]`, goes on\n\
+            after a failure and ends with a table. Exit 65: some messages were refused, a file is no mail, both sides\n\
+            differ at the end, or the server does not keep to its protocol; 69: the server cannot be reached; 75: try\n\
+            again; 77: the server refuses the login; 78: no TLS, or a bad certificate.",
     options: |options| {
         mailbox::option(options);
         options.optopt("", "uidl", "a unique-id a line, or what UIDL printed, for the messages of PATH", "FILE");
+        options.optopt(
+            "",
+            "uidl-format",
+            "how the old server made unique-ids of %u (uid), %v (UIDVALIDITY) and %f (name of the file)",
+            "FORMAT",
+        );
+        options.optflag("", "with-deleted", "take messages that are marked as deleted, too");
+        options.optopt("", "list", "many mailboxes: CSV lines `user,source[,login[,password-file]]`", "FILE");
         options.optflag("", "dry-run", "say what would be done, and change nothing");
         server::options(options);
     },
     run: |matches| {
+        if let Some(file) = matches.opt_str("list") {
+            return list::run(&file, matches);
+        }
         let user = mailbox::user(matches)?;
         let [from] = arguments(matches, "PATH")?;
-        let store = database::open(&database::path(matches))?;
-        let mailbox = mailbox::find(&store, &user)?;
-        let import = Import { dry_run: matches.opt_present("dry-run"), limit: limit(&store)?, store, mailbox };
-        if Address::is_one(&from) { import.server(&from, matches) } else { import.path(&from, matches) }
+        let store = Rc::new(database::open(&database::path(matches))?);
+        Import::new(&store, &user, matches)?.take(&from, matches)
     },
 };
 
@@ -49,71 +66,116 @@ fn limit(store: &Sqlite) -> Result<u64, Error> {
 }
 
 struct Import {
-    store: Sqlite,
+    store: Rc<Sqlite>,
     mailbox: Mailbox,
     limit: u64,
     dry_run: bool,
+    with_deleted: bool,
+    /// Where it stands in no terminal and on no standard input.
+    password: Option<Secret>,
+    /// What the source says beside its messages.
+    notes: Cell<Notes>,
+    /// What was done is noted here and not shown.
+    row: Option<Cell<summary::Row>>,
 }
 
 impl Import {
+    fn new(store: &Rc<Sqlite>, user: &str, matches: &Matches) -> Result<Self, Error> {
+        Ok(Self {
+            mailbox: mailbox::find(store, user)?,
+            limit: limit(store)?,
+            store: store.clone(),
+            dry_run: matches.opt_present("dry-run"),
+            with_deleted: matches.opt_present("with-deleted"),
+            password: None,
+            notes: Cell::default(),
+            row: None,
+        })
+    }
+
+    fn take(&self, from: &str, matches: &Matches) -> Result<(), Error> {
+        if Address::is_one(from) { self.server(from, matches) } else { self.path(from, matches) }
+    }
+
     fn path(&self, from: &str, matches: &Matches) -> Result<(), Error> {
-        let mut source = import::open(Path::new(from)).map_err(failed)?;
+        let format = matches.opt_str("uidl-format").map(|text| {
+            UidFormat::parse(&text).map_err(|what| Error::usage(format!("--uidl-format {text:?}: {what}")))
+        });
+        let (format, given) = (format.transpose()?, matches.opt_str("uidl"));
+        if format.is_some() && given.is_some() {
+            return Err(Error::usage("--uidl and --uidl-format exclude each other"));
+        }
+        let mut source = import::open(Path::new(from), format.as_ref()).map_err(failed)?;
         let mut listed = source.list().map_err(failed)?;
-        if let Some(file) = matches.opt_str("uidl") {
+        self.notes.set(source.notes());
+        if let Some(file) = given {
             let text = std::fs::read(&file)
                 .map_err(|error| Error::file(format_args!("cannot read {file:?}"), &error, Code::Io))?;
             let ids = uidlist::given(&String::from_utf8_lossy(&text), listed.len()).map_err(failed)?;
-            listed.iter_mut().zip(ids).for_each(|(message, id)| message.unique_id = Some(id));
+            for (message, id) in listed.iter_mut().zip(ids) {
+                (message.unique_id, message.claimed) = (Some(id), false);
+            }
         }
         let report = self.transfer(&mut *source, &listed)?;
         self.tell(&report, None)
     }
 
+    fn password(&self, login: &str) -> Result<Secret, Error> {
+        match &self.password {
+            Some(password) => Ok(password.clone()),
+            None if self.row.is_some() => Err(Error::usage("a server needs a password-file")),
+            None => password::read_once(&format!("Password of {login}: ")),
+        }
+    }
+
     fn task<'a>(&'a self, progress: &'a dyn Fn(usize, usize)) -> Task<'a> {
-        Task { mailbox: self.mailbox.id, name: &self.mailbox.name, limit: self.limit, dry_run: self.dry_run, progress }
+        let Self { limit, dry_run, with_deleted, .. } = *self;
+        Task { mailbox: self.mailbox.id, name: &self.mailbox.name, limit, dry_run, with_deleted, progress }
     }
 
     /// What was done is told, too, if something ends it early.
     fn transfer(&self, source: &mut dyn Source, listed: &[Listed]) -> Result<Report, Error> {
         let (meter, mut report) = (Meter::new(), Report::default());
         let show = |at, all| meter.show(at, all);
-        let ended = transfer::run(&self.store, source, listed, self.task(&show), &mut report);
+        let ended = transfer::run(&*self.store, source, listed, self.task(&show), &mut report);
         meter.clear();
         match ended {
             Ok(()) => Ok(report),
             Err(stop) => {
-                print(&self.counts(&report))?;
+                self.say(&report, "")?;
                 Err(stopped(stop))
             }
         }
     }
 
     fn differences(&self, source: &mut dyn Source, listed: &[Listed], report: &Report) -> Result<Vec<String>, Error> {
-        let found = transfer::differences(&self.store, source, listed, self.task(&|_, _| {}), report);
+        let found = transfer::differences(&*self.store, source, listed, self.task(&|_, _| {}), report);
         found.or_else(|stop| {
-            print(&self.counts(report))?;
+            self.say(report, "")?;
             Err(stopped(stop))
         })
     }
 
-    fn counts(&self, report: &Report) -> String {
-        let Report { stored, present, refused, .. } = report;
-        let verb = if self.dry_run { "would be imported" } else { "imported" };
-        format!("{stored} {verb}, {present} there already, {} refused\n", refused.len())
+    /// Shows the counts, or notes them; `more` is shown behind them.
+    fn say(&self, report: &Report, more: &str) -> Result<(), Error> {
+        match &self.row {
+            Some(row) => row.set(summary::Row::of(report)),
+            None => print(&(summary::text(report, &self.notes.get(), self.dry_run) + more))?,
+        }
+        Ok(())
     }
 
     /// What was done on stdout; what went wrong as one line.
     fn tell(&self, report: &Report, differences: Option<Vec<String>>) -> Result<(), Error> {
-        let (mut text, refused) = (self.counts(report), &report.refused);
-        if let Some(differences) = &differences {
-            text += &match differences.len() {
-                // What was refused is missing here, though its unique-id may stand for another message.
-                0 if !refused.is_empty() => String::new(),
-                0 => "both sides are the same\n".to_owned(),
-                n => format!("{n} differences\n"),
-            };
-        }
-        print(&text)?;
+        let refused = &report.refused;
+        let compared = match &differences {
+            None => String::new(),
+            // What was refused is missing here, though its unique-id may stand for another message.
+            Some(none) if none.is_empty() && !refused.is_empty() => String::new(),
+            Some(none) if none.is_empty() => "both sides are the same\n".to_owned(),
+            Some(differences) => format!("{} differences\n", differences.len()),
+        };
+        self.say(report, &compared)?;
         let faults: Vec<&String> = refused.iter().chain(differences.iter().flatten()).collect();
         match faults.as_slice() {
             [] => Ok(()),
@@ -126,7 +188,7 @@ impl Import {
 fn failed(error: ImportError) -> Error {
     match &error {
         ImportError::File(path, cause) => Error::file(format_args!("cannot read {path:?}"), cause, Code::Io),
-        ImportError::Data(_) | ImportError::TooBig(_) | ImportError::Withheld(_) => {
+        ImportError::Data(_) | ImportError::TooBig(_) | ImportError::Withheld(_) | ImportError::NoMail(_) => {
             Error::new(Code::Data, error.to_string())
         }
         ImportError::Insecure(_) => Error::new(Code::Config, error.to_string()),

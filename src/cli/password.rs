@@ -4,11 +4,15 @@ use super::exit::{Code, Error};
 use crate::auth::credential::{CredentialError, Credentials, KeyFile, Secret};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 /// Longest password, octets: the longest that AUTH PLAIN carries (RFC 4616 section 2).
 const LONGEST: usize = 255;
+
+/// What some editors write at the start of a file; no part of a password in it.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reads a password.
 ///
@@ -41,6 +45,16 @@ pub fn read_once(prompt: &str) -> Result<Secret, Error> {
     typed
 }
 
+/// Reads a password from a file, whose first line it is.
+///
+/// # Errors
+/// As [`read`], and if there is no such regular file.
+pub fn of_file(path: &Path) -> Result<Secret, Error> {
+    let failed = |error: &io::Error| Error::file(format_args!("cannot read the password {path:?}"), error, Code::Io);
+    let file = crate::files::regular::open(path).map_err(|error| failed(&error))?;
+    line(&mut io::BufReader::with_capacity(LONGEST + 3, file))
+}
+
 fn ask(prompt: &str, from: &mut impl BufRead) -> Result<Secret, Error> {
     // The prompt is a courtesy: that it cannot be shown is no reason to fail.
     let _ = io::stderr().write_all(prompt.as_bytes());
@@ -52,10 +66,12 @@ fn ask(prompt: &str, from: &mut impl BufRead) -> Result<Secret, Error> {
 /// One line, without its end.
 fn line(from: &mut impl BufRead) -> Result<Secret, Error> {
     // Two octets more than allowed, for CRLF. Room from the start: a growing buffer would leave copies behind.
-    let mut octets = Zeroizing::new(Vec::with_capacity(LONGEST + 3));
-    let read = from.take(LONGEST as u64 + 3).read_until(b'\n', &mut octets);
+    const MOST: usize = BYTE_ORDER_MARK.len() + LONGEST + 3;
+    let mut octets = Zeroizing::new(Vec::with_capacity(MOST));
+    let read = from.take(MOST as u64).read_until(b'\n', &mut octets);
     read.map_err(|error| Error::file("cannot read the password", &error, Code::Io))?;
     let line = octets.strip_suffix(b"\n").map_or(&octets[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
+    let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
     check(line)?;
     Ok(Secret::from(line))
 }
@@ -139,19 +155,34 @@ mod tests {
 
     #[test]
     fn takes_one_line_without_its_end() {
-        for (input, password) in
-            [("a b \n", "a b "), ("x\r\ny\n", "x"), ("no end", "no end"), ("pässwörd\n", "pässwörd"), ("\t\n", "\t")]
-        {
+        for (input, password) in [
+            ("a b \n", "a b "),
+            ("x\r\ny\n", "x"),
+            ("no end", "no end"),
+            ("pässwörd\n", "pässwörd"),
+            ("\t\n", "\t"),
+            ("\u{feff}x\r\n", "x"),
+        ] {
             assert_eq!(line(&mut input.as_bytes()).unwrap().expose(), password.as_bytes(), "{input:?}");
         }
         let longest = "x".repeat(255);
-        assert_eq!(line(&mut format!("{longest}\r\n").as_bytes()).unwrap().expose(), longest.as_bytes());
+        assert_eq!(line(&mut format!("\u{feff}{longest}\r\n").as_bytes()).unwrap().expose(), longest.as_bytes());
     }
 
     #[test]
     fn refuses_what_nobody_could_log_in_with() {
         let long = "x".repeat(256);
-        for input in [&b""[..], b"\n", b"\r\n", b"a\0b\n", b"a\rb\n", b"\xff\n", long.as_bytes(), &[b'x'; 9000]] {
+        for input in [
+            &b""[..],
+            "\u{feff}\n".as_bytes(),
+            b"\n",
+            b"\r\n",
+            b"a\0b\n",
+            b"a\rb\n",
+            b"\xff\n",
+            long.as_bytes(),
+            &[b'x'; 9000],
+        ] {
             assert_eq!(line(&mut &input[..]).unwrap_err().code, Code::Data);
         }
     }

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
@@ -134,10 +134,18 @@ impl Folder {
         if file.metadata().map_err(file_error(&place))?.is_file() { Ok(file) } else { Err(other()) }
     }
 
+    /// What is known of a file, without opening it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn metadata(&self, inside: &Path) -> Result<Metadata> {
+        let known = self.step(inside, OFlag::O_PATH).map_err(io::Error::from).and_then(|fd| File::from(fd).metadata());
+        known.map_err(file_error(&self.place(inside)))
+    }
+
     /// What a name stands for, without opening it.
     fn kind(&self, inside: &Path) -> Option<Type> {
-        let fd = self.step(inside, OFlag::O_PATH | OFlag::O_NOFOLLOW).ok()?;
-        let kind = File::from(fd).metadata().ok()?.file_type();
+        let kind = self.metadata(inside).ok()?.file_type();
         match kind {
             kind if kind.is_file() => Some(Type::File),
             kind if kind.is_dir() => Some(Type::Directory),

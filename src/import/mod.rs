@@ -7,10 +7,13 @@
 //! * A message whose unique-id the mailbox has already is not stored again, so that an import that
 //!   was cut can be run again; if it is another message, that is an error and nothing is changed.
 
+pub mod emlx;
 pub mod files;
 pub mod folder;
+mod folders;
 pub mod header;
 pub mod imap;
+pub mod kind;
 pub mod maildir;
 pub mod mbox;
 pub mod packed;
@@ -21,9 +24,14 @@ pub mod transfer;
 pub mod uid_format;
 pub mod uidlist;
 
+use folder::Opened;
+use kind::Kind;
+use mbox::Mbox;
+use packed::Packed;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use uid_format::UidFormat;
 
 /// A message of a source, before its octets are read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -77,9 +85,33 @@ pub trait Source {
         Ok(())
     }
 
+    /// What the list left out or took for something else; known after [`Source::list`].
+    fn notes(&self) -> Notes {
+        Notes::default()
+    }
+
     /// Reading a message costs a transfer over the network.
     fn is_remote(&self) -> bool {
         false
+    }
+}
+
+/// What is no message of a list, but is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Notes {
+    /// Lines of an mbox that begin with `From ` and were taken for text.
+    pub from_lines: usize,
+    /// Messages in which c-client keeps its books.
+    pub bookkeeping: usize,
+    /// Links, devices and pipes in a folder: they are not read.
+    pub not_read: usize,
+}
+
+impl std::ops::AddAssign for Notes {
+    fn add_assign(&mut self, other: Self) {
+        self.from_lines += other.from_lines;
+        self.bookkeeping += other.bookkeeping;
+        self.not_read += other.not_read;
     }
 }
 
@@ -94,6 +126,8 @@ pub enum ImportError {
     TooBig(String),
     /// The other server does not give a message away.
     Withheld(String),
+    /// A file is no mail, or damaged; what it is and what to do.
+    NoMail(String),
     /// The other server cannot be reached, or does not offer what is needed.
     Unreachable(String),
     /// The connection to the other server is not safe for a password.
@@ -111,6 +145,7 @@ impl fmt::Display for ImportError {
             Self::TooBig(place) => write!(f, "{place} is larger than MaxReceiveSize"),
             Self::Data(text)
             | Self::Withheld(text)
+            | Self::NoMail(text)
             | Self::Unreachable(text)
             | Self::Insecure(text)
             | Self::Login(text)
@@ -124,7 +159,7 @@ impl std::error::Error for ImportError {}
 impl ImportError {
     /// One message cannot be had, but others can.
     fn is_of_one_message(&self) -> bool {
-        matches!(self, Self::TooBig(_) | Self::Withheld(_))
+        matches!(self, Self::TooBig(_) | Self::Withheld(_) | Self::NoMail(_))
     }
 }
 
@@ -135,20 +170,34 @@ fn file_error(path: &Path) -> impl Fn(io::Error) -> ImportError + '_ {
     |error| ImportError::File(path.to_owned(), error)
 }
 
-/// The source at a path: a Maildir, a folder of `.eml` files, an mbox file or a single message.
+/// The source at a path: a Maildir, a folder of messages or mailboxes, an mbox file or a single message, each
+/// compressed or not. `format` makes unique-ids of the uids that are noted there.
 ///
 /// # Errors
-/// There is nothing, or nothing that is known.
-pub fn open(path: &Path) -> Result<Box<dyn Source>> {
-    let metadata = std::fs::metadata(path).map_err(file_error(path))?;
-    if metadata.is_dir() {
-        return if maildir::is_maildir(path) {
-            Ok(Box::new(maildir::Maildir::new(path)))
-        } else {
-            Ok(Box::new(files::Files::folder(path)?))
-        };
+/// There is nothing, or nothing that is known; what is no mail is named.
+pub fn open(path: &Path, format: Option<&UidFormat>) -> Result<Box<dyn Source>> {
+    let file = match folder::open(path)? {
+        Opened::Folder(folder) => return folders::open(folder, format),
+        Opened::File(file) => Packed::new(file).map_err(file_error(path))?,
+    };
+    let start = file.start(kind::START).map_err(|error| damaged(path, error))?;
+    match kind::of(&start) {
+        Kind::Empty | Kind::Mbox | Kind::Mmdf => Ok(Box::new(Mbox::new(path, file, format.cloned()))),
+        Kind::Emlx | Kind::Message if format.is_some() => {
+            Err(ImportError::Data(format!("{path:?}: --uidl-format needs uids, and a single message has none")))
+        }
+        Kind::Emlx | Kind::Message => Ok(Box::new(files::Files::single(path, file))),
+        Kind::Other(what) => Err(ImportError::NoMail(format!("{path:?} is {what}"))),
     }
-    if mbox::is_mbox(path)? { Ok(Box::new(mbox::Mbox::new(path))) } else { Ok(Box::new(files::Files::single(path))) }
+}
+
+/// What was compressed is damaged, or cannot be read.
+fn damaged(path: &Path, error: io::Error) -> ImportError {
+    if packed::is_damage(&error) {
+        ImportError::NoMail(format!("{path:?} is damaged: {error}"))
+    } else {
+        file_error(path)(error)
+    }
 }
 
 /// Whether UIDL could show this (RFC 1939 section 7): 1 to 70 characters of 0x21 to 0x7E.
@@ -159,31 +208,6 @@ pub fn is_unique_id(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_kind_of_a_source_is_seen() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(&path, text).unwrap();
-            path
-        };
-        let count = |path: &Path| open(path).unwrap().list().unwrap().len();
-        assert_eq!(
-            count(&file("box", "From a Mon Nov 23 12:00:00 2026\nA: b\n\nFrom a Mon Nov 23 12:00:00 2026\n")),
-            2
-        );
-        assert_eq!(count(&file("one.eml", "A: b\n\nFrom here\n")), 1);
-        assert_eq!(count(&file("empty", "")), 0);
-        file("mails/2.eml", "A: b\n");
-        file("mails/1.EML", "A: b\n");
-        file("mails/notes.txt", "x");
-        assert_eq!(count(&folder.path().join("mails")), 2);
-        file("dir/new/1", "A: b\n");
-        assert_eq!(count(&folder.path().join("dir")), 1);
-        assert!(matches!(open(&folder.path().join("none")), Err(ImportError::File(..))));
-    }
 
     #[test]
     fn unique_ids_are_visible_ascii() {

@@ -87,6 +87,22 @@ impl Packed {
         Ok(start)
     }
 
+    /// Whether the file has no octets.
+    pub fn is_empty(&self) -> bool {
+        self.file.metadata().is_ok_and(|metadata| metadata.len() == 0)
+    }
+
+    /// Replaces `octets` by what stands from `start` on, `most` octets at most.
+    ///
+    /// # Errors
+    /// It cannot be read, or is damaged.
+    pub fn rest(&self, start: u64, most: u64, octets: &mut Vec<u8>) -> io::Result<()> {
+        octets.clear();
+        let mut reader = self.reader();
+        io::copy(&mut reader.by_ref().take(start), &mut io::sink())?;
+        reader.take(most).read_to_end(octets).map(|_| ())
+    }
+
     /// Replaces `octets` by what stands from `start` to `end`.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
 //! From a source into a mailbox, one message after the other, and the comparison at the end.
 
+mod same;
 mod streamed;
 
 use super::{ImportError, Listed, Source, header};
 use crate::message::dot::Normaliser;
 use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, ScanListing, StoreError, Uid, Upload};
+use same::Same;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
@@ -25,6 +27,8 @@ pub struct Task<'a> {
     pub limit: u64,
     /// Only look.
     pub dry_run: bool,
+    /// Take messages that are marked as deleted, too.
+    pub with_deleted: bool,
     /// Called before each message with its position from 0 and the number of all.
     pub progress: &'a dyn Fn(usize, usize),
 }
@@ -36,6 +40,10 @@ pub struct Report {
     pub stored: usize,
     /// Messages that the mailbox had already.
     pub present: usize,
+    /// Messages that were left out because they are marked as deleted.
+    pub left_out: usize,
+    /// Messages that got a number of their own because another one has the unique-id that they claim, one text each.
+    pub own_number: Vec<String>,
     /// Why messages were not stored, one text each.
     pub refused: Vec<String>,
     /// Positions of the messages whose octets were read and are those of the mailbox.
@@ -89,6 +97,8 @@ struct Transfer<'a> {
     known: HashMap<String, Known>,
     /// Unique-ids that the source shows more than once (RFC 1939 section 7 allows it for copies).
     twice: HashSet<String>,
+    /// The messages that were imported before, by their octets.
+    same: Same<'a>,
     report: &'a mut Report,
     /// A message as it was found, and as it is stored.
     found: Vec<u8>,
@@ -110,7 +120,8 @@ pub fn run(
     let listing = opened(store, task.mailbox)?;
     let known = known(&listing);
     let (found, normal) = (Vec::new(), Vec::new());
-    let mut transfer = Transfer { store, task, known, twice: twice(listed), report, found, normal };
+    let same = Same::new(store, task.mailbox, &listing, listed);
+    let mut transfer = Transfer { store, task, known, twice: twice(listed), same, report, found, normal };
     if !task.dry_run {
         skip(store, task.mailbox, listed, if source.is_remote() { HEADROOM } else { 0 })?;
     }
@@ -160,6 +171,11 @@ impl Transfer<'_> {
             self.report.refuse(at, fault.clone());
             return Ok(());
         }
+        if message.deleted && !self.task.with_deleted {
+            self.report.left_out += 1;
+            self.report.unsettled.insert(at);
+            return Ok(());
+        }
         let known = message.unique_id.as_ref().and_then(|id| self.known.get(id));
         let known = known.map(|known| (known.entry, known.imported));
         // Over the network the unique-id must do; the comparison looks at sizes.
@@ -186,11 +202,12 @@ impl Transfer<'_> {
         normalise(&self.found, &mut self.normal);
         match known {
             Some((entry, _)) => self.compare(at, message, entry),
+            None if message.unique_id.is_none() => self.keep(at, message),
             None if self.task.dry_run => {
                 self.report.stored += 1;
                 Ok(())
             }
-            None => self.store(at, message),
+            None => self.store(at, message, message.unique_id.as_deref()),
         }
     }
 
@@ -198,7 +215,7 @@ impl Transfer<'_> {
     fn compare(&mut self, position: usize, message: &Listed, entry: Entry) -> Result<(), Stop> {
         let same = is_same(self.store, self.task.mailbox, entry, &self.normal);
         let same = same.map_err(|error| Stop::Store(message.place.clone(), error))?;
-        self.compared(position, message, same)
+        if !same && message.claimed { self.keep(position, message) } else { self.compared(position, message, same) }
     }
 
     fn compared(&mut self, position: usize, message: &Listed, same: bool) -> Result<(), Stop> {
@@ -213,7 +230,29 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    fn store(&mut self, position: usize, message: &Listed) -> Result<(), Stop> {
+    /// Stores a message with a number of its own, unless an imported one has its octets.
+    fn keep(&mut self, position: usize, message: &Listed) -> Result<(), Stop> {
+        let there = self.same.take(&self.normal).map_err(|error| Stop::Store(message.place.clone(), error))?;
+        // Its unique-id is not the mailbox's: the comparison would miss it.
+        self.report.unsettled.insert(position);
+        if there {
+            self.report.present += 1;
+            return Ok(());
+        }
+        let stored = self.report.stored;
+        if self.task.dry_run {
+            self.report.stored += 1;
+        } else {
+            self.store(position, message, None)?;
+        }
+        if let Some(id) = message.unique_id.as_ref().filter(|_| self.report.stored > stored) {
+            let text = format!("{}: unique-id {id:?} is another message's; it has a number of its own", message.place);
+            self.report.own_number.push(text);
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, position: usize, message: &Listed, unique_id: Option<&str>) -> Result<(), Stop> {
         let at = |error| Stop::Store(message.place.clone(), error);
         let mut upload = self.store.upload(self.task.limit);
         for piece in self.normal.chunks(PIECE) {
@@ -227,24 +266,27 @@ impl Transfer<'_> {
             }
         }
         let found = std::mem::take(&mut self.found);
-        let delivered = self.deliver(upload, position, message, &found).map_err(at);
+        let delivered = self.deliver(upload, position, message, unique_id, &found).map_err(at);
         self.found = found;
-        delivered
+        if delivered? { Ok(()) } else { self.keep(position, message) }
     }
 
-    /// Ends an upload; `found` is the message as it was found, or its header.
+    /// Ends an upload; `found` is the message as it was found, or its header. `false`: the unique-id is only claimed,
+    /// and another message had it.
     fn deliver(
         &mut self,
         upload: Box<dyn Upload + '_>,
         position: usize,
         message: &Listed,
+        unique_id: Option<&str>,
         found: &[u8],
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let envelope = Envelope {
             sender: message.sender.clone().or_else(|| header::sender(found)).unwrap_or_default(),
             received_at: message.received_at.or_else(|| header::received_at(found)).filter(|time| *time >= 0),
-            unique_id: message.unique_id.clone(),
+            unique_id: unique_id.map(str::to_owned),
             read: message.read,
+            imported: unique_id.is_none(),
             internationalized: header::is_internationalized(found),
         };
         let answers = upload.deliver(&[self.task.mailbox], &envelope)?;
@@ -252,14 +294,28 @@ impl Transfer<'_> {
             Ok(uid) => {
                 self.report.stored += 1;
                 self.report.checked.insert(position);
-                self.remember(message, uid)
+                if unique_id.is_some() { self.remember(message, uid) } else { Ok(()) }?;
+            }
+            Err(StoreError::Refused(_)) if message.claimed && unique_id.is_some() && !self.was_deleted(message)? => {
+                return Ok(false);
             }
             Err(StoreError::Refused(text)) => {
                 let why = self.why(message, text)?;
                 self.report.refuse(position, why);
-                Ok(())
             }
-            Err(error) => Err(error),
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// Whether this very message was deleted here, and can be brought back.
+    fn was_deleted(&self, message: &Listed) -> Result<bool, StoreError> {
+        let id = message.unique_id.as_deref().unwrap_or_default();
+        match self.store.deleted(self.task.mailbox, id)? {
+            Some(uid) => {
+                has_octets(&self.normal, |number, piece| self.store.read_deleted(self.task.mailbox, uid, number, piece))
+            }
+            None => Ok(false),
         }
     }
 
@@ -301,9 +357,14 @@ fn is_same(store: &dyn Mail, mailbox: MailboxId, entry: Entry, octets: &[u8]) ->
         return Ok(false);
     }
     let id = MessageId { mailbox, uid: entry.uid, body: entry.body };
+    has_octets(octets, |number, piece| store.read(id, number, piece))
+}
+
+/// Whether the pieces that are read are these octets.
+fn has_octets(octets: &[u8], read: impl Fn(u32, &mut Vec<u8>) -> Result<(), StoreError>) -> Result<bool, StoreError> {
     let (mut piece, mut rest) = (Vec::new(), octets);
     for number in 0.. {
-        store.read(id, number, &mut piece)?;
+        read(number, &mut piece)?;
         if piece.is_empty() {
             break;
         }

@@ -4,14 +4,17 @@
 //! The formats are what these servers write; the unique-ids are what they show with their defaults:
 //! Dovecot's `pop3_uidl_format = %08Xu%08Xv` (`X` makes lower-case digits), Courier's `UID<n>-<uidvalidity>`.
 
+use super::uid_format::UidFormat;
 use super::{ImportError, Result, header, is_unique_id, percent};
 use std::collections::HashMap;
 
 /// What is noted of the file of a Maildir.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Note {
-    /// What UIDL shows.
+    /// What UIDL shows; empty where there is a fault.
     pub unique_id: String,
+    /// Why a format makes no unique-id of it.
+    pub fault: Option<String>,
     /// Its place in the server's order; absent: by the time in the file's name.
     pub order: Option<(u64, u64)>,
     /// The reverse path, which only our own export notes.
@@ -26,18 +29,18 @@ pub fn base_name(name: &str) -> &str {
     name.split_once(':').map_or(name, |(base, _)| base)
 }
 
-/// Reads a `dovecot-uidlist` of version 1 or 3.
+/// Reads a `dovecot-uidlist` of version 1 or 3. Without `format` the unique-ids are those of Dovecot's default.
 ///
 /// # Errors
 /// Its head or one of its lines cannot be understood.
-pub fn dovecot(text: &str) -> Result<Notes> {
+pub fn dovecot(text: &str, format: Option<&UidFormat>) -> Result<Notes> {
     let wrong = |line: &str| ImportError::Data(format!("dovecot-uidlist: cannot understand {line:?}"));
     let mut lines = text.lines();
     let head = lines.next().unwrap_or_default();
     let uid_validity = dovecot_head(head).ok_or_else(|| wrong(head))?;
     let mut notes = Notes::new();
     for line in lines.filter(|line| !line.is_empty()) {
-        let (name, note) = dovecot_line(line, uid_validity).ok_or_else(|| wrong(line))?;
+        let (name, note) = dovecot_line(line, uid_validity, format).ok_or_else(|| wrong(line))?;
         notes.insert(name.to_owned(), note);
     }
     Ok(notes)
@@ -54,7 +57,7 @@ fn dovecot_head(head: &str) -> Option<u32> {
 
 /// `uid [field]... :name`, or in version 1 `uid name`. Fields: `P` is the unique-id that was taken
 /// over from a server before, `O` the order that goes with it; `R`, which Dovecot passes over, the reverse path.
-fn dovecot_line(line: &str, uid_validity: u32) -> Option<(&str, Note)> {
+fn dovecot_line<'a>(line: &'a str, uid_validity: u32, format: Option<&UidFormat>) -> Option<(&'a str, Note)> {
     let (uid, rest) = line.split_once(' ')?;
     let uid: u32 = uid.parse().ok()?;
     let (fields, name) = match rest.strip_prefix(':') {
@@ -62,13 +65,20 @@ fn dovecot_line(line: &str, uid_validity: u32) -> Option<(&str, Note)> {
         None => rest.split_once(" :").unwrap_or(("", rest)),
     };
     let field = |letter: char| fields.split(' ').find_map(|field| field.strip_prefix(letter));
-    let unique_id = field('P').map_or_else(|| format!("{uid:08x}{uid_validity:08x}"), str::to_owned);
+    let (unique_id, fault) = match (field('P'), format) {
+        (Some(kept), _) => (kept.to_owned(), None),
+        (None, None) => (format!("{uid:08x}{uid_validity:08x}"), None),
+        (None, Some(format)) => match format.unique_id(uid.into(), uid_validity.into(), Some(base_name(name))) {
+            Ok(id) => (id, None),
+            Err(what) => (String::new(), Some(what)),
+        },
+    };
     let order = field('O').and_then(|order| order.parse().ok());
     // Messages without an order of their own stand behind those with one.
     let order = (order.unwrap_or(u64::MAX), u64::from(uid));
     let sender = field('R').and_then(percent::decoded).filter(|path| header::is_sender(path));
-    let sound = !name.is_empty() && is_unique_id(&unique_id);
-    sound.then(|| (base_name(name), Note { unique_id, order: Some(order), sender }))
+    let sound = !name.is_empty() && (fault.is_some() || is_unique_id(&unique_id));
+    sound.then(|| (base_name(name), Note { unique_id, fault, order: Some(order), sender }))
 }
 
 /// Reads a `courierpop3dsizelist` of version 2 or 3 (`/2 ...`, `/3 ...`), or one without a head.
@@ -156,6 +166,24 @@ pub fn given(text: &str, count: usize) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn dovecot(text: &str) -> Result<Notes> {
+        super::dovecot(text, None)
+    }
+
+    #[test]
+    fn another_format_may_be_given() {
+        let list = "3 V1275660208 N9 Gx\n5 :1700000009.y,S=3:2,S\n6 POLD-17 :1700000002.x\n";
+        let id = |format: &str, name: &str| {
+            let notes = super::dovecot(list, Some(&UidFormat::parse(format).unwrap())).unwrap();
+            notes[name].unique_id.clone()
+        };
+        assert_eq!(id("%v.%u", "1700000009.y,S=3"), "1275660208.5");
+        assert_eq!(id("%f", "1700000009.y,S=3"), "1700000009.y,S=3");
+        assert_eq!(id("%v.%u", "1700000002.x"), "OLD-17", "what was taken over from elsewhere stays");
+        let long = UidFormat::parse(&format!("{}%u%u", "x".repeat(69))).unwrap();
+        assert!(super::dovecot(list, Some(&long)).unwrap()["1700000009.y,S=3"].fault.is_some());
+    }
 
     #[test]
     fn dovecot_shows_uid_and_uidvalidity() {

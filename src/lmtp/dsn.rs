@@ -1,6 +1,6 @@
 //! Parameters of delivery status notifications (RFC 3461), which some clients send unasked: understood and not needed.
 //!
-//! DSN is not announced. Who announces it must send the notifications that NOTIFY asks for (RFC 3461 section 5.2.4: a
+//! DSN is not announced. Who announces it must send the notifications that NOTIFY asks for (RFC 3461 section 5.2.3: a
 //! message that was delivered to its mailbox), and this server sends no mail. Nothing is lost by that: over LMTP the
 //! client has a reply for each recipient and keeps the message until then (RFC 2033 sections 1 and 4.2), so it can say
 //! itself what became of it, as towards every server without DSN (RFC 3461 section 5.2.2).

@@ -31,58 +31,17 @@ pub fn parse_internal(text: &str) -> Option<i64> {
     parse_rfc5322(&format!("{} {clock}", date.replace('-', " ")))
 }
 
-/// The date of RFC 5322, with nothing before or behind it but a comment.
-pub fn parse_rfc5322_alone(text: &str) -> Option<i64> {
-    let date = match text.split_once(',') {
-        Some((day, date)) if is_weekday(day) => date,
-        Some(_) => return None,
-        None => text,
-    };
-    let rest: Vec<&str> = date.split_ascii_whitespace().skip(4).collect();
-    let alone = match rest.as_slice() {
-        [] => true,
-        [zone] => is_zone(zone),
-        [zone, comment] => is_zone(zone) && comment.starts_with('(') && comment.ends_with(')'),
-        _ => false,
-    };
-    if alone { parse_rfc5322(date) } else { None }
-}
-
-/// `Mon Nov 23 10:00:00 2026`, as the From_ line of an mbox has it (RFC 4155 appendix A), where zones
-/// may stand before or behind the year, and nothing else.
-pub fn parse_asctime(text: &str) -> Option<i64> {
-    let words: Vec<&str> = text.split_ascii_whitespace().collect();
-    let (month, date, clock, rest) = match words.as_slice() {
-        [day, month, date, clock, rest @ ..] if is_weekday(day) => (month, date, clock, rest),
-        _ => return None,
-    };
-    let is_year = |word: &str| word.len() == 4 && word.bytes().all(|octet| octet.is_ascii_digit());
-    let (years, zones): (Vec<&str>, Vec<&str>) = rest.iter().partition(|word| is_year(word));
-    let [year] = years.as_slice() else { return None };
-    if zones.len() > 2 || !zones.iter().all(|word| is_zone(word)) {
-        return None;
-    }
-    let offset = zones.iter().find_map(|word| zone(word)).unwrap_or(0);
-    time(year.parse().ok()?, month_of(month)?, date, clock).map(|time| time - offset)
-}
-
-fn is_weekday(text: &str) -> bool {
-    DAYS.iter().any(|day| day.eq_ignore_ascii_case(text))
-}
-
-/// `+0100`, or up to five capitals.
-fn is_zone(text: &str) -> bool {
-    match text.as_bytes() {
-        [b'+' | b'-', ..] => zone(text).is_some(),
-        letters => (1..=5).contains(&letters.len()) && letters.iter().all(u8::is_ascii_uppercase),
-    }
-}
-
-fn time(year: i64, month: u32, date: &str, clock: &str) -> Option<i64> {
+/// A moment of UTC: month from 1, day of the month and `HH:MM[:SS]` as written.
+pub fn time(year: i64, month: u32, date: &str, clock: &str) -> Option<i64> {
     let date: u32 = number(date)?;
     let mut parts = clock.split(':').map(number);
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?);
-    let sound = (1..=31).contains(&date) && hour < 24 && minute < 60 && second <= 60 && parts.next().is_none();
+    let sound = (1..=12).contains(&month)
+        && (1..=31).contains(&date)
+        && hour < 24
+        && minute < 60
+        && second <= 60
+        && parts.next().is_none();
     let seconds = i64::from(hour * 3600 + minute * 60 + second.min(59));
     sound.then(|| days(year, month, date) * 86_400 + seconds)
 }
@@ -108,8 +67,8 @@ fn month_of(text: &str) -> Option<u32> {
     u32::try_from(at + 1).ok()
 }
 
-/// Seconds east of UTC. A name that nobody knows is UTC (RFC 5322 section 4.3).
-fn zone(text: &str) -> Option<i64> {
+/// Seconds east of UTC of `+0100` or a name. One that nobody knows is UTC (RFC 5322 section 4.3).
+pub fn zone(text: &str) -> Option<i64> {
     let named = |hours: i64| Some(hours * 3600);
     match text.as_bytes() {
         [sign @ (b'+' | b'-'), digits @ ..] if digits.len() == 4 && digits.iter().all(u8::is_ascii_digit) => {
@@ -191,16 +150,5 @@ mod tests {
         for text in ["", "yesterday", "Mon, 32 Nov 2026 12:00:00 +0000", "Mon, 23 Nov 2026 25:00 +0000", "1 Jan 2026"] {
             assert_eq!(parse_rfc5322(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn from_lines_are_read() {
-        let noon = Some(1_795_435_200);
-        for text in ["Mon Nov 23 12:00:00 2026", "Mon Nov 23 12:00 2026", "Mon Nov 23 13:00:00 +0100 2026"] {
-            assert_eq!(parse_asctime(text), noon, "{text}");
-        }
-        assert_eq!(parse_asctime("Mon Nov 23 12:00:00 CET 2026"), noon);
-        assert_eq!(parse_asctime("Thu Jan  1 00:00:00 1970"), Some(0));
-        assert_eq!(parse_asctime("Nov 23"), None);
     }
 }

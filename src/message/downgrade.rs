@@ -161,7 +161,7 @@ impl Downgrader {
                 // A part may end where its header should.
                 if self.delimiter(line) {
                     out.extend_from_slice(line);
-                } else if field::is_one(line) && (!self.loose || line.is_ascii()) {
+                } else if (line.is_ascii() || !self.loose) && field::is_one(line) {
                     self.field.extend_from_slice(line);
                 } else {
                     self.text(line, out);

@@ -32,6 +32,11 @@ pub trait Transport: Read + Write {
     /// Reads that have no answer at `deadline` fail with [`io::ErrorKind::TimedOut`] or
     /// [`io::ErrorKind::WouldBlock`]. Holds for all reads until it is set again.
     fn read_by(&mut self, deadline: Instant);
+
+    /// The most octets of one write that go out as a unit, a TLS record say. Never fewer than 512.
+    fn unit(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// What [`LineReader::next`] found.
@@ -91,14 +96,15 @@ impl LineReader {
     /// CRLF). `timeout` is for the whole line, from the first time that the client must be waited
     /// for; a line that waits here already costs no system call.
     pub fn next(&mut self, stream: &mut impl Transport, limit: usize, timeout: Duration) -> Line<'_> {
-        self.next_limited_by(stream, || limit, timeout)
+        self.next_limited_by(stream, |_| limit, timeout)
     }
 
-    /// The same with a limit that is asked for when the line has come: it may have changed since then.
+    /// The same with a limit that is asked for when the line has come, with what there is of it: the limit may have
+    /// changed since then, and it may depend on the line's first words.
     pub fn next_limited_by(
         &mut self,
         stream: &mut impl Transport,
-        limit: impl FnMut() -> usize,
+        limit: impl FnMut(&[u8]) -> usize,
         timeout: Duration,
     ) -> Line<'_> {
         match self.locate(stream, limit, timeout) {
@@ -157,7 +163,7 @@ impl LineReader {
     fn locate(
         &mut self,
         stream: &mut impl Transport,
-        mut limit: impl FnMut() -> usize,
+        mut limit: impl FnMut(&[u8]) -> usize,
         timeout: Duration,
     ) -> Result<Option<Range<usize>>, Stop> {
         let mut searched = 0;
@@ -166,8 +172,9 @@ impl LineReader {
             if let Some(at) = memchr::memchr(b'\n', &self.buffered()[searched..]) {
                 let octets = searched + at + 1;
                 let from = self.start;
+                let limit = limit(&self.buf[from..from + octets]);
                 self.consume(octets);
-                if octets > limit() {
+                if octets > limit {
                     self.keep_head(from);
                     return Ok(None);
                 }
@@ -178,7 +185,7 @@ impl LineReader {
                 stream.read_by(Instant::now() + timeout);
                 waits = true;
             }
-            if searched > 0 && searched >= limit() {
+            if searched > 0 && searched >= limit(self.buffered()) {
                 self.keep_head(self.start);
                 return self.discard_line(stream).map(|()| None);
             }

@@ -76,6 +76,15 @@ impl Stream {
         }
     }
 
+    /// Channel binding `tls-exporter` (RFC 9266 section 2); `None` in clear and before TLS 1.3, where it would not be
+    /// unique without more (section 3).
+    pub fn exporter(&self) -> Option<&[u8]> {
+        match self {
+            Stream::Tls(session) => session.exporter(),
+            Stream::Plain(_) | Stream::Ended => None,
+        }
+    }
+
     /// Protocol version and cipher suite, for the log; `None` in clear.
     pub fn protocol(&self) -> Option<String> {
         match self {
@@ -128,6 +137,13 @@ impl Transport for Stream {
     fn read_by(&mut self, deadline: Instant) {
         if let Some(socket) = self.socket_mut() {
             socket.read_by(deadline);
+        }
+    }
+
+    fn unit(&self) -> usize {
+        match self {
+            Stream::Tls(session) => session.record(),
+            Stream::Plain(_) | Stream::Ended => usize::MAX,
         }
     }
 }

@@ -95,7 +95,8 @@ impl Authorization {
             Command::Quit => Step::Close(Reply::SIGNING_OFF),
             Command::User(name) => self.user(policy, name),
             // The policy may have changed since USER.
-            Command::Pass(rest) => match user.filter(|_| policy.allows(Exposure::Clear)) {
+            Command::Pass(_) if !policy.allows(Exposure::Clear) => self.wants_tls(policy, "PLAIN"),
+            Command::Pass(rest) => match user {
                 Some(who) => {
                     self.method = "PLAIN";
                     pass(who, rest)
@@ -121,18 +122,29 @@ impl Authorization {
     /// Refused by policy and TLS state only, never by name ([MS-STANXPOP3] V0008 to V0010).
     fn user(&mut self, policy: &Policy<'_>, name: &[u8]) -> Step {
         if !policy.allows(Exposure::Clear) {
-            return Step::Reply(Reply::WRONG_STATE);
+            return self.wants_tls(policy, "PLAIN");
         }
         self.user = Some(address::parse_user(&String::from_utf8_lossy(name)));
         Step::Reply(Reply::OK)
+    }
+
+    /// The client can be told, since everybody is; whoever looks after it finds the reason in our log, too.
+    fn wants_tls(&mut self, policy: &Policy<'_>, method: &'static str) -> Step {
+        self.method = method;
+        self.diagnosis =
+            Some(format!("LoginType is {:?}, and the client has not begun TLS", policy.settings.login_type));
+        Step::Reply(Reply::WANTS_TLS)
     }
 
     fn auth(&mut self, policy: &Policy<'_>, name: &[u8], initial: Option<&[u8]>) -> Step {
         let Some(row) = sasl::find(name) else {
             return Step::Reply(Reply::unknown("No authentication mechanism", name));
         };
-        if !policy.mechanisms().any(|offered| offered.name == row.name) {
-            return Step::Reply(Reply::WRONG_STATE);
+        if !policy.allows(row.exposure) {
+            return self.wants_tls(policy, row.name);
+        }
+        if !(row.offered)(policy.context) {
+            return Step::Reply(Reply::switched_off(row.name));
         }
         self.method = row.name;
         self.exchange = Some((row.start)(policy.context));
@@ -150,7 +162,8 @@ impl Authorization {
         }
         // The policy may have changed since AUTH.
         if !sasl::find(self.method.as_bytes()).is_some_and(|row| policy.allows(row.exposure)) {
-            return self.end(Reply::WRONG_STATE);
+            self.exchange = None;
+            return self.wants_tls(policy, self.method);
         }
         self.encoded(line)
     }

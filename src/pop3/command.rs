@@ -222,6 +222,16 @@ fn top(rest: &[u8]) -> Option<TransactionCommand> {
     arguments.next().is_none().then_some(TransactionCommand::Top(number, lines))
 }
 
+/// Whether the line begins as an AUTH whose initial response is a token or ticket, which does not fit into a command;
+/// several clients know no other form.
+pub fn has_long_response(start: &[u8]) -> bool {
+    const LONG: &[&str] = &["GSSAPI", "OAUTHBEARER", "XOAUTH2"];
+    let end = start.iter().position(separates).unwrap_or(start.len());
+    let (keyword, rest) = start.split_at(end);
+    let is_long = |name: &[u8]| LONG.iter().any(|long| long.as_bytes().eq_ignore_ascii_case(name));
+    keyword.eq_ignore_ascii_case(b"AUTH") && arguments(rest).next().is_some_and(is_long)
+}
+
 fn auth(rest: &[u8]) -> Option<AuthorizationCommand<'_>> {
     let mut arguments = arguments(rest);
     let mechanism = arguments.next();

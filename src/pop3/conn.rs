@@ -129,11 +129,9 @@ impl Connection<'_> {
         let mut limit = LONGEST_SASL_LINE;
         // What an administrator has changed while we waited holds for this line already.
         let about = &mut self.about;
-        let look = || {
+        let look = |start: &[u8]| {
             about.refresh(self.server);
-            if self.session.expects() == Expects::Command {
-                limit = about.configuration.settings.max_command_size;
-            }
+            limit = self.session.longest_line(start, about.configuration.settings.max_command_size);
             limit
         };
         Ok(match self.lines.next_limited_by(&mut self.stream, look, timeout) {

@@ -57,6 +57,9 @@ impl Reply {
     pub const OK: Self = Self::Ok(Cow::Borrowed(""));
     /// The command exists, but not here and now.
     pub const WRONG_STATE: Self = Self::err("Command is not valid in this state.");
+    /// A login that `LoginType` does not let through in clear.
+    pub const WANTS_TLS: Self =
+        Self::err("Command is not valid in this state. This server wants TLS first: STLS, or port 995.");
     /// PASS and AUTH that were right.
     pub const LOGGED_ON: Self = Self::Ok(Cow::Borrowed("User successfully logged on."));
     /// PASS and AUTH that were not, whatever the reason.
@@ -103,6 +106,14 @@ impl Reply {
             first.make_ascii_uppercase();
         }
         Self::Err(None, text.into())
+    }
+
+    /// AUTH with a mechanism that we have, but do not offer on this connection.
+    pub fn switched_off(mechanism: &str) -> Self {
+        Self::Err(
+            None,
+            format!("Command is not valid in this state. {mechanism} is known, but switched off here.").into(),
+        )
     }
 
     /// `-ERR Protocol error.`: there is no such thing as this word.

@@ -53,6 +53,16 @@ impl Session {
         }
     }
 
+    /// Octets that a line which starts like this may have, its line end included: `MaxCommandSize` for commands,
+    /// [`LONGEST_SASL_LINE`] where a token or ticket stands in it.
+    pub fn longest_line(&self, start: &[u8], max_command_size: usize) -> usize {
+        let long = match self {
+            Self::Authorization(state) => state.in_exchange() || command::has_long_response(start),
+            Self::Transaction(_) => false,
+        };
+        if long { LONGEST_SASL_LINE } else { max_command_size }
+    }
+
     /// The mechanism that was used last and the failed logins so far, for the log.
     pub fn attempts(&self) -> (&'static str, u32) {
         match self {

@@ -14,7 +14,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Context {
     /// `tls-server-end-point` of RFC 5929 section 4: the hash of our certificate, under TLS only.
     pub end_point: Option<Vec<u8>>,
-    /// What NTLM and GSSAPI demand of the client.
+    /// `tls-exporter` of RFC 9266: what only the two ends of this connection know, under TLS 1.3 only.
+    pub exporter: Option<Vec<u8>>,
+    /// What NTLM and GSSAPI demand of the client; with `None` SCRAM offers no channel binding either.
     pub extended_protection: ExtendedProtectionPolicy,
     /// NTLM is switched on (`EnableGSSAPIAndNTLMAuth`) and some user can use it (`users.ntlm`).
     pub ntlm: bool,
@@ -34,6 +36,7 @@ impl Default for Context {
     fn default() -> Self {
         Self {
             end_point: None,
+            exporter: None,
             extended_protection: ExtendedProtectionPolicy::None,
             ntlm: false,
             scram: false,
@@ -50,6 +53,17 @@ impl Context {
     pub(super) fn draw<const N: usize>(&self) -> Option<[u8; N]> {
         let mut octets = [0; N];
         (self.random)(&mut octets).then_some(octets)
+    }
+
+    /// The channel bindings that SCRAM offers, by name (RFC 5802 section 6). Clients choose -PLUS unasked where it is
+    /// offered, and some cannot do it (GNU SASL in NeoMutt and Mutt is never given a binding) and never fall back:
+    /// administrators switch it on with `ExtendedProtectionPolicy`.
+    pub(super) fn bindings(&self) -> Vec<(&'static str, Vec<u8>)> {
+        if self.extended_protection == ExtendedProtectionPolicy::None {
+            return Vec::new();
+        }
+        let known = [("tls-server-end-point", &self.end_point), ("tls-exporter", &self.exporter)];
+        known.into_iter().filter_map(|(name, binding)| Some((name, binding.clone()?))).collect()
     }
 
     /// Extended protection asks for bindings that only TLS can give, and there is none.

@@ -171,7 +171,7 @@ pub const MECHANISMS: &[Row] = &[
     Row {
         name: "SCRAM-SHA-256-PLUS",
         exposure: Exposure::Proof,
-        offered: |context| context.scram && context.end_point.is_some(),
+        offered: |context| context.scram && !context.bindings().is_empty(),
         start: scram::start_plus,
     },
     Row { name: "SCRAM-SHA-256", exposure: Exposure::Proof, offered: |context| context.scram, start: scram::start },

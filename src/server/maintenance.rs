@@ -28,10 +28,10 @@ pub(super) struct Maintenance {
 }
 
 impl Maintenance {
-    /// Forgets the sessions of a server that crashed, and deals with pending passwords before it returns, so that `ready` means ready.
+    /// Nothing of what it does is waited for, or for two seconds at most: a slow disk or a lock keeps nobody from being served.
     ///
     /// # Errors
-    /// The database cannot be read, or the thread cannot be made.
+    /// The thread cannot be made.
     pub(super) fn start(
         server: &Arc<ServerState>,
         options: &ServeOptions,
@@ -55,11 +55,11 @@ impl Maintenance {
             }),
             lost: Box::new(move |text| ending.end(Error::new(Code::Io, text))),
         };
-        let mut reaper = Reaper::new(server.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
-        server.store.reset_presence().map_err(|error| Error::store(options.db.display(), &error))?;
-        reaper.process_pending().map_err(|error| Error::store(options.db.display(), &error))?;
-        // CAPA shows what these passwords make possible.
-        lock(&change).publish(&server.configuration().settings);
+        let reaper = Reaper::new(server.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
+        // Where that takes long it is done later, before anybody new is written.
+        if let Err(error) = server.store.reset_presence() {
+            warn!("the sessions of a crashed server are on show for a while: {error}");
+        }
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let thread = reaper::spawn(reaper, SystemClock::default(), stopped)
             .map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))?;
@@ -88,7 +88,7 @@ fn lock(change: &Mutex<Change>) -> MutexGuard<'_, Change> {
 
 fn verifiers(credentials: &Credentials, pending: &Pending, domains: &[String]) -> Result<Verifiers, String> {
     let (hash, others) = credentials
-        .verifiers_for(&common_name(&pending.name, domains), pending.user, &pending.password, pending.ntlm)
+        .verifiers_behind_logins(&common_name(&pending.name, domains), pending.user, &pending.password, pending.ntlm)
         .map_err(|error| error.to_string())?;
     Ok(Verifiers { hash, others })
 }

@@ -15,6 +15,8 @@ pub struct Entry {
     pub dotted: bool,
     /// RETR has sent it whole in an earlier session.
     pub read: bool,
+    /// It was imported, with or without a unique-id.
+    pub imported: bool,
     /// It was received as internationalized (RFC 6531).
     pub internationalized: bool,
 }

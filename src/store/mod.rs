@@ -119,6 +119,12 @@ pub trait Mail: Send + Sync {
     /// The message that UIDL showed this unique-id for, if it was deleted and can be brought back.
     fn deleted(&self, mailbox: MailboxId, unique_id: &str) -> Result<Option<Uid>>;
 
+    /// Replaces `chunk` by chunk number `number` (from 0) of such a message; an empty one is the end.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchMessage`] if it is not there to be brought back.
+    fn read_deleted(&self, mailbox: MailboxId, uid: Uid, number: u32, chunk: &mut Vec<u8>) -> Result<()>;
+
     /// The next message gets this decimal unique-id at least, durably, but not more than
     /// [`Uid::GREATEST_SKIPPED`] for this reason. The numbers that are passed over were
     /// shown to nobody: an imported message may still come with one of them.
@@ -143,6 +149,8 @@ pub struct Envelope {
     pub unique_id: Option<String>,
     /// It was read where it was imported from.
     pub read: bool,
+    /// It was imported without a unique-id; one with a unique-id shows it by that.
+    pub imported: bool,
     /// It was received as internationalized (RFC 6531): outside of UTF8 mode it is sent downgraded.
     pub internationalized: bool,
 }
@@ -229,6 +237,19 @@ pub struct Pending {
     pub password: Secret,
     /// `users.ntlm`.
     pub ntlm: bool,
+}
+
+/// What replaces a plain-text password.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    /// Whose it is.
+    pub user: UserId,
+    /// What must still stand there.
+    pub expected: Secret,
+    /// For `users.password`.
+    pub hash: Secret,
+    /// Beside it.
+    pub others: Vec<(Scheme, Secret)>,
 }
 
 /// Who may log in, and where mail for an address goes.
@@ -333,11 +354,21 @@ pub trait Maintenance: Send + Sync {
     /// What CAPA may promise the owner of this mailbox.
     fn retention(&self, mailbox: MailboxId) -> Result<Expire>;
 
+    /// Whether STAT and LIST show this mailbox's owner exact octets; nothing: as `EnableExactRFC822Size` says.
+    fn exact_sizes(&self, mailbox: MailboxId) -> Result<Option<bool>>;
+
     /// Which verifiers there are.
     fn usable(&self) -> Result<Usable>;
 
-    /// Plain-text passwords that wait for their verifiers, at most `limit`.
+    /// Plain-text passwords that wait for their verifiers, the oldest user first, at most `limit`.
     fn pending(&self, limit: usize) -> Result<Vec<Pending>>;
+
+    /// How many wait.
+    fn pending_count(&self) -> Result<usize>;
+
+    /// Replaces passwords and all verifiers as [`Accounts::set_password`] does, durably and all at once, behind whoever waits for
+    /// an answer. One answer each, in order: whether the expected password still stood there. One that is refused keeps no other from it.
+    fn replace_passwords(&self, made: &[Replacement]) -> Result<Vec<Result<bool>>>;
 
     /// Erases verifiers that no user wants any more (`users.ntlm` went back to 0).
     fn drop_unwanted_verifiers(&self) -> Result<usize>;
@@ -364,7 +395,8 @@ pub trait Maintenance: Send + Sync {
     /// [`WARNING_INTERVAL`] seconds.
     fn overfull(&self, now: i64, limit: usize) -> Result<Vec<Overfull>>;
 
-    /// Delivers a warning however full the mailbox is, durably; `false`: it is not due any more.
+    /// Delivers a warning however full the mailbox is, durably; `false`: it is not due any more, or no unique-id is
+    /// left for it.
     fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool>;
 
     /// Frees at most `limit` chunks of messages that nobody can want any more at `now` (seconds

@@ -1,7 +1,7 @@
 //! Settings as rows: refused values, and changes that act in the running server.
 
 use crate::support::messages::{DOTTED, PLAIN};
-use crate::support::texts::{GREETING, OK, PROTOCOL_ERROR, WRONG_STATE};
+use crate::support::texts::{GREETING, OK, PROTOCOL_ERROR, WANTS_TLS};
 use crate::support::{Client, Server, Site, eventually};
 
 /// A server that takes its settings from the database alone.
@@ -57,11 +57,11 @@ fn max_command_size() {
 fn login_type_and_trusted_networks() {
     let server = server();
     server.set("LoginType", "SecureLogin");
-    eventually("clear logins are refused", || server.connect().say("USER alice") == WRONG_STATE);
+    eventually("clear logins are refused", || server.connect().say("USER alice") == WANTS_TLS);
     server.set("TrustedNetworks", "127.0.0.0/8");
     eventually("loopback is trusted", || server.connect().say("USER alice") == OK);
     server.set("TrustedNetworks", "192.0.2.0/24,2001:db8::/32");
-    eventually("loopback is trusted no longer", || server.connect().say("USER alice") == WRONG_STATE);
+    eventually("loopback is trusted no longer", || server.connect().say("USER alice") == WANTS_TLS);
     server.set("LoginType", "PlainTextLogin");
     eventually("clear logins are allowed", || server.connect().say("USER alice") == OK);
 }
@@ -76,22 +76,30 @@ fn what_changes_while_a_connection_waits_holds_for_its_next_line() {
     asking.expect("AUTH PLAIN", "+ \r\n");
     server.set("MaxCommandSize", "1024");
     server.set("LoginType", "SecureLogin");
-    eventually("clear logins are refused", || connect().say("USER alice") == WRONG_STATE);
+    eventually("clear logins are refused", || connect().say("USER alice") == WANTS_TLS);
     let login = "AGFsaWNlAHNlIGNyZXQ=";
-    fresh.expect(&format!("AUTH PLAIN {login}"), WRONG_STATE);
-    named.expect("PASS se cret", WRONG_STATE);
-    asking.expect(login, WRONG_STATE);
-    long.expect(&format!("USER {}", "a".repeat(1017)), WRONG_STATE);
-    named.expect("USER alice", WRONG_STATE);
+    fresh.expect(&format!("AUTH PLAIN {login}"), WANTS_TLS);
+    named.expect("PASS se cret", WANTS_TLS);
+    asking.expect(login, WANTS_TLS);
+    long.expect(&format!("USER {}", "a".repeat(1017)), WANTS_TLS);
+    named.expect("USER alice", WANTS_TLS);
 }
 
 #[test]
 fn exact_sizes_and_sort_order() {
     let server = server();
     assert_eq!(server.alice().lines("LIST"), ["1 4096", "2 4096"]);
+    server.sql("UPDATE mailboxes SET exact_rfc822_size = 1 WHERE name = 'alice'");
+    let own = [format!("1 {}", PLAIN.len()), format!("2 {}", DOTTED.len())];
+    eventually("the mailbox's own", || server.alice().lines("LIST") == own);
+    server.sql("UPDATE mailboxes SET exact_rfc822_size = NULL WHERE name = 'alice'");
+    eventually("inherited again", || server.alice().lines("LIST") == ["1 4096", "2 4096"]);
     let mut before = server.alice();
     server.set("EnableExactRFC822Size", "1");
     let exact = [format!("1 {}", PLAIN.len()), format!("2 {}", DOTTED.len())];
+    server.sql("UPDATE mailboxes SET exact_rfc822_size = 0 WHERE name = 'alice'");
+    eventually("the mailbox's own", || server.alice().lines("LIST") == ["1 4096", "2 4096"]);
+    server.sql("UPDATE mailboxes SET exact_rfc822_size = NULL WHERE name = 'alice'");
     eventually("exact sizes", || server.alice().lines("LIST") == exact);
     server.set("MessageRetrievalSortOrder", "Descending");
     let descending = [format!("1 {}", DOTTED.len()), format!("2 {}", PLAIN.len())];

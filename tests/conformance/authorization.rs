@@ -2,7 +2,7 @@
 
 use crate::mailbox;
 use crate::support::messages::PLAIN;
-use crate::support::texts::{GREETING, LOGON, LOGON_FAILURE, OK, PROTOCOL_ERROR, SIGNING_OFF, WRONG_STATE};
+use crate::support::texts::{GREETING, LOGON, LOGON_FAILURE, OK, PROTOCOL_ERROR, SIGNING_OFF, WANTS_TLS, WRONG_STATE};
 use crate::support::{Client, Site, eventually};
 
 /// The client must identify itself; QUIT is the only other way on, and deletes nothing.
@@ -83,8 +83,7 @@ fn v0009_user_is_positive_without_a_mailbox() {
 /// Where plain-text passwords are not permitted, USER is refused, and for every name alike.
 #[test]
 fn v0010_user_is_refused_where_plain_text_is_not_permitted() {
-    for (policy, clear) in
-        [("SecureLogin", WRONG_STATE), ("PlainTextAuthentication", WRONG_STATE), ("PlainTextLogin", OK)]
+    for (policy, clear) in [("SecureLogin", WANTS_TLS), ("PlainTextAuthentication", WANTS_TLS), ("PlainTextLogin", OK)]
     {
         let server = mailbox(&[("LoginType", policy)]);
         let mut client = server.connect();
@@ -92,6 +91,7 @@ fn v0010_user_is_refused_where_plain_text_is_not_permitted() {
         client.expect("USER nobody", clear);
         let offered = client.capabilities();
         assert_eq!(offered.iter().any(|line| line == "USER"), clear == OK, "{policy}: {offered:?}");
+        assert_eq!(server.log().contains(&format!("PLAIN failed: LoginType is {policy}")), clear != OK, "{policy}");
         let mut secured = client.start_tls();
         secured.expect("USER nobody", OK);
         secured.expect("PASS x", LOGON_FAILURE);

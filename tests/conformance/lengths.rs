@@ -23,6 +23,19 @@ fn e0006_the_longest_command_is_512_octets_unless_set() {
         client.expect(&user(limit), OK);
         client.log_in("alice", "se cret");
     }
+    // Tokens and tickets are longer; that they are switched off here is said behind the length.
+    let server = mailbox(&[("MaxCommandSize", "40")]);
+    let mut client = server.connect();
+    for mechanism in ["XOAUTH2", "oauthbearer", "GSSAPI"] {
+        let auth = |octets: usize| format!("auth {mechanism} {}", "A".repeat(octets - mechanism.len() - 8));
+        for octets in [41, 4096, 65_536] {
+            client.expect_start(&auth(octets), "-ERR Command is not valid in this state. ");
+        }
+        client.expect_start(&auth(65_537), PROTOCOL_ERROR);
+    }
+    for other in ["AUTH PLAIN", "AUTH NTLM", "AUTH XOAUTH2x", "AUTHXOAUTH2", "USER XOAUTH2"] {
+        client.expect_start(&format!("{other} {}", "A".repeat(41)), PROTOCOL_ERROR);
+    }
     let server = mailbox(&[]);
     for refused in ["39", "1025", "", "x", "-40", "512 ", "40.5"] {
         let change = format!("UPDATE settings SET value = '{refused}' WHERE name = 'MaxCommandSize'");

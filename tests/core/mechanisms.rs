@@ -141,6 +141,7 @@ impl bearer::Checker for Keys {
 fn context() -> Context {
     Context {
         end_point: Some(b"HASH".to_vec()),
+        exporter: Some(b"SECRET".to_vec()),
         ntlm: true,
         scram: true,
         kerberos: Some(Kerberos { acceptor: Arc::new(Tokens), realms: vec!["TEST".to_owned()], exact_case: false }),
@@ -251,7 +252,6 @@ fn scram() {
             case(NAME, "unknown user", &[&first.replace("alice", "mallory"), &mallory], Wrong),
             case(NAME, "header changed", &[&bob, &right], Wrong),
             case(NAME, "proof replayed for another nonce", &[&first.replace("rOpr", "rOps"), &right], Wrong),
-            case(NAME, "downgrade", &[&first.replace("n,,", "y,,")], Malformed),
             case(NAME, "mandatory extension", &[&first.replace("n=alice", "m=x,n=alice")], Malformed),
             case(NAME, "no GS2 header", &["n=alice,r=x"], Malformed),
         ],
@@ -262,6 +262,7 @@ fn scram() {
 #[test]
 fn scram_plus() {
     const NAME: &str = "SCRAM-SHA-256-PLUS";
+    let bound = || Context { extended_protection: ExtendedProtectionPolicy::Allow, ..context() };
     let first = "p=tls-server-end-point,,n=alice,r=rOprNGfwEbeRWgbNEkqO";
     let last = "c=cD10bHMtc2VydmVyLWVuZC1wb2ludCwsSEFTSA==,r=rOprNGfwEbeRWgbNEkqOBwcHBwcHBwcHBwcHBwcHBwcH,p=9F5Bkvw+L+EFlOLEga7wzWWD/ui299UdLcXiI2/gvcM=";
     check(
@@ -269,12 +270,15 @@ fn scram_plus() {
             case(NAME, "right", &[first, last, ""], In("alice")),
             case(NAME, "unbound", &["n,,n=alice,r=x"], Malformed),
             case(NAME, "other type", &["p=tls-unique,,n=alice,r=x"], Malformed),
+            case("SCRAM-SHA-256", "downgrade", &["y,,n=alice,r=x"], Malformed),
         ],
-        &context(),
+        &bound(),
     );
-    let other = Context { end_point: Some(b"MITM".to_vec()), ..context() };
+    let other = Context { end_point: Some(b"MITM".to_vec()), ..bound() };
     check(&[case(NAME, "other certificate", &[first, last], Wrong)], &other);
-    let clear = Context { end_point: None, ..context() };
+    let unasked = Context { extended_protection: ExtendedProtectionPolicy::None, ..context() };
+    check(&[case(NAME, "not asked for", &[first], Malformed)], &unasked);
+    let clear = Context { end_point: None, exporter: None, ..bound() };
     check(&[case(NAME, "without TLS", &[first], Malformed)], &clear);
 }
 
@@ -396,9 +400,16 @@ fn offered(context: &Context) -> Vec<&'static str> {
 #[test]
 fn only_what_would_be_accepted_is_offered() {
     let all = ["NTLM", "GSSAPI", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER", "XOAUTH2"];
-    assert_eq!(offered(&context()), all);
+    let unbound: Vec<&str> = all.into_iter().filter(|name| !name.ends_with("-PLUS")).collect();
+    assert_eq!(offered(&context()), unbound);
+    assert_eq!(offered(&Context { extended_protection: ExtendedProtectionPolicy::Allow, ..context() }), all);
     assert_eq!(offered(&Context::default()), ["PLAIN"]);
-    let clear = Context { end_point: None, extended_protection: ExtendedProtectionPolicy::Require, ..context() };
+    let clear = Context {
+        end_point: None,
+        exporter: None,
+        extended_protection: ExtendedProtectionPolicy::Require,
+        ..context()
+    };
     assert_eq!(offered(&clear), ["SCRAM-SHA-256", "PLAIN", "OAUTHBEARER", "XOAUTH2"]);
     assert!(MECHANISMS.iter().all(|row| row.name.to_ascii_uppercase() == row.name && row.name.len() <= 20));
     let line: usize = all.iter().map(|name| name.len() + 1).sum();

@@ -7,13 +7,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin};
 
 /// A `sqlite3` shell in the middle of a transaction.
-struct Holder {
+pub struct Holder {
     shell: Child,
     stdin: ChildStdin,
 }
 
 impl Holder {
-    fn new(site: &Site) -> Holder {
+    pub fn new(site: &Site) -> Holder {
         let mut shell = site.shell(&[]).spawn().unwrap();
         let mut stdin = shell.stdin.take().unwrap();
         stdin.write_all(b"BEGIN IMMEDIATE;\nSELECT 'held';\n").unwrap();
@@ -23,7 +23,7 @@ impl Holder {
         Holder { shell, stdin }
     }
 
-    fn release(mut self) {
+    pub fn release(mut self) {
         self.stdin.write_all(b"ROLLBACK;\n").unwrap();
         drop(self.stdin);
         assert!(self.shell.wait().unwrap().success());

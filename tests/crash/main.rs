@@ -10,6 +10,7 @@ mod concurrent;
 mod full_disk;
 mod killed;
 mod locked;
+mod real_disk;
 mod removed;
 mod slow_disk;
 mod sync;

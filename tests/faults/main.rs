@@ -7,7 +7,8 @@
 //! * [`scene`], [`commands`], [`session`]: what is done meanwhile;
 //! * [`ledger`], [`judge`]: what was promised meanwhile, and whether it is kept.
 //!
-//! `PILLARBOX_FAULTS=all` (`make faults`) tries everything, else a sample is tried whose seed is printed.
+//! `PILLARBOX_FAULTS=all` (`make faults`) tries everything, else a sample is tried whose seed is printed; with a number it is so
+//! many times as large.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test; clippy sees only #[test] as one")]
 
@@ -32,7 +33,33 @@ fn wanted(name: &str) -> bool {
     std::env::var("PILLARBOX_FAULTS_ONLY").map_or(true, |text| name.contains(&text))
 }
 
-/// Whether all is to be tried, not a sample.
-fn everything() -> bool {
-    std::env::var("PILLARBOX_FAULTS").is_ok_and(|value| value == "all")
+/// How much is tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Extent {
+    /// A sample of what is known to work.
+    Sample,
+    /// So many times as much as a sample, of everything.
+    Times(usize),
+    /// Everything.
+    All,
+}
+
+impl Extent {
+    /// As `PILLARBOX_FAULTS` says.
+    fn wanted() -> Extent {
+        match std::env::var("PILLARBOX_FAULTS").as_deref() {
+            Err(_) => Extent::Sample,
+            Ok("all") => Extent::All,
+            Ok(number) => Extent::Times(number.parse().expect("PILLARBOX_FAULTS is \"all\" or a number")),
+        }
+    }
+
+    /// How many of a sample of this size; `None`: all there are.
+    fn of(self, sample: usize) -> Option<usize> {
+        match self {
+            Extent::Sample => Some(sample),
+            Extent::Times(number) => Some(sample * number),
+            Extent::All => None,
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::ledger::{Ledger, Mark};
 use crate::preload::Preload;
 use crate::scene::{Layout, Scene};
 use crate::support::Random;
-use crate::{everything, wanted};
+use crate::{Extent, wanted};
 use std::collections::BTreeMap;
 
 /// How many faults a sample has for each command, and for a server.
@@ -41,15 +41,14 @@ fn a_server() {
 
 fn try_all(what: &str, walks: Vec<Walk>, sample: usize) {
     let report = Report::default();
-    if everything() {
-        crew::run(walks, |walk| {
-            // The first N that strikes nothing is the last one.
+    match Extent::wanted().of(sample) {
+        // The first N that strikes nothing is the last one.
+        None => crew::run(walks, |walk| {
             let _ = (1..).find(|at| !walk.step(*at, &report));
-        });
-    } else {
-        crew::run(draw(what, walks, sample), |(walk, at)| {
+        }),
+        Some(number) => crew::run(draw(what, walks, number), |(walk, at)| {
             walk.step(at, &report);
-        });
+        }),
     }
     report.finish(what);
 }
@@ -57,10 +56,11 @@ fn try_all(what: &str, walks: Vec<Walk>, sample: usize) {
 /// Some walks, and a step of each. Every kind of fault that has a step has the same chance, however many it has.
 fn draw(what: &str, walks: Vec<Walk>, number: usize) -> Vec<(Walk, u64)> {
     let mut random = Random::announced(what);
-    let walks: Vec<Walk> = walks.into_iter().filter(Walk::is_sampled).collect();
+    let all = Extent::wanted() != Extent::Sample;
+    let walks: Vec<Walk> = walks.into_iter().filter(|walk| all || walk.is_sampled()).collect();
     let mut lengths = BTreeMap::new();
     let mut drawn = Vec::new();
-    while drawn.len() < number {
+    while drawn.len() < number && !walks.is_empty() {
         let walk = walks[random.below(walks.len() as u64) as usize];
         let length = *lengths.entry((walk.act, walk.layout, walk.fault.kind)).or_insert_with(|| walk.length());
         if length > 0 {

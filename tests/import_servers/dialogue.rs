@@ -266,7 +266,7 @@ fn a_server_without_uidl() {
     let site = Site::with_alice(&[]);
     let without =
         || Drop::sound(3).session_with(|said| said.starts_with("UIDL").then(|| Reply::Say(b"-ERR what?\r\n".to_vec())));
-    let fake = Fake::new(vec![without(), without()]);
+    let fake = Fake::new(vec![without(), without(), without()]);
     let (code, _, error) = import(&site, &fake.url("pop3"), &[]);
     assert_eq!((code, &*stored(&site)), (65, ""));
     assert!(error.contains("--no-uidl"), "{error}");
@@ -274,5 +274,8 @@ fn a_server_without_uidl() {
     assert_eq!((code, &*said), (0, "3 imported, 0 there already, 0 refused\nboth sides are the same\n"), "{error}");
     let ids: Vec<String> = site.serve(&[]).alice().unique_ids();
     assert_eq!(ids, ["1", "2", "3"]);
+    // They are known again by their octets.
+    let (code, said, error) = import(&site, &fake.url("pop3"), &["--no-uidl"]);
+    assert_eq!((code, &*said), (0, "0 imported, 3 there already, 0 refused\nboth sides are the same\n"), "{error}");
     fake.done();
 }

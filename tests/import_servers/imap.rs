@@ -119,7 +119,7 @@ fn a_folder_with_its_dates_and_marks() {
     let (code, said, error) = import(&site, &fake.url("imap"), &["--dry-run"]);
     assert_eq!(
         (code, &*said),
-        (0, "1 marked as deleted left out\n3 would be imported, 0 there already, 0 refused\n"),
+        (0, "3 would be imported, 0 there already, 0 refused, 1 left out as deleted\n"),
         "{error}"
     );
     assert_eq!(stored(&site), "");
@@ -127,7 +127,7 @@ fn a_folder_with_its_dates_and_marks() {
     let same = "both sides are the same\n";
     assert_eq!(
         (code, said),
-        (0, format!("1 marked as deleted left out\n3 imported, 0 there already, 0 refused\n{same}")),
+        (0, format!("3 imported, 0 there already, 0 refused, 1 left out as deleted\n{same}")),
         "{error}"
     );
     assert_eq!(stored(&site), expected([1, 2, 4]));
@@ -136,10 +136,7 @@ fn a_folder_with_its_dates_and_marks() {
         "1996-07-17T09:44:25Z|0\n1996-07-17T09:44:25Z|1\n1996-07-17T09:44:25Z|0\n"
     );
     let (code, said, _) = import(&site, &fake.url("imap"), &[]);
-    assert_eq!(
-        (code, said),
-        (0, format!("1 marked as deleted left out\n0 imported, 3 there already, 0 refused\n{same}"))
-    );
+    assert_eq!((code, said), (0, format!("0 imported, 3 there already, 0 refused, 1 left out as deleted\n{same}")));
     let (code, said, _) = import(&site, &fake.url("imap"), &["--with-deleted"]);
     assert_eq!(code, 65, "the late one stands in another order: {said}");
     assert!(said.starts_with("1 imported, 3 there already, 0 refused\n"), "{said}");
@@ -205,7 +202,8 @@ fn forms_that_servers_may_choose() {
     let fake = Fake::new(vec![Folder::sound(3).session_with(fetch)]);
     let (code, said, error) = import(&site, &fake.url("imap"), &[]);
     assert_eq!((code, &*said), (0, "3 imported, 0 there already, 0 refused\nboth sides are the same\n"), "{error}");
-    assert_eq!(stored(&site), expected([1, 2]) + "0000000d4c0907b0 14\n");
+    let sizes = stored(&site);
+    assert!(sizes.starts_with(&(expected([1, 2]) + "0000000d4c0907b0 ")), "{sizes}");
     fake.done();
 }
 

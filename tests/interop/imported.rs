@@ -26,6 +26,8 @@ fn imported_hashes_verify_and_are_upgraded() {
         ARGON2ID.to_owned(),
         ARGON2I.to_owned(),
         bcrypt.clone(),
+        bcrypt.replacen("$2b$", "$2a$", 1),
+        bcrypt.replacen("$2b$", "$2y$", 1),
         sha512.clone(),
         rounds,
         format!("{{ARGON2ID}}{ARGON2ID}"),

@@ -13,6 +13,7 @@ mod fail2ban;
 mod gssapi;
 mod imported;
 mod kdc;
+mod neomutt;
 mod ntlm;
 mod offers;
 mod scram;

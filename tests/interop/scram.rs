@@ -1,10 +1,11 @@
 //! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677) with mpop and scramp.
 
 use crate::support::texts::{LOGON, LOGON_FAILURE, PROTOCOL_ERROR};
-use crate::support::{Server, Site};
+use crate::support::{Client, Server, Site};
 use crate::tools::{Login, REFUSED, WELCOME, crypt, logged, mpop, offered, python, said, wait_for};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use openssl::ssl::SslVersion;
 use pillarbox::auth::credential::scram::Keys;
 use pillarbox::auth::credential::{Key, hmac_sha256};
 
@@ -30,9 +31,40 @@ fn mpop_right_and_wrong() {
     }
 }
 
+/// Clients that choose -PLUS unasked must be able to do it: it is offered where the administrator wants it.
+#[test]
+fn bindings_are_not_offered_unasked() {
+    let server = server();
+    assert!(!offered(&server, "pop3s").contains(&"SCRAM-SHA-256-PLUS".to_owned()));
+    assert_eq!(scramp(&server, "pop3s", "alice", "se cret", "y"), WELCOME, "nobody was talked out of it");
+    server.set("ExtendedProtectionPolicy", "Require");
+    wait_for(&server, "SCRAM-SHA-256-PLUS", true);
+}
+
+/// RFC 9266, over the TLS that this client does itself.
+#[test]
+fn bound_to_the_connection() {
+    let server = Site::with_alice(&[]).serve(&[("ExtendedProtectionPolicy", "Allow")]);
+    let login = |version, wrong: bool| {
+        let mut client = Client::greeted(Client::tls_of(server.address("pop3s"), version));
+        let mut binding = client.exported("EXPORTER-Channel-Binding");
+        binding[0] ^= u8::from(wrong);
+        let (header, bare) = ("p=tls-exporter,,", "n=alice,r=abc");
+        let reply = client.say(&format!("AUTH SCRAM-SHA-256-PLUS {}", STANDARD.encode(format!("{header}{bare}"))));
+        let Some(challenge) = reply.trim_end().strip_prefix("+ ") else { return reply };
+        let challenge = String::from_utf8(STANDARD.decode(challenge).unwrap()).unwrap();
+        let binding = [header.as_bytes(), &binding].concat();
+        let reply = client.say(&STANDARD.encode(bound_message(bare, &challenge, "se cret", &binding)));
+        if reply.starts_with("+ ") { client.say("") } else { reply }
+    };
+    assert_eq!(login(SslVersion::TLS1_3, false), LOGON);
+    assert_eq!(login(SslVersion::TLS1_3, true), LOGON_FAILURE);
+    assert!(login(SslVersion::TLS1_2, false).starts_with(PROTOCOL_ERROR), "not unique there without more");
+}
+
 #[test]
 fn scramp_with_bindings() {
-    let server = server();
+    let server = Site::with_alice(&[b"Subject: x\n\ny\n"]).serve(&[("ExtendedProtectionPolicy", "Allow")]);
     assert_eq!(scramp(&server, "pop3", "alice", "se cret", "n"), WELCOME);
     assert_eq!(scramp(&server, "pop3s", "alice", "se cret", "n"), WELCOME);
     assert_eq!(scramp(&server, "pop3s", "alice", "se cret", "right"), WELCOME);
@@ -75,7 +107,7 @@ fn offered_once_everybody_has_a_verifier() {
     let site = Site::with_alice(&[]);
     // SCRAM keys cannot be had from it.
     site.add_user("bob", &crypt("builder", "$2b$04$abcdefghijklmnopqrstuu"));
-    let server = site.serve(&[]);
+    let server = site.serve(&[("ExtendedProtectionPolicy", "Allow")]);
     assert!(!offered(&server, "pop3s").iter().any(|name| name.starts_with("SCRAM")));
     server.sql("UPDATE users SET password = 'builder' WHERE name = 'bob'");
     wait_for(&server, "SCRAM-SHA-256-PLUS", true);
@@ -114,11 +146,15 @@ fn a_password_changed_during_the_exchange_is_void() {
 
 /// The client's final message for a challenge, as somebody who knows the password makes it.
 fn final_message(bare: &str, challenge: &str, password: &str) -> String {
+    bound_message(bare, challenge, password, b"n,,")
+}
+
+fn bound_message(bare: &str, challenge: &str, password: &str, binding: &[u8]) -> String {
     let fields: Vec<&str> = challenge.split(',').map(|field| &field[2..]).collect();
     let (salt, rounds) = (STANDARD.decode(fields[1]).unwrap(), fields[2].parse().unwrap());
     let mut salted = [0; 32];
     pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password.as_bytes(), &salt, rounds, &mut salted);
-    let without = format!("c=biws,r={}", fields[0]);
+    let without = format!("c={},r={}", STANDARD.encode(binding), fields[0]);
     let mut proof = *hmac_sha256(&Key::new(salted), &[b"Client Key"]);
     let stored: [u8; 32] = Keys::derive(&password.into(), &salt, rounds).stored_key.expose().try_into().unwrap();
     let signature = hmac_sha256(&Key::new(stored), &[format!("{bare},{challenge},{without}").as_bytes()]);

@@ -8,6 +8,7 @@ mod downgrade;
 mod faults;
 mod foreign;
 mod killed;
+mod line_ends;
 mod sockets;
 mod trace;
 mod utf8;

@@ -4,6 +4,10 @@
 
 mod dovecot;
 mod files;
+mod foreign;
+mod judges;
+mod many;
+mod pages;
 mod restore;
 mod roundtrip;
 mod server;

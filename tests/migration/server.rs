@@ -16,7 +16,7 @@ fn import(site: &Site, url: &str, trusted: &Path) -> Output {
 }
 
 /// A certificate for localhost and its key.
-fn certificate(site: &Site) -> (String, String) {
+pub fn certificate(site: &Site) -> (String, String) {
     let path = |name: &str| site.path(name).to_str().unwrap().to_owned();
     let (certificate, key) = (path("localhost.crt"), path("localhost.key"));
     let made = Command::new("openssl")

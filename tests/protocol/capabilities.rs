@@ -1,7 +1,7 @@
 //! CAPA (RFC 2449 section 5) in every state, and bare AUTH.
 
 use crate::mailbox;
-use crate::support::texts::{PROTOCOL_ERROR, WRONG_STATE};
+use crate::support::texts::{PROTOCOL_ERROR, WANTS_TLS};
 
 /// What is there in every state, whatever the policy.
 const ALWAYS: [&str; 6] = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER"];
@@ -85,7 +85,7 @@ fn with_plain_text_authentication() {
     let mut client = server.connect();
     assert_passwords(&client.capabilities(), false);
     client.refuse("AUTH PLAIN");
-    client.expect("USER alice", WRONG_STATE);
+    client.expect("USER alice", WANTS_TLS);
     assert_passwords(&client.start_tls().capabilities(), true);
 }
 

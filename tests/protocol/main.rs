@@ -12,6 +12,7 @@ mod lines;
 mod memory;
 mod octets;
 mod pipelining;
+mod records;
 mod stls;
 
 use support::messages::{DOTTED, PLAIN};

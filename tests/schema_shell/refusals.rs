@@ -173,7 +173,6 @@ fn users() {
         );
     }
     for hash in [
-        "{PLAIN}secret",
         "{MD5}x",
         "{ARGON2ID}garbage",
         "{sha512-crypt}$6$x$y",
@@ -187,7 +186,37 @@ fn users() {
             &["users.password", "{SCHEME}"],
         );
     }
-    for password in ["''", "x'41'", "'a' || char(10) || 'b'", "'a' || char(0)"] {
+    for (hash, named) in [
+        ("$1$saltsalt$0DQjcbfGNAwa1w4jQ0iOq1", "$1$ (MD5 crypt)"),
+        ("$2x$05$x", "$2x$ "),
+        ("$3$$x", "$3$ "),
+        ("$5$saltsalt$x", "$5$ (SHA-256 crypt)"),
+        ("$7$CU..x", "$7$ "),
+        ("$y$j9T$x$y", "$y$ (yescrypt)"),
+        ("$gy$j9T$x$y", "$gy$ "),
+        ("$md5,rounds=904$x", "$md5 "),
+        ("$sha1$40000$x$y", "$sha1 "),
+        ("$apr1$x$y", "$apr1$ (Apache''s MD5)"),
+        ("$scrypt$ln=16,r=8,p=1$x$y", "$scrypt$ "),
+        ("$pbkdf2-sha512$25000$x$y", "$pbkdf2 (PBKDF2)"),
+        ("$P$Bx", "$P$ "),
+    ] {
+        bench.refused(
+            &format!("UPDATE users SET password = '{hash}' WHERE name = 'alice'"),
+            &["users.password", &named.replace("''", "'"), "{PLAIN}"],
+        );
+        bench.sql(&format!("UPDATE users SET password = '{{PLAIN}}{hash}' WHERE name = 'alice'"));
+    }
+    for octet in (1..=31).chain([127]).filter(|octet| ![10, 13].contains(octet)) {
+        bench.sql(&format!("UPDATE users SET password = 'a' || char({octet}) || 'b'"));
+    }
+    bench.refused("UPDATE users SET password = '{PLAIN}'", &["users.password", "1 to 255 octets"]);
+    bench.sql("UPDATE users SET password = '{plain}' || printf('%255s', 'x')");
+    bench.refused(
+        "UPDATE users SET password = '{plain}' || printf('%256s', 'x')",
+        &["users.password", "1 to 255 octets"],
+    );
+    for password in ["''", "x'41'", "'a' || char(13)", "'a' || char(10) || 'b'", "'a' || char(0)"] {
         bench.refused(&format!("UPDATE users SET password = {password}"), &["users.password", "1 to 1024"]);
     }
     bench.sql("UPDATE users SET password = printf('%255s', 'x')");
@@ -208,6 +237,10 @@ fn mailboxes() {
             let named = format!("mailboxes.{column}: 0 to 9007199254740991");
             bench.refused(&format!("UPDATE mailboxes SET {column} = {value} WHERE name = 'alice'"), &[&named]);
         }
+    }
+    for value in ["2", "-1", "'yes'", "0.5", "''"] {
+        let update = format!("UPDATE mailboxes SET exact_rfc822_size = {value} WHERE name = 'alice'");
+        bench.refused(&update, &["mailboxes.exact_rfc822_size: 0 or 1, or NULL"]);
     }
     for column in ["retain_read_days", "retain_unread_days"] {
         for value in ["-1", "24856", "'week'"] {

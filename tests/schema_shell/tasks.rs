@@ -59,12 +59,17 @@ fn hashes_of_every_form_are_taken_as_they_are() {
         format!("{{CRYPT}}{rounds}"),
         format!("{{sha512-crypt}}{rounds}"),
     ];
-    for hash in [argon2, &bcrypt, &crypt, &rounds].into_iter().chain(prefixed.iter().map(String::as_str)) {
+    let twins = [bcrypt.replace("$2b$", "$2y$"), bcrypt.replace("$2b$", "$2a$")];
+    for hash in
+        [argon2, &twins[0], &twins[1], &bcrypt, &crypt, &rounds].into_iter().chain(prefixed.iter().map(String::as_str))
+    {
         bench.sql(&format!("UPDATE users SET password = '{hash}' WHERE name = 'alice';"));
         assert_eq!(account(&bench, "alice").unwrap().password, Some(Secret::from(hash)));
         assert!(bench.store.pending(1).unwrap().is_empty(), "{hash}");
     }
-    for plain in ["$5$x", "$argon", "{ x}", "pass word", "p\u{e4}ss", "12345", "''"] {
+    for plain in
+        ["{PLAIN}$5$x", "{plain}{x}", "$4$x", "a\tb", "$argon", "{ x}", "pass word", "p\u{e4}ss", "12345", "''"]
+    {
         bench.sql(&format!("UPDATE users SET password = '{plain}' WHERE name = 'alice';"));
         assert_eq!(bench.store.pending(1).unwrap().len(), 1, "{plain}");
     }

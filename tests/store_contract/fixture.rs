@@ -19,6 +19,8 @@ pub enum Change<'a> {
     Warning(&'a str, Option<u64>),
     Retention(&'a str, Option<u32>, Option<u32>, bool),
     Site(&'a str, Option<&'a str>),
+    /// `mailboxes.exact_rfc822_size`.
+    ExactSizes(&'a str, Option<bool>),
     Mailbox(&'a str),
     Alias(&'a str, &'a str),
     Delegate(&'a str, &'a str),
@@ -134,6 +136,9 @@ impl Fixture for OnSqlite {
                 "UPDATE mailboxes SET retain_read_days = ?2, retain_unread_days = ?3, retention_hold = ?4 WHERE name = ?1",
                 params![mailbox, read, unread, flag(hold)],
             ),
+            Change::ExactSizes(mailbox, exact) => {
+                shell.execute("UPDATE mailboxes SET exact_rfc822_size = ?2 WHERE name = ?1", params![mailbox, exact])
+            }
             Change::Site(mailbox, site) => {
                 shell.execute("UPDATE mailboxes SET site = ?2 WHERE name = ?1", params![mailbox, site])
             }
@@ -220,6 +225,7 @@ impl Fixture for OnMemory {
             Change::Quota(mailbox, quota) => self.0.set_quota(mailbox, quota),
             Change::Warning(mailbox, quota) => self.0.set_warning(mailbox, quota),
             Change::Retention(mailbox, read, unread, hold) => self.0.set_retention(mailbox, read, unread, hold),
+            Change::ExactSizes(mailbox, exact) => self.0.set_exact_sizes(mailbox, exact),
             Change::Site(mailbox, site) => self.0.set_site(mailbox, site),
             Change::Mailbox(name) => self.0.add_mailbox(name),
             Change::Alias(address, mailbox) => self.0.add_alias(address, mailbox),

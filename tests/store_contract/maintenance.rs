@@ -48,6 +48,16 @@ pub fn retention_of_a_mailbox_and_of_all(fixture: &mut dyn Fixture) {
     assert_eq!(fixture.store().retention(MailboxId(4711)), Err(StoreError::NoSuchMailbox));
 }
 
+pub fn exact_sizes_of_a_mailbox(fixture: &mut dyn Fixture) {
+    let (alice, bob) = (user(fixture, "alice"), user(fixture, "bob"));
+    for exact in [Some(true), Some(false), None] {
+        fixture.change(Change::ExactSizes("alice", exact));
+        assert_eq!(fixture.store().exact_sizes(alice), Ok(exact));
+        assert_eq!(fixture.store().exact_sizes(bob), Ok(None));
+    }
+    assert_eq!(fixture.store().exact_sizes(MailboxId(4711)), Err(StoreError::NoSuchMailbox));
+}
+
 pub fn purge_frees_nothing_early_and_ends(fixture: &mut dyn Fixture) {
     let alice = user(fixture, "alice");
     for _ in 0..30 {

@@ -251,3 +251,43 @@ pub fn malformed_ids_are_refused(fixture: &mut dyn Fixture) {
     }
     assert_eq!(deliver(fixture, alice, b"x\r\n"), Uid(1));
 }
+
+pub fn what_was_deleted_can_be_read_until_it_is_purged(fixture: &mut dyn Fixture) {
+    let alice = user(fixture, "alice");
+    let long: Vec<u8> = b"0123456\r\n".repeat(60_000);
+    for octets in [&b"x\r\n"[..], &long] {
+        let uid = deliver(fixture, alice, octets);
+        let read = |fixture: &dyn Fixture| {
+            let (mut all, mut chunk) = (Vec::new(), Vec::new());
+            for number in 0.. {
+                fixture.store().read_deleted(alice, uid, number, &mut chunk)?;
+                if chunk.is_empty() {
+                    break;
+                }
+                all.extend_from_slice(&chunk);
+            }
+            Ok(all)
+        };
+        assert_eq!(read(fixture), Err(StoreError::NoSuchMessage), "it lives");
+        fixture.store().commit(alice, &[uid]).unwrap();
+        assert!(read(fixture).unwrap() == octets);
+        purge_all(fixture, crate::fixture::now() + 86_400 * 365);
+        assert_eq!(read(fixture), Err(StoreError::NoSuchMessage), "it is gone");
+    }
+}
+
+pub fn imported_messages_are_known_as_such(fixture: &mut dyn Fixture) {
+    let alice = user(fixture, "alice");
+    deliver(fixture, alice, b"x\r\n");
+    import(fixture, alice, "abc").unwrap();
+    let envelope = Envelope { imported: true, ..Envelope::default() };
+    uploaded(fixture, b"y\r\n").deliver(&[alice], &envelope).unwrap()[0].clone().unwrap();
+    fixture.reopen();
+    let listing = fixture.store().open(alice).unwrap();
+    let imported: Vec<bool> = listing.entries().iter().map(|entry| entry.imported).collect();
+    assert_eq!(imported, [false, true, true]);
+    for (index, without_id) in [false, false, true].into_iter().enumerate() {
+        let message = crate::fixture::message(alice, fixture, index);
+        assert_eq!(fixture.store().envelope(message).unwrap().imported, without_id);
+    }
+}

@@ -47,6 +47,16 @@ pub fn a_full_mailbox_takes_its_warning(fixture: &mut dyn Fixture) {
     assert_eq!(deliver(fixture, alice, b"x\r\n"), Uid(4));
 }
 
+/// It takes no message, not even that: the next one waits for its turn.
+pub fn a_mailbox_out_of_unique_ids_holds_up_nobody(fixture: &mut dyn Fixture) {
+    let alice = mailbox(fixture, Some(4096), Some(0), 1);
+    fixture.change(Change::NextUid("alice", 1 << 53));
+    assert_eq!(due(fixture, now()), 1);
+    assert_eq!(fixture.store().warn(alice, TEXT, now()), Ok(false));
+    assert_eq!((due(fixture, now()), due(fixture, now() + 25 * HOUR)), (0, 1));
+    assert_eq!(uids(fixture, alice), [1]);
+}
+
 pub fn falling_below_and_crossing_anew_earns_another(fixture: &mut dyn Fixture) {
     let alice = mailbox(fixture, Some(8192), Some(0), 2);
     assert_eq!(fixture.store().warn(alice, TEXT, now()), Ok(true));

@@ -68,6 +68,14 @@ impl Client {
         Client { wire: Wire::Tls(handshake(tcp(address), Some(version))), buffer: Vec::new(), taken: 0 }
     }
 
+    /// Key material of the TLS session, without context (RFC 5705 section 4).
+    pub fn exported(&self, label: &str) -> [u8; 32] {
+        let Wire::Tls(tls) = &self.wire else { panic!("not under TLS") };
+        let mut material = [0; 32];
+        tls.ssl().export_keying_material(&mut material, label, None).unwrap();
+        material
+    }
+
     /// Reads the default greeting.
     pub fn greeted(mut self) -> Client {
         assert_eq!(self.line(), GREETING);

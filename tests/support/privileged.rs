@@ -13,6 +13,8 @@ pub enum Right {
     Mounts,
     /// The same, and to give files and processes to any user below 65,536.
     Users,
+    /// To use a file as a disk (a loop device): no user namespace gives that.
+    Disks,
 }
 
 /// Whether this process is root, be it in a user namespace.
@@ -58,6 +60,7 @@ impl Right {
         match self {
             Right::Mounts => "mount",
             Right::Users => "mount and change to other users",
+            Right::Disks => "mount a file as a disk of its own",
         }
     }
 
@@ -67,6 +70,7 @@ impl Right {
         match self {
             Right::Mounts => [&["unshare", "--map-root-user", "--mount", "--"], sudo],
             Right::Users => [&["unshare", "--map-root-user", "--map-auto", "--mount", "--"], sudo],
+            Right::Disks => [sudo, sudo],
         }
     }
 
@@ -81,6 +85,10 @@ impl Right {
                  65,536 ids in /etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 --add-subgids \
                  100000-165535 USER). In a container it needs CAP_SYS_ADMIN (docker run --privileged)."
             }
+            Right::Disks => {
+                "Run the tests as root, or let `sudo -n` work; the kernel must have loop devices and ext4. In a container it \
+                 needs CAP_SYS_ADMIN and /dev/loop* (docker run --privileged)."
+            }
         }
     }
 }
@@ -90,6 +98,10 @@ fn try_out(way: &[&str], right: Right) -> Result<(), String> {
     let script = match right {
         Right::Mounts => "mount -t tmpfs tmpfs /mnt",
         Right::Users => "mount -t tmpfs tmpfs /mnt && chown 65000:65000 /mnt",
+        Right::Disks => {
+            "PATH=$PATH:/usr/sbin:/sbin; mount -t tmpfs tmpfs /mnt && mkdir /mnt/disk && truncate -s 4M /mnt/image && \
+             mkfs.ext4 -q /mnt/image && mount -o loop /mnt/image /mnt/disk && umount /mnt/disk"
+        }
     };
     let mut command = Command::new(way[0]);
     command.args(&way[1..]).args(["unshare", "--mount", "--", "sh", "-c", script]).stdin(std::process::Stdio::null());

@@ -74,7 +74,7 @@ impl Site {
     /// Runs a command of ours that must succeed, and answers its stdout.
     pub fn succeed(&self, arguments: &[&str], input: &[u8]) -> String {
         let output = self.run(arguments, input);
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}{}", text(&output.stderr), text(&output.stdout));
         text(&output.stdout)
     }
 

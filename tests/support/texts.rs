@@ -9,6 +9,8 @@ pub const LOGON: &str = "+OK User successfully logged on.\r\n";
 /// PASS and AUTH with wrong credentials, whatever was wrong with them.
 pub const LOGON_FAILURE: &str = "-ERR [AUTH] Logon failure: unknown user name or bad password.\r\n";
 /// A command that the state of the session does not allow.
+pub const WANTS_TLS: &str =
+    "-ERR Command is not valid in this state. This server wants TLS first: STLS, or port 995.\r\n";
 pub const WRONG_STATE: &str = "-ERR Command is not valid in this state.\r\n";
 /// How replies to unknown commands and bad arguments begin.
 pub const PROTOCOL_ERROR: &str = "-ERR Protocol error. ";

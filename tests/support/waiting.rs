@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long a promise may take before a test gives up on it: slow machines are not a fault.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Polls until `holds` is true; panics with `what` when patience ends.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {

@@ -12,7 +12,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -30,6 +30,8 @@ const MOST_MEMORY: u32 = 65_536;
 const MOST_PASSES: u32 = 10;
 const MOST_LANES: u32 = 4;
 
+/// How long what is nobody's login waits for one.
+const BEHIND: Duration = Duration::from_millis(500);
 /// How long a login waits for a permit.
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -62,6 +64,8 @@ const MAPPED: usize = 34 * 1024;
 /// Computes Argon2 hashes, never more than it has permits at the same time.
 pub struct Hasher {
     state: Mutex<State>,
+    /// Told when there is a permit that nobody waits for.
+    idle: Condvar,
     wait: Duration,
 }
 
@@ -77,7 +81,8 @@ impl Hasher {
     /// With so many permits (at least one): so many cores may be busy, with 19 MiB each.
     pub fn new(permits: usize) -> Self {
         let (memory, last_use, turns) = (Vec::new(), Instant::now(), Turns::default());
-        Self { state: Mutex::new(State { permits: permits.max(1), memory, last_use, turns }), wait: WAIT }
+        let state = State { permits: permits.max(1), memory, last_use, turns };
+        Self { state: Mutex::new(state), idle: Condvar::new(), wait: WAIT }
     }
 
     /// The same, but a permit is waited for this long only.
@@ -127,6 +132,14 @@ impl Hasher {
         }
         state.last_use = Instant::now();
         Some(Permit { memory: state.memory.pop().unwrap_or_default(), hasher: self })
+    }
+
+    /// Waits until there is a permit that no login wants, for [`BEHIND`] at most: what is hashed behind logins goes on
+    /// slowly among many.
+    pub fn wait_for_logins(&self) {
+        let wanted = |state: &mut State| state.permits == 0 || !state.turns.is_empty();
+        let state = self.lock();
+        drop(self.idle.wait_timeout_while(state, BEHIND, wanted).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Who is called has the permit already.
@@ -192,6 +205,9 @@ impl Drop for Permit<'_> {
         }
         if !state.turns.call() {
             state.permits += 1;
+            drop(state);
+            // All: one who waits behind the logins may not want it any more.
+            self.hasher.idle.notify_all();
         }
     }
 }

@@ -129,6 +129,21 @@ impl Credentials {
         Ok((self.hash(password)?, verifiers))
     }
 
+    /// The same, once no login waits to be computed.
+    ///
+    /// # Errors
+    /// Any [`CredentialError`].
+    pub fn verifiers_behind_logins(
+        &self,
+        name: &str,
+        user: UserId,
+        password: &Secret,
+        ntlm: bool,
+    ) -> Result<(Secret, Vec<(Scheme, Secret)>), CredentialError> {
+        self.hasher.wait_for_logins();
+        self.verifiers_for(name, user, password, ntlm)
+    }
+
     /// One verifier in its stored form; none if this password has none of this kind.
     ///
     /// # Errors

@@ -9,13 +9,20 @@ pub enum Stored<'a> {
     Plain(&'a [u8]),
     /// A PHC string, `$argon2…`.
     Argon2(&'a str),
-    /// `$2b$…` of crypt(5), behind a prefix also `$2a$…` and `$2y$…`.
+    /// `$2a$…`, `$2b$…` or `$2y$…` of crypt(5).
     Bcrypt(&'a str),
     /// `$6$…` of crypt(5).
     Sha512Crypt(&'a str),
     /// A hash of a kind we do not have, or none at all: no password matches it.
     Malformed,
 }
+
+/// How hashes begin: those that can be verified, and what else crypt(5), PHC and well-known programs write. The
+/// string of one of these would log in, were it taken for a password.
+const HASHES: &[&str] = &[
+    "$argon2", "$2a$", "$2b$", "$2y$", "$6$", "$1$", "$2$", "$2x$", "$3$", "$5$", "$7$", "$y$", "$gy$", "$md5",
+    "$sha1", "$apr1$", "$scrypt$", "$pbkdf2", "$bcrypt", "$P$", "$H$", "$S$",
+];
 
 /// Tells what a value is.
 pub fn classify(value: &[u8]) -> Stored<'_> {
@@ -27,8 +34,10 @@ pub fn classify(value: &[u8]) -> Stored<'_> {
 
 /// Whether a value says that it is a hash. The schema's `users.is_hash` is the same rule; a test compares them.
 pub fn is_hash(value: &[u8]) -> bool {
-    let prefixes = [b"$argon2".as_slice(), b"$2b$", b"$6$"];
-    dovecot(value).is_some() || prefixes.iter().any(|prefix| value.starts_with(prefix))
+    match dovecot(value) {
+        Some((scheme, _)) => !scheme.eq_ignore_ascii_case("PLAIN"),
+        None => HASHES.iter().any(|prefix| value.starts_with(prefix.as_bytes())),
+    }
 }
 
 /// Scheme and rest of Dovecot's `{SCHEME}rest`.
@@ -77,8 +86,17 @@ mod tests {
             ("", Stored::Plain(b"")),
             ("$", Stored::Plain(b"$")),
             ("$2", Stored::Plain(b"$2")),
-            ("$5$x$y", Stored::Plain(b"$5$x$y")),
-            ("$2y$05$x", Stored::Plain(b"$2y$05$x")),
+            ("$5$x$y", Stored::Malformed),
+            ("$1$", Stored::Malformed),
+            ("$y$j9T$x$y", Stored::Malformed),
+            ("$md5,rounds=904$x", Stored::Malformed),
+            ("$pbkdf2-sha256$29000$x$y", Stored::Malformed),
+            ("$2x$05$x", Stored::Malformed),
+            ("$4$x", Stored::Plain(b"$4$x")),
+            ("$ecret$", Stored::Plain(b"$ecret$")),
+            ("{PLAIN}$5$x$y", Stored::Plain(b"$5$x$y")),
+            ("$2y$05$x", Stored::Bcrypt("$2y$05$x")),
+            ("$2a$05$x", Stored::Bcrypt("$2a$05$x")),
             ("{", Stored::Plain(b"{")),
             ("{}x", Stored::Plain(b"{}x")),
             ("{a b}x", Stored::Plain(b"{a b}x")),

@@ -1,7 +1,6 @@
 //! `pillarbox import` from another server.
 
 use super::{Import, failed};
-use crate::cli::{password, print};
 use crate::exit::{Code, Error};
 use crate::import::remote::{self, Address, Credential, Options, Protocol, Server};
 use crate::import::uid_format::UidFormat;
@@ -18,8 +17,6 @@ pub(super) fn options(options: &mut getopts::Options) {
     options.optopt("", "token", "log in with the OAuth token in FILE (-: standard input) and no password", "FILE");
     options.optflag("", "insecure", "send the password in clear if the server has no TLS");
     options.optflag("", "no-uidl", "POP3 servers without UIDL: messages get unique-ids of our own");
-    options.optopt("", "uidl-format", "how the old server makes unique-ids of %u (UID) and %v (UIDVALIDITY)", "FORMAT");
-    options.optflag("", "with-deleted", "take messages that are marked as deleted, too");
 }
 
 /// What the command line says of a server.
@@ -44,7 +41,6 @@ fn given(address: &Address, matches: &Matches) -> Result<Options, Error> {
     Ok(Options {
         insecure: matches.opt_present("insecure"),
         no_uidl: matches.opt_present("no-uidl"),
-        with_deleted: matches.opt_present("with-deleted"),
         format: format.transpose()?,
     })
 }
@@ -55,7 +51,7 @@ impl Import {
         let options = given(&address, matches)?;
         let credential = match matches.opt_str("token") {
             Some(file) => Credential::Token(token(&file)?),
-            None => Credential::Password(password::read_once(&format!("Password of {}: ", address.login))?),
+            None => Credential::Password(self.password(&address.login)?),
         };
         let mut source = remote::connect(&address, &options).map_err(failed)?;
         if source.wire().is_clear() {
@@ -75,15 +71,12 @@ impl Import {
         } else {
             let differences = self.differences(source, &listed, &report)?;
             if let Err(error) = source.confirm() {
-                print(&self.counts(&report))?;
+                self.say(&report, "")?;
                 return Err(failed(error));
             }
             Some(differences)
         };
         source.close();
-        if source.left_out() > 0 {
-            print(&format!("{} marked as deleted left out\n", source.left_out()))?;
-        }
         self.tell(&report, differences)
     }
 }

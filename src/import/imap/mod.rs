@@ -22,8 +22,6 @@ pub struct Imap {
     client: Client,
     folder: String,
     format: UidFormat,
-    with_deleted: bool,
-    left_out: usize,
     /// UID and octets of each message of the list.
     messages: Vec<(u32, u64)>,
 }
@@ -36,9 +34,8 @@ impl Imap {
     pub fn connect(address: &Address, options: &Options) -> Result<Self> {
         let format = options.format.clone().map_or_else(|| UidFormat::parse(DEFAULT_FORMAT), Ok);
         let format = format.map_err(ImportError::Data)?;
-        let (folder, with_deleted) = (address.folder.clone(), options.with_deleted);
-        let client = Client::connect(address)?;
-        Ok(Self { client, folder, format, with_deleted, left_out: 0, messages: Vec::new() })
+        let (client, folder) = (Client::connect(address)?, address.folder.clone());
+        Ok(Self { client, folder, format, messages: Vec::new() })
     }
 
     fn entry(&self, message: &Fetched, uid: u32, validity: u32) -> Listed {
@@ -55,7 +52,7 @@ impl Imap {
 impl Source for Imap {
     fn list(&mut self) -> Result<Vec<Listed>> {
         let (validity, exist) = self.client.examine(&self.folder)?;
-        (self.messages, self.left_out) = (Vec::new(), 0);
+        self.messages = Vec::new();
         let mut found: Vec<(u32, Fetched)> = Vec::new();
         if exist > 0 {
             self.client.overview(&mut |fetched| {
@@ -70,10 +67,6 @@ impl Source for Imap {
         }
         let mut listed = Vec::new();
         for (uid, fetched) in found {
-            if fetched.deleted && !self.with_deleted {
-                self.left_out += 1;
-                continue;
-            }
             self.messages.push((uid, fetched.octets.unwrap_or(0)));
             listed.push(self.entry(&fetched, uid, validity));
         }
@@ -120,10 +113,6 @@ impl Server for Imap {
 
     fn log_in(&mut self, login: &str, credential: &Credential) -> Result<()> {
         self.client.log_in(login, credential)
-    }
-
-    fn left_out(&self) -> usize {
-        self.left_out
     }
 
     fn close(&mut self) {

@@ -41,8 +41,6 @@ pub struct Options {
     pub no_uidl: bool,
     /// IMAP: how unique-ids are made; absent: as Dovecot does by default.
     pub format: Option<UidFormat>,
-    /// IMAP: messages that are marked as deleted come, too.
-    pub with_deleted: bool,
 }
 
 /// A session with another server. Nothing is changed there.
@@ -55,11 +53,6 @@ pub trait Server: Source {
     /// # Errors
     /// The server refuses, or the dialogue ends.
     fn log_in(&mut self, login: &str, credential: &Credential) -> Result<()>;
-
-    /// Messages that are marked as deleted and were not listed.
-    fn left_out(&self) -> usize {
-        0
-    }
 
     /// The list is still true.
     ///

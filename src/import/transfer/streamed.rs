@@ -6,6 +6,7 @@ use super::super::{ImportError, Listed, Source, header};
 use super::{Stop, Task, Transfer};
 use crate::message::dot::Normaliser;
 use crate::store::{Entry, Mail, MailboxId, MessageId, StoreError};
+use sha2::{Digest, Sha256};
 
 impl Transfer<'_> {
     /// Fetches a message, and stores it or compares it with the one that is `known` by its unique-id.
@@ -41,12 +42,18 @@ impl Transfer<'_> {
     ) -> Result<Result<(), ImportError>, StoreError> {
         let (mut upload, mut normaliser) = (self.store.upload(self.task.limit), Normaliser::default());
         let (mut head, mut normal, mut pushed) = (Vec::new(), Vec::new(), Ok(()));
+        // Without a unique-id it is known again by its octets.
+        let (anonymous, mut octets, mut sum) = (message.unique_id.is_none(), 0, Sha256::new());
         let fetched = source.stream(position, self.task.limit, &mut |piece| {
             if pushed.is_ok() {
                 head.extend_from_slice(&piece[..piece.len().min(header::LONGEST - head.len())]);
                 normal.clear();
                 normaliser.push(piece, &mut normal);
                 pushed = upload.push(&normal);
+                octets += normal.len() as u64;
+                if anonymous {
+                    sum.update(&normal);
+                }
             }
         });
         if let Err(error) = fetched {
@@ -56,13 +63,22 @@ impl Transfer<'_> {
             normal.clear();
             normaliser.finish(&mut normal);
             pushed = upload.push(&normal);
+            octets += normal.len() as u64;
+            sum.update(&normal);
         }
         match pushed {
             Ok(()) => {}
             Err(StoreError::TooBig) => return Ok(Err(ImportError::TooBig(message.place.clone()))),
             Err(error) => return Err(error),
         }
-        self.deliver(upload, position, message, &head).map(Ok)
+        if anonymous {
+            self.report.unsettled.insert(position);
+            if self.same.take_sum(octets, || sum.finalize().into())? {
+                self.report.present += 1;
+                return Ok(Ok(()));
+            }
+        }
+        self.deliver(upload, position, message, message.unique_id.as_deref(), &head).map(|_| Ok(()))
     }
 }
 

@@ -13,6 +13,10 @@ struct Fake {
     off: u64,
     /// A message that it does not give away.
     withheld: Option<usize>,
+    /// Its unique-ids stand in headers.
+    claimed: bool,
+    /// A message that is marked as deleted.
+    deleted: Option<usize>,
 }
 
 impl Source for Fake {
@@ -21,6 +25,8 @@ impl Source for Fake {
             place: format!("message {}", at + 1),
             unique_id: id.map(str::to_owned),
             octets: self.remote.then_some(text.len() as u64 + self.off),
+            claimed: self.claimed,
+            deleted: self.deleted == Some(at),
             ..Listed::default()
         };
         Ok(self.messages.iter().enumerate().map(listed).collect())
@@ -42,7 +48,15 @@ impl Source for Fake {
 }
 
 fn source(remote: bool, messages: &[(Option<&'static str>, &'static str)]) -> Fake {
-    Fake { remote, messages: messages.to_vec(), fetched: Vec::new(), off: 0, withheld: None }
+    Fake {
+        remote,
+        messages: messages.to_vec(),
+        fetched: Vec::new(),
+        off: 0,
+        withheld: None,
+        claimed: false,
+        deleted: None,
+    }
 }
 
 struct Bed {
@@ -59,7 +73,7 @@ impl Bed {
     }
 
     fn task(&self, dry_run: bool) -> Task<'static> {
-        Task { mailbox: self.mailbox, name: "al'ice", limit: 100, dry_run, progress: &|_, _| {} }
+        Task { mailbox: self.mailbox, name: "al'ice", limit: 100, dry_run, with_deleted: false, progress: &|_, _| {} }
     }
 
     fn import(&self, source: &mut Fake) -> Report {
@@ -113,6 +127,85 @@ fn an_id_of_another_message_is_refused() {
     assert_eq!((report.stored, report.present, report.refused.len()), (1, 0, 2));
     assert!(report.refused[0].contains("unique-id \"1\" was given to another"), "{:?}", report.refused);
     assert_eq!(bed.shown(), ["1", "x"]);
+}
+
+fn counts(report: &Report) -> (usize, usize, usize, usize) {
+    (report.stored, report.present, report.own_number.len(), report.refused.len())
+}
+
+/// What a header claims costs nobody a message, and the import can be run again.
+#[test]
+fn a_claimed_id_of_another_message_is_passed_over() {
+    let bed = Bed::new();
+    bed.deliver();
+    let messages =
+        [(Some("1"), "x\r\n"), (Some("x"), "1\r\n"), (Some("x"), "2\r\n"), (Some("x"), "1\r\n"), (None, "2\r\n")];
+    let claiming = |messages| Fake { claimed: true, ..source(false, messages) };
+    let report = bed.import(&mut claiming(&messages));
+    assert_eq!(counts(&report), (4, 1, 2, 0), "{report:?}");
+    assert!(report.own_number[0].contains("message 1: unique-id \"1\""), "{report:?}");
+    assert_eq!(bed.shown(), ["1", "2", "x", "4", "5"]);
+    let report = bed.import(&mut claiming(&messages));
+    assert_eq!(counts(&report), (0, 5, 0, 0), "{report:?}");
+    // In another order, too.
+    let mut turned = messages;
+    turned.reverse();
+    assert_eq!(counts(&bed.import(&mut claiming(&turned))), (0, 5, 0, 0));
+}
+
+#[test]
+fn a_claimed_id_of_a_deleted_message_is_its_own_only() {
+    let bed = Bed::new();
+    let claiming = |text| Fake { claimed: true, ..source(false, &[(Some("x"), text)]) };
+    bed.import(&mut claiming("1\r\n"));
+    bed.store.commit(bed.mailbox, &[Uid(1)]).unwrap();
+    let report = bed.import(&mut claiming("1\r\n"));
+    assert_eq!(counts(&report), (0, 0, 0, 1), "deleted mail stays deleted");
+    assert!(report.refused[0].contains("was deleted here"), "{report:?}");
+    assert_eq!(counts(&bed.import(&mut claiming("2\r\n"))), (1, 0, 1, 0));
+    assert_eq!(counts(&bed.import(&mut claiming("2\r\n"))), (0, 1, 0, 0));
+}
+
+#[test]
+fn a_claimed_number_uses_up_no_numbers() {
+    let bed = Bed::new();
+    let mut there =
+        Fake { claimed: true, ..source(false, &[(Some("9007199254740990"), "1\r\n"), (Some("7"), "2\r\n")]) };
+    assert_eq!(counts(&bed.import(&mut there)), (2, 0, 1, 0));
+    assert_eq!(bed.shown(), ["8", "7"]);
+    assert_eq!(counts(&bed.import(&mut there)), (0, 2, 0, 0));
+}
+
+/// One to one: two of three copies are found when two are there.
+#[test]
+fn messages_without_ids_are_known_by_their_octets() {
+    let bed = Bed::new();
+    bed.deliver();
+    assert_eq!(bed.import(&mut source(false, &[(None, "1\r\n"), (None, "1\r\n"), (None, "")])).stored, 3);
+    let mut more = source(false, &[(None, "1\r\n"), (None, "2\r\n"), (None, "1\r\n"), (None, "1\r\n"), (None, "")]);
+    let listed = more.list().unwrap();
+    let mut report = Report::default();
+    run(&bed.store, &mut more, &listed, bed.task(true), &mut report).unwrap();
+    assert_eq!(counts(&report), (2, 3, 0, 0), "{report:?}");
+    assert_eq!(counts(&bed.import(&mut more)), (2, 3, 0, 0));
+    assert_eq!(counts(&bed.import(&mut more)), (0, 5, 0, 0));
+    // One that has an id now was imported, too.
+    bed.import(&mut source(false, &[(Some("x"), "3\r\n")]));
+    assert_eq!(counts(&bed.import(&mut source(false, &[(None, "3\r\n")]))), (0, 1, 0, 0));
+    assert_eq!(counts(&bed.import(&mut source(false, &[(None, "3\r\n"), (Some("x"), "3\r\n")]))), (1, 1, 0, 0));
+}
+
+#[test]
+fn deleted_messages_are_left_out_unless_they_are_wanted() {
+    let bed = Bed::new();
+    let mut there = source(false, &[(Some("a"), "1\r\n"), (Some("b"), "2\r\n")]);
+    there.deleted = Some(1);
+    let report = bed.import(&mut there);
+    assert_eq!((report.stored, report.left_out), (1, 1));
+    let (listed, mut report) = (there.list().unwrap(), Report::default());
+    let task = Task { with_deleted: true, ..bed.task(false) };
+    run(&bed.store, &mut there, &listed, task, &mut report).unwrap();
+    assert_eq!((report.stored, report.present, report.left_out), (1, 1, 0));
 }
 
 #[test]

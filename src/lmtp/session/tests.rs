@@ -251,12 +251,12 @@ fn nothing_is_smuggled_in() {
          S: 250 
          C: DATA
          S: 354 
-         C: \\na\\n.\\nMAIL FROM:<evil>\\r.\\rb\\n.
+         C: a\\n.\\nMAIL FROM:<evil>\\r.\\rb\\n.
          C: .
          S: 250 2.0.0 <alice>
          C: NOOP
          S: 250 2.0.0 
-         M: \\r\\na\\r\\n.\\r\\nMAIL FROM:<evil>\\r\\n.\\r\\nb\\r\\n.\\r\\n",
+         M: a\\r\\n.\\r\\nMAIL FROM:<evil> . b\\r\\n.\\r\\n",
     );
     assert_eq!(player.copies, ["alice"]);
 }

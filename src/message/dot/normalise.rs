@@ -6,6 +6,9 @@ use memchr::{memchr3_iter, memmem};
 /// that nothing grows with them.
 const MOST_CRS: usize = 1000;
 
+/// How the separator of an mbox begins, which some programs leave at the head of a message.
+const SEPARATOR: &[u8] = b"From ";
+
 /// Where in a line of the header the next octet is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum At {
@@ -43,13 +46,24 @@ pub struct Normaliser {
     fields: bool,
     /// There was something else, too.
     text: bool,
+    /// Octets of the first line that are those of `From `, while they are: an mbox's separator is no text.
+    separator: Option<usize>,
     line_start: bool,
     dotted: bool,
 }
 
 impl Default for Normaliser {
     fn default() -> Self {
-        Self { crs: 0, in_header: true, at: At::LineStart, fields: false, text: false, line_start: true, dotted: false }
+        Self {
+            crs: 0,
+            in_header: true,
+            at: At::LineStart,
+            fields: false,
+            text: false,
+            separator: Some(0),
+            line_start: true,
+            dotted: false,
+        }
     }
 }
 
@@ -126,6 +140,9 @@ impl Normaliser {
     /// An octet of a line of the header.
     fn octet(&mut self, octet: u8, out: &mut Vec<u8>) {
         out.push(octet);
+        if let Some(at) = self.separator.filter(|at| *at < SEPARATOR.len()) {
+            self.separator = (SEPARATOR[at] == octet).then_some(at + 1);
+        }
         self.at = match (self.at, octet) {
             (At::LineStart, b' ' | b'\t') if self.fields => At::Field,
             (At::Name | At::Blank, b':') | (At::Field, _) => At::Field,
@@ -141,6 +158,7 @@ impl Normaliser {
         out.extend_from_slice(b"\r\n");
         match std::mem::replace(&mut self.at, At::LineStart) {
             At::LineStart => self.in_header = false,
+            _ if self.separator.take() == Some(SEPARATOR.len()) => {}
             At::Field => self.fields = true,
             At::Name | At::Blank | At::Text => self.text = true,
         }
@@ -291,10 +309,13 @@ mod tests {
             (b"A: x\r\n", b"A: x\r\n\r\n"),
             (b"A: x\n folded\nB :y\n", b"A: x\r\n folded\r\nB :y\r\n\r\n"),
             (b"A: x\r\n\r\n", b"A: x\r\n\r\n"),
+            (b"From a now\nA: x\n", b"From a now\r\nA: x\r\n\r\n"),
             // No header, or not only one.
             (b"a\n", b"a\r\n"),
             (b" A: x\n", b" A: x\r\n"),
             (b": x\n", b": x\r\n"),
+            (b"From a now\n", b"From a now\r\n"),
+            (b"A: x\nFrom a now\n", b"A: x\r\nFrom a now\r\n"),
             (b"A: x\nno field\n", b"A: x\r\nno field\r\n"),
             (b"A: x\nB\xc3\xa4: y\n", b"A: x\r\nB\xc3\xa4: y\r\n"),
             (b"", b""),

@@ -3,8 +3,12 @@
 //! Replies gather here and go out in one write when the client must be waited for, or when
 //! [`FLUSH_AT`] octets have come together, so that a client that sends commands and reads nothing
 //! makes the writer block and not the memory grow.
+//!
+//! The end of a multi-line response, CRLF.CRLF, goes out in one piece: many clients look for it at the end of what one
+//! read gave them, and wait for ever where a write or a TLS record has split it.
 
 use super::{IDLE, Transport};
+use memchr::memmem;
 use std::io::{self, IoSlice, Write};
 
 /// Octets that may wait before they are written.
@@ -12,6 +16,9 @@ pub const FLUSH_AT: usize = 64 * 1024;
 /// Pieces from this size on are written from where they are. It is also the size of the largest
 /// TLS record (RFC 8446 section 5.1).
 const DIRECT: usize = 16 * 1024;
+
+/// What ends a multi-line response, with the line end before it (RFC 1939 section 3). In content it cannot stand.
+const TERMINATOR: &[u8] = b"\r\n.\r\n";
 
 /// A buffer in front of a [`Transport`].
 #[derive(Default)]
@@ -46,12 +53,20 @@ impl Output {
     }
 
     /// Sends what waits if it is [`FLUSH_AT`] octets or more; keeps the memory, for the middle of
-    /// something long.
+    /// something long. What may be the start of a terminator waits for its rest.
     ///
     /// # Errors
     /// Those of writing; [`io::ErrorKind::TimedOut`] if the client takes nothing any more.
     pub fn spill(&mut self, stream: &mut impl Transport) -> io::Result<()> {
-        if self.should_flush() { self.send(stream) } else { Ok(()) }
+        if self.should_flush() { self.release(stream) } else { Ok(()) }
+    }
+
+    /// The same however little it is.
+    ///
+    /// # Errors
+    /// As [`Output::spill`].
+    pub fn release(&mut self, stream: &mut impl Transport) -> io::Result<()> {
+        self.send(stream, self.buf.len() - unfinished(&self.buf))
     }
 
     /// Sends what waits, then `chunk`. A small chunk only joins what waits; a big one is written
@@ -68,8 +83,15 @@ impl Output {
         if rest.is_empty() {
             return self.spill(stream);
         }
-        write_both(stream, &self.buf, rest)?;
-        self.buf.clear();
+        let (rest, kept) = rest.split_at(rest.len() - unfinished(rest));
+        if stream.unit() == usize::MAX {
+            write_both(stream, &self.buf, rest)?;
+            self.buf.clear();
+        } else {
+            self.send(stream, self.buf.len())?;
+            stream.write_all(rest)?;
+        }
+        self.push(kept);
         Ok(())
     }
 
@@ -78,20 +100,44 @@ impl Output {
     /// # Errors
     /// As [`Output::spill`].
     pub fn flush(&mut self, stream: &mut impl Transport) -> io::Result<()> {
-        self.send(stream)?;
+        self.send(stream, self.buf.len())?;
         if self.buf.capacity() > IDLE {
             self.buf = Vec::new();
         }
         Ok(())
     }
 
-    fn send(&mut self, stream: &mut impl Transport) -> io::Result<()> {
-        if !self.buf.is_empty() {
-            stream.write_all(&self.buf)?;
-            self.buf.clear();
+    /// Sends so many octets.
+    fn send(&mut self, stream: &mut impl Transport, octets: usize) -> io::Result<()> {
+        let mut rest = &self.buf[..octets];
+        while !rest.is_empty() {
+            match stream.write(&rest[..cut(rest, stream.unit())]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => rest = &rest[n..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
+        self.buf.drain(..octets);
         Ok(())
     }
+}
+
+/// How many of the octets go out first: `most`, or less if that would split a terminator.
+fn cut(octets: &[u8], most: usize) -> usize {
+    let reach = TERMINATOR.len() - 1;
+    if octets.len() <= most {
+        return octets.len();
+    }
+    let from = most.saturating_sub(reach);
+    let around = &octets[from..octets.len().min(most + reach)];
+    memmem::find(around, TERMINATOR).map_or(most, |at| from + at)
+}
+
+/// How many of the last octets may be the start of a terminator that is not complete yet.
+fn unfinished(octets: &[u8]) -> usize {
+    let starts = |n: &usize| octets.ends_with(&TERMINATOR[..*n]);
+    if octets.ends_with(TERMINATOR) { 0 } else { (1..TERMINATOR.len()).rev().find(starts).unwrap_or(0) }
 }
 
 /// Writes two slices, with one system call where the stream can do that.

@@ -24,6 +24,8 @@ struct Script {
     sent: Vec<u8>,
     writes: Vec<usize>,
     accepts: usize,
+    /// Most octets that a write takes as a unit; 0: no bound.
+    unit: usize,
 }
 
 impl Script {
@@ -84,6 +86,10 @@ impl Write for Script {
 impl Transport for Script {
     fn read_by(&mut self, _: Instant) {
         self.deadlines += 1;
+    }
+
+    fn unit(&self) -> usize {
+        if self.unit == 0 { usize::MAX } else { self.unit }
     }
 }
 
@@ -360,4 +366,46 @@ fn a_client_that_takes_nothing_is_an_error() {
     assert_eq!(output.flush(&mut script).unwrap_err().kind(), io::ErrorKind::WriteZero);
     let error = output.write_through(&mut script, &[0; 50_000]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+}
+
+/// Sends responses of these sizes, in chunks of `chunk`, and gives the sizes of the units in which they went out.
+fn respond(sizes: &[usize], chunk: usize, through: bool, unit: usize) -> Vec<Vec<u8>> {
+    let mut script = Script { unit, ..Script::writable(if unit == 0 { usize::MAX } else { unit }) };
+    let mut output = Output::new();
+    for size in sizes {
+        output.push(b"+OK\r\n");
+        let content = [vec![b'x'; *size - 2].as_slice(), b"\r\n"].concat();
+        for slice in content.chunks(chunk) {
+            if through {
+                output.write_through(&mut script, slice).unwrap();
+            } else {
+                output.push(slice);
+                output.spill(&mut script).unwrap();
+            }
+        }
+        output.push(b".\r\n");
+        output.spill(&mut script).unwrap();
+    }
+    output.flush(&mut script).unwrap();
+    let mut rest = script.sent.as_slice();
+    script.writes.iter().map(|n| rest.split_off(..*n).unwrap().to_vec()).collect()
+}
+
+/// Many clients look for the end in what one read gave them.
+#[test]
+fn the_end_of_a_response_is_never_split() {
+    let around = |unit: usize| (1..=2).flat_map(move |k| unit * k - 16..unit * k + 4);
+    for (unit, edge) in [(16_384, 16_384), (512, 512), (0, FLUSH_AT), (0, DIRECT_PIECE)] {
+        for size in around(edge) {
+            for chunk in [if edge > 512 { 5000 } else { 1 }, edge - 1, edge, 1 << 20] {
+                for (through, sizes) in [(true, vec![size]), (false, vec![size]), (true, vec![100, size, size])] {
+                    let units = respond(&sizes, chunk, through, unit);
+                    let ends =
+                        units.iter().map(|unit| memchr::memmem::find_iter(unit, b"\r\n.\r\n").count()).sum::<usize>();
+                    assert_eq!(ends, sizes.len(), "{sizes:?} by {chunk}, units of {unit}, through: {through}");
+                    assert!(unit == 0 || units.iter().all(|one| one.len() <= unit));
+                }
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::acceptor::Acceptor;
 use super::socket::Socket;
-use openssl::ssl::{self, HandshakeError, SslStream};
+use openssl::ssl::{self, HandshakeError, SslRef, SslStream, SslVersion};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,11 +10,17 @@ use std::time::{Duration, Instant};
 /// How long the goodbye of a session may wait for room in the socket.
 const FAREWELL: Duration = Duration::from_millis(200);
 
+/// The largest record (RFC 8446 section 5.1), octets.
+const LARGEST_RECORD: usize = 16 * 1024;
+
 /// A TLS session over a socket. Dropped, it sends close_notify if that can be done at once
 /// (RFC 8446 section 6.1), so that clients do not report a cut connection.
 pub struct Session {
     stream: SslStream<Socket>,
     end_point: Option<Arc<[u8]>>,
+    exporter: Option<[u8; 32]>,
+    /// Most octets of a record, as far as is known.
+    record: usize,
     /// A record may be half out or the session is dead: nothing sensible can follow.
     broken: bool,
 }
@@ -31,11 +37,20 @@ impl Session {
         socket.write_by(deadline);
         let mut stream = current.acceptor.accept(socket).map_err(handshake_error)?;
         stream.get_mut().set_write_limit(write_limit);
-        Ok(Self { stream, end_point: current.end_point.clone(), broken: false })
+        let exporter = exporter(stream.ssl());
+        Ok(Self { stream, end_point: current.end_point.clone(), exporter, record: LARGEST_RECORD, broken: false })
     }
 
     pub(super) fn end_point(&self) -> Option<&[u8]> {
         self.end_point.as_deref()
+    }
+
+    pub(super) fn exporter(&self) -> Option<&[u8]> {
+        self.exporter.as_ref().map(<[u8; 32]>::as_slice)
+    }
+
+    pub(super) fn record(&self) -> usize {
+        self.record
     }
 
     pub(super) fn protocol(&self) -> String {
@@ -65,6 +80,9 @@ impl Read for Session {
 impl Write for Session {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let done = self.stream.write(buf);
+        // Each call writes one record. A client may have asked for short ones (RFC 6066 section 4).
+        self.record =
+            done.as_ref().map_or(self.record, |n| if *n < buf.len() { self.record.min(*n) } else { self.record });
         self.broken |= done.is_err();
         done
     }
@@ -81,6 +99,13 @@ impl Drop for Session {
             let _ = self.stream.shutdown();
         }
     }
+}
+
+/// Label and length are those of RFC 9266 section 2; under TLS 1.3 no context is the same as an empty one.
+fn exporter(ssl: &SslRef) -> Option<[u8; 32]> {
+    let mut material = [0; 32];
+    let done = ssl.export_keying_material(&mut material, "EXPORTER-Channel-Binding", None);
+    (ssl.version2() == Some(SslVersion::TLS1_3) && done.is_ok()).then_some(material)
 }
 
 /// One line about what went wrong, and whether it was the time, the network or the client.

@@ -58,7 +58,8 @@ impl ConnectionInfo {
         let configuration = server.configuration();
         if !Arc::ptr_eq(&configuration, &self.configuration) {
             self.trusted = trusts(&configuration, self.peer);
-            self.context = Context { end_point: self.context.end_point.take(), ..configuration.context.clone() };
+            let (end_point, exporter) = (self.context.end_point.take(), self.context.exporter.take());
+            self.context = Context { end_point, exporter, ..configuration.context.clone() };
             self.configuration = configuration;
         }
     }
@@ -67,6 +68,7 @@ impl ConnectionInfo {
     pub(super) fn secured(&mut self, stream: &Stream) {
         self.tls = true;
         self.context.end_point = stream.end_point().map(<[u8]>::to_vec);
+        self.context.exporter = stream.exporter().map(<[u8]>::to_vec);
     }
 
     /// What is said of a message that cannot be read. That it was deleted is nothing to log.

@@ -176,7 +176,7 @@ impl Connection<'_> {
             mailbox,
             listing: self.server.store.open(mailbox)?,
             descending: settings.message_retrieval_sort_order == SortOrder::Descending,
-            exact: settings.enable_exact_rfc822_size,
+            exact: self.server.store.exact_sizes(mailbox)?.unwrap_or(settings.enable_exact_rfc822_size),
             expire: self.server.store.retention(mailbox)?,
         })
     }

@@ -13,6 +13,8 @@ use std::io;
 
 /// What ends a multi-line response (RFC 1939 section 3).
 pub(super) const END: &[u8] = b".\r\n";
+/// How much of a message is rewritten before anybody looks whether the client is still there, octets.
+const SLICE: usize = 16 * 1024;
 
 /// What a client gets of a message: chunk, downgraded if it must be, cut where TOP ends.
 struct Form {
@@ -63,19 +65,12 @@ impl Connection<'_> {
         let mut stuffer = message.dotted.then(Stuffer::new);
         let mut read = 0;
         for number in 1.. {
-            read += self.chunk.len() as u64;
-            let (octets, finished) = form.push(&self.chunk, read >= u64::from(message.octets));
-            self.stream.set_write_timeout(self.timeout());
-            match &mut stuffer {
-                Some(stuffer) => {
-                    stuffer.push(octets, self.out.buffer());
-                    self.out.spill(&mut self.stream)?;
-                }
-                None => self.out.write_through(&mut self.stream, octets)?,
-            }
-            if finished {
+            let chunk = std::mem::take(&mut self.chunk);
+            read += chunk.len() as u64;
+            if self.send_chunk(&mut form, &mut stuffer, &chunk, read >= u64::from(message.octets))? {
                 break;
             }
+            self.chunk = chunk;
             self.next_chunk(message.id, number)?;
         }
         self.out.push(END);
@@ -83,6 +78,39 @@ impl Connection<'_> {
             self.retrieved.push(message.id);
         }
         self.spill()
+    }
+
+    /// Sends what is wanted of a chunk, in slices if it has to be rewritten; says whether nothing after it is wanted.
+    fn send_chunk(
+        &mut self,
+        form: &mut Form,
+        stuffer: &mut Option<Stuffer>,
+        chunk: &[u8],
+        last: bool,
+    ) -> io::Result<bool> {
+        let size = if form.downgrader.is_some() { SLICE } else { chunk.len() };
+        let mut rest = chunk;
+        loop {
+            let (slice, behind) = rest.split_at(rest.len().min(size));
+            let (octets, finished) = form.push(slice, last && behind.is_empty());
+            self.stream.set_write_timeout(self.timeout());
+            match stuffer {
+                Some(stuffer) => {
+                    stuffer.push(octets, self.out.buffer());
+                    self.out.spill(&mut self.stream)?;
+                }
+                None => self.out.write_through(&mut self.stream, octets)?,
+            }
+            if finished || behind.is_empty() {
+                return Ok(finished);
+            }
+            // What there is goes out, and nobody works for a client that has left.
+            if self.stream.is_gone() {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+            self.out.release(&mut self.stream)?;
+            rest = behind;
+        }
     }
 
     /// Reads the first chunk and says `reply`, or says why not.

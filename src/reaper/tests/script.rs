@@ -17,6 +17,7 @@ pub struct Script {
     pub overfull: Mutex<Vec<Overfull>>,
     pub unwarnable: Mutex<HashMap<i64, StoreError>>,
     pub broken: Mutex<bool>,
+    pub locked: Mutex<VecDeque<StoreError>>,
     pub expire: Mutex<Expire>,
     pub usable: Mutex<Usable>,
     pub lost: Mutex<Option<String>>,
@@ -65,6 +66,9 @@ impl Mail for Script {
         elsewhere()
     }
     fn deleted(&self, _: MailboxId, _: &str) -> Result<Option<Uid>> {
+        elsewhere()
+    }
+    fn read_deleted(&self, _: MailboxId, _: Uid, _: u32, _: &mut Vec<u8>) -> Result<()> {
         elsewhere()
     }
     fn skip_to(&self, _: MailboxId, _: Uid) -> Result<()> {
@@ -144,6 +148,9 @@ impl Maintenance for Script {
     fn revocations(&self) -> Result<i64> {
         elsewhere()
     }
+    fn exact_sizes(&self, _: MailboxId) -> Result<Option<bool>> {
+        elsewhere()
+    }
     fn usable(&self) -> Result<Usable> {
         Ok(*self.usable.lock().unwrap())
     }
@@ -152,6 +159,16 @@ impl Maintenance for Script {
             return Err(StoreError::Busy("locked".into()));
         }
         Ok(self.pending.lock().unwrap().iter().take(limit).cloned().collect())
+    }
+    fn pending_count(&self) -> Result<usize> {
+        Ok(self.pending.lock().unwrap().len())
+    }
+    fn replace_passwords(&self, made: &[Replacement]) -> Result<Vec<Result<bool>>> {
+        if let Some(error) = self.locked.lock().unwrap().pop_front() {
+            return Err(error);
+        }
+        self.note(format!("batch of {}", made.len()));
+        Ok(made.iter().map(|it| self.set_password(it.user, Some(&it.expected), &it.hash, &it.others)).collect())
     }
     fn drop_unwanted_verifiers(&self) -> Result<usize> {
         self.note("drop");
@@ -200,6 +217,7 @@ impl Presence for Script {
         if *self.broken.lock().unwrap() { Err(StoreError::Busy("locked".into())) } else { Ok(()) }
     }
     fn reset_presence(&self) -> Result<()> {
-        elsewhere()
+        self.note("reset");
+        Ok(())
     }
 }

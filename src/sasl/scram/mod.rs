@@ -17,13 +17,10 @@ use message::{ClientFinal, ClientFirst, Flag};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The one channel binding type that we know (RFC 5929 section 4).
-const BINDING: &str = "tls-server-end-point";
-
 struct Scram {
     plus: bool,
-    /// Certificate hash; that there is one means that -PLUS was offered.
-    end_point: Option<Vec<u8>>,
+    /// The channel bindings we know, by name; that there are some means that -PLUS was offered.
+    bindings: Vec<(&'static str, Vec<u8>)>,
     /// Our part of the nonce; none if the system had no random numbers.
     nonce: Option<String>,
     state: State,
@@ -118,7 +115,7 @@ impl Mechanism for Scram {
 impl Scram {
     fn new(plus: bool, context: &Context) -> Self {
         let nonce = context.draw::<18>().map(|octets| STANDARD.encode(octets));
-        Self { plus, end_point: context.end_point.clone(), nonce, state: State::ClientFirst, diagnosis: None }
+        Self { plus, bindings: context.bindings(), nonce, state: State::ClientFirst, diagnosis: None }
     }
 
     fn client_first(&mut self, message: &[u8]) -> Outcome {
@@ -138,13 +135,17 @@ impl Scram {
     /// to believe that we cannot says so with `y` (RFC 5802 section 6).
     fn check_flag(&self, flag: &Flag) -> Result<(), &'static str> {
         match (flag, self.plus) {
-            (Flag::Bound(name), true) if name == BINDING && self.end_point.is_some() => Ok(()),
+            (Flag::Bound(name), true) if self.binding(name).is_some() => Ok(()),
             (Flag::Bound(_), true) => Err("SCRAM channel binding type is not supported"),
             (Flag::Bound(_), false) => Err("SCRAM channel binding needs the -PLUS mechanism"),
             (Flag::Unsupported | Flag::NotOffered, true) => Err("SCRAM -PLUS needs channel binding"),
-            (Flag::NotOffered, false) if self.end_point.is_some() => Err("SCRAM channel binding was offered"),
+            (Flag::NotOffered, false) if !self.bindings.is_empty() => Err("SCRAM channel binding was offered"),
             (Flag::Unsupported | Flag::NotOffered, false) => Ok(()),
         }
+    }
+
+    fn binding(&self, name: &str) -> Option<&[u8]> {
+        self.bindings.iter().find(|(known, _)| *known == name).map(|(_, octets)| octets.as_slice())
     }
 
     fn server_first(
@@ -159,8 +160,9 @@ impl Scram {
         let nonce = first.nonce + ours;
         let reply = format!("r={nonce},s={},i={iterations}", STANDARD.encode(salt));
         let mut binding = first.gs2_header.into_bytes();
-        if let (true, Some(end_point)) = (self.plus, &self.end_point) {
-            binding.extend_from_slice(end_point);
+        if let Flag::Bound(name) = &first.flag {
+            let Some(octets) = self.binding(name) else { return Outcome::Failed(Failure::Unavailable) };
+            binding.extend_from_slice(octets);
         }
         let so_far = format!("{},{reply},", first.bare);
         let who = Identity { authcid: first.username, authzid: first.authzid };

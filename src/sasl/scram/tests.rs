@@ -23,7 +23,10 @@ fn pencil() -> Verifier {
 
 fn exchange(plus: bool, end_point: Option<&[u8]>) -> Scram {
     let nonce = Some(OURS.to_owned());
-    Scram { plus, end_point: end_point.map(<[u8]>::to_vec), nonce, state: State::ClientFirst, diagnosis: None }
+    let exporter = end_point.map(|_| ("tls-exporter", b"SECRET".to_vec()));
+    let bindings =
+        end_point.map(|octets| ("tls-server-end-point", octets.to_vec())).into_iter().chain(exporter).collect();
+    Scram { plus, bindings, nonce, state: State::ClientFirst, diagnosis: None }
 }
 
 /// Runs the exchange up to the client's final message.
@@ -138,6 +141,8 @@ fn the_flag_must_fit_what_was_offered() {
         (false, bound, "y", false),
         (false, bound, "p=tls-server-end-point", false),
         (true, bound, "p=tls-server-end-point", true),
+        (true, bound, "p=tls-exporter", true),
+        (false, bound, "p=tls-exporter", false),
         (true, bound, "p=tls-unique", false),
         (true, bound, "n", false),
         (true, bound, "y", false),

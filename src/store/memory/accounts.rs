@@ -150,6 +150,7 @@ impl State {
             retain_unread: None,
             hold: false,
             site: None,
+            exact: None,
             next_uid,
             floor: next_uid,
             shown: HashSet::new(),

@@ -78,6 +78,11 @@ impl Memory {
         });
     }
 
+    /// Writes `mailboxes.exact_rfc822_size`.
+    pub fn set_exact_sizes(&self, mailbox: &str, exact: Option<bool>) {
+        self.change_mailbox(mailbox, |mailbox| mailbox.exact = exact);
+    }
+
     /// Writes `mailboxes.site`.
     pub fn set_site(&self, mailbox: &str, site: Option<&str>) {
         self.change_mailbox(mailbox, |mailbox| mailbox.site = site.map(str::to_owned));

@@ -20,6 +20,7 @@ impl Mail for Memory {
                 octets: message.octets as u32,
                 dotted: message.dotted,
                 read: message.read,
+                imported: message.envelope.imported || message.envelope.unique_id.is_some(),
                 internationalized: message.envelope.internationalized,
             };
             listing.push(entry, message.envelope.unique_id.as_deref());
@@ -90,6 +91,16 @@ impl Mail for Memory {
             None => uid.to_string() == unique_id,
         });
         Ok(found.map(|(uid, _)| Uid(*uid)))
+    }
+
+    fn read_deleted(&self, mailbox: MailboxId, uid: Uid, number: u32, chunk: &mut Vec<u8>) -> Result<()> {
+        chunk.clear();
+        let state = self.state();
+        let (message, _) = state.mailbox(mailbox)?.deleted.get(&uid.0).ok_or(StoreError::NoSuchMessage)?;
+        if let Some(body) = state.bodies.get(&message.body) {
+            chunk.extend(body.chunks(CHUNK).nth(number as usize).unwrap_or_default());
+        }
+        Ok(())
     }
 
     fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()> {

@@ -71,6 +71,7 @@ struct Mailbox {
     retain_unread: Option<u32>,
     hold: bool,
     site: Option<String>,
+    exact: Option<bool>,
     next_uid: u64,
     /// Numbers below were given out under this name before.
     floor: u64,

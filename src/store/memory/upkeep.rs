@@ -5,7 +5,8 @@ use crate::auth::credential::is_hash;
 use crate::clock::{FAR, latest};
 use crate::secret::Secret;
 use crate::store::{
-    Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Result, Scheme, Usable, WARNING_INTERVAL,
+    Accounts, Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Replacement, Result, Scheme, StoreError,
+    Usable, WARNING_INTERVAL,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -58,6 +59,10 @@ impl Maintenance for Memory {
         Ok(self.state().changes)
     }
 
+    fn exact_sizes(&self, mailbox: MailboxId) -> Result<Option<bool>> {
+        Ok(self.state().mailbox(mailbox)?.exact)
+    }
+
     fn usable(&self) -> Result<Usable> {
         let state = self.state();
         let mut able = state.users.values().filter(|user| user.pop_enabled);
@@ -74,6 +79,14 @@ impl Maintenance for Memory {
             Some(Pending { user: *id, name: user.name.clone(), password: Secret::clone(password), ntlm: user.ntlm })
         });
         Ok(plain.take(limit).collect())
+    }
+
+    fn pending_count(&self) -> Result<usize> {
+        Ok(self.pending(usize::MAX)?.len())
+    }
+
+    fn replace_passwords(&self, made: &[Replacement]) -> Result<Vec<Result<bool>>> {
+        Ok(made.iter().map(|it| self.set_password(it.user, Some(&it.expected), &it.hash, &it.others)).collect())
     }
 
     fn drop_unwanted_verifiers(&self) -> Result<usize> {
@@ -135,8 +148,10 @@ impl Maintenance for Memory {
         let mailbox = state.mailbox_mut(id)?;
         mailbox.warning_due = Some(now + WARNING_INTERVAL);
         let (octets, envelope) = (message.len() as u64, Envelope { received_at: Some(now), ..Envelope::default() });
-        mailbox.add(Message { body, octets, dotted: false, read: false, stored_at, envelope })?;
-        Ok(true)
+        match mailbox.add(Message { body, octets, dotted: false, read: false, stored_at, envelope }) {
+            Err(StoreError::OutOfUids) => Ok(false),
+            added => added.map(|_| true),
+        }
     }
 
     fn purge(&self, now: i64, limit: usize) -> Result<usize> {

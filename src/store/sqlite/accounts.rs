@@ -2,8 +2,11 @@
 
 use crate::secret::Secret;
 use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::database::error;
 use crate::store::sqlite::writer::Lane;
-use crate::store::{Account, Accounts, Mailbox, MailboxId, Principal, Result, Scheme, Standing, StoreError, UserId};
+use crate::store::{
+    Account, Accounts, Mailbox, MailboxId, Principal, Replacement, Result, Scheme, Standing, StoreError, UserId,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::Duration;
 
@@ -130,7 +133,10 @@ impl Sqlite {
     /// Writes what a login brings, which does not wait long for it: somebody may hold a lock in a shell.
     fn settle(&self, work: impl FnOnce(&Connection) -> Result<bool> + Send + 'static) -> Result<bool> {
         let written = self.writer.submit(Lane::Mail, USER_OCTETS, work)?.wait_for(LOGIN_TIMEOUT);
-        written.unwrap_or_else(|| Err(StoreError::Busy("somebody holds a lock; it is stored later".into())))
+        written.unwrap_or_else(|| {
+            let why = if self.writer.is_locked_out() { "somebody holds a lock" } else { "the disk is slow" };
+            Err(StoreError::Busy(format!("{why}; it is stored later")))
+        })
     }
 }
 
@@ -218,6 +224,26 @@ fn replace_password(
         put_verifier(connection, user, *scheme, verifier)?;
     }
     Ok(true)
+}
+
+/// One of many in a transaction. The inner error is its own; the outer one ends the transaction.
+pub fn replace_pending(connection: &Connection, one: &Replacement) -> Result<Result<bool>> {
+    let hash = match must_be_utf8(&one.hash) {
+        Ok(hash) => hash,
+        Err(error) => return Ok(Err(error)),
+    };
+    connection.execute_batch("SAVEPOINT one")?;
+    match replace_password(connection, one.user, Some(&one.expected), &hash, &one.others) {
+        Err(error) if error::is_of_the_row(&error) => {
+            connection.execute_batch("ROLLBACK TO one; RELEASE one")?;
+            Ok(Err(error))
+        }
+        replaced => {
+            let replaced = replaced?;
+            connection.execute_batch("RELEASE one")?;
+            Ok(Ok(replaced))
+        }
+    }
 }
 
 /// An NT hash of a user who does not want one (any more) is not stored.

@@ -85,7 +85,7 @@ impl Sqlite {
     /// [`crate::store::StoreError::Refused`] when it does not exist, is another program's, or has another schema.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         connection::require_file(path)?;
-        let (place, leftover) = (FileIdentity::new(path)?, Leftover::look(path));
+        let (place, leftover) = (FileIdentity::new(path)?, Leftover::look(path)?);
         let (writer, readers) = (connection::writer(path, &options)?, options.reader_count());
         migrate::require_newest(&writer, path)?;
         connection::use_log(&writer, path)?;
@@ -110,11 +110,7 @@ impl Sqlite {
     /// Verifies the database: SQLite's own integrity, counters, orphans, and whether unique-ids are running out. One line
     /// per fault.
     pub fn check(&self) -> Result<Vec<String>> {
-        self.readers.with(|connection| {
-            let mut faults = check::faults(connection)?;
-            check::near_the_end(connection, &mut faults)?;
-            Ok(faults)
-        })
+        self.readers.with(check::faults_and_shortages)
     }
 
     /// What of the schema is not of this program.

@@ -1,6 +1,7 @@
 //! The small batches of the maintenance thread.
 
 use crate::secret::Secret;
+use crate::store::sqlite::accounts;
 use crate::store::sqlite::database::connection;
 use crate::store::sqlite::messages::upload;
 use crate::store::sqlite::retention::expire;
@@ -8,14 +9,16 @@ use crate::store::sqlite::retention::purge;
 use crate::store::sqlite::retention::quota_warning;
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
-use crate::store::{Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Result, StoreError, Usable, UserId};
+use crate::store::{
+    Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result, StoreError, Usable, UserId,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::{Duration, Instant};
 
 /// Read marks in one transaction.
 const MARKS_AT_ONCE: usize = 1000;
-/// How long purged mail may stay in the log: one truncation serves many steps.
-const AFTER_PURGE: Duration = Duration::from_secs(5);
+/// How long purged mail, and one of many replaced passwords, may stay in the log: one truncation serves many steps.
+const AFTER_MANY: Duration = Duration::from_secs(4);
 
 impl Maintenance for Sqlite {
     fn change_mark(&self) -> Result<i64> {
@@ -54,6 +57,14 @@ impl Maintenance for Sqlite {
         })
     }
 
+    fn exact_sizes(&self, mailbox: MailboxId) -> Result<Option<bool>> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached("SELECT exact_rfc822_size FROM mailboxes WHERE id = ?1")?;
+            let exact = select.query_row([mailbox.0], |row| row.get(0)).optional()?;
+            exact.ok_or(StoreError::NoSuchMailbox)
+        })
+    }
+
     fn usable(&self) -> Result<Usable> {
         self.readers.with(|connection| {
             let mut select = connection.prepare_cached(USABLE)?;
@@ -63,7 +74,8 @@ impl Maintenance for Sqlite {
 
     fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
         self.readers.with(|connection| {
-            let mut select = connection.prepare_cached(PENDING)?;
+            let sql = format!("SELECT id, name, password, ntlm FROM users WHERE {PLAIN} ORDER BY id LIMIT ?1");
+            let mut select = connection.prepare_cached(&sql)?;
             let rows = select.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
                 Ok(Pending {
                     user: UserId(row.get(0)?),
@@ -74,6 +86,24 @@ impl Maintenance for Sqlite {
             })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
+    }
+
+    fn pending_count(&self) -> Result<usize> {
+        self.readers.with(|connection| {
+            let sql = format!("SELECT count(*) FROM users WHERE {PLAIN}");
+            Ok(connection.prepare_cached(&sql)?.query_row([], |row| row.get::<_, i64>(0))?.max(0) as usize)
+        })
+    }
+
+    fn replace_passwords(&self, made: &[Replacement]) -> Result<Vec<Result<bool>>> {
+        // Where many wait, the log is not truncated after each batch.
+        let within = if made.len() > 1 { AFTER_MANY } else { Duration::ZERO };
+        let made = made.to_vec();
+        let replaced = self.writer.write(Lane::Maintenance, 0, move |connection| {
+            made.iter().map(|one| accounts::replace_pending(connection, one)).collect()
+        });
+        self.writer.truncate_wal_within(within);
+        replaced
     }
 
     fn drop_unwanted_verifiers(&self) -> Result<usize> {
@@ -168,14 +198,14 @@ impl Maintenance for Sqlite {
         })?;
         if done > 0 {
             pace.took(began);
-            self.writer.truncate_wal_within(AFTER_PURGE);
+            self.writer.truncate_wal_within(AFTER_MANY);
         }
         Ok(done)
     }
 }
 
 /// The words of the index `users_pending`, or SQLite would look at every user.
-const PENDING: &str = "SELECT id, name, password, ntlm FROM users WHERE is_hash = 0 ORDER BY id LIMIT ?1";
+const PLAIN: &str = "is_hash = 0";
 
 /// A user without any password can log in by GSSAPI or a token only, and needs no verifier; one whose
 /// plain password waits has it in a moment, and nobody's CAPA shall change twice for that.

@@ -4,11 +4,12 @@
 
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
-use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart};
+use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, StoreError};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// Logins that are remembered: rows of `recent_login`.
 const LOGINS: usize = 10_000;
@@ -16,6 +17,9 @@ const LOGINS: usize = 10_000;
 const PRUNE_AFTER: usize = 1000;
 /// Ended sessions that wait for a batch; what is more stays on show until the next start.
 const GONE: usize = 100_000;
+
+/// How long the start of a server waits for the sessions of a crashed one to be forgotten.
+const RESET_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What is known, and what of it is written.
 pub struct Sessions {
@@ -106,10 +110,19 @@ impl Presence for Sqlite {
     }
 
     fn reset_presence(&self) -> Result<()> {
-        self.writer.write(Lane::Maintenance, 0, |connection| {
+        let none = self.readers.with(|connection| {
+            Ok(connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM session)", [], |row| row.get::<_, bool>(0))?)
+        })?;
+        if none {
+            return Ok(());
+        }
+        let delete = |connection: &Connection| {
             connection.execute("DELETE FROM session", [])?;
             Ok(())
-        })
+        };
+        // Nothing that is written later overtakes it.
+        let deleted = self.writer.submit(Lane::Maintenance, 0, delete)?.wait_for(RESET_TIMEOUT);
+        deleted.unwrap_or_else(|| Err(StoreError::Busy("who was on when a server crashed is forgotten later".into())))
     }
 }
 

@@ -74,11 +74,20 @@ const QUERIES: &[&str] = &[
 
 /// All faults; all queries see the same moment, deliveries go on. What cannot be read is a fault, and hides no other.
 pub fn faults(connection: &Connection) -> Result<Vec<String>> {
+    found(connection, None)
+}
+
+/// The same, and what is no damage but will be missed: a copy with that is sound, and can be restored.
+pub fn faults_and_shortages(connection: &Connection) -> Result<Vec<String>> {
+    found(connection, Some(&near_the_end()))
+}
+
+fn found(connection: &Connection, more: Option<&str>) -> Result<Vec<String>> {
     let transaction = connection.unchecked_transaction()?;
     let mut faults = Vec::new();
     lines(&transaction, &format!("PRAGMA integrity_check({FAULTS})"), &mut faults)?;
     faults.retain(|line| line != "ok");
-    for query in QUERIES {
+    for query in QUERIES.iter().copied().chain(more) {
         lines(&transaction, &format!("SELECT * FROM ({query}) LIMIT {FAULTS}"), &mut faults)?;
     }
     // Nothing was written; and COMMIT fails, too, once a page was found to be damaged.
@@ -89,15 +98,14 @@ pub fn faults(connection: &Connection) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// Mailboxes whose unique-ids are running out. That is no damage: a copy of them is sound, and can be restored.
-pub fn near_the_end(connection: &Connection, faults: &mut Vec<String>) -> Result<()> {
-    let from = Uid::GREATEST.0 - NEAR;
-    let sql = format!(
-        "SELECT 'mailbox ' || m.name || ': only ' || max(0, {} - u.next_uid) || ' unique-ids are left'
-           FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id WHERE u.next_uid > {from} LIMIT {FAULTS}",
-        Uid::GREATEST.0 + 1,
-    );
-    lines(connection, &sql, faults)
+/// Mailboxes whose unique-ids are running out.
+fn near_the_end() -> String {
+    let numbers = Uid::GREATEST.0 + 1;
+    format!(
+        "SELECT 'mailbox ' || m.name || ': only ' || ({numbers} - u.next_uid) || ' unique-ids are left'
+           FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id WHERE u.next_uid > {}",
+        numbers - NEAR,
+    )
 }
 
 /// Adds a query's lines, and a line of its own if damage ends it early.

@@ -81,7 +81,7 @@ enum State {
 fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
     let newest = version_after(steps);
     make_private(path)?;
-    let leftover = Leftover::look(path);
+    let leftover = Leftover::look(path)?;
     let mut connection = open(path)?;
     let found = state(&connection, path, newest)?;
     if let State::Empty = found {

@@ -1,9 +1,13 @@
 //! What is done with a log that was left behind, before anything is added to it, and the names of the files.
 //!
 //! A process that ends after a failed sync leaves the log as it is. The kernel may have marked what it could not write as
-//! clean: then the log is whole in memory and not on the disk, and another sync says that all is well
-//! (PostgreSQL met this in 2018). So whoever opens the database first writes the log to itself again, which makes all of it
-//! dirty, syncs it, and moves it into the database whole. What fails then is an error, and nothing was acknowledged on top of it.
+//! clean: then the files are whole in memory and not on the disk, and another sync says that all is well
+//! (PostgreSQL met this in 2018). So whoever opens the database first writes the log over itself, syncs it, and moves it into the database
+//! whole. What fails then is an error, and nothing was acknowledged on top of it.
+//!
+//! What the log holds is read from memory, which has all that was acknowledged: on the disk the last page of it may have gone with the
+//! write that failed. Before it is written again it is dropped from memory, and so is all of the database: ext4 takes blocks
+//! for written that hold nothing for as long as it has them in memory, and does not note otherwise when they are written again.
 //!
 //! # What holds beside other programs
 //!
@@ -19,6 +23,7 @@
 //!   log as it is in memory. Close the shell before the server is started again.
 
 use crate::store::{Result, StoreError};
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use nix::sys::stat::{major, minor};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -27,9 +32,10 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-/// Octets read and written at a time.
-const CHUNK: usize = 1 << 20;
+/// Octets read, dropped and written at a time: what the kernel keeps together is at most half of this and lies in one of them.
+const CHUNK: usize = 4 << 20;
 
 /// The octet of the log's index on which whoever has the database open holds a lock (`UNIX_SHM_DMS` in SQLite's `os_unix.c`).
 const OPEN_LOCK: &str = "128 128";
@@ -44,9 +50,17 @@ pub struct Leftover {
 
 impl Leftover {
     /// To be called before the database is opened by this process.
-    pub fn look(database: &Path) -> Self {
+    ///
+    /// # Errors
+    /// What the file system knows of the database's file cannot be made durable.
+    pub fn look(database: &Path) -> Result<Self> {
         let log = beside(database, "-wal").filter(|log| log.metadata().is_ok_and(|found| found.len() > 0));
-        Self { database: database.to_owned(), log: log.filter(|_| !is_open(database)) }
+        let log = log.filter(|_| !is_open(database));
+        if log.is_some() {
+            // Only where nobody has it open: closing it ends the locks that this process has on it.
+            forget(database)?;
+        }
+        Ok(Self { database: database.to_owned(), log })
     }
 
     /// Makes the log durable and moves it into the database. To be called on the connection that writes, before anything else is
@@ -125,21 +139,54 @@ fn holds(locks: &str, file: &Metadata) -> bool {
     locks.lines().any(|line| line.ends_with(&file) && line.contains(" READ "))
 }
 
-/// Writes a file over itself and syncs it.
+/// Has the file system write anew what it knows of a file, and drops what it has of it in memory.
+fn forget(path: &Path) -> Result<()> {
+    let (file, io) = open(path)?;
+    file.set_modified(SystemTime::now()).map_err(&io)?;
+    file.sync_all().map_err(|error| StoreError::sync(&error).of(path))?;
+    drop_memory(&file, 0, 0);
+    Ok(())
+}
+
+/// Writes what memory has of a file over what the disk has, as if it had never been written.
 fn rewrite(path: &Path) -> Result<()> {
-    let io = |error: io::Error| StoreError::Io(format!("{}: {error}", path.display()));
-    let file = File::options().read(true).write(true).open(path).map_err(io)?;
+    let (file, io) = open(path)?;
+    let sync = || file.sync_all().map_err(|error| StoreError::sync(&error).of(path));
+    // What is dirty would not be dropped.
+    sync()?;
     let (mut chunk, mut at) = (vec![0; CHUNK], 0);
     loop {
-        match file.read_at(&mut chunk, at).map_err(io)? {
+        let read = read_full(&file, &mut chunk, at).map_err(&io)?;
+        if read == 0 {
+            return sync();
+        }
+        drop_memory(&file, at, CHUNK);
+        file.write_all_at(&chunk[..read], at).map_err(&io)?;
+        at += read as u64;
+    }
+}
+
+fn open(path: &Path) -> Result<(File, impl Fn(io::Error) -> StoreError)> {
+    let io = move |error: io::Error| StoreError::Io(format!("{}: {error}", path.display()));
+    Ok((File::options().read(true).write(true).open(path).map_err(io)?, io))
+}
+
+/// Fewer octets only at the end of the file.
+fn read_full(file: &File, chunk: &mut [u8], at: u64) -> io::Result<usize> {
+    let mut full = 0;
+    while full < chunk.len() {
+        match file.read_at(&mut chunk[full..], at + full as u64)? {
             0 => break,
-            read => {
-                file.write_all_at(&chunk[..read], at).map_err(io)?;
-                at += read as u64;
-            }
+            read => full += read,
         }
     }
-    file.sync_all().map_err(|error| StoreError::sync(&error).of(path))
+    Ok(full)
+}
+
+/// What is clean of these octets is read from the disk next time. Where a file system knows no such thing, it has nothing to drop.
+fn drop_memory(file: &File, at: u64, octets: usize) {
+    let (at, octets) = (at.cast_signed(), octets.cast_signed() as i64);
+    let _ = posix_fadvise(file, at, octets, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
 }
 
 #[cfg(test)]
@@ -173,9 +220,9 @@ mod tests {
         let store = Sqlite::open(&path, Options::default()).unwrap();
         store.create_user("alice").unwrap();
         assert!(is_open(&path));
-        assert!(Leftover::look(&path).log.is_none(), "its log is in use");
+        assert!(Leftover::look(&path).unwrap().log.is_none(), "its log is in use");
         let (_other, copy) = killed(&path);
-        assert!(Leftover::look(&copy).log.is_some(), "nobody's");
+        assert!(Leftover::look(&copy).unwrap().log.is_some(), "nobody's");
         drop(store);
         assert!(!is_open(&path));
     }

@@ -9,5 +9,8 @@ pub const CHUNKS: i64 = 4096;
 /// `message.flags`: some line starts with a dot.
 pub const DOTTED: i64 = 1;
 
+/// `message.flags`: imported without a unique-id; those with one show it by that.
+pub const IMPORTED: i64 = 2;
+
 /// `message.flags`: received as internationalized (RFC 6531).
 pub const INTERNATIONALIZED: i64 = 4;

@@ -80,7 +80,18 @@ mod tests {
         let mut listing = ScanListing::default();
         for uid in 1..=messages {
             let uid = crate::store::Uid(uid);
-            listing.push(Entry { uid, body: 0, octets: 1, dotted: false, read: false, internationalized: false }, None);
+            listing.push(
+                Entry {
+                    uid,
+                    body: 0,
+                    octets: 1,
+                    dotted: false,
+                    read: false,
+                    imported: false,
+                    internationalized: false,
+                },
+                None,
+            );
         }
         Arc::new(listing)
     }

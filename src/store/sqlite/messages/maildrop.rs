@@ -1,12 +1,13 @@
 //! Maildrops: snapshots, chunks of messages, read marks, UPDATE.
 
 use crate::store::sqlite::date;
-use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, INTERNATIONALIZED};
+use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, IMPORTED, INTERNATIONALIZED};
 use crate::store::sqlite::messages::listing_cache::State;
 use crate::store::sqlite::messages::upload::Staging;
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::sync::Arc;
 
@@ -57,6 +58,7 @@ impl Mail for Sqlite {
                     received_at: row.get(1)?,
                     unique_id: row.get(2)?,
                     read: row.get(3)?,
+                    imported: row.get::<_, i64>(4)? & IMPORTED != 0,
                     internationalized: row.get::<_, i64>(4)? & INTERNATIONALIZED != 0,
                 })
             });
@@ -98,6 +100,16 @@ impl Mail for Sqlite {
             )?;
             let uid = select.query_row((mailbox.0, unique_id), |row| row.get::<_, i64>(0)).optional()?;
             Ok(uid.map(|uid| Uid(uid as u64)))
+        })
+    }
+
+    fn read_deleted(&self, mailbox: MailboxId, uid: Uid, number: u32, chunk: &mut Vec<u8>) -> Result<()> {
+        chunk.clear();
+        self.readers.with(|connection| {
+            let mut select =
+                connection.prepare_cached("SELECT body_id FROM deleted WHERE mailbox_id = ?1 AND uid = ?2")?;
+            let body = select.query_row((mailbox.0, uid.0 as i64), |row| row.get::<_, i64>(0)).optional()?;
+            later_piece(connection, body.ok_or(StoreError::NoSuchMessage)?, number, chunk)
         })
     }
 
@@ -198,6 +210,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         body: row.get(1)?,
         octets: row.get(2)?,
         dotted: row.get::<_, i64>(3)? & DOTTED != 0,
+        imported: row.get::<_, i64>(3)? & IMPORTED != 0 || row.get_ref(5)? != ValueRef::Null,
         internationalized: row.get::<_, i64>(3)? & INTERNATIONALIZED != 0,
         read: row.get(4)?,
     })

@@ -7,7 +7,7 @@ use crate::clock::FAR;
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::body_ids::body_id;
 use crate::store::sqlite::messages::upload::{Dots, insert_chunk, next_uid};
-use crate::store::{MailboxId, Overfull, Result, WARNING_INTERVAL};
+use crate::store::{MailboxId, Overfull, Result, Uid, WARNING_INTERVAL};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// `message.flags`: exempt from quota.
@@ -60,7 +60,11 @@ pub fn deliver(connection: &Connection, mailbox: MailboxId, message: &[u8], now:
     if select.query_row([now, mailbox.0], |_| Ok(())).optional()?.is_none() {
         return Ok(false);
     }
-    let Some(uid) = next_uid(connection, mailbox, true)? else { return Ok(false) };
+    let mut next = connection.prepare_cached("UPDATE overfull SET due_at = ?2 WHERE mailbox_id = ?1")?;
+    next.execute([mailbox.0, now + WARNING_INTERVAL])?;
+    // One that has no number left for it must not hold up those of the others.
+    let uid = next_uid(connection, mailbox, true)?.filter(|uid| *uid as u64 <= Uid::GREATEST.0);
+    let Some(uid) = uid else { return Ok(false) };
     let (body, _) = body_id(connection, None)?;
     let stored_at = date::give(connection, now)?;
     let mut dots = Dots::default();
@@ -72,7 +76,5 @@ pub fn deliver(connection: &Connection, mailbox: MailboxId, message: &[u8], now:
     let flags = EXEMPT | i64::from(dots.found);
     insert.execute(params![mailbox.0, uid, body, message.len() as i64, flags, now, stored_at])?;
     insert_chunk(connection, body, 0, message)?;
-    let mut next = connection.prepare_cached("UPDATE overfull SET due_at = ?2 WHERE mailbox_id = ?1")?;
-    next.execute([mailbox.0, now + WARNING_INTERVAL])?;
     Ok(true)
 }

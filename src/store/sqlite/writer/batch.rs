@@ -88,8 +88,12 @@ impl Shared {
         loop {
             match execute(connection, "BEGIN IMMEDIATE") {
                 Err(StoreError::Busy(_)) if start.elapsed() < self.timeout && !self.hurried.load(Ordering::Relaxed) => {
+                    self.locked_out.store(true, Ordering::Relaxed);
                 }
-                done => return done,
+                done => {
+                    self.locked_out.store(false, Ordering::Relaxed);
+                    return done;
+                }
             }
         }
     }

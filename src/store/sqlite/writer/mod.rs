@@ -49,6 +49,8 @@ struct Shared {
     wal: Wal,
     /// How long a write waits for another process's lock.
     timeout: Duration,
+    /// Another process's lock is waited for.
+    locked_out: AtomicBool,
     /// The end is near: nothing waits for another process's lock any more.
     hurried: AtomicBool,
 }
@@ -60,6 +62,7 @@ impl Shared {
             queue: Queue::default(),
             wal,
             timeout,
+            locked_out: AtomicBool::new(false),
             hurried: AtomicBool::new(false),
         }
     }
@@ -208,6 +211,11 @@ impl Writer {
     /// Why nothing is written any more: a sync has failed.
     pub fn failure(&self) -> Option<StoreError> {
         self.shared.wal.failure().cloned()
+    }
+
+    /// Whether what waits is waiting for another process's lock, and not for the disk.
+    pub fn is_locked_out(&self) -> bool {
+        self.shared.locked_out.load(Ordering::Relaxed)
     }
 
     /// From now on nothing waits for another process's lock, not even what waits already.

@@ -4,7 +4,7 @@ use super::staging;
 use crate::clock::Stamp;
 use crate::store::sqlite::database::error;
 use crate::store::sqlite::messages::body_ids::reserve;
-use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, INTERNATIONALIZED};
+use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, IMPORTED, INTERNATIONALIZED};
 use crate::store::{Envelope, MailboxId, Result, StoreError, Uid};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -101,7 +101,7 @@ fn complete(connection: &Connection, body: i64, number: i64, last: &[u8], refere
 
 /// One copy of `size` octets. The inner error is this copy's own; the outer one ends the job.
 fn insert_copy(connection: &Connection, mailbox: MailboxId, body: i64, size: i64, row: &Row) -> Result<Result<Uid>> {
-    let Envelope { sender, received_at, unique_id, read, internationalized } = &row.envelope;
+    let Envelope { sender, received_at, unique_id, read, imported, internationalized } = &row.envelope;
     let Some(uid) = next_uid(connection, mailbox, unique_id.is_none())? else {
         return Ok(Err(StoreError::NoSuchMailbox));
     };
@@ -112,7 +112,8 @@ fn insert_copy(connection: &Connection, mailbox: MailboxId, body: i64, size: i64
     )?;
     let Stamp { now, date } = row.stamp;
     let (received_at, read_at) = (received_at.unwrap_or(now), read.then_some(now));
-    let flags = if row.dotted { DOTTED } else { 0 } | if *internationalized { INTERNATIONALIZED } else { 0 };
+    let flags = [(row.dotted, DOTTED), (*imported, IMPORTED), (*internationalized, INTERNATIONALIZED)];
+    let flags: i64 = flags.iter().filter(|(is, _)| *is).map(|(_, flag)| flag).sum();
     let values = params![mailbox.0, uid, body, size, flags, unique_id, received_at, date, sender, read_at];
     match insert.execute(values) {
         Ok(_) => Ok(Ok(Uid(uid as u64))),

@@ -1,0 +1,67 @@
+//! MMDF files: each message between two lines of four Ctrl-A, perhaps with an mbox's separator at its head.
+
+use super::facts::Facts;
+use super::scan::{Draft, Failure, Scan};
+use super::separator::{self, Form, Separator};
+use crate::import::{header, kind};
+use std::io::{BufRead, Read};
+
+/// Finds the messages.
+///
+/// # Errors
+/// [`Failure`].
+pub fn scan(mut reader: impl BufRead) -> Result<Scan, Failure> {
+    let mut scan = Scan::default();
+    let (mut at, mut octets) = (0, Vec::new());
+    // The message that goes on, and its header while that does.
+    let mut open: Option<Draft> = None;
+    let mut head: Option<Vec<u8>> = None;
+    loop {
+        let begins = octets.is_empty() || octets.ends_with(b"\n");
+        octets.clear();
+        let read = reader.by_ref().take(header::LONGEST as u64).read_until(b'\n', &mut octets)? as u64;
+        let line = octets.trim_ascii_end();
+        let line = if at == 0 { line.strip_prefix(kind::MARK).unwrap_or(line) } else { line };
+        if read == 0 || begins && line == kind::MMDF {
+            if let Some(mut draft) = open.take() {
+                draft.facts = head.take().map_or(draft.facts, |head| Facts::of(&head));
+                draft.end = Some(at);
+                scan.drafts.push(draft);
+            } else if read > 0 {
+                open = Some(draft(at, at + read));
+                head = Some(Vec::new());
+            }
+            if read == 0 {
+                return Ok(Scan { end: at, ..scan });
+            }
+        } else if let Some(draft) = &mut open {
+            match separator::read(&octets).filter(|_| draft.start == at && begins) {
+                Some(separator) => (draft.separator, draft.start) = (separator, at + read),
+                None => take(draft, &mut head, &octets),
+            }
+        } else if !line.is_empty() {
+            // Some programs write one such line between two messages.
+            let mut draft = draft(at, at);
+            head = Some(Vec::new());
+            take(&mut draft, &mut head, &octets);
+            open = Some(draft);
+        }
+        at += read;
+    }
+}
+
+fn draft(from: u64, start: u64) -> Draft {
+    let separator = Separator { form: Form::Bare, sender: None, received_at: None };
+    Draft { from, blank: 0, start, body: None, unquoted: false, end: None, separator, facts: Facts::default() }
+}
+
+fn take(draft: &mut Draft, head: &mut Option<Vec<u8>>, octets: &[u8]) {
+    let Some(taken) = head else { return };
+    if taken.len() < header::LONGEST {
+        taken.extend_from_slice(octets);
+    }
+    if octets.trim_ascii().is_empty() {
+        draft.facts = Facts::of(taken);
+        *head = None;
+    }
+}
