@@ -21,7 +21,8 @@
 //!
 //! # Threads
 //! One accept loop a listener, a bounded pool of workers with small stacks (one per connection),
-//! the store's writer, the maintenance ([`reaper`]), and the main thread, which waits for signals.
+//! the store's writer, the maintenance ([`reaper`]), the session monitor, which ends sessions whose login does not count any more,
+//! and the main thread, which waits for signals.
 //! A panic costs one connection, or one job of the writer.
 //!
 //! # Standards
@@ -52,6 +53,7 @@
 //! | RFC 5034 AUTH | yes; lines up to 65,536 octets | [`pop3::authorization`] |
 //! | RFC 5929 `tls-server-end-point` | yes | [`net::tls`] |
 //! | RFC 8314 implicit TLS | yes | [`server`] |
+//! | RFC 7301 ALPN | `pop3`; other lists are refused | [`net::tls`] |
 //! | [MS-OXPOP3] delegates | yes | [`message::address`], [`auth::authenticator`] |
 //! | RFC 9106 Argon2 | Argon2id for stored passwords | [`auth::credential`] |
 

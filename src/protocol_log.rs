@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+/// Events of a connection that are shown before somebody has logged in; of more only the number is.
+const STRANGER: u64 = 200;
 /// How often the same complaint is logged.
 const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
@@ -64,17 +66,45 @@ pub struct SessionLog {
     refusal: String,
     /// Commands since then that got the same.
     again: u64,
+    /// Somebody has logged in.
+    known: bool,
+    /// Events that were not shown because nobody has.
+    unsaid: u64,
 }
 
 impl SessionLog {
     /// The connection `id` between these ends.
     pub fn new(id: u64, local: SocketAddr, remote: SocketAddr) -> Self {
-        Self { id, local, remote, sequence: 0, received: None, refusal: String::new(), again: 0 }
+        Self {
+            id,
+            local,
+            remote,
+            sequence: 0,
+            received: None,
+            refusal: String::new(),
+            again: 0,
+            known: false,
+            unsaid: 0,
+        }
+    }
+
+    /// Somebody has logged in: from now on all is shown.
+    pub fn logged_in(&mut self) {
+        self.known = true;
     }
 
     /// The lines that are due with this event.
     fn lines(&mut self, now: SystemTime, event: Event, data: &str) -> String {
         let mut lines = String::new();
+        if !self.known && self.sequence >= STRANGER && event != Event::Disconnect {
+            self.unsaid += 1;
+            self.received = None;
+            return lines;
+        }
+        if self.unsaid > 0 {
+            let data = format!("{} more events before a login", std::mem::take(&mut self.unsaid));
+            self.push(now, Event::Information, &data, &mut lines);
+        }
         match event {
             Event::Receive => {
                 if let Some(unanswered) = self.received.replace((now, data.to_owned())) {
@@ -280,6 +310,20 @@ mod tests {
                 "10 -",
             ]
         );
+    }
+
+    #[test]
+    fn a_stranger_is_shown_so_long() {
+        let command = [(Event::Receive, "USER x"), (Event::Send, "+OK")];
+        let mut events = vec![command; 500].concat();
+        events.push((Event::Disconnect, ""));
+        let lines = logged(&events);
+        assert_eq!(lines.len() as u64, STRANGER + 2);
+        assert!(lines[STRANGER as usize].ends_with("*,800 more events before a login"), "{lines:?}");
+        let mut session = session();
+        session.logged_in();
+        let lines: String = events.iter().map(|(event, data)| session.lines(SystemTime::now(), *event, data)).collect();
+        assert_eq!(lines.lines().count(), 1001);
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use tempfile::TempDir;
 
-/// A running server; ends with this value.
+/// A running server; ends with [`Server::stop`], as its guessers have it, too.
 pub struct Server {
-    child: Child,
+    child: Mutex<Child>,
     address: SocketAddrV4,
     _folder: TempDir,
 }
@@ -48,7 +49,14 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let address = lines.next().expect("the server starts").trim_start_matches("pop3 ").parse().unwrap();
         assert_eq!(lines.next().as_deref(), Some("ready"));
-        Self { child, address, _folder: folder }
+        Self { child: Mutex::new(child), address, _folder: folder }
+    }
+
+    /// Ends it, whoever still holds it.
+    pub fn stop(&self) {
+        let mut child = self.child.lock().unwrap();
+        let _ = child.kill();
+        let _ = child.wait();
     }
 
     /// A new connection from 127.0.0.`last`, greeted; none if it was refused.
@@ -61,13 +69,6 @@ impl Server {
         let mut client = Client { reader: BufReader::with_capacity(1024, tcp.try_clone().ok()?), tcp };
         client.line().filter(|line| line.starts_with("+OK"))?;
         Some(client)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -47,7 +47,7 @@ fn main() {
         at(0.99),
         at(1.0)
     );
-    drop(server);
+    server.stop();
     drop(crowd);
 }
 

@@ -71,13 +71,17 @@ impl Limits {
     pub fn connection(&self, peer: Option<IpAddr>, max: usize, max_per_address: usize) -> Result<Permit, Full> {
         let peer = peer.map(network);
         let mut counts = lock(&self.counts);
+        // First: nobody makes room for an address that has its share.
+        if peer.is_some_and(|address| counts.addresses.get(&address).is_some_and(|now| *now >= max_per_address)) {
+            return Err(Full::Address);
+        }
         if counts.connections >= max {
             return Err(Full::Server);
         }
-        if peer.is_some_and(|address| !count(&mut counts.addresses, address, max_per_address)) {
-            return Err(Full::Address);
-        }
         counts.connections += 1;
+        if let Some(address) = peer {
+            *counts.addresses.entry(address).or_default() += 1;
+        }
         Ok(self.permit(Counted::Connection(peer)))
     }
 
@@ -177,6 +181,8 @@ mod tests {
         assert_eq!(limits.connection(address("192.0.2.1"), 99, 2).err(), Some(Full::Address));
         assert_eq!(limits.connection(address("::ffff:192.0.2.1"), 99, 2).err(), Some(Full::Address));
         assert_eq!(limits.connections(), 2, "a refused connection counts nowhere");
+        assert_eq!(limits.connection(address("192.0.2.1"), 2, 2).err(), Some(Full::Address), "full in both ways");
+        assert_eq!(limits.connection(address("192.0.2.2"), 2, 2).err(), Some(Full::Server));
         assert!(limits.connection(address("192.0.2.2"), 99, 2).is_ok());
         drop(held);
         assert!(limits.connection(address("192.0.2.1"), 99, 1).is_ok());

@@ -36,7 +36,7 @@ const KEPT: usize = 1024;
 struct Connection<'a> {
     server: &'a ServerState,
     about: ConnectionInfo,
-    entry: Entry<'a>,
+    entry: Entry,
     stream: Stream,
     lines: LineReader,
     out: Output,
@@ -58,10 +58,9 @@ struct Connection<'a> {
     present: Option<PresenceGuard<'a>>,
 }
 
-/// Serves one connection, which `permit` counts, from greeting to end. With `implicit_tls` the handshake comes first (RFC
+/// Serves one connection, whose place is `entry`, from greeting to end. With `implicit_tls` the handshake comes first (RFC
 /// 8314 section 3.3).
-pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, permit: Permit, implicit_tls: bool) {
-    let entry = server.connections.enter_stranger(socket.handle(), Some(permit));
+pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, entry: Entry, implicit_tls: bool) {
     let local = socket.local_address().unwrap_or(peer);
     let mut about = ConnectionInfo::new(server, local, peer, entry.id());
     about.log(server, Event::Connect, String::new);

@@ -101,10 +101,9 @@ fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, server: &Arc<
         Err(full) => return refuse(service, visitor, peer, full, server, limits),
     };
     let job = {
-        let server = server.clone();
-        move || {
-            pop3::conn::serve(&server, visitor.socket(), peer, permit, service == Service::Pop3s);
-        }
+        let (server, socket) = (server.clone(), visitor.socket());
+        let entry = server.connections.enter_stranger(socket.handle(), Some(permit));
+        move || pop3::conn::serve(&server, socket, peer, entry, service == Service::Pop3s)
     };
     workers.pop3.set_max(settings.max_connections.saturating_add(FINISHING));
     match workers.submit_pop3(job) {

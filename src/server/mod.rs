@@ -20,6 +20,7 @@ mod workers;
 
 use crate::auth::authenticator::Authenticator;
 use crate::exit::{Code, Error};
+use crate::message::address::common_name;
 use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
 use crate::shared::state::ServerState;
@@ -85,6 +86,9 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let log = ProtocolLog::beside(&options.db);
     let server = Arc::new(ServerState::new(store.clone(), authenticator, tls, log, configuration));
     files::renew_seal(&*server.store, &credentials);
+    for (name, address) in server.store.known_addresses().map_err(opening(&options))? {
+        server.places.remember(address, &common_name(&name, &settings.domains));
+    }
     let maintenance = Maintenance::start(&server, &options, settings, credentials, trust, &ending)?;
     let monitor = SessionMonitor::start(server.clone())
         .map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))?;

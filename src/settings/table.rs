@@ -97,11 +97,11 @@ settings! {
     "AuthenticatedConnectionTimeout" = "1800", authenticated_connection_timeout: Duration, seconds(30, 86_400),
         "idle time after login until the connection is closed";
     "PreAuthenticatedConnectionTimeout" = "60", pre_authenticated_connection_timeout: Duration, seconds(30, 3600),
-        "idle time before login until the connection is closed";
+        "idle time before login until the connection is closed; ten times this is the most in all";
     "MaxConnections" = "2000", max_connections: usize, COUNT,
-        "connections at the same time; also the bound of the worker pool";
+        "connections at the same time, of which the longest-waiting without a login makes room; also the bound of the worker pool";
     "MaxConnectionFromSingleIP" = "256", max_connection_from_single_ip: usize, COUNT,
-        "connections at the same time from one address";
+        "connections at the same time from one address; of IPv6 a /64 counts as one";
     "MaxConnectionsPerUser" = "16", max_connections_per_user: usize, COUNT,
         "sessions at the same time of one user; a delegate counts, not the principal";
     "MaxSessionTime" = "86400", max_session_time: Duration, seconds(0, 2_592_000),

@@ -58,24 +58,25 @@ struct Connection {
 }
 
 /// One connection's place; leaves when dropped.
-pub struct Entry<'a> {
-    connections: &'a Connections,
+pub struct Entry {
+    connections: Arc<Connections>,
     id: u64,
     reason: Arc<OnceLock<EndReason>>,
 }
 
 impl Connections {
     /// Enters a socket until the answer is dropped. Its id names the connection in the log.
-    pub fn enter(&self, socket: Handle) -> Entry<'_> {
+    pub fn enter(self: &Arc<Self>, socket: Handle) -> Entry {
         self.add(socket, None, false)
     }
 
-    /// The same for one whose client has to log in, with what counts it.
-    pub fn enter_stranger(&self, socket: Handle, permit: Option<Permit>) -> Entry<'_> {
+    /// The same for one whose client has to log in, with what counts it. To be called as soon as it is counted: what is not
+    /// entered cannot make room.
+    pub fn enter_stranger(self: &Arc<Self>, socket: Handle, permit: Option<Permit>) -> Entry {
         self.add(socket, permit, true)
     }
 
-    fn add(&self, socket: Handle, permit: Option<Permit>, waits: bool) -> Entry<'_> {
+    fn add(self: &Arc<Self>, socket: Handle, permit: Option<Permit>, waits: bool) -> Entry {
         let reason = Arc::new(OnceLock::new());
         let mut live = self.live();
         let id = self.next.fetch_add(1, Ordering::Relaxed);
@@ -94,7 +95,7 @@ impl Connections {
         if self.is_stopping() {
             socket.shutdown_read();
         }
-        Entry { connections: self, id, reason }
+        Entry { connections: self.clone(), id, reason }
     }
 
     /// Whether sessions shall end after the command that runs.
@@ -188,7 +189,7 @@ impl Live {
     }
 }
 
-impl Entry<'_> {
+impl Entry {
     /// Names the connection in the log.
     pub fn id(&self) -> u64 {
         self.id
@@ -209,7 +210,7 @@ impl Entry<'_> {
     }
 }
 
-impl Drop for Entry<'_> {
+impl Drop for Entry {
     fn drop(&mut self) {
         let mut live = self.connections.live();
         live.waiting.remove(&self.id);
@@ -240,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_longest_waiting_makes_room_and_never_one_that_has_logged_in() {
-        let connections = Connections::default();
+        let connections = Arc::new(Connections::default());
         let sockets: Vec<_> = (0..4).map(|_| socket()).collect();
         let lmtp = connections.enter(sockets[0].0.clone());
         let [first, second, third] =
@@ -257,7 +258,7 @@ mod tests {
 
     #[test]
     fn time_is_bounded_before_login_and_in_a_session() {
-        let connections = Connections::default();
+        let connections = Arc::new(Connections::default());
         let (start, sockets) = (Instant::now(), [socket(), socket()]);
         let stranger = connections.enter_stranger(sockets[0].0.clone(), None);
         let session = connections.enter_stranger(sockets[1].0.clone(), None);
@@ -277,7 +278,7 @@ mod tests {
     #[test]
     fn who_does_not_go_is_cut() {
         use std::io::{Read, Write};
-        let connections = Connections::default();
+        let connections = Arc::new(Connections::default());
         let (handle, mut theirs) = socket();
         let entry = connections.enter(handle.clone());
         connections.end(entry.id(), EndReason::ShutOut);

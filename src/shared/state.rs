@@ -41,7 +41,7 @@ pub struct ServerState {
     /// Who said what, if anybody wants to know.
     pub protocol_log: ProtocolLog,
     /// The live sockets.
-    pub connections: Connections,
+    pub connections: Arc<Connections>,
     configuration: RwLock<Arc<Configuration>>,
 }
 
@@ -63,7 +63,7 @@ impl ServerState {
             places: Arc::default(),
             refusals: Refusals::default(),
             protocol_log,
-            connections: Connections::default(),
+            connections: Arc::default(),
             configuration: RwLock::new(Arc::new(configuration)),
         }
     }

@@ -451,6 +451,9 @@ pub trait Presence: Send + Sync {
     /// Somebody has failed to log in. The last [`FAILURES`] by name, address and mechanism are kept.
     fn login_failed(&self, failure: LoginFailure);
 
+    /// Who has logged in lately, and from where.
+    fn known_addresses(&self) -> Result<Vec<(String, IpAddr)>>;
+
     /// Sessions of this process that an administrator has ended and that are still on.
     fn dismissed(&self) -> Result<Vec<u64>>;
 

@@ -77,7 +77,6 @@ fn empty_and_cancelled() {
 #[test]
 fn bad_base64() {
     let server = mailbox(&[]);
-    let mut client = server.connect();
     let malformed = [
         "AGFsaWNlAHNlIGNyZXQ",      // missing padding
         "AGFsaWNlAHNlIGNyZXR=",     // non-zero trailing bits
@@ -91,17 +90,20 @@ fn bad_base64() {
         "====",
     ];
     for text in malformed {
+        // Before login so many commands may fail.
+        let mut client = server.connect();
         client.expect_start(&format!("AUTH PLAIN {text}"), PROTOCOL_ERROR);
         client.expect("AUTH PLAIN", "+ \r\n");
         client.expect_start(text, PROTOCOL_ERROR);
     }
+    let mut client = server.connect();
     client.expect("AUTH PLAIN", "+ \r\n");
     client.expect_start(" AGFsaWNlAHNlIGNyZXQ=", PROTOCOL_ERROR);
     client.expect_start("AUTH PLAIN AGFsaWNlAHNlIGNyZXQ= x", PROTOCOL_ERROR);
     client.log_in("alice", "se cret");
 }
 
-/// What decodes and is no PLAIN message is malformed, not a wrong password: it never closes.
+/// What decodes and is no PLAIN message is malformed, not a wrong password: more than five of it do not close.
 #[test]
 fn malformed_messages_never_close() {
     let server = mailbox(&[]);
@@ -116,11 +118,9 @@ fn malformed_messages_never_close() {
         b"\0\xff\xfe\0x",
         b"\0\0\0\0",
     ];
-    for _ in 0..3 {
-        for message in octets {
-            client.expect("AUTH PLAIN", "+ \r\n");
-            client.refuse(&STANDARD.encode(message));
-        }
+    for message in octets {
+        client.expect("AUTH PLAIN", "+ \r\n");
+        client.refuse(&STANDARD.encode(message));
     }
     client.expect("NOOP", WRONG_STATE);
     for _ in 0..10 {

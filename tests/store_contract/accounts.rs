@@ -233,3 +233,57 @@ pub fn which_verifiers_can_be_used(fixture: &mut dyn Fixture) {
     fixture.change(Change::Pop("alice", false));
     assert_eq!(usable(fixture), (false, true), "somebody who cannot log in does not count");
 }
+
+pub fn another_form_of_a_password_is_the_same_one(fixture: &mut dyn Fixture) {
+    user(fixture, "alice");
+    let alice = id(fixture, "alice");
+    let generation = |fixture: &dyn Fixture| fixture.store().account(&names(&["alice"])).unwrap().unwrap().generation;
+    let first = generation(fixture);
+    fixture.change(Change::Password("alice", "correct horse"));
+    let written = generation(fixture);
+    assert!(written > first);
+    assert!(fixture.store().set_password(alice, Some(&"correct horse".into()), &Secret::from(HASH), &[]).unwrap());
+    assert_eq!(generation(fixture), written, "nobody is shut out by it");
+    assert!(fixture.store().set_password(alice, None, &Secret::from(OTHER_HASH), &[]).unwrap());
+    assert!(generation(fixture) > written);
+}
+
+/// Whatever may shut somebody out moves the mark.
+pub fn standing_follows_what_is_done(fixture: &mut dyn Fixture) {
+    let (mailbox, _) = (user(fixture, "alice"), user(fixture, "bob"));
+    let bob = id(fixture, "bob");
+    let standing = |fixture: &dyn Fixture| fixture.store().standing(bob, mailbox).unwrap();
+    let mut mark = fixture.store().revocations().unwrap();
+    let mut moved = |fixture: &dyn Fixture| {
+        let before = std::mem::replace(&mut mark, fixture.store().revocations().unwrap());
+        before != mark
+    };
+    assert!(!standing(fixture).unwrap().principal.unwrap().delegated);
+    fixture.change(Change::Delegate("bob", "alice"));
+    assert!(standing(fixture).unwrap().principal.unwrap().delegated);
+    moved(fixture);
+    fixture.change(Change::Pop("alice", false));
+    assert!(!standing(fixture).unwrap().principal.unwrap().pop_enabled && moved(fixture));
+    fixture.change(Change::Site("alice", Some("elsewhere")));
+    assert_eq!(standing(fixture).unwrap().principal.unwrap().site.as_deref(), Some("elsewhere"));
+    assert!(moved(fixture));
+    fixture.change(Change::Password("bob", "new"));
+    assert!(standing(fixture).unwrap().account.generation > 0 && moved(fixture));
+    fixture.change(Change::DeleteUser("alice"));
+    assert!(standing(fixture).unwrap().principal.is_none() && moved(fixture));
+    fixture.change(Change::DeleteUser("bob"));
+    assert!(standing(fixture).is_none() && moved(fixture));
+}
+
+pub fn verifiers_of_another_key_file_go(fixture: &mut dyn Fixture) {
+    for (name, verifier) in [("alice", "v2,here,x"), ("bob", "v2,there,x"), ("carol", "v2,here")] {
+        user(fixture, name);
+        let scram = (Scheme::ScramSha256, Secret::from(verifier));
+        fixture.store().set_password(id(fixture, name), None, &Secret::from(HASH), &[scram]).unwrap();
+    }
+    assert_eq!(fixture.store().drop_foreign_verifiers("v2,here,").unwrap(), 2);
+    assert_eq!(fixture.store().drop_foreign_verifiers("v2,here,").unwrap(), 0);
+    let left = ["alice", "bob", "carol"]
+        .map(|name| fixture.store().verifier(id(fixture, name), Scheme::ScramSha256).unwrap().is_some());
+    assert_eq!(left, [true, false, false]);
+}

@@ -28,6 +28,7 @@ pub enum Change<'a> {
     DeleteMessage(&'a str, u64),
     BringBack(&'a str, u64),
     NextUid(&'a str, u64),
+    Dismiss(&'a str),
 }
 
 pub trait Fixture {
@@ -39,6 +40,8 @@ pub trait Fixture {
     fn sessions(&self) -> Vec<(String, String, String, bool)>;
     /// The view `recent_logins` by name: name, address, mechanism, count.
     fn recent_logins(&self) -> Vec<(String, String, String, i64)>;
+    /// The view `recent_failures` by name: name, address, mechanism, count.
+    fn recent_failures(&self) -> Vec<(String, String, String, i64)>;
     /// Closes and opens the store, and does to its file what administrators do to files.
     fn reopen(&mut self);
     fn finish(&self);
@@ -145,6 +148,7 @@ impl Fixture for OnSqlite {
                 shell.execute("INSERT INTO delegates VALUES (?1, ?2)", [delegate, principal])
             }
             Change::DeleteUser(name) => shell.execute("DELETE FROM users WHERE name = ?1", [name]),
+            Change::Dismiss(name) => shell.execute("DELETE FROM sessions WHERE name = ?1", [name]).map(|_| 1),
             // What triggers of a view do is not counted.
             Change::DeleteMessage(mailbox, uid) => shell
                 .execute("DELETE FROM messages WHERE mailbox = ?1 AND uid = ?2", params![mailbox, uid as i64])
@@ -174,6 +178,14 @@ impl Fixture for OnSqlite {
         let shell = self.shell();
         let mut select =
             shell.prepare("SELECT name, address, mechanism, count FROM recent_logins ORDER BY 1, 2, 3").unwrap();
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    fn recent_failures(&self) -> Vec<(String, String, String, i64)> {
+        let shell = self.shell();
+        let mut select =
+            shell.prepare("SELECT name, address, mechanism, count FROM recent_failures ORDER BY 1, 2, 3").unwrap();
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
         rows.collect::<rusqlite::Result<_>>().unwrap()
     }
@@ -222,6 +234,7 @@ impl Fixture for OnMemory {
             Change::DeleteMessage(mailbox, uid) => self.0.delete_message(mailbox, uid),
             Change::BringBack(mailbox, uid) => self.0.bring_back(mailbox, uid),
             Change::NextUid(mailbox, next) => self.0.set_next_uid(mailbox, next),
+            Change::Dismiss(name) => self.0.dismiss(name),
         }
     }
 
@@ -231,6 +244,10 @@ impl Fixture for OnMemory {
 
     fn recent_logins(&self) -> Vec<(String, String, String, i64)> {
         self.0.recent_logins()
+    }
+
+    fn recent_failures(&self) -> Vec<(String, String, String, i64)> {
+        self.0.recent_failures()
     }
 
     fn reopen(&mut self) {}

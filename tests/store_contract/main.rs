@@ -88,6 +88,9 @@ contract! {
         a_user_that_is_deleted_leaves_nothing,
         pending_passwords_are_the_plain_ones,
         which_verifiers_can_be_used,
+        another_form_of_a_password_is_the_same_one,
+        standing_follows_what_is_done,
+        verifiers_of_another_key_file_go,
     }
     maintenance {
         the_change_mark_moves_with_changes_from_outside_only,
@@ -137,5 +140,7 @@ contract! {
     presence {
         who_is_on_and_who_was,
         a_crash_leaves_nobody_on,
+        who_is_dismissed_is_told,
+        the_last_thousand_failures_are_kept,
     }
 }

@@ -1,7 +1,7 @@
 //! Who is on and who was.
 
-use crate::fixture::{Fixture, now, user};
-use pillarbox::store::SessionStart;
+use crate::fixture::{Change, Fixture, now, user};
+use pillarbox::store::{FAILURES, LoginFailure, SessionStart};
 
 fn arrival(session: u64, name: &str, address: &str) -> SessionStart {
     SessionStart {
@@ -57,4 +57,48 @@ pub fn a_crash_leaves_nobody_on(fixture: &mut dyn Fixture) {
     fixture.store().reset_presence().unwrap();
     assert!(fixture.sessions().is_empty());
     assert_eq!(fixture.recent_logins().len(), 1);
+}
+
+pub fn who_is_dismissed_is_told(fixture: &mut dyn Fixture) {
+    for (session, name) in [(1, "alice"), (2, "bob"), (3, "alice")] {
+        fixture.store().login(arrival(session, name, "192.0.2.1"));
+    }
+    fixture.store().flush_presence().unwrap();
+    assert_eq!(fixture.store().dismissed().unwrap(), [0; 0]);
+    fixture.change(Change::Dismiss("alice"));
+    assert_eq!(fixture.sessions(), [row("bob", "192.0.2.1", true)]);
+    let mut dismissed = fixture.store().dismissed().unwrap();
+    dismissed.sort();
+    assert_eq!(dismissed, [1, 3]);
+    fixture.store().logout(1);
+    assert_eq!(fixture.store().dismissed().unwrap(), [3]);
+    fixture.store().logout(3);
+    fixture.store().flush_presence().unwrap();
+    assert_eq!(fixture.store().dismissed().unwrap(), [0; 0]);
+    assert_eq!(fixture.sessions().len(), 1);
+}
+
+pub fn the_last_thousand_failures_are_kept(fixture: &mut dyn Fixture) {
+    let fail = |name: &str, at| {
+        let address = "::ffff:192.0.2.1".parse().unwrap();
+        fixture.store().login_failed(LoginFailure { name: name.into(), address, mechanism: "PLAIN", at });
+    };
+    fail("first", 1);
+    fail("second", 2);
+    fixture.store().flush_presence().unwrap();
+    fail("second", 3);
+    fixture.store().flush_presence().unwrap();
+    let of = |name, count| login(name, "192.0.2.1", "PLAIN", count);
+    assert_eq!(fixture.recent_failures(), [of("first", 1), of("second", 2)]);
+    for index in 0..FAILURES as i64 - 1 {
+        fail(&format!("x{index}"), 10 + index);
+    }
+    fixture.store().flush_presence().unwrap();
+    let rows = fixture.recent_failures();
+    assert_eq!((rows.len(), &rows[0]), (FAILURES, &of("second", 2)), "the oldest has gone");
+    let known = fixture.store().known_addresses().unwrap();
+    assert!(known.is_empty(), "who has failed is not known: {known:?}");
+    fixture.store().login(arrival(1, "alice", "192.0.2.7"));
+    fixture.store().flush_presence().unwrap();
+    assert_eq!(fixture.store().known_addresses().unwrap(), [("alice".to_owned(), "192.0.2.7".parse().unwrap())]);
 }

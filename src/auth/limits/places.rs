@@ -143,6 +143,11 @@ impl Places {
         }
     }
 
+    /// Notes a login of earlier: see [`Place::release`].
+    pub fn remember(&self, peer: IpAddr, name: &str) {
+        self.know(self.hasher.hash_one((&name.to_ascii_lowercase(), network(peer))));
+    }
+
     /// Notes a good login: from this address this name needs no place of the name's any more.
     fn know(&self, known: u64) {
         let mut state = self.lock();
@@ -291,6 +296,9 @@ mod tests {
         let held: Vec<_> = (0..OF_NAME as u8).map(|last| enter(&places, last, "alice").unwrap()).collect();
         assert!(enter(&places, 100, "ALICE").is_none());
         assert!(enter(&places, 200, "alice").is_some(), "has logged in from there");
+        assert!(enter(&places, 201, "alice").is_none());
+        places.remember(peer(201), "Alice");
+        assert!(enter(&places, 201, "alice").is_some(), "and from there before a restart");
         assert!(enter(&places, 100, "bob").is_some());
         drop(held);
     }

@@ -48,6 +48,11 @@ impl ConnectionInfo {
         server.protocol_log.write(&self.configuration.settings, &mut self.log, event, &data());
     }
 
+    /// Somebody has logged in.
+    pub(super) fn logged_in(&mut self) {
+        self.log.logged_in();
+    }
+
     /// Takes over settings that have changed.
     pub(super) fn refresh(&mut self, server: &ServerState) {
         let configuration = server.configuration();

@@ -135,10 +135,14 @@ impl Connection<'_> {
         let settings = &self.about.configuration.settings;
         let limit = settings.max_connections_per_user;
         let Some(permit) = self.server.limits.user(login.user, limit) else {
-            info!("{}: {} is connected {limit} times already (MaxConnectionsPerUser)", self.about, login.name);
+            let why = format!("{} is connected {limit} times already (MaxConnectionsPerUser)", login.name);
+            if self.server.refusals.add(Some(self.about.peer), &why, Instant::now()) {
+                info!("{}: {why}", self.about);
+            }
             return Step::Close(Reply::too_many("of this user", "MaxConnectionsPerUser", limit));
         };
         self.entry.logged_in(&login);
+        self.about.logged_in();
         // Who was shut out while the password was checked is not found by looking at those who are in.
         match self.is_still_allowed(&login) {
             Ok(true) => {}

@@ -206,6 +206,9 @@ impl Presence for Script {
     fn login(&self, _: SessionStart) {}
     fn logout(&self, _: u64) {}
     fn login_failed(&self, _: LoginFailure) {}
+    fn known_addresses(&self) -> Result<Vec<(String, std::net::IpAddr)>> {
+        elsewhere()
+    }
     fn dismissed(&self) -> Result<Vec<u64>> {
         elsewhere()
     }

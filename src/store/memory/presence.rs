@@ -2,6 +2,7 @@
 
 use super::Memory;
 use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart};
+use std::net::IpAddr;
 
 impl Presence for Memory {
     fn login(&self, arrival: SessionStart) {
@@ -27,6 +28,12 @@ impl Presence for Memory {
             let oldest = state.failures.iter().min_by_key(|(_, (at, _))| *at).map(|(key, _)| key.clone());
             oldest.and_then(|key| state.failures.remove(&key));
         }
+    }
+
+    fn known_addresses(&self) -> Result<Vec<(String, IpAddr)>> {
+        let state = self.state();
+        let known = |(name, address, _): &(String, String, String)| Some((name.clone(), address.parse().ok()?));
+        Ok(state.logins.keys().filter_map(known).collect())
     }
 
     fn dismissed(&self) -> Result<Vec<u64>> {

@@ -8,6 +8,7 @@ use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, Store
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Logins that are remembered: rows of `recent_login`.
@@ -79,6 +80,14 @@ impl Presence for Sqlite {
         let LoginFailure { name, address, mechanism, at } = failure;
         let key = (name, address.to_canonical().to_string(), mechanism);
         count(&mut lock(&self.sessions).failures, FAILURES, key, at, 1);
+    }
+
+    fn known_addresses(&self) -> Result<Vec<(String, IpAddr)>> {
+        let rows: Vec<(String, String)> = self.readers.with(|connection| {
+            let mut select = connection.prepare("SELECT DISTINCT name, address FROM recent_login")?;
+            Ok(select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+        })?;
+        Ok(rows.into_iter().filter_map(|(name, address)| Some((name, address.parse().ok()?))).collect())
     }
 
     fn dismissed(&self) -> Result<Vec<u64>> {
