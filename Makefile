@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test faults soak bench lint fmt layers build setup generate
+.PHONY: run test check faults soak bench lint fmt layers build setup generate
 
 # A demo mailbox on 127.0.0.1:1110 and 127.0.0.1:1995; Ctrl-C ends it.
 run: build
@@ -17,6 +17,12 @@ setup:
 test:
 	@scripts/setup.sh test
 	$(CARGO) test --locked --no-fail-fast
+
+# What a developer runs all the time: no root, no network, no other servers.
+check: layers
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	RUST_TEST_THREADS=8 $(CARGO) test --locked --lib --test core --test transcripts --test store_contract --test schema_shell --test protocol
 
 # Every fault of a disk that tests/faults knows: more than an hour on two cores. `make test` tries a sample.
 faults: setup
