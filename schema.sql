@@ -1097,10 +1097,14 @@ CREATE TABLE session (
   principal TEXT NOT NULL,     -- whose mailbox is open
   address   TEXT NOT NULL,     -- of the client
   tls       INTEGER NOT NULL,  -- 0 or 1
-  since     INTEGER NOT NULL,
-  -- 1: an administrator has ended it; the server removes the row when the session is over.
-  ended     INTEGER NOT NULL DEFAULT 0 CHECK (ended IN (0, 1))
+  since     INTEGER NOT NULL
 ) STRICT;
+
+-- Sessions that an administrator has ended, until the server has done so.
+CREATE TABLE session_end (id INTEGER PRIMARY KEY) STRICT;
+
+CREATE TRIGGER session_removed AFTER DELETE ON session
+BEGIN DELETE FROM session_end WHERE id = OLD.id; END;
 
 -- One row for a user, an address and a mechanism, so that a client that polls pushes nobody out.
 CREATE TABLE recent_login (
@@ -1210,14 +1214,15 @@ END;
 -- Who is logged in now.
 CREATE VIEW sessions AS
   SELECT name, principal, address, tls, strftime('%Y-%m-%dT%H:%M:%SZ', since, 'unixepoch') AS since
-    FROM session WHERE NOT ended ORDER BY session.since, id;
+    FROM session WHERE id NOT IN (SELECT id FROM session_end) ORDER BY session.since, id;
 
 -- Ends all sessions that look the same: nobody can have meant only one of them.
 CREATE TRIGGER sessions_delete INSTEAD OF DELETE ON sessions
 BEGIN
-  UPDATE session SET ended = 1
-   WHERE name = OLD.name AND principal = OLD.principal AND address = OLD.address AND tls = OLD.tls
-     AND strftime('%Y-%m-%dT%H:%M:%SZ', since, 'unixepoch') = OLD.since;
+  INSERT INTO session_end (id)
+    SELECT id FROM session
+     WHERE name = OLD.name AND principal = OLD.principal AND address = OLD.address AND tls = OLD.tls
+       AND strftime('%Y-%m-%dT%H:%M:%SZ', since, 'unixepoch') = OLD.since AND id NOT IN (SELECT id FROM session_end);
   UPDATE counters SET revoked = revoked + 1;
 END;
 

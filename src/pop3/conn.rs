@@ -50,6 +50,8 @@ struct Connection<'a> {
     /// Whom the client last claimed to be, and the name that failures count for.
     claimed: (String, String),
     since: Instant,
+    /// [`ServerState::comparisons`] when the last question of a login was asked.
+    compared: u64,
     /// What the login that is under way takes of what its address may have.
     place: Option<Place>,
     /// Who logged in, counted as long as the session lasts.
@@ -84,6 +86,7 @@ pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, entry: Entr
         retrieved: Vec::new(),
         claimed: <(String, String)>::default(),
         since: Instant::now(),
+        compared: 0,
         place: None,
         login: None,
         present: None,

@@ -80,12 +80,13 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let tls = files::acceptor(&settings, &options.db)?;
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
     let mut trust = IdentityProviders::default();
+    // First: what is offered follows from the verifiers that can be used.
+    files::renew_seal(&*store, &credentials);
     let configuration = maintenance::configuration(&*store, &settings, &mut trust).map_err(opening(&options))?;
     let listeners = listeners(&options, &settings)?;
     name_exposed(&options, &settings, &listeners);
     let log = ProtocolLog::beside(&options.db);
     let server = Arc::new(ServerState::new(store.clone(), authenticator, tls, log, configuration));
-    files::renew_seal(&*server.store, &credentials);
     for (name, address) in server.store.known_addresses().map_err(opening(&options))? {
         server.places.remember(address, &common_name(&name, &settings.domains));
     }

@@ -11,6 +11,7 @@ use log::{info, warn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -85,6 +86,7 @@ impl Monitor {
         }
         let settings = &configuration.settings;
         let policy = LoginPolicy { domains: &settings.domains, site: &settings.site, admission: &Unbounded };
+        server.comparisons.fetch_add(1, Ordering::SeqCst);
         for (id, login) in server.connections.logins() {
             if !server.authenticator.is_still_allowed(&login, &policy)? {
                 info!("pop3 connection {id}: the session of {} is ended: the login is not valid any more", login.name);

@@ -9,6 +9,7 @@ use crate::sasl::Context;
 use crate::settings::Settings;
 use crate::shared::connections::Connections;
 use crate::store::{Expire, Store};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What an administrator can change while we run. Replaced as a whole.
@@ -36,6 +37,9 @@ pub struct ServerState {
     pub delays: Delays,
     /// How many logins may be under way.
     pub places: Arc<Places>,
+    /// How often those who are in were compared with who may be. A login that began before the last time and is entered
+    /// after it has to be looked at by itself.
+    pub comparisons: AtomicU64,
     /// Refused connections, for the log.
     pub refusals: Refusals,
     /// Who said what, if anybody wants to know.
@@ -61,6 +65,7 @@ impl ServerState {
             limits: Limits::default(),
             delays: Delays::default(),
             places: Arc::default(),
+            comparisons: AtomicU64::default(),
             refusals: Refusals::default(),
             protocol_log,
             connections: Arc::default(),

@@ -33,7 +33,9 @@ fn deliver_does_without_a_setting_that_cannot_be_used_and_serve_names_it() {
         let site = unguarded();
         site.sql(&format!("UPDATE settings SET value = {value} WHERE name = '{name}'"));
         site.deliver("alice", MESSAGE);
-        let faults = faults(&site);
+        let mut faults = faults(&site);
+        // That somebody has removed its guards is a fault, too.
+        faults.retain(|fault| !fault.starts_with("trigger settings_"));
         assert!(faults.len() == 1 && faults[0].contains(name), "{faults:?}");
         let error = site.fail(&["serve", "-l", "127.0.0.1:0"], b"", 78);
         assert!(error.contains(name), "{error}");

@@ -1,7 +1,7 @@
 //! What failed logins cost, and that nobody learns anything from them.
 
 use crate::support::texts::{CANCELLED, LOGON, LOGON_FAILURE, OK, PROTOCOL_ERROR};
-use crate::support::{Client, Server, Site};
+use crate::support::{Client, Server, Site, eventually};
 use crate::tools::{REFUSED, python, said};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -83,6 +83,7 @@ fn nobody_learns_why() {
 #[test]
 fn the_fifth_failure_closes() {
     let server = server(&[]);
+    eventually("NTLM is offered", || server.connect().capabilities().iter().any(|line| line.contains("NTLM")));
     let mut client = server.connect();
     client.expect(&plain("alice", "wrong"), LOGON_FAILURE);
     client.expect("USER alice", OK);

@@ -76,6 +76,8 @@ fn restored(litestream: &Litestream) -> Arc<Site> {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("restored.db");
     litestream.restore(&database);
+    // As with the `umask 077` of the documentation.
+    std::fs::set_permissions(&database, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let site = Site::at(folder, database);
     site.assert_sound();
     site

@@ -16,6 +16,7 @@ use log::{debug, info, warn};
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often somebody who waits for the price of a failed login looks whether the server ends.
@@ -64,8 +65,10 @@ impl Connection<'_> {
             over: &|| self.ending().is_some(),
         };
         let policy = LoginPolicy { domains: &settings.domains, site: &settings.site, admission: &turn };
+        let compared = self.server.comparisons.load(Ordering::SeqCst);
         let answer = self.server.authenticator.answer(query, &policy);
         self.place = turn.place.into_inner();
+        self.compared = compared;
         if answer == Answer::Unavailable {
             let why = "a login could not be checked";
             if self.server.refusals.add(Some(self.about.peer), why, Instant::now()) {
@@ -143,8 +146,9 @@ impl Connection<'_> {
         };
         self.entry.logged_in(&login);
         self.about.logged_in();
-        // Who was shut out while the password was checked is not found by looking at those who are in.
-        match self.is_still_allowed(&login) {
+        // Who was shut out while the password was checked was not among those who are in.
+        let compared = self.server.comparisons.load(Ordering::SeqCst) != self.compared;
+        match if compared { self.is_still_allowed(&login) } else { Ok(true) } {
             Ok(true) => {}
             Ok(false) => return Step::LoginFailed { last: true },
             Err(error) => warn!("{}: {} may have been shut out: {error}", self.about, login.name),

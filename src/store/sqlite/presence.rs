@@ -92,7 +92,7 @@ impl Presence for Sqlite {
 
     fn dismissed(&self) -> Result<Vec<u64>> {
         let rows: Vec<i64> = self.readers.with(|connection| {
-            let mut select = connection.prepare_cached("SELECT id FROM session WHERE ended")?;
+            let mut select = connection.prepare_cached("SELECT id FROM session_end")?;
             Ok(select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
         })?;
         let sessions = lock(&self.sessions);
