@@ -255,8 +255,9 @@ impl Client {
             searched = waiting.len().saturating_sub(end.len() - 1);
             assert!(
                 self.fill(),
-                "the server has closed after {:?}",
-                String::from_utf8_lossy(&self.buffer[self.taken..])
+                "the server has closed after {} octets, {:?}…",
+                self.buffer.len() - self.taken,
+                String::from_utf8_lossy(&self.buffer[self.taken..]).chars().take(200).collect::<String>()
             );
         }
     }
