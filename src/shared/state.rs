@@ -8,6 +8,7 @@ use crate::protocol_log::ProtocolLog;
 use crate::sasl::Context;
 use crate::settings::Settings;
 use crate::shared::connections::Connections;
+use crate::shared::fault::Fault;
 use crate::store::{Expire, Store};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -42,6 +43,8 @@ pub struct ServerState {
     pub protocol_log: ProtocolLog,
     /// The live sockets.
     pub connections: Connections,
+    /// What is done wrong on purpose; `serve` has none.
+    pub fault: Option<Fault>,
     configuration: RwLock<Arc<Configuration>>,
 }
 
@@ -64,6 +67,7 @@ impl ServerState {
             refusals: Refusals::default(),
             protocol_log,
             connections: Connections::default(),
+            fault: None,
             configuration: RwLock::new(Arc::new(configuration)),
         }
     }
