@@ -86,7 +86,7 @@ impl Request {
             typed.push(DEMO.to_owned());
         }
         let users = typed.iter().map(|text| user(text)).collect::<Result<Vec<_>, _>>()?;
-        let mail = matches.opt_strs("mail").iter().map(|text| mail(text, &users)).collect();
+        let mail = matches.opt_strs("mail").iter().map(|text| mail(text, &users)).collect::<Result<_, _>>()?;
         let fault = matches.opt_str("fault").map(|text| Fault::parse(&text)).transpose();
         let fault = fault.map_err(|what| Error::usage(format!("--fault: {what}")))?;
         Ok(Self { users, mail, fault, json: matches.opt_present("json") })
@@ -123,11 +123,16 @@ fn user(text: &str) -> Result<(String, Secret), Error> {
 }
 
 /// `USER=PATH`, if there is such a user; a path may hold a `=`, too.
-fn mail(text: &str, users: &[(String, Secret)]) -> (String, PathBuf) {
+fn mail(text: &str, users: &[(String, Secret)]) -> Result<(String, PathBuf), Error> {
     let names = || users.iter().map(|(name, _)| name);
     match text.split_once('=') {
-        Some((name, path)) if names().any(|known| known.eq_ignore_ascii_case(name)) => (name.to_owned(), path.into()),
-        _ => (names().next().cloned().unwrap_or_default(), text.into()),
+        Some((name, path)) if names().any(|known| known.eq_ignore_ascii_case(name)) => {
+            Ok((name.to_owned(), path.into()))
+        }
+        Some((name, _)) if !name.contains('/') && !Path::new(text).exists() => {
+            Err(Error::new(Code::NoUser, format!("--mail {text:?}: there is no user {name:?} (--user makes one)")))
+        }
+        _ => Ok((names().next().cloned().unwrap_or_default(), text.into())),
     }
 }
 
@@ -195,9 +200,9 @@ mod tests {
 
     #[test]
     fn without_a_user_there_is_demo() {
-        let request = request(&["--mail", "x=y"]).unwrap();
+        let request = request(&["--mail", "./x=y"]).unwrap();
         assert_eq!(request.users, [("demo".to_owned(), Secret::from("demo"))]);
-        assert_eq!(request.mail, [("demo".to_owned(), PathBuf::from("x=y"))]);
+        assert_eq!(request.mail, [("demo".to_owned(), PathBuf::from("./x=y"))]);
     }
 
     #[test]

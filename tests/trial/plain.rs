@@ -98,6 +98,7 @@ fn what_cannot_be_used_is_one_line_and_leaves_nothing() {
     for (arguments, code) in [
         (&["--mail", "/nonexistent/mail"][..], 66),
         (&["--mail", broken.to_str().unwrap()], 65),
+        (&["--mail", "carol=/nonexistent/mail"], 67),
         (&["--user", "a b:x"], 65),
         (&["--user", "bob"], 64),
         (&["--fault", "no-such"], 64),
