@@ -30,6 +30,7 @@ if [ "${1:-}" = test ]; then
     need curl command -v curl
     need iproute2 command -v ip
     need mpop command -v mpop
+    need nodejs command -v node
     need openssl command -v openssl
     need python3 test -x /usr/bin/python3
     need python3-pip /usr/bin/python3 -m pip --version

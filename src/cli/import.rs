@@ -61,7 +61,7 @@ pub(super) const COMMAND: Command = Command {
     },
 };
 
-fn limit(store: &Sqlite) -> Result<u64, Error> {
+pub(super) fn limit(store: &Sqlite) -> Result<u64, Error> {
     Ok(database::settings(store)?.max_receive_size)
 }
 
@@ -185,7 +185,7 @@ impl Import {
     }
 }
 
-fn failed(error: ImportError) -> Error {
+pub(super) fn failed(error: ImportError) -> Error {
     match &error {
         ImportError::File(path, cause) => Error::file(format_args!("cannot read {path:?}"), cause, Code::Io),
         ImportError::Data(_) | ImportError::TooBig(_) | ImportError::Withheld(_) | ImportError::NoMail(_) => {
@@ -198,7 +198,7 @@ fn failed(error: ImportError) -> Error {
     }
 }
 
-fn stopped(stop: Stop) -> Error {
+pub(super) fn stopped(stop: Stop) -> Error {
     match stop {
         Stop::Source(error) => failed(error),
         Stop::Store(place, error) => Error::store(place, &error),

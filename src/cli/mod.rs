@@ -9,6 +9,7 @@ pub mod database;
 mod deliver;
 mod export;
 mod hash;
+mod help;
 mod import;
 mod init;
 mod mailbox;
@@ -16,10 +17,12 @@ mod passwd;
 mod password;
 mod restore;
 pub mod serve;
+mod trial;
 
 use crate::exit::{self, Error};
 use getopts::{Matches, Options};
 use std::ffi::OsString;
+use std::fmt::Debug;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -39,6 +42,12 @@ struct Command {
     run: fn(&Matches) -> Result<(), Error>,
 }
 
+/// What `pillarbox --version` prints.
+const VERSION: &str = concat!("pillarbox ", env!("CARGO_PKG_VERSION"), "\n");
+
+/// Commands that work on no database, and know no `-d`.
+const WITHOUT_DATABASE: &[&str] = &["try", "help", "version"];
+
 /// Every command, in the order the usage lists them.
 const COMMANDS: &[&Command] = &[
     &init::COMMAND,
@@ -51,6 +60,9 @@ const COMMANDS: &[&Command] = &[
     &restore::COMMAND,
     &import::COMMAND,
     &export::COMMAND,
+    &trial::COMMAND,
+    &help::HELP,
+    &help::VERSION,
 ];
 
 /// Runs the command that the process was started with.
@@ -68,12 +80,15 @@ fn dispatch(arguments: &[OsString]) -> Result<(), Error> {
     let (first, rest) = arguments.split_first().ok_or_else(|| Error::usage("no command"))?;
     match first.to_str() {
         Some("-h" | "--help") => print(&usage()),
-        Some("-V" | "--version") => print(concat!("pillarbox ", env!("CARGO_PKG_VERSION"), "\n")),
-        name => match COMMANDS.iter().find(|command| Some(command.name) == name) {
-            Some(command) => command.start(rest),
-            None => Err(Error::usage(format!("unknown command {first:?} (pillarbox -h lists them)"))),
-        },
+        Some("-V" | "--version") => print(VERSION),
+        name => find(name, first)?.start(rest),
     }
+}
+
+/// The command of this name, typed as `given`.
+fn find(name: Option<&str>, given: impl Debug) -> Result<&'static Command, Error> {
+    let found = COMMANDS.iter().find(|command| Some(command.name) == name);
+    found.copied().ok_or_else(|| Error::usage(format!("unknown command {given:?} (pillarbox -h lists them)")))
 }
 
 impl Command {
@@ -91,22 +106,33 @@ impl Command {
         if let Some(wrong) = arguments.iter().find(|argument| argument.to_str().is_none()) {
             return Err(Error::usage(format!("argument {wrong:?} is not in UTF-8")));
         }
-        let parsed = self.all_options().parse(arguments);
+        let mut options = self.shown_options();
+        // It needs none, but took one from the beginning.
+        if self.name == hash::COMMAND.name {
+            database::option(&mut options);
+        }
+        let parsed = options.parse(arguments);
         parsed.map_err(|error| Error::usage(format!("{error} (pillarbox {} -h shows the usage)", self.name)))
     }
 
-    fn all_options(&self) -> Options {
+    fn shown_options(&self) -> Options {
         let mut options = Options::new();
         options.optflag("h", "help", "print this");
-        database::option(&mut options);
+        if self.shows_database() {
+            database::option(&mut options);
+        }
         (self.options)(&mut options);
         options
+    }
+
+    fn shows_database(&self) -> bool {
+        self.name != hash::COMMAND.name && !WITHOUT_DATABASE.contains(&self.name)
     }
 
     fn usage(&self) -> String {
         let head = format!("usage: pillarbox {} [options] {}", self.name, self.arguments);
         let notes = if self.notes.is_empty() { String::new() } else { format!("\n{}\n", self.notes) };
-        format!("{}{notes}", self.all_options().usage(&format!("{}\n\n{}.", head.trim_end(), self.summary)))
+        format!("{}{notes}", self.shown_options().usage(&format!("{}\n\n{}.", head.trim_end(), self.summary)))
     }
 }
 
@@ -148,7 +174,8 @@ mod tests {
             assert!(usage().contains(&format!("    {} ", command.name)), "{}", command.name);
             let text = command.usage();
             assert!(text.starts_with(&format!("usage: pillarbox {} [options]", command.name)), "{text}");
-            assert!(text.contains(command.summary) && text.contains("--db FILE"), "{text}");
+            assert!(text.contains(command.summary), "{text}");
+            assert_eq!(text.contains("--db FILE"), command.shows_database(), "{text}");
             assert!(!command.summary.ends_with('.'));
         }
     }

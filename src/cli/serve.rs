@@ -24,7 +24,7 @@ pub(super) const COMMAND: Command = Command {
     run: |matches| {
         let options = options(matches)?;
         database::readable(&options.db)?;
-        start_log();
+        start_log("info");
         server::run(options)
     },
 };
@@ -56,10 +56,10 @@ fn bindings(matches: &Matches, option: &str, setting: &str) -> Result<Vec<String
     Ok(given)
 }
 
-/// Sends the log to stderr: a line `time LEVEL text` each, or for the journal, which keeps time and
+/// Sends the log to stderr, as much as RUST_LOG says: a line `time LEVEL text` each, or for the journal, which keeps time and
 /// level itself, `<priority>text` (sd-daemon(3)). A logger that is there already (in a test) stays.
-fn start_log() {
-    let filter = env_logger::Env::default().default_filter_or("info");
+pub(super) fn start_log(default: &str) {
+    let filter = env_logger::Env::default().default_filter_or(default);
     let journal = is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref());
     let _ = env_logger::Builder::from_env(filter)
         .format(move |out, record| {

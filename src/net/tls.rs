@@ -21,7 +21,7 @@ mod socket;
 mod tests;
 
 pub use acceptor::Acceptor;
-pub use certificate::self_signed;
+pub use certificate::{expired, self_signed};
 pub use client::{Client, Refusal};
 pub use error::TlsError;
 pub use session::Session;

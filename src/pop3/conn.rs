@@ -5,6 +5,7 @@
 
 mod batch;
 mod connection_info;
+mod fault;
 mod login;
 mod message;
 mod presence_guard;
@@ -23,6 +24,7 @@ use crate::shared::state::ServerState;
 use crate::store::{MessageId, Uid};
 use batch::Batch;
 use connection_info::ConnectionInfo;
+use fault::{FaultState, Wire};
 use log::{debug, warn};
 use presence_guard::PresenceGuard;
 use std::io;
@@ -37,7 +39,9 @@ struct Connection<'a> {
     server: &'a ServerState,
     about: ConnectionInfo,
     entry: Entry,
-    stream: Stream,
+    stream: Wire,
+    /// What `pillarbox try` was asked to do wrong; nothing in a server that is meant.
+    fault: FaultState,
     lines: LineReader,
     out: Output,
     session: Session,
@@ -77,7 +81,8 @@ pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, entry: Entr
         server,
         about,
         entry,
-        stream,
+        stream: Wire::new(stream, server.fault),
+        fault: FaultState::new(server.fault),
         lines: LineReader::new(),
         out: Output::new(),
         session: Session::default(),
@@ -140,6 +145,11 @@ impl Connection<'_> {
         Ok(match self.lines.next_limited_by(&mut self.stream, look, timeout) {
             Line::Line(line) => {
                 self.about.log(self.server, Event::Receive, || self.session.loggable(line));
+                if self.session.expects() == Expects::Command
+                    && let Some(reply) = self.fault.refused_command()
+                {
+                    return Ok(Some(Step::Reply(reply)));
+                }
                 Some(self.session.line(&self.about.policy(), line))
             }
             Line::TooLong => Some(self.session.too_long(limit, self.lines.head())),
@@ -176,6 +186,7 @@ impl Connection<'_> {
     /// Does what the step says, and what follows from it; `false`: the session is over.
     fn execute(&mut self, mut step: Step) -> io::Result<bool> {
         loop {
+            step = self.with_fault(step)?;
             self.diagnose(&step);
             if let Step::Reply(reply) | Step::Send(reply, _) | Step::StartTls(reply) | Step::Close(reply) = &step {
                 let event = if reply.is_refusal() { Event::Refuse } else { Event::Send };

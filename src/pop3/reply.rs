@@ -22,6 +22,8 @@ pub enum Code {
     Auth,
     /// A fault of ours that will pass (RFC 3206 section 5).
     SysTemp,
+    /// The maildrop is in use by somebody else (RFC 2449 section 8.1.2).
+    InUse,
     /// A fault of ours that will stay (RFC 3206 section 5).
     SysPerm,
 }
@@ -30,6 +32,7 @@ impl Code {
     fn text(self) -> &'static str {
         match self {
             Self::Auth => "[AUTH] ",
+            Self::InUse => "[IN-USE] ",
             Self::SysTemp => "[SYS/TEMP] ",
             Self::SysPerm => "[SYS/PERM] ",
         }
@@ -68,6 +71,8 @@ impl Reply {
     /// We could not find out.
     pub const UNAVAILABLE: Self =
         Self::Err(Some(Code::SysTemp), Cow::Borrowed("Server Unavailable. Try again in a minute."));
+    /// Somebody else has the maildrop. Only said on purpose: any number of sessions may have ours.
+    pub const IN_USE: Self = Self::Err(Some(Code::InUse), Cow::Borrowed("The mailbox is in use. Try again later."));
     /// RFC 2595 section 4.
     pub const BEGIN_TLS: Self = Self::Ok(Cow::Borrowed("Begin TLS negotiation."));
     /// The client sent `*` (RFC 5034 section 4).

@@ -20,9 +20,11 @@ mod workers;
 
 use crate::auth::authenticator::Authenticator;
 use crate::exit::{Code, Error};
+use crate::files::path::with_suffix;
 use crate::message::address::common_name;
 use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
+use crate::shared::fault::Fault;
 use crate::shared::state::ServerState;
 use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{Store, StoreError};
@@ -65,8 +67,37 @@ pub struct ServeOptions {
 /// What kept it from starting; once it is ready, 74 when the database was removed or replaced, 70 when a
 /// listener panicked.
 pub fn run(options: ServeOptions) -> Result<(), Error> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
-        .map_err(|error| Error::new(Code::Software, format!("cannot wait for signals: {error}")))?;
+    serve(signals()?, Trial { options, fault: None, json: false })
+}
+
+/// A server for tests of clients.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trial {
+    /// As for [`run`].
+    pub options: ServeOptions,
+    /// What is done wrong on purpose.
+    pub fault: Option<Fault>,
+    /// The listeners are announced as one line of JSON.
+    pub json: bool,
+}
+
+/// Makes what `prepare` makes, and runs a server on it. A signal that comes meanwhile ends the server once it is ready,
+/// and not the process in the middle.
+///
+/// # Errors
+/// As [`run`], and those of `prepare`.
+pub fn run_trial(prepare: impl FnOnce() -> Result<Trial, Error>) -> Result<(), Error> {
+    let signals = signals()?;
+    serve(signals, prepare()?)
+}
+
+fn signals() -> Result<Signals, Error> {
+    Signals::new([SIGTERM, SIGINT, SIGHUP])
+        .map_err(|error| Error::new(Code::Software, format!("cannot wait for signals: {error}")))
+}
+
+fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
+    let Trial { options, fault, json } = trial;
     let ending = ShutdownRequest::new(signals.handle());
     let store: Arc<dyn Store> = Arc::new(
         service_manager::unhurried(|| Sqlite::open(&options.db, Options::default())).map_err(opening(&options))?,
@@ -86,7 +117,9 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let listeners = listeners(&options, &settings)?;
     name_exposed(&options, &settings, &listeners);
     let log = ProtocolLog::beside(&options.db);
-    let server = Arc::new(ServerState::new(store.clone(), authenticator, tls, log, configuration));
+    let mut state = ServerState::new(store.clone(), authenticator, tls, log, configuration);
+    state.fault = fault;
+    let server = Arc::new(state);
     for (name, address) in server.store.known_addresses().map_err(opening(&options))? {
         server.places.remember(address, &common_name(&name, &settings.domains));
     }
@@ -94,7 +127,7 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let monitor = SessionMonitor::start(server.clone())
         .map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))?;
     let workers = Arc::new(Workers::new(&server.configuration().settings));
-    announce(&listeners)?;
+    announce(&listeners, json.then(|| with_suffix(&options.db, ".crt")))?;
     let loops = start(listeners, &server, &workers, &ending)?;
     service_manager::ready();
     let watched = service_manager::watch(status(&server, &workers));
@@ -148,10 +181,16 @@ fn listeners(options: &ServeOptions, settings: &Settings) -> Result<Vec<Listener
     Ok(listeners)
 }
 
-/// One line per listener on stdout, then `ready`.
-fn announce(listeners: &[Listener]) -> Result<(), Error> {
+/// One line per listener on stdout, then `ready`; or one line of JSON, with the file of the certificate.
+fn announce(listeners: &[Listener], json: Option<PathBuf>) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     let mut say = || {
+        if let Some(certificate) = &json {
+            let addresses = listeners.iter().map(|one| (one.service.to_string(), one.address.clone().into()));
+            let file = ("certificate".to_owned(), certificate.display().to_string().into());
+            writeln!(out, "{}", serde_json::Value::Object(addresses.chain([file]).collect()))?;
+            return out.flush();
+        }
         for listener in listeners {
             writeln!(out, "{} {}", listener.service, listener.address)?;
         }

@@ -1,4 +1,5 @@
 //! What all connections of a server share.
 
 pub mod connections;
+pub mod fault;
 pub mod state;

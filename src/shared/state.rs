@@ -8,6 +8,7 @@ use crate::protocol_log::ProtocolLog;
 use crate::sasl::Context;
 use crate::settings::Settings;
 use crate::shared::connections::Connections;
+use crate::shared::fault::Fault;
 use crate::store::{Expire, Store};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -46,6 +47,8 @@ pub struct ServerState {
     pub protocol_log: ProtocolLog,
     /// The live sockets.
     pub connections: Arc<Connections>,
+    /// What is done wrong on purpose; `serve` has none.
+    pub fault: Option<Fault>,
     configuration: RwLock<Arc<Configuration>>,
 }
 
@@ -69,6 +72,7 @@ impl ServerState {
             refusals: Refusals::default(),
             protocol_log,
             connections: Arc::default(),
+            fault: None,
             configuration: RwLock::new(Arc::new(configuration)),
         }
     }

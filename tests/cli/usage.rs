@@ -13,6 +13,40 @@ fn version_is_the_crates() {
 }
 
 #[test]
+fn help_and_version_are_commands_too() {
+    for (command, option) in [
+        (&["help"][..], &["-h"][..]),
+        (&["version"], &["--version"]),
+        (&["help", "import"], &["import", "-h"]),
+        (&["help", "help"], &["help", "-h"]),
+    ] {
+        let (command, option) = (bare(command), bare(option));
+        assert_eq!(command.status.code(), Some(0));
+        assert_eq!(text(&command.stdout), text(&option.stdout));
+        assert!(command.stderr.is_empty() && !command.stdout.is_empty());
+    }
+    for wrong in [&["help", "frobnicate"][..], &["help", "init", "x"], &["version", "x"]] {
+        let output = bare(wrong);
+        assert_eq!(output.status.code(), Some(64), "{wrong:?}");
+        assert!(output.stdout.is_empty() && text(&output.stderr).lines().count() == 1, "{wrong:?}");
+    }
+}
+
+#[test]
+fn only_what_works_on_a_database_shows_the_option_for_it() {
+    for command in ["hash", "help", "version", "try"] {
+        assert!(!text(&bare(&[command, "-h"]).stdout).contains("--db"), "{command}");
+    }
+    assert!(text(&bare(&["serve", "-h"]).stdout).contains("-d, --db FILE"));
+    // It was taken from the beginning.
+    assert_eq!(
+        bare(&["hash", "-d", "x.db"]).status.code(),
+        Some(65),
+        "there is no password, but nothing else is wrong"
+    );
+}
+
+#[test]
 fn no_arguments_show_the_usage_on_stderr() {
     let output = bare(&[]);
     assert_eq!(output.status.code(), Some(64));

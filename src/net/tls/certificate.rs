@@ -13,10 +13,30 @@ use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, Sub
 use openssl::x509::{X509, X509NameBuilder, X509Ref};
 use std::io::Write;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 /// How long a self-signed certificate is valid: nobody is going to renew it.
 const VALID_DAYS: u32 = 3650;
+/// Seconds.
+const DAY: i64 = 86_400;
+
+/// When a self-signed certificate is valid.
+#[derive(Clone, Copy)]
+enum Validity {
+    Current,
+    Expired,
+}
+
+impl Validity {
+    fn period(self) -> Result<(Asn1Time, Asn1Time), ErrorStack> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64;
+        match self {
+            Self::Current => Ok((Asn1Time::days_from_now(0)?, Asn1Time::days_from_now(VALID_DAYS)?)),
+            Self::Expired => Ok((Asn1Time::from_unix(now - 30 * DAY)?, Asn1Time::from_unix(now - DAY)?)),
+        }
+    }
+}
 
 /// `tls-server-end-point` of RFC 5929 section 4.1: the certificate hashed with the hash function of
 /// its signature, SHA-256 in place of MD5 and SHA-1. A signature with none of its own, or more than
@@ -37,7 +57,19 @@ pub(super) fn end_point(certificate: &X509Ref) -> Option<Vec<u8>> {
 /// # Errors
 /// Which file could not be made; then neither is left behind.
 pub fn self_signed(certificate: &Path, key: &Path) -> Result<(), TlsError> {
-    let (certificate_pem, key_pem) = generate(&host_name())
+    make(certificate, key, Validity::Current)
+}
+
+/// The same, but the certificate expired yesterday: tests of clients want to see what they do then.
+///
+/// # Errors
+/// As [`self_signed`].
+pub fn expired(certificate: &Path, key: &Path) -> Result<(), TlsError> {
+    make(certificate, key, Validity::Expired)
+}
+
+fn make(certificate: &Path, key: &Path, validity: Validity) -> Result<(), TlsError> {
+    let (certificate_pem, key_pem) = generate(&host_name(), validity)
         .map_err(|error| TlsError::new(format!("no certificate could be made: {}", brief(&error))))?;
     write_new(key, &key_pem, 0o600)
         .map_err(|error| TlsError::new(format!("private key file {} cannot be made: {error}", key.display())))?;
@@ -68,21 +100,21 @@ fn host_name() -> String {
     if fits { name.to_owned() } else { "localhost".to_owned() }
 }
 
-fn generate(host: &str) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), ErrorStack> {
+fn generate(host: &str, validity: Validity) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), ErrorStack> {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
     let key = PKey::from_ec_key(EcKey::generate(&group)?)?;
-    let certificate = sign(host, &key)?;
+    let certificate = sign(host, &key, validity)?;
     Ok((certificate.to_pem()?, Zeroizing::new(key.private_key_to_pem_pkcs8()?)))
 }
 
-fn sign(host: &str, key: &PKey<Private>) -> Result<X509, ErrorStack> {
+fn sign(host: &str, key: &PKey<Private>, validity: Validity) -> Result<X509, ErrorStack> {
     let mut name = X509NameBuilder::new()?;
     name.append_entry_by_nid(Nid::COMMONNAME, host)?;
     let name = name.build();
     let mut serial = BigNum::new()?;
     serial.rand(159, MsbOption::MAYBE_ZERO, false)?;
     let serial = serial.to_asn1_integer()?;
-    let (from, until) = (Asn1Time::days_from_now(0)?, Asn1Time::days_from_now(VALID_DAYS)?);
+    let (from, until) = validity.period()?;
     let mut builder = X509::builder()?;
     builder.set_version(2)?;
     builder.set_serial_number(&serial)?;

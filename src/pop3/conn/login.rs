@@ -135,6 +135,9 @@ impl Connection<'_> {
     /// Opens the maildrop for whoever has logged in, if they are not here too often already.
     pub(super) fn open(&mut self, login: Login) -> Step {
         self.release(true);
+        if let Some(reply) = self.fault.refused_login() {
+            return Step::Reply(reply);
+        }
         let settings = &self.about.configuration.settings;
         let limit = settings.max_connections_per_user;
         let Some(permit) = self.server.limits.user(login.user, limit) else {
@@ -173,12 +176,13 @@ impl Connection<'_> {
         self.server.authenticator.is_still_allowed(login, &policy)
     }
 
-    fn maildrop(&self, login: &Login) -> crate::store::Result<Opened> {
+    fn maildrop(&mut self, login: &Login) -> crate::store::Result<Opened> {
         let settings = &self.about.configuration.settings;
         let mailbox = login.mailbox;
+        let listing = self.fault.listing(self.server.store.open(mailbox)?, self.about.id);
         Ok(Opened {
             mailbox,
-            listing: self.server.store.open(mailbox)?,
+            listing,
             descending: settings.message_retrieval_sort_order == SortOrder::Descending,
             exact: self.server.store.exact_sizes(mailbox)?.unwrap_or(settings.enable_exact_rfc822_size),
             expire: self.server.store.retention(mailbox)?,
