@@ -6,6 +6,7 @@ use crate::store::StoreError;
 use nix::errno::Errno;
 use std::fmt;
 use std::io;
+use std::iter;
 use std::path::Path;
 
 /// The exit codes of `sysexits.h` that this program uses.
@@ -62,8 +63,7 @@ impl Error {
         let code = match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if otherwise != Code::CantCreate => Code::NoInput,
             io::ErrorKind::PermissionDenied => Code::NoPerm,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Code::Io,
-            _ if error.raw_os_error() == Some(Errno::EIO as i32) => Code::Io,
+            _ if is_of_disk(error) => Code::Io,
             _ => otherwise,
         };
         Self::new(code, format!("{what}: {error}"))
@@ -82,6 +82,15 @@ impl Error {
     pub fn store(what: impl fmt::Display, error: &StoreError) -> Self {
         Self::new(code_of(error), format!("{what}: {error}"))
     }
+}
+
+/// Whether the disk is full or has failed, whatever was done. (EIO has no kind of its own.)
+pub fn is_of_disk(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let errors = iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
+    let failed = |error: &io::Error| error.raw_os_error() == Some(Errno::EIO as i32);
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+        || errors.filter_map(|error| error.downcast_ref()).any(failed)
 }
 
 /// The exit code that says the same as a store's answer.
@@ -109,6 +118,7 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::atomic::Failure;
 
     #[test]
     fn an_error_is_one_line() {
@@ -124,6 +134,8 @@ mod tests {
         assert_eq!(file(io::ErrorKind::NotFound, Code::CantCreate), 73);
         let failed = io::Error::from_raw_os_error(Errno::EIO as i32);
         assert_eq!(Error::file("x", &failed, Code::CantCreate).code as u8, 74);
+        let named = io::Error::from(Failure::Unsynced(failed));
+        assert_eq!(Error::file("x", &named, Code::CantCreate).code as u8, 74, "under another text");
         assert_eq!(file(io::ErrorKind::PermissionDenied, Code::CantCreate), 77);
         assert_eq!(file(io::ErrorKind::StorageFull, Code::CantCreate), 74);
         for (error, code) in [

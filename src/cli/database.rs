@@ -43,6 +43,14 @@ pub fn open(path: &Path) -> Result<Sqlite, Error> {
         .map_err(|error| Error::database(path, &error))
 }
 
+/// Ends the work of a command that has written: what is acknowledged is on the disk.
+///
+/// # Errors
+/// 74: a sync failed.
+pub fn finish(store: &Sqlite, path: &Path) -> Result<(), Error> {
+    store.finish().map_err(|error| Error::database(path, &error))
+}
+
 /// Whether the file can be opened, in words that SQLite's own error has not.
 ///
 /// # Errors

@@ -88,11 +88,14 @@ fn deliver(path: &Path, recipients: &[String], sender: Option<&str>, timeout: Du
     // What we put before a message does not make it too large.
     let mut upload = store.upload(settings.max_receive_size.saturating_add(trace.len() as u64));
     push(&mut *upload, trace.as_bytes())?;
-    take_in(&mut Input::new(io::stdin(), timeout), EnvelopeStripper::new(sender.is_some()), &mut *upload)?;
+    let normaliser = if sender.is_some() { Normaliser::behind_fields() } else { Normaliser::new() };
+    let stripper = EnvelopeStripper::new(sender.is_some());
+    take_in(&mut Input::new(io::stdin(), timeout), normaliser, stripper, &mut *upload)?;
     let envelope = Envelope { sender: sender.unwrap_or_default().to_owned(), ..Envelope::default() };
     let answers = upload.deliver(&to.mailboxes, &envelope);
     let answers = answers.map_err(|error| trouble("the message was not stored", &error))?;
-    to.verdict(answers.iter().map(|answer| answer.as_ref().err()))
+    let finished = database::finish(&store, path).map_err(mendable);
+    to.verdict(answers.iter().map(|answer| answer.as_ref().err())).and(finished)
 }
 
 /// A disk that is full or failed and a damaged database will be mended: the message can come again. (A database
@@ -121,8 +124,12 @@ fn has_lost_its_header(path: &Path) -> bool {
 }
 
 /// Streams a message through the normaliser; memory does not grow with it.
-fn take_in(from: &mut impl Read, mut leading: EnvelopeStripper, upload: &mut (dyn Upload + '_)) -> Result<(), Error> {
-    let mut normaliser = Normaliser::new();
+fn take_in(
+    from: &mut impl Read,
+    mut normaliser: Normaliser,
+    mut leading: EnvelopeStripper,
+    upload: &mut (dyn Upload + '_),
+) -> Result<(), Error> {
     let (mut chunk, mut lines, mut message) = (vec![0; CHUNK], Vec::with_capacity(2 * CHUNK), Vec::new());
     loop {
         let read = match from.read(&mut chunk) {

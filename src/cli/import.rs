@@ -56,8 +56,10 @@ pub(super) const COMMAND: Command = Command {
         }
         let user = mailbox::user(matches)?;
         let [from] = arguments(matches, "PATH")?;
-        let store = Rc::new(database::open(&database::path(matches))?);
-        Import::new(&store, &user, matches)?.take(&from, matches)
+        let path = database::path(matches);
+        let store = Rc::new(database::open(&path)?);
+        let done = Import::new(&store, &user, matches)?.take(&from, matches);
+        done.and(database::finish(&store, &path))
     },
 };
 

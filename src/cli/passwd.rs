@@ -42,7 +42,7 @@ fn set(path: &std::path::Path, user: &str, create: bool) -> Result<(), Error> {
     let made = credentials.verifiers_for(&common_name(&user.name, &settings.domains), user.id, &password, user.ntlm);
     let (hash, others) = made.map_err(|error| credential_error(&error))?;
     store.set_password(user.id, None, &hash, &others).map_err(|error| failed(&user.name, &error))?;
-    Ok(())
+    database::finish(&store, path)
 }
 
 /// What is known of a user before the password is.

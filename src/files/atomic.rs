@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -50,10 +51,37 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.error())
+    }
+}
+
 impl From<Failure> for io::Error {
     fn from(failure: Failure) -> Self {
-        Self::new(failure.error().kind(), failure.to_string())
+        Self::new(failure.error().kind(), failure)
     }
+}
+
+/// An error and what it is about.
+#[derive(Debug)]
+struct About(String, io::Error);
+
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0, self.1)
+    }
+}
+
+impl Error for About {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.1)
+    }
+}
+
+/// The same error with "`what`: " before its text.
+pub fn about(what: impl fmt::Display, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), About(what.to_string(), error))
 }
 
 /// A directory that is open for syncing.
@@ -67,8 +95,7 @@ impl Directory {
     /// It cannot be read, so it cannot be synced either.
     pub fn open(path: &Path) -> io::Result<Self> {
         let opened = OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_DIRECTORY.bits()).open(path);
-        let error = |error: io::Error| io::Error::new(error.kind(), format!("directory {path:?}: {error}"));
-        opened.map(|opened| Self(Arc::new(opened))).map_err(error)
+        opened.map(|opened| Self(Arc::new(opened))).map_err(|error| about(format_args!("directory {path:?}"), error))
     }
 
     /// Makes durable which names it holds.

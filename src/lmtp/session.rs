@@ -258,7 +258,7 @@ impl Session {
 
 impl Incoming {
     fn new(content: Content) -> Self {
-        Self { content: Some(content), normaliser: Normaliser::default(), octets: 0, fault: None }
+        Self { content: Some(content), normaliser: Normaliser::behind_fields(), octets: 0, fault: None }
     }
 
     /// As [`Session::content`]; answers the content that is complete.

@@ -1,13 +1,14 @@
 //! What the start of the server needs of the machine: certificate files and file descriptors.
 
 use crate::auth::credential::{Credentials, KeyFile};
-use crate::exit::{Code, Error};
+use crate::exit::{Code, Error, is_of_disk};
 use crate::files::path::with_suffix;
 use crate::net::tls::{self, Acceptor};
 use crate::settings::Settings;
 use crate::store::Store;
 use log::{info, warn};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// File descriptors beside one per connection: database, log, listeners, and some room.
@@ -17,14 +18,18 @@ const OTHERS: u64 = 64 + super::accept::FINISHING as u64;
 /// database.
 ///
 /// # Errors
-/// 78 for files that cannot be used, 73 where the pair cannot be made.
+/// 78 for files that cannot be used, 73 where the pair cannot be made, 74 where that is because of the disk.
 pub fn acceptor(settings: &Settings, db: &Path) -> Result<Acceptor, Error> {
     let (certificate, key) = pair(settings, db)?;
-    if settings.certificate_file.is_none() && !certificate.exists() && !key.exists() {
-        tls::self_signed(&certificate, &key).map_err(|error| Error::new(Code::CantCreate, error.to_string()))?;
+    if settings.certificate_file.is_none() && !certificate.exists() {
+        tls::self_signed(&certificate, &key).map_err(|error| unmade(&error))?;
         info!("made a self-signed certificate, {}", certificate.display());
     }
     Acceptor::load(&certificate, &key).map_err(|error| Error::new(Code::Config, error.to_string()))
+}
+
+fn unmade(error: &io::Error) -> Error {
+    Error::new(if is_of_disk(error) { Code::Io } else { Code::CantCreate }, error.to_string())
 }
 
 /// Where certificate and key are.

@@ -140,7 +140,8 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     // Nobody waits for an answer any more; what cannot be written at once is not worth waiting for.
     server.store.shutdown();
     maintenance.stop();
-    ending.verdict()
+    let finished = server.store.finish().map_err(opening(&options));
+    ending.verdict().and(finished)
 }
 
 fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {

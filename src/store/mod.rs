@@ -385,6 +385,12 @@ pub trait Maintenance: Send + Sync {
     /// The end of the program is near: from now on nothing waits for somebody else's lock.
     fn shutdown(&self);
 
+    /// The last thing that is done: tells whether what closing has to make durable is so. Nothing may be written after it.
+    ///
+    /// # Errors
+    /// A sync failed, now or before.
+    fn finish(&self) -> Result<()>;
+
     /// Deletes at most `limit` messages whose age at `now` (seconds since 1970 UTC) is that of
     /// `RetainReadDays` or `RetainUnreadDays`; they stay recoverable. Age counts from the moment a
     /// message was stored here. Says how much was done, looking included, so that 0 is the end.

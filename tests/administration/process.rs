@@ -154,6 +154,20 @@ fn the_self_signed_pair() {
     assert_eq!(site.serve(&[]).connect_tls().certificate(), certificate);
 }
 
+/// A server that was killed between the two leaves a key alone.
+#[test]
+fn a_pair_of_which_the_certificate_is_missing() {
+    let site = Site::with_alice(&[]);
+    let one = site.serve(&[]);
+    assert!(one.terminate().success());
+    let file = |suffix: &str| format!("{}.{suffix}", site.database().display());
+    let key = std::fs::read(file("key")).unwrap();
+    std::fs::remove_file(file("crt")).unwrap();
+    let server = site.serve(&[]);
+    server.connect_tls();
+    assert_eq!(std::fs::read(file("key")).unwrap(), key, "the key stays");
+}
+
 /// A key that does not belong to the certificate is found at the start.
 #[test]
 fn a_key_of_another_certificate_is_refused() {

@@ -36,7 +36,7 @@ fn wanted(name: &str) -> bool {
 /// How much is tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Extent {
-    /// A sample of what is known to work.
+    /// A sample.
     Sample,
     /// So many times as much as a sample, of everything.
     Times(usize),

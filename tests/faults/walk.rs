@@ -56,13 +56,13 @@ fn try_all(what: &str, walks: Vec<Walk>, sample: usize) {
 /// Some walks, and a step of each. Every kind of fault that has a step has the same chance, however many it has.
 fn draw(what: &str, walks: Vec<Walk>, number: usize) -> Vec<(Walk, u64)> {
     let mut random = Random::announced(what);
-    let all = Extent::wanted() != Extent::Sample;
-    let walks: Vec<Walk> = walks.into_iter().filter(|walk| all || walk.is_sampled()).collect();
     let mut lengths = BTreeMap::new();
     let mut drawn = Vec::new();
     while drawn.len() < number && !walks.is_empty() {
         let walk = walks[random.below(walks.len() as u64) as usize];
-        let length = *lengths.entry((walk.act, walk.layout, walk.fault.kind)).or_insert_with(|| walk.length());
+        let length = *lengths
+            .entry((walk.act, walk.layout, walk.fault.kind))
+            .or_insert_with(|| operations(walk.act, walk.layout, walk.fault));
         if length > 0 {
             drawn.push((walk, random.below(length) + 1));
         }
@@ -70,34 +70,20 @@ fn draw(what: &str, walks: Vec<Walk>, number: usize) -> Vec<(Walk, u64)> {
     drawn
 }
 
+/// How many operations of the fault's kind there are when none is struck.
+pub fn operations(act: Act, layout: Layout, fault: Fault) -> u64 {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report");
+    let preload = Preload { fault: Some((Fault { at: 0, ..fault }, report.clone())), journal: None };
+    act.run(&Scene::new(layout, preload), &Ledger::default());
+    // A line for each of our programs.
+    let lines = std::fs::read_to_string(report).unwrap_or_default();
+    lines.lines().map(|line| line.parse::<u64>().unwrap()).max().unwrap_or(0)
+}
+
 impl Walk {
     fn name(&self, fault: Fault) -> String {
         format!("{:?} {:?}, {fault}", self.act, self.layout)
-    }
-
-    /// Whether a sample may have it: not what is known to be wrong with the program, which `make faults` shows.
-    fn is_sampled(&self) -> bool {
-        let Walk { act, layout, fault } = *self;
-        // A failed sync ends a program only where it was of a commit.
-        let sync = fault.kind == "sync" && fault.how.fails();
-        // SQLite says "malformed" of what it cannot read: 70 or 65, not 74.
-        let read = fault.kind == "read" && fault.how.fails() && !matches!(act, Act::Deliver | Act::Check);
-        // EIO of a file that is being made is 73, not 74; and a restore that fails late destroys.
-        let made = matches!(act, Act::Export | Act::Backup | Act::Restore) && fault.how.fails();
-        // Of a key pair that was not finished the next start says 78.
-        let pair = act == Act::Serve && layout == Layout::Closed && matches!(fault.kind, "open" | "write");
-        !(sync || read || made || pair)
-    }
-
-    /// Operations of the kind when nothing is struck.
-    fn length(&self) -> u64 {
-        let folder = tempfile::tempdir().unwrap();
-        let report = folder.path().join("report");
-        let preload = Preload { fault: Some((self.fault, report.clone())), journal: None };
-        self.act.run(&Scene::new(self.layout, preload), &Ledger::default());
-        // A line for each of our programs.
-        let lines = std::fs::read_to_string(report).unwrap_or_default();
-        lines.lines().map(|line| line.parse::<u64>().unwrap()).max().unwrap_or(0)
     }
 
     /// One step; whether there was anything to strike.

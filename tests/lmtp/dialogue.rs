@@ -23,7 +23,9 @@ fn what_is_sent_is_what_is_stored() {
     lmtp.expect_end();
     let mut client = server.alice();
     for (at, message) in sent.iter().enumerate() {
-        assert!(content(&mut client, at + 1) == *message, "message {}", at + 1);
+        // The header of the empty one is ours, and gets its empty line like any other.
+        let stored = if message.is_empty() { b"\r\n" } else { *message };
+        assert!(content(&mut client, at + 1) == *stored, "message {}", at + 1);
     }
     server.assert_sound();
 }

@@ -30,7 +30,8 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
     let text =
         std::fs::read(file).map_err(|error| Error::file(format_args!("cannot read {file:?}"), &error, Code::Io))?;
     let text = String::from_utf8(text).map_err(|_| Error::new(Code::Data, format!("{file:?} is not in UTF-8")))?;
-    let store = Rc::new(database::open(&database::path(matches))?);
+    let path = database::path(matches);
+    let store = Rc::new(database::open(&path)?);
     let (mut table, mut failures) = (Vec::new(), Vec::new());
     for line in lines(&text) {
         let (number, line) = line;
@@ -48,8 +49,11 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
         table.push((user, row, code, source));
         failures.extend(done.err().map(|error| error.code));
     }
+    let finished = database::finish(&store, &path);
     print(&shown(&table))?;
-    let Some(first) = failures.iter().find(|code| **code != Code::TempFail).or(failures.first()) else { return Ok(()) };
+    let Some(first) = failures.iter().find(|code| **code != Code::TempFail).or(failures.first()) else {
+        return finished;
+    };
     Err(Error::new(*first, format!("{} of {} lines of {file:?} failed", failures.len(), table.len())))
 }
 

@@ -73,6 +73,11 @@ impl Normaliser {
         Self::default()
     }
 
+    /// At the start of a message that gets fields of a header in front: without any of its own it still has a header.
+    pub fn behind_fields() -> Self {
+        Self { fields: true, ..Self::default() }
+    }
+
     /// Appends the stored form of the next chunk to `out`.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let from = out.len();
@@ -320,6 +325,21 @@ mod tests {
             (b"A: x\nB\xc3\xa4: y\n", b"A: x\r\nB\xc3\xa4: y\r\n"),
             (b"", b""),
         ]);
+    }
+
+    #[test]
+    fn fields_in_front_are_a_header_too() {
+        let behind = |message: &[u8]| {
+            let (mut normaliser, mut out) = (Normaliser::behind_fields(), Vec::new());
+            normaliser.push(message, &mut out);
+            normaliser.finish(&mut out);
+            out
+        };
+        assert_eq!(behind(b""), b"\r\n");
+        assert_eq!(behind(b"A: x"), b"A: x\r\n\r\n");
+        assert_eq!(behind(b"From a now\n"), b"From a now\r\n\r\n");
+        assert_eq!(behind(b"\n"), b"\r\n");
+        assert_eq!(behind(b"no field\n"), b"no field\r\n");
     }
 
     #[test]

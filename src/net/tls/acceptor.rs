@@ -103,7 +103,7 @@ fn no_certificate(file: &Path) -> TlsError {
 }
 
 /// Any PEM form of key will do, but none that wants a passphrase: nobody is there to give it.
-fn read_key(file: &Path) -> Result<PKey<Private>, TlsError> {
+pub(super) fn read_key(file: &Path) -> Result<PKey<Private>, TlsError> {
     let pem = regular::read(file, LONGEST_FILE)
         .map_err(|error| TlsError::new(format!("private key file {} cannot be read: {error}", file.display())))?;
     let mut asked = false;

@@ -1,7 +1,8 @@
 //! A certificate's hash for channel binding, and the self-signed pair of a first start.
 
-use super::error::{TlsError, brief};
-use crate::files::atomic::{AtomicFile, Failure};
+use super::acceptor::read_key;
+use super::error::brief;
+use crate::files::atomic::{AtomicFile, Failure, about};
 use openssl::asn1::Asn1Time;
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};
@@ -11,7 +12,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder, X509Ref};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
@@ -52,11 +53,12 @@ pub(super) fn end_point(certificate: &X509Ref) -> Option<Vec<u8>> {
 }
 
 /// Makes a P-256 key and a certificate for this host and `localhost` that it signs itself, valid for
-/// ten years. Both files must not exist; the key is readable by its owner only.
+/// ten years; the key is readable by its owner only. A key that is there already signs the certificate: whoever
+/// made it was ended before the certificate was there. A certificate must not exist.
 ///
 /// # Errors
-/// Which file could not be made; then neither is left behind.
-pub fn self_signed(certificate: &Path, key: &Path) -> Result<(), TlsError> {
+/// Which file could not be made or used. What there is of the pair is whole, and the next call goes on with it.
+pub fn self_signed(certificate: &Path, key: &Path) -> io::Result<()> {
     make(certificate, key, Validity::Current)
 }
 
@@ -64,47 +66,52 @@ pub fn self_signed(certificate: &Path, key: &Path) -> Result<(), TlsError> {
 ///
 /// # Errors
 /// As [`self_signed`].
-pub fn expired(certificate: &Path, key: &Path) -> Result<(), TlsError> {
+pub fn expired(certificate: &Path, key: &Path) -> io::Result<()> {
     make(certificate, key, Validity::Expired)
 }
 
-fn make(certificate: &Path, key: &Path, validity: Validity) -> Result<(), TlsError> {
-    let (certificate_pem, key_pem) = generate(&host_name(), validity)
-        .map_err(|error| TlsError::new(format!("no certificate could be made: {}", brief(&error))))?;
-    write_new(key, &key_pem, 0o600)
-        .map_err(|error| TlsError::new(format!("private key file {} cannot be made: {error}", key.display())))?;
-    write_new(certificate, &certificate_pem, 0o644).map_err(|error| {
-        let _ = std::fs::remove_file(key);
-        TlsError::new(format!("certificate file {} cannot be made: {error}", certificate.display()))
-    })
+fn make(certificate: &Path, key: &Path, validity: Validity) -> io::Result<()> {
+    let failed = |error: ErrorStack| io::Error::other(format!("no certificate could be made: {}", brief(&error)));
+    let pair_key = match key.try_exists()? {
+        true => read_key(key).map_err(io::Error::other)?,
+        false => {
+            let made = generate().map_err(failed)?;
+            let pem = Zeroizing::new(made.private_key_to_pem_pkcs8().map_err(failed)?);
+            write_new(key, &pem, 0o600)
+                .map_err(|error| about(format_args!("private key file {} cannot be made", key.display()), error))?;
+            made
+        }
+    };
+    let signed = sign(&host_name(), &pair_key, validity).and_then(|signed| signed.to_pem()).map_err(failed)?;
+    write_new(certificate, &signed, 0o644)
+        .map_err(|error| about(format_args!("certificate file {} cannot be made", certificate.display()), error))
 }
 
-/// Nothing that is there is replaced, nor a link followed that somebody else has put there.
-fn write_new(file: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
-    let draft = AtomicFile::create(file, mode).map_err(Failure::Unplaced)?;
-    draft.file().write_all(content).map_err(Failure::Unplaced)?;
+/// Nothing that is there is replaced, nor a link followed that somebody else has put there. A name that may not be
+/// durable goes again: the next attempt is to make it anew, and not to rely on it.
+fn write_new(file: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let draft = AtomicFile::create(file, mode)?;
+    draft.file().write_all(content)?;
     let placed = draft.place_new();
     if let Err(Failure::Unsynced(_)) = placed {
         let _ = std::fs::remove_file(file);
     }
-    placed
+    Ok(placed?)
 }
 
 /// The kernel's name of this host; `localhost` where that is nothing a certificate could hold.
 fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    let name = name.to_string_lossy();
     let fits = !name.is_empty()
         && name.len() <= 63
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
-    if fits { name.to_owned() } else { "localhost".to_owned() }
+    if fits { name.into_owned() } else { "localhost".to_owned() }
 }
 
-fn generate(host: &str, validity: Validity) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), ErrorStack> {
+fn generate() -> Result<PKey<Private>, ErrorStack> {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-    let key = PKey::from_ec_key(EcKey::generate(&group)?)?;
-    let certificate = sign(host, &key, validity)?;
-    Ok((certificate.to_pem()?, Zeroizing::new(key.private_key_to_pem_pkcs8()?)))
+    PKey::from_ec_key(EcKey::generate(&group)?)
 }
 
 fn sign(host: &str, key: &PKey<Private>, validity: Validity) -> Result<X509, ErrorStack> {

@@ -167,6 +167,10 @@ impl Maintenance for Sqlite {
         self.writer.shutdown();
     }
 
+    fn finish(&self) -> Result<()> {
+        self.writer.finish()
+    }
+
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
         expire::step(self, now, limit)
     }

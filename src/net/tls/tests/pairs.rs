@@ -61,13 +61,25 @@ fn self_signed_pair_is_private_and_never_overwrites() {
 
     let before = std::fs::read(&files.key).unwrap();
     let other = files.certificate.with_file_name("other");
-    let error = self_signed(&other, &files.key).unwrap_err().to_string();
-    assert!(error.starts_with("private key file ") && error.contains("mail.db.key"), "{error}");
-    assert!(!other.exists());
     let error = self_signed(&files.certificate, &other).unwrap_err().to_string();
     assert!(error.starts_with("certificate file ") && error.contains("mail.db.crt"), "{error}");
-    assert!(!other.exists(), "no key without its certificate is left behind");
     assert_eq!(std::fs::read(&files.key).unwrap(), before);
+}
+
+#[test]
+fn a_key_without_its_certificate_gets_one() {
+    let files = files();
+    let key = std::fs::read(&files.key).unwrap();
+    std::fs::remove_file(&files.certificate).unwrap();
+    self_signed(&files.certificate, &files.key).unwrap();
+    assert_eq!(std::fs::read(&files.key).unwrap(), key, "the key may be somebody's: it stays");
+    Acceptor::load(&files.certificate, &files.key).unwrap();
+
+    std::fs::remove_file(&files.certificate).unwrap();
+    std::fs::write(&files.key, "no key").unwrap();
+    let error = self_signed(&files.certificate, &files.key).unwrap_err().to_string();
+    assert!(error.starts_with("private key file ") && error.contains("mail.db.key"), "{error}");
+    assert!(!files.certificate.exists());
 }
 
 /// A certificate that signs itself with `digest`.

@@ -21,7 +21,7 @@ impl Sqlite {
         // A connection of its own: this takes long, and the readers are for sessions.
         let source = connection::writer(&self.path, &Options::default())?;
         source.execute("VACUUM INTO ?1", [name]).map_err(|error| connection::named(target, error))?;
-        keep_log_mode(target).map_err(|error| connection::named(target, error))
+        keep_log_mode(target).map_err(|error| error.of(target))
     }
 
     /// Whether a file is a database of this program at all, of this version or an older one.
@@ -54,8 +54,8 @@ impl Sqlite {
 }
 
 /// A copy starts with a rollback journal; the mode is part of a database, and ours is WAL. Closing takes the log away.
-fn keep_log_mode(copy: &Path) -> rusqlite::Result<()> {
+fn keep_log_mode(copy: &Path) -> Result<()> {
     let copy = Connection::open_with_flags(copy, connection::flags() | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
     connection::defend(&copy)?;
-    copy.pragma_update(None, "journal_mode", "WAL")
+    connection::switch_to_log(&copy)
 }

@@ -28,7 +28,16 @@ pub fn writer(path: &Path, options: &Options) -> Result<Connection> {
 
 /// Gives a database of ours its log, which copies by other means than ours come without.
 pub fn use_log(connection: &Connection, path: &Path) -> Result<()> {
-    connection.execute_batch("PRAGMA journal_mode=WAL").map_err(|error| named(path, error))
+    switch_to_log(connection).map_err(|error| error.of(path))
+}
+
+/// SQLite names the mode that is left where it could not change it, and no error.
+pub fn switch_to_log(connection: &Connection) -> Result<()> {
+    let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+    match mode.as_str() {
+        "wal" => Ok(()),
+        mode => Err(StoreError::Io(format!("the journal mode stays {mode}: the file cannot be written or synced"))),
+    }
 }
 
 /// How long the log's file may stay when the log starts again at its beginning: writing over what is there

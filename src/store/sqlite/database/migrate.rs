@@ -4,8 +4,8 @@ use crate::files::atomic::{AtomicFile, Directory};
 use crate::files::path::{directory, with_suffix};
 use crate::store::sqlite::Options;
 use crate::store::sqlite::database::companions::COMPANIONS;
-use crate::store::sqlite::database::connection;
 use crate::store::sqlite::database::recovery::{self, Leftover};
+use crate::store::sqlite::database::{closing, connection};
 use crate::store::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::fs::OpenOptions;
@@ -94,7 +94,11 @@ fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
         State::Version(_) => copy_before(&connection, path, newest)?,
         State::Empty => {}
     }
-    apply(&mut connection, path, steps)
+    apply(&mut connection, path, steps)?;
+    match closing::settle(&connection).map_err(|error| connection::named(path, error)) {
+        Err(error @ StoreError::Sync(_)) => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// All pending steps in one transaction. Another `init` may have come first: only then is the version known.
@@ -113,8 +117,9 @@ fn apply(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<()>
 /// Settings of the file itself, which must precede the first table.
 fn lay_out(connection: &Connection, path: &Path) -> Result<()> {
     connection
-        .execute_batch("PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;")
-        .map_err(|error| connection::named(path, error))
+        .execute_batch("PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL;")
+        .map_err(|error| connection::named(path, error))?;
+    connection::switch_to_log(connection).map_err(|error| error.of(path))
 }
 
 fn open(path: &Path) -> Result<Connection> {

@@ -55,7 +55,7 @@ impl Leftover {
     /// What the file system knows of the database's file cannot be made durable.
     pub fn look(database: &Path) -> Result<Self> {
         let log = beside(database, "-wal").filter(|log| log.metadata().is_ok_and(|found| found.len() > 0));
-        let log = log.filter(|_| !is_open(database));
+        let log = log.filter(|_| !is_open(database, |_| true));
         if log.is_some() {
             // Only where nobody has it open: closing it ends the locks that this process has on it.
             forget(database)?;
@@ -126,17 +126,24 @@ fn beside(database: &Path, ending: &str) -> Option<PathBuf> {
 }
 
 /// Whether any process has the database open. Asked of the kernel's table: opening the index and closing it again would end
-/// the locks that this process may hold. Where the table does not show it, nobody has; that costs time, not safety.
-fn is_open(database: &Path) -> bool {
+/// the locks that this process may hold. `by`: whose number counts. Where the table does not show it, nobody has; that costs time, not safety.
+fn is_open(database: &Path, by: impl Fn(&str) -> bool) -> bool {
     let index = beside(database, "-shm").and_then(|index| index.metadata().ok());
     let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
-    index.is_some_and(|index| holds(&locks, &index))
+    index.is_some_and(|index| holders(&locks, &index).any(by))
 }
 
-/// See proc_locks(5).
-fn holds(locks: &str, file: &Metadata) -> bool {
-    let file = format!("{:02x}:{:02x}:{} {OPEN_LOCK}", major(file.dev()), minor(file.dev()), file.ino());
-    locks.lines().any(|line| line.ends_with(&file) && line.contains(" READ "))
+/// The same of other processes than this one.
+pub fn is_open_elsewhere(database: &Path) -> bool {
+    let own = std::process::id().to_string();
+    is_open(database, |holder| holder != own)
+}
+
+/// The numbers of the processes that have a database open with this index; see proc_locks(5).
+fn holders<'a>(locks: &'a str, index: &Metadata) -> impl Iterator<Item = &'a str> {
+    let file = format!("{:02x}:{:02x}:{} {OPEN_LOCK}", major(index.dev()), minor(index.dev()), index.ino());
+    let holding = locks.lines().filter(move |line| line.ends_with(&file));
+    holding.filter_map(|line| line.split_once(" READ ")?.1.split_whitespace().next())
 }
 
 /// Has the file system write anew what it knows of a file, and drops what it has of it in memory.
@@ -216,15 +223,15 @@ mod tests {
     #[test]
     fn who_has_the_database_open_is_seen() {
         let (_directory, path) = database();
-        assert!(!is_open(&path));
+        assert!(!is_open(&path, |_| true));
         let store = Sqlite::open(&path, Options::default()).unwrap();
         store.create_user("alice").unwrap();
-        assert!(is_open(&path));
+        assert!(is_open(&path, |_| true) && !is_open_elsewhere(&path));
         assert!(Leftover::look(&path).unwrap().log.is_none(), "its log is in use");
         let (_other, copy) = killed(&path);
         assert!(Leftover::look(&copy).unwrap().log.is_some(), "nobody's");
         drop(store);
-        assert!(!is_open(&path));
+        assert!(!is_open(&path, |_| true));
     }
 
     #[test]

@@ -223,6 +223,15 @@ impl Writer {
         self.shared.hurried.store(true, Ordering::Relaxed);
     }
 
+    /// What the log has to move when it is closed, told of its errors.
+    ///
+    /// # Errors
+    /// A sync failed, now or before.
+    pub fn finish(&self) -> Result<()> {
+        let shared = self.shared.clone();
+        self.alone(Lane::Maintenance, move |connection| shared.settle(connection))
+    }
+
     fn send(&self, lane: Lane, order: Request) -> Result<()> {
         self.shared.queue.push(lane, order).map_err(|_| ended())
     }

@@ -17,6 +17,7 @@
 use super::Shared;
 use super::batch::STEP;
 use super::truncation::Truncation;
+use crate::store::sqlite::database::closing;
 use crate::store::{Result, StoreError};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, ffi};
@@ -183,6 +184,21 @@ impl Shared {
             Ok(false) => self.wal.truncation.failed(None, Instant::now()),
             Err(StoreError::Sync(_)) => {}
             Err(error) => self.wal.truncation.failed(Some(&error), Instant::now()),
+        }
+    }
+
+    /// Moves the log into the database before it is closed, if nobody else has that open: SQLite would do it then, and keep
+    /// the error to itself. What cannot be moved otherwise stays in the log, and the next start has it.
+    ///
+    /// # Errors
+    /// A sync failed, now or before.
+    pub fn settle(&self, connection: &Connection) -> Result<()> {
+        self.require_sound()?;
+        self.truncate_at_end(connection);
+        self.require_sound()?;
+        match closing::settle(connection).map_err(|error| self.wal.failed_checkpoint(connection, error)) {
+            Err(error @ StoreError::Sync(_)) => Err(error),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 
