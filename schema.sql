@@ -81,11 +81,17 @@ INSERT INTO settings (name, value) VALUES
   ('LogFolderSizeQuota', '1073741824');
 -- end of generated
 
+-- INSERT ... ON CONFLICT DO UPDATE comes past this one with a name that exists.
 CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings
 BEGIN
-  SELECT CASE WHEN EXISTS (SELECT 1 FROM settings WHERE name = NEW.name)
-    THEN RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...')
-    ELSE RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all') END;
+  SELECT RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all')
+   WHERE NOT EXISTS (SELECT 1 FROM settings WHERE name = NEW.name);
+END;
+
+-- Only REPLACE gets here.
+CREATE TRIGGER settings_no_replace AFTER INSERT ON settings
+BEGIN
+  SELECT RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...');
 END;
 
 CREATE TRIGGER settings_no_delete BEFORE DELETE ON settings
@@ -335,6 +341,7 @@ CREATE TABLE users (
   password    TEXT,                        -- plain text until the program replaces it by a hash; NULL: no login by password
   pop_enabled INTEGER DEFAULT 1,           -- 0: no login; mail still arrives
   ntlm        INTEGER DEFAULT 0,           -- 1: keep an NT hash too
+  last_login  INTEGER,                     -- when, written by the server; NULL: never
   generation  INTEGER NOT NULL DEFAULT 0,  -- moves with each new password: sessions of the one before end
   -- The one place of the schema that knows which passwords are hashes, of a kind we have or of another.
   -- src/auth/credential/stored.rs has the same rule.
@@ -352,7 +359,8 @@ CREATE TABLE users (
     password IS NULL OR (typeof(password) = 'text' AND length(password) BETWEEN 1 AND 1024 AND instr(password, char(0)) = 0
     AND instr(password, char(10)) = 0 AND instr(password, char(13)) = 0)),
   CONSTRAINT "users.pop_enabled: 0 or 1" CHECK (typeof(pop_enabled) = 'integer' AND pop_enabled IN (0, 1)),
-  CONSTRAINT "users.ntlm: 0 or 1" CHECK (typeof(ntlm) = 'integer' AND ntlm IN (0, 1))
+  CONSTRAINT "users.ntlm: 0 or 1" CHECK (typeof(ntlm) = 'integer' AND ntlm IN (0, 1)),
+  CONSTRAINT "users.last_login: seconds since 1970, or NULL" CHECK (last_login IS NULL OR typeof(last_login) = 'integer')
 );
 
 -- Plain passwords that wait for their verifiers; never more than a few.
@@ -367,10 +375,17 @@ CREATE TABLE verifiers (
   CONSTRAINT "verifiers.scheme: SCRAM-SHA-256 or NT" CHECK (scheme IN ('SCRAM-SHA-256', 'NT'))
 ) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER users_no_replace_insert BEFORE INSERT ON users
+-- REPLACE would change ids without a delete trigger. After it nobody can tell that there was a user before, so that is
+-- noted first. INSERT ... ON CONFLICT DO UPDATE inserts nothing, and comes past the second trigger.
+CREATE TRIGGER users_no_replace_noted BEFORE INSERT ON users
 BEGIN
-  SELECT RAISE(ABORT, 'users.name: a user of this name or id exists; use UPDATE')
-   WHERE EXISTS (SELECT 1 FROM users WHERE name = NEW.name OR id = NEW.id);
+  UPDATE counters SET user_exists = NOT user_exists
+   WHERE user_exists <> EXISTS (SELECT 1 FROM users WHERE name = NEW.name OR id = NEW.id);
+END;
+
+CREATE TRIGGER users_no_replace_insert AFTER INSERT ON users
+BEGIN
+  SELECT RAISE(ABORT, 'users.name: a user of this name or id exists; use UPDATE') FROM counters WHERE user_exists;
 END;
 
 CREATE TRIGGER users_no_replace_update BEFORE UPDATE OF id, name ON users
@@ -733,7 +748,9 @@ CREATE TABLE counters (
   -- it lies more than 2 days ahead, a clock was wildly wrong once, and the clock of now is believed.
   latest_at    INTEGER NOT NULL DEFAULT 0,
   -- 1 while the server deletes: it has given the date by its own clock. Never seen outside of its transaction.
-  date_given   INTEGER NOT NULL DEFAULT 0 CHECK (date_given IN (0, 1))
+  date_given   INTEGER NOT NULL DEFAULT 0 CHECK (date_given IN (0, 1)),
+  -- 1: the user that is being inserted existed before. Means nothing outside of that statement.
+  user_exists  INTEGER NOT NULL DEFAULT 0 CHECK (user_exists IN (0, 1))
 ) STRICT;
 
 INSERT INTO counters (id, next_body_id) VALUES (1, 1);

@@ -10,3 +10,4 @@ mod invariants;
 mod refusals;
 mod shell;
 mod tasks;
+mod upserts;

@@ -127,6 +127,14 @@ fn settings_are_neither_made_nor_lost() {
     let bench = bench();
     bench.refused("INSERT INTO settings(name, value) VALUES ('Nonsense', '1')", &["settings.name", "no such setting"]);
     bench.refused("INSERT OR REPLACE INTO settings VALUES ('banner', 'x')", &["settings.name", "UPDATE"]);
+    bench.refused("INSERT INTO settings VALUES ('banner', 'x')", &["settings.name"]);
+    bench.refused(
+        "INSERT INTO settings VALUES ('Nonsense', 'x') ON CONFLICT DO UPDATE SET value = 'x'",
+        &["no such setting"],
+    );
+    let upsert =
+        "INSERT INTO settings VALUES ('maxcommandsize', '39') ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    bench.refused(upsert, &["MaxCommandSize", "40 to 1024"]);
     bench.refused("INSERT OR IGNORE INTO settings VALUES ('Nonsense', 'x')", &["settings.name"]);
     bench.refused("DELETE FROM settings WHERE name = 'Banner'", &["settings.name", "deleted"]);
     bench.refused("DELETE FROM settings", &["settings.name"]);
@@ -258,6 +266,13 @@ fn mailboxes() {
     bench.refused("UPDATE mailboxes SET id = 77 WHERE name = 'alice'", &["mailboxes.id"]);
     bench.refused("UPDATE users SET id = 77 WHERE name = 'alice'", &["users.id"]);
     bench.refused("UPDATE users SET name = 'BOB' WHERE name = 'alice'", &["users.name", "exists"]);
+    bench.refused("INSERT INTO users(name) VALUES ('BOB')", &["users.name"]);
+    bench.refused("INSERT OR REPLACE INTO users(name) VALUES ('BOB')", &["users.name", "exists"]);
+    bench.refused("INSERT INTO users(name) VALUES ('dora'), ('BOB')", &["users.name"]);
+    let upsert = "INSERT INTO users(name, ntlm) VALUES ('BOB', 1) ON CONFLICT (name) DO UPDATE SET ntlm = 2";
+    bench.refused(upsert, &["users.ntlm"]);
+    let upsert = "INSERT INTO users(name) VALUES ('BOB') ON CONFLICT (name) DO UPDATE SET name = 'alice'";
+    bench.refused(upsert, &["users.name", "exists"]);
 }
 
 #[test]

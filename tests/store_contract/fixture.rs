@@ -39,6 +39,8 @@ pub trait Fixture {
     fn sessions(&self) -> Vec<(String, String, String, bool)>;
     /// The view `recent_logins` by name: name, address, mechanism, count.
     fn recent_logins(&self) -> Vec<(String, String, String, i64)>;
+    /// `users.last_login`.
+    fn last_login(&self, user: &str) -> Option<i64>;
     /// Closes and opens the store, and does to its file what administrators do to files.
     fn reopen(&mut self);
     fn finish(&self);
@@ -178,6 +180,10 @@ impl Fixture for OnSqlite {
         rows.collect::<rusqlite::Result<_>>().unwrap()
     }
 
+    fn last_login(&self, user: &str) -> Option<i64> {
+        self.shell().query_row("SELECT last_login FROM users WHERE name = ?1", [user], |row| row.get(0)).unwrap()
+    }
+
     fn reopen(&mut self) {
         self.store = None;
         self.shell().execute_batch("VACUUM").unwrap();
@@ -231,6 +237,10 @@ impl Fixture for OnMemory {
 
     fn recent_logins(&self) -> Vec<(String, String, String, i64)> {
         self.0.recent_logins()
+    }
+
+    fn last_login(&self, user: &str) -> Option<i64> {
+        self.0.last_login(user)
     }
 
     fn reopen(&mut self) {}

@@ -137,5 +137,6 @@ contract! {
     presence {
         who_is_on_and_who_was,
         a_crash_leaves_nobody_on,
+        the_last_login_is_kept,
     }
 }

@@ -58,6 +58,7 @@ struct User {
     pop_enabled: bool,
     ntlm: bool,
     generation: i64,
+    last_login: Option<i64>,
     verifiers: HashMap<Scheme, Secret>,
 }
 
