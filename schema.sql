@@ -660,26 +660,73 @@ BEGIN
   DELETE FROM unshown WHERE mailbox_id = NEW.id AND NEW.name <> OLD.name;
 END;
 
+-- It goes into deleted_mailbox and its messages into deleted; without RetainDeletedItemsDays only to be purged at once.
 CREATE TRIGGER mailboxes_removed AFTER DELETE ON mailboxes
 BEGIN
   DELETE FROM retired WHERE name = OLD.name;
   INSERT INTO retired (name, next_uid) SELECT OLD.name, next_uid FROM usage WHERE mailbox_id = OLD.id;
   UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
    WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
-  -- An hour, because a RETR that has begun reads on, chunk by chunk.
-  INSERT INTO purge (body_id, not_before)
-    SELECT body_id, (SELECT latest_at + 3600 FROM counters) FROM message WHERE mailbox_id = OLD.id;
-  INSERT INTO purge (body_id, not_before)
-    SELECT body_id, (SELECT latest_at + 3600 FROM counters) FROM deleted WHERE mailbox_id = OLD.id;
-  DELETE FROM usage     WHERE mailbox_id = OLD.id;  -- first: message_removed and deleted_purged then leave these alone
+  INSERT INTO deleted_mailbox (
+      id, name, prohibit_send_receive_quota, issue_warning_quota, retain_read_days, retain_unread_days, retention_hold,
+      exact_rfc822_size, site, next_uid, version, messages, bytes, deleted_at)
+    SELECT OLD.id, OLD.name, OLD.prohibit_send_receive_quota, OLD.issue_warning_quota, OLD.retain_read_days,
+           OLD.retain_unread_days, OLD.retention_hold, OLD.exact_rfc822_size, OLD.site,
+           u.next_uid, u.version, u.messages, u.bytes, c.latest_at
+      FROM usage u JOIN counters c WHERE u.mailbox_id = OLD.id;
+  INSERT INTO deleted_alias (mailbox_id, address) SELECT OLD.id, address FROM aliases WHERE mailbox = OLD.name;
+  INSERT INTO deleted (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender, deleted_at, with_mailbox)
+    SELECT g.mailbox_id, g.uid, g.body_id, g.size, g.flags, g.read_at, g.unique_id, g.received_at, g.stored_at, g.sender, c.latest_at, 1
+      FROM message g JOIN counters c WHERE g.mailbox_id = OLD.id;
+  DELETE FROM usage     WHERE mailbox_id = OLD.id;  -- first: message_removed then leaves these alone
   DELETE FROM message   WHERE mailbox_id = OLD.id;
-  DELETE FROM deleted   WHERE mailbox_id = OLD.id;
-  DELETE FROM unshown   WHERE mailbox_id = OLD.id;
-  DELETE FROM purged_id WHERE mailbox_id = OLD.id;
   DELETE FROM reaping   WHERE mailbox_id = OLD.id;
   DELETE FROM overfull  WHERE mailbox_id = OLD.id;
   DELETE FROM aliases   WHERE mailbox = OLD.name;
   DELETE FROM delegates WHERE principal = OLD.name;
+  DELETE FROM deleted_mailbox
+   WHERE id = OLD.id AND '0' = (SELECT value FROM settings WHERE name = 'RetainDeletedItemsDays');
+END;
+
+-- Mailboxes that can still be brought back, with what their columns and counters were. Their messages, their unshown
+-- and their purged_id stay under their id.
+CREATE TABLE deleted_mailbox (
+  id                          INTEGER PRIMARY KEY,
+  name                        TEXT NOT NULL COLLATE NOCASE,  -- this and the next ones as in mailboxes
+  prohibit_send_receive_quota INTEGER,
+  issue_warning_quota         INTEGER,
+  retain_read_days            INTEGER,
+  retain_unread_days          INTEGER,
+  retention_hold              INTEGER NOT NULL,
+  exact_rfc822_size           INTEGER,
+  site                        TEXT,
+  next_uid                    INTEGER NOT NULL,              -- this and the next ones as in usage
+  version                     INTEGER NOT NULL,
+  messages                    INTEGER NOT NULL,
+  bytes                       INTEGER NOT NULL,
+  deleted_at                  INTEGER NOT NULL
+);
+
+CREATE INDEX deleted_mailbox_deleted_at ON deleted_mailbox (deleted_at);
+
+-- The aliases that led to them.
+CREATE TABLE deleted_alias (
+  mailbox_id INTEGER NOT NULL,
+  address    TEXT NOT NULL COLLATE NOCASE,
+  PRIMARY KEY (mailbox_id, address)
+) WITHOUT ROWID;
+
+-- It was brought back, or is gone for good.
+CREATE TRIGGER deleted_mailbox_removed AFTER DELETE ON deleted_mailbox
+BEGIN
+  DELETE FROM deleted_alias WHERE mailbox_id = OLD.id;
+  -- An hour, because a RETR that has begun reads on, chunk by chunk.
+  INSERT INTO purge (body_id, not_before)
+    SELECT d.body_id, c.latest_at + 3600 FROM deleted d JOIN counters c
+     WHERE d.mailbox_id = OLD.id AND NOT EXISTS (SELECT 1 FROM mailboxes WHERE id = OLD.id);
+  DELETE FROM deleted   WHERE mailbox_id = OLD.id AND NOT EXISTS (SELECT 1 FROM mailboxes WHERE id = OLD.id);
+  DELETE FROM unshown   WHERE mailbox_id = OLD.id AND NOT EXISTS (SELECT 1 FROM mailboxes WHERE id = OLD.id);
+  DELETE FROM purged_id WHERE mailbox_id = OLD.id AND NOT EXISTS (SELECT 1 FROM mailboxes WHERE id = OLD.id);
 END;
 
 CREATE TRIGGER aliases_check_insert BEFORE INSERT ON aliases
@@ -866,6 +913,7 @@ BEGIN
      AND coalesce(m.prohibit_send_receive_quota,
                   (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'ProhibitSendReceiveQuota'))
          BETWEEN 1 AND u.bytes + max(1, (NEW.size + 4095) / 4096) * 4096 - 1
+     AND NOT EXISTS (SELECT 1 FROM deleted d WHERE d.mailbox_id = NEW.mailbox_id AND d.uid = NEW.uid AND d.with_mailbox)
       THEN RAISE(ABORT, 'over quota: the mailbox would exceed its ProhibitSendReceiveQuota')
     END
     FROM usage u JOIN mailboxes m ON m.id = u.mailbox_id
@@ -966,6 +1014,7 @@ CREATE TABLE deleted (
   stored_at   INTEGER NOT NULL,
   sender      TEXT NOT NULL,
   deleted_at  INTEGER NOT NULL,
+  with_mailbox INTEGER NOT NULL DEFAULT 0 CHECK (with_mailbox IN (0, 1)),  -- 1: its mailbox was deleted; both come back together
   PRIMARY KEY (mailbox_id, uid)
 ) STRICT, WITHOUT ROWID;
 
@@ -990,11 +1039,13 @@ CREATE TABLE purged_id (
   PRIMARY KEY (mailbox_id, unique_id)
 ) STRICT, WITHOUT ROWID;
 
--- Not when a mailbox goes (then usage has gone before), nor when a message is brought back (then it lives).
+-- Not when a mailbox goes for good (then deleted_mailbox has gone before), nor when a message is brought back (then it
+-- lives).
 CREATE TRIGGER deleted_purged AFTER DELETE ON deleted
   WHEN OLD.unique_id IS NOT NULL
    AND NOT (OLD.unique_id GLOB '[1-9]*' AND OLD.unique_id NOT GLOB '*[^0-9]*' AND length(OLD.unique_id) <= 15)
-   AND EXISTS (SELECT 1 FROM usage WHERE mailbox_id = OLD.mailbox_id)
+   AND (EXISTS (SELECT 1 FROM usage WHERE mailbox_id = OLD.mailbox_id)
+        OR EXISTS (SELECT 1 FROM deleted_mailbox WHERE id = OLD.mailbox_id))
    AND NOT EXISTS (SELECT 1 FROM message WHERE mailbox_id = OLD.mailbox_id AND uid = OLD.uid)
 BEGIN INSERT OR IGNORE INTO purged_id (mailbox_id, unique_id) VALUES (OLD.mailbox_id, OLD.unique_id); END;
 
@@ -1222,6 +1273,49 @@ BEGIN
     SELECT mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, (SELECT latest_at FROM counters), sender
       FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
   DELETE FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
+END;
+
+-- Mailboxes of deleted users, and others that were deleted, as long as RetainDeletedItemsDays lets them be brought back:
+-- SET deleted_at = NULL does that. DELETE purges.
+CREATE VIEW deleted_mailboxes AS
+  SELECT id, name, messages, bytes, strftime('%Y-%m-%dT%H:%M:%SZ', d.deleted_at, 'unixepoch') AS deleted_at
+    FROM deleted_mailbox d
+   WHERE d.deleted_at > CAST(strftime('%s', 'now') AS INTEGER)
+         - 86400 * (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainDeletedItemsDays');
+
+-- Retention counts anew, as for a message. The quota is not checked again: all of it was within it once.
+CREATE TRIGGER deleted_mailboxes_update INSTEAD OF UPDATE ON deleted_mailboxes
+BEGIN
+  SELECT RAISE(ABORT, 'deleted_mailboxes.deleted_at: only SET deleted_at = NULL, which brings the mailbox back')
+   WHERE NEW.deleted_at IS NOT NULL OR NEW.id IS NOT OLD.id OR NEW.name IS NOT OLD.name OR NEW.messages IS NOT OLD.messages
+      OR NEW.bytes IS NOT OLD.bytes;
+  SELECT RAISE(ABORT, 'deleted_mailboxes.name: a mailbox of this name exists; rename or delete that one first')
+   WHERE EXISTS (SELECT 1 FROM mailboxes WHERE name = OLD.name);
+  UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
+   WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
+  INSERT INTO mailboxes (id, name, prohibit_send_receive_quota, issue_warning_quota, retain_read_days, retain_unread_days,
+                         retention_hold, exact_rfc822_size, site)
+    SELECT id, name, prohibit_send_receive_quota, issue_warning_quota, retain_read_days, retain_unread_days,
+           retention_hold, exact_rfc822_size, site FROM deleted_mailbox WHERE id = OLD.id;
+  -- If the name was used since, clients may have been shown what was unshown.
+  DELETE FROM unshown WHERE mailbox_id = OLD.id
+     AND (SELECT next_uid FROM usage WHERE mailbox_id = OLD.id) <> (SELECT next_uid FROM deleted_mailbox WHERE id = OLD.id);
+  UPDATE usage SET (next_uid, version) =
+      (SELECT max(usage.next_uid, d.next_uid), d.version + 1 FROM deleted_mailbox d WHERE d.id = OLD.id)
+   WHERE mailbox_id = OLD.id;
+  INSERT INTO message (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender)
+    SELECT mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, (SELECT latest_at FROM counters), sender
+      FROM deleted WHERE mailbox_id = OLD.id AND with_mailbox;
+  DELETE FROM deleted WHERE mailbox_id = OLD.id AND with_mailbox;
+  INSERT INTO aliases (address, mailbox) SELECT address, OLD.name FROM deleted_alias WHERE mailbox_id = OLD.id;
+  DELETE FROM deleted_mailbox WHERE id = OLD.id;
+END;
+
+CREATE TRIGGER deleted_mailboxes_delete INSTEAD OF DELETE ON deleted_mailboxes
+BEGIN
+  UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
+   WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
+  DELETE FROM deleted_mailbox WHERE id = OLD.id;
 END;
 
 -- Who is logged in now.

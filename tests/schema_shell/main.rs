@@ -5,6 +5,7 @@
 
 mod agreement;
 mod dates;
+mod deleted_mailboxes;
 mod hashes;
 mod invariants;
 mod refusals;

@@ -27,6 +27,10 @@ pub enum Change<'a> {
     DeleteUser(&'a str),
     DeleteMessage(&'a str, u64),
     BringBack(&'a str, u64),
+    /// `DELETE FROM deleted_mailboxes`.
+    PurgeMailbox(MailboxId),
+    /// Of a deleted user.
+    BringBackMailbox(&'a str),
     NextUid(&'a str, u64),
 }
 
@@ -157,6 +161,10 @@ impl Fixture for OnSqlite {
                     params![mailbox, uid as i64],
                 )
                 .map(|_| 1),
+            Change::PurgeMailbox(id) => shell.execute("DELETE FROM deleted_mailboxes WHERE id = ?1", [id.0]).map(|_| 1),
+            Change::BringBackMailbox(name) => shell
+                .execute("UPDATE deleted_mailboxes SET deleted_at = NULL WHERE name = ?1", [name])
+                .map(|_| 1),
             Change::NextUid(mailbox, next) => shell.execute(
                 "UPDATE usage SET next_uid = ?2 WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = ?1)",
                 params![mailbox, next as i64],
@@ -227,6 +235,8 @@ impl Fixture for OnMemory {
             Change::DeleteUser(name) => self.0.delete_user(name),
             Change::DeleteMessage(mailbox, uid) => self.0.delete_message(mailbox, uid),
             Change::BringBack(mailbox, uid) => self.0.bring_back(mailbox, uid),
+            Change::PurgeMailbox(id) => self.0.purge_mailbox(id),
+            Change::BringBackMailbox(name) => self.0.bring_back_mailbox(name),
             Change::NextUid(mailbox, next) => self.0.set_next_uid(mailbox, next),
         }
     }
