@@ -1230,7 +1230,7 @@ CREATE VIEW mailbox_usage AS
                    (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'ProhibitSendReceiveQuota')) AS limit_quota
             FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id);
 
--- The messages of all mailboxes. DELETE deletes; of the columns only read can be updated.
+-- The messages of all mailboxes. DELETE deletes; of the columns only read can be updated, and mailbox, which moves.
 CREATE VIEW messages AS
   SELECT m.name AS mailbox, g.uid, g.size, strftime('%Y-%m-%dT%H:%M:%SZ', g.received_at, 'unixepoch') AS received_at,
          g.unique_id, g.sender, g.read_at IS NOT NULL AS read,
@@ -1244,16 +1244,36 @@ END;
 
 CREATE TRIGGER messages_update INSTEAD OF UPDATE ON messages
 BEGIN
-  SELECT RAISE(ABORT, 'messages: immutable, only read can change')
-   WHERE NEW.mailbox IS NOT OLD.mailbox OR NEW.uid IS NOT OLD.uid OR NEW.size IS NOT OLD.size
+  SELECT RAISE(ABORT, 'messages: immutable, only mailbox and read can change')
+   WHERE NEW.uid IS NOT OLD.uid OR NEW.size IS NOT OLD.size
       OR NEW.received_at IS NOT OLD.received_at OR NEW.unique_id IS NOT OLD.unique_id OR NEW.sender IS NOT OLD.sender
       OR NEW.stored_at IS NOT OLD.stored_at;
   SELECT RAISE(ABORT, 'messages.read: 0 or 1') WHERE NEW.read IS NULL OR NEW.read NOT IN (0, 1);
   UPDATE message SET read_at = CASE NEW.read WHEN 1 THEN coalesce(read_at, CAST(strftime('%s', 'now') AS INTEGER)) END
    WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid AND (read_at IS NOT NULL) <> NEW.read;
+  INSERT INTO move_message SELECT a.id, OLD.uid, b.id FROM mailboxes a LEFT JOIN mailboxes b ON b.name = NEW.mailbox
+   WHERE a.name = OLD.mailbox AND b.id IS NOT a.id;
 END;
 
--- Deleted messages, as long as RetainDeletedItemsDays lets them be brought back: SET deleted_at = NULL does that.
+-- Moves a message: there it gets a new uid, even if it was imported with a unique-id, is subject to the quota, and gets old
+-- from now on. Here its unique-id is retired, and it cannot be brought back.
+CREATE VIEW move_message (mailbox_id, uid, target_id) AS SELECT NULL, NULL, NULL WHERE 0;
+
+CREATE TRIGGER move_message_called INSTEAD OF INSERT ON move_message
+BEGIN
+  SELECT RAISE(ABORT, 'messages.mailbox: no such mailbox; the target is the name of an existing mailbox') WHERE NEW.target_id IS NULL;
+  UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
+   WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
+  INSERT INTO message (mailbox_id, uid, body_id, size, flags, read_at, received_at, stored_at, sender)
+    SELECT NEW.target_id, u.next_uid, g.body_id, g.size, g.flags & 7, g.read_at, g.received_at, c.latest_at, g.sender
+      FROM message g JOIN usage u ON u.mailbox_id = NEW.target_id JOIN counters c
+     WHERE g.mailbox_id = NEW.mailbox_id AND g.uid = NEW.uid;
+  DELETE FROM message WHERE mailbox_id = NEW.mailbox_id AND uid = NEW.uid;
+  DELETE FROM deleted WHERE mailbox_id = NEW.mailbox_id AND uid = NEW.uid;
+END;
+
+-- Deleted messages, as long as RetainDeletedItemsDays lets them be brought back: SET deleted_at = NULL does that. DELETE
+-- purges.
 CREATE VIEW recoverable AS
   SELECT m.name AS mailbox, d.uid, d.size, strftime('%Y-%m-%dT%H:%M:%SZ', d.deleted_at, 'unixepoch') AS deleted_at,
          strftime('%Y-%m-%dT%H:%M:%SZ', d.received_at, 'unixepoch') AS received_at, d.unique_id, d.sender
@@ -1272,6 +1292,17 @@ BEGIN
   INSERT INTO message (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender)
     SELECT mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, (SELECT latest_at FROM counters), sender
       FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
+  DELETE FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
+END;
+
+-- An hour, because a RETR that has begun reads on, chunk by chunk.
+CREATE TRIGGER recoverable_delete INSTEAD OF DELETE ON recoverable
+BEGIN
+  UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
+   WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
+  INSERT INTO purge (body_id, not_before)
+    SELECT d.body_id, c.latest_at + 3600 FROM deleted d JOIN counters c
+     WHERE d.mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND d.uid = OLD.uid;
   DELETE FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
 END;
 

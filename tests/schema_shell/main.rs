@@ -8,6 +8,7 @@ mod dates;
 mod deleted_mailboxes;
 mod hashes;
 mod invariants;
+mod moving;
 mod refusals;
 mod shell;
 mod tasks;

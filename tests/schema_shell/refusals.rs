@@ -299,7 +299,7 @@ fn messages_are_immutable() {
         "received_at = '2020-01-01T00:00:00Z'",
         "unique_id = 'x'",
         "sender = 'x'",
-        "mailbox = 'bob'",
+        "stored_at = NULL",
     ] {
         bench.refused(&format!("UPDATE messages SET {change} WHERE mailbox = 'alice'"), &["immutable"]);
     }
