@@ -229,10 +229,12 @@ CREATE VIEW setting_in_range (name) AS
     WHEN 'SSLBindings' THEN form = 'binding'
     WHEN 'LmtpBindings' THEN form = 'binding' OR (item GLOB '/?*' AND length(CAST(item AS BLOB)) <= 107)
     WHEN 'Domains' THEN length(item) BETWEEN 1 AND 255
-        AND item NOT GLOB '*[ @/\' || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*'
+        AND item NOT GLOB '.*' AND item NOT GLOB '*..*'
+        AND item NOT GLOB '*[ -,/;-@\^`{-~' || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*'
     WHEN 'TrustedNetworks' THEN form = 'network'
     WHEN 'GssapiRealms' THEN length(item) BETWEEN 1 AND 255
-        AND item NOT GLOB '*[ @/\' || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*'
+        AND item NOT GLOB '.*' AND item NOT GLOB '*..*'
+        AND item NOT GLOB '*[ -,/;-@\^`{-~' || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*'
     END) IS NOT TRUE);
 
 CREATE TRIGGER settings_in_range AFTER UPDATE OF value ON settings
@@ -261,7 +263,7 @@ BEGIN
     WHEN 'MessageRetrievalSortOrder' THEN RAISE(ABORT, 'MessageRetrievalSortOrder: Ascending, Descending')
     WHEN 'CertificateFile' THEN RAISE(ABORT, 'CertificateFile: a path of at most 4095 octets without control characters, or empty')
     WHEN 'PrivateKeyFile' THEN RAISE(ABORT, 'PrivateKeyFile: a path of at most 4095 octets without control characters, or empty')
-    WHEN 'Domains' THEN RAISE(ABORT, 'Domains: names of 1 to 255 characters, comma separated, no space, control, @, / or \; empty: none')
+    WHEN 'Domains' THEN RAISE(ABORT, 'Domains: names of 1 to 255 characters, comma separated, no space, control or punctuation other than .-_:[], no empty label; empty: none')
     WHEN 'IssueWarningQuota' THEN RAISE(ABORT, 'IssueWarningQuota: 0 to 9007199254740991 octets')
     WHEN 'ProhibitSendReceiveQuota' THEN RAISE(ABORT, 'ProhibitSendReceiveQuota: 0 to 9007199254740991 octets')
     WHEN 'Site' THEN RAISE(ABORT, 'Site: at most 255 characters without control characters')
@@ -269,7 +271,7 @@ BEGIN
     WHEN 'ScramIterations' THEN RAISE(ABORT, 'ScramIterations: 4096 to 1000000')
     WHEN 'GssapiKeytab' THEN RAISE(ABORT, 'GssapiKeytab: a path of at most 4095 octets without control characters, or empty')
     WHEN 'GssapiExactCase' THEN RAISE(ABORT, 'GssapiExactCase: 0 or 1')
-    WHEN 'GssapiRealms' THEN RAISE(ABORT, 'GssapiRealms: names of 1 to 255 characters, comma separated, no space, control, @, / or \; empty: none')
+    WHEN 'GssapiRealms' THEN RAISE(ABORT, 'GssapiRealms: names of 1 to 255 characters, comma separated, no space, control or punctuation other than .-_:[], no empty label; empty: none')
     WHEN 'OAuthKeyFile' THEN RAISE(ABORT, 'OAuthKeyFile: a path of at most 4095 octets without control characters, or empty')
     WHEN 'OAuthIssuer' THEN RAISE(ABORT, 'OAuthIssuer: at most 255 characters without control characters')
     WHEN 'OAuthAudience' THEN RAISE(ABORT, 'OAuthAudience: at most 255 characters without control characters')
