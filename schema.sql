@@ -891,6 +891,14 @@ CREATE TABLE shared (
   copies  INTEGER NOT NULL CHECK (copies >= 1)  -- how many rows do
 ) STRICT;
 
+-- What people know a message by, for messages and recoverable. A table of its own, so that listings read no more pages.
+CREATE TABLE summary (
+  body_id      INTEGER PRIMARY KEY,
+  subject      TEXT,
+  from_address TEXT,
+  message_id   TEXT
+) STRICT;
+
 -- Numbers below next_uid that no client was ever shown, because an import skipped them or put another unique-id in
 -- their place: only these may still come as the unique-id of an imported message.
 CREATE TABLE unshown (
@@ -1236,8 +1244,9 @@ CREATE VIEW mailbox_usage AS
 CREATE VIEW messages AS
   SELECT m.name AS mailbox, g.uid, g.size, strftime('%Y-%m-%dT%H:%M:%SZ', g.received_at, 'unixepoch') AS received_at,
          g.unique_id, g.sender, g.read_at IS NOT NULL AS read,
-         strftime('%Y-%m-%dT%H:%M:%SZ', g.stored_at, 'unixepoch') AS stored_at
-    FROM mailboxes m JOIN message g ON g.mailbox_id = m.id;
+         strftime('%Y-%m-%dT%H:%M:%SZ', g.stored_at, 'unixepoch') AS stored_at,
+         s.subject, s.from_address, s.message_id
+    FROM mailboxes m JOIN message g ON g.mailbox_id = m.id LEFT JOIN summary s ON s.body_id = g.body_id;
 
 CREATE TRIGGER messages_delete INSTEAD OF DELETE ON messages
 BEGIN
@@ -1249,7 +1258,8 @@ BEGIN
   SELECT RAISE(ABORT, 'messages: immutable, only mailbox and read can change')
    WHERE NEW.uid IS NOT OLD.uid OR NEW.size IS NOT OLD.size
       OR NEW.received_at IS NOT OLD.received_at OR NEW.unique_id IS NOT OLD.unique_id OR NEW.sender IS NOT OLD.sender
-      OR NEW.stored_at IS NOT OLD.stored_at;
+      OR NEW.stored_at IS NOT OLD.stored_at OR NEW.subject IS NOT OLD.subject OR NEW.from_address IS NOT OLD.from_address
+      OR NEW.message_id IS NOT OLD.message_id;
   SELECT RAISE(ABORT, 'messages.read: 0 or 1') WHERE NEW.read IS NULL OR NEW.read NOT IN (0, 1);
   UPDATE message SET read_at = CASE NEW.read WHEN 1 THEN coalesce(read_at, CAST(strftime('%s', 'now') AS INTEGER)) END
    WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid AND (read_at IS NOT NULL) <> NEW.read;
@@ -1278,8 +1288,9 @@ END;
 -- purges.
 CREATE VIEW recoverable AS
   SELECT m.name AS mailbox, d.uid, d.size, strftime('%Y-%m-%dT%H:%M:%SZ', d.deleted_at, 'unixepoch') AS deleted_at,
-         strftime('%Y-%m-%dT%H:%M:%SZ', d.received_at, 'unixepoch') AS received_at, d.unique_id, d.sender
-    FROM mailboxes m JOIN deleted d ON d.mailbox_id = m.id
+         strftime('%Y-%m-%dT%H:%M:%SZ', d.received_at, 'unixepoch') AS received_at, d.unique_id, d.sender,
+         s.subject, s.from_address, s.message_id
+    FROM mailboxes m JOIN deleted d ON d.mailbox_id = m.id LEFT JOIN summary s ON s.body_id = d.body_id
    WHERE d.deleted_at > CAST(strftime('%s', 'now') AS INTEGER)
          - 86400 * (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainDeletedItemsDays');
 
@@ -1288,7 +1299,8 @@ CREATE TRIGGER recoverable_update INSTEAD OF UPDATE ON recoverable
 BEGIN
   SELECT RAISE(ABORT, 'recoverable.deleted_at: only SET deleted_at = NULL, which brings the message back')
    WHERE NEW.deleted_at IS NOT NULL OR NEW.mailbox IS NOT OLD.mailbox OR NEW.uid IS NOT OLD.uid OR NEW.size IS NOT OLD.size
-      OR NEW.received_at IS NOT OLD.received_at OR NEW.unique_id IS NOT OLD.unique_id OR NEW.sender IS NOT OLD.sender;
+      OR NEW.received_at IS NOT OLD.received_at OR NEW.unique_id IS NOT OLD.unique_id OR NEW.sender IS NOT OLD.sender
+      OR NEW.subject IS NOT OLD.subject OR NEW.from_address IS NOT OLD.from_address OR NEW.message_id IS NOT OLD.message_id;
   UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
    WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
   INSERT INTO message (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender)

@@ -11,5 +11,6 @@ mod invariants;
 mod moving;
 mod refusals;
 mod shell;
+mod summaries;
 mod tasks;
 mod upserts;

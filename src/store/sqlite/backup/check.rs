@@ -64,6 +64,8 @@ const QUERIES: &[&str] = &[
              UNION ALL SELECT tail_id FROM continuation)",
     "SELECT 'body ' || body_id || ': goes on in body ' || tail_id || ', but no message has it' FROM continuation
       WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
+    "SELECT 'body ' || body_id || ': has a summary, but no message has it' FROM summary
+      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
     "SELECT 'body ' || body_id || ': on its way in, and a message has it' FROM staging
       WHERE body_id IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge
              UNION ALL SELECT tail_id FROM continuation)",

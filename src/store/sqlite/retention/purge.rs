@@ -120,6 +120,7 @@ fn drop_reference(connection: &Connection, body: i64, budget: &mut Budget) -> Re
         first = false;
     }
     connection.prepare_cached("DELETE FROM shared WHERE body_id = ?1")?.execute([body])?;
+    connection.prepare_cached("DELETE FROM summary WHERE body_id = ?1")?.execute([body])?;
     let mut tail = connection.prepare_cached(
         "INSERT INTO purge (body_id, not_before) SELECT tail_id, 0 FROM continuation WHERE body_id = ?1",
     )?;
