@@ -95,7 +95,7 @@ mod tests {
             let words: [&[u8]; 8] =
                 [b"Subject: ", b"From: ", b"\r\n", b"=?utf-8?Q?", b"?=", b"<", b"\xff\0", b"Message-ID: <@,;(\""];
             octets.extend_from_slice(words[(state >> 29) as usize]);
-            if state % 64 == 0 {
+            if state.is_multiple_of(64) {
                 Summary::of(&octets);
                 octets.clear();
             }
