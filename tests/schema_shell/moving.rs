@@ -19,7 +19,7 @@ fn a_message_moves() {
     let bench = bench();
     let octets = |mailbox: &str, at: usize| {
         let mailbox = bench.mailbox(mailbox);
-        let entry = bench.store.open(mailbox).unwrap().entries()[at].clone();
+        let entry = bench.store.open(mailbox).unwrap().entries()[at];
         let id = pillarbox::store::MessageId { mailbox, uid: entry.uid, body: entry.body };
         let mut chunk = Vec::new();
         bench.store.read(id, 0, &mut chunk).map(|()| chunk.len())
