@@ -81,11 +81,17 @@ INSERT INTO settings (name, value) VALUES
   ('LogFolderSizeQuota', '1073741824');
 -- end of generated
 
+-- INSERT ... ON CONFLICT DO UPDATE comes past this one with a name that exists.
 CREATE TRIGGER settings_no_insert BEFORE INSERT ON settings
 BEGIN
-  SELECT CASE WHEN EXISTS (SELECT 1 FROM settings WHERE name = NEW.name)
-    THEN RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...')
-    ELSE RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all') END;
+  SELECT RAISE(ABORT, 'settings.name: no such setting; SELECT name FROM settings lists all')
+   WHERE NOT EXISTS (SELECT 1 FROM settings WHERE name = NEW.name);
+END;
+
+-- Only REPLACE gets here.
+CREATE TRIGGER settings_no_replace AFTER INSERT ON settings
+BEGIN
+  SELECT RAISE(ABORT, 'settings.name: this setting exists; use UPDATE settings SET value = ... WHERE name = ...');
 END;
 
 CREATE TRIGGER settings_no_delete BEFORE DELETE ON settings
@@ -223,10 +229,12 @@ CREATE VIEW setting_in_range (name) AS
     WHEN 'SSLBindings' THEN form = 'binding'
     WHEN 'LmtpBindings' THEN form = 'binding' OR (item GLOB '/?*' AND length(CAST(item AS BLOB)) <= 107)
     WHEN 'Domains' THEN length(item) BETWEEN 1 AND 255
-        AND item NOT GLOB '*[ @/\' || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*'
+        AND item NOT GLOB '.*' AND item NOT GLOB '*..*'
+        AND item NOT GLOB '*[ -,/;-@\^`{-~' || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*'
     WHEN 'TrustedNetworks' THEN form = 'network'
     WHEN 'GssapiRealms' THEN length(item) BETWEEN 1 AND 255
-        AND item NOT GLOB '*[ @/\' || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*'
+        AND item NOT GLOB '.*' AND item NOT GLOB '*..*'
+        AND item NOT GLOB '*[ -,/;-@\^`{-~' || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*'
     END) IS NOT TRUE);
 
 CREATE TRIGGER settings_in_range AFTER UPDATE OF value ON settings
@@ -255,7 +263,7 @@ BEGIN
     WHEN 'MessageRetrievalSortOrder' THEN RAISE(ABORT, 'MessageRetrievalSortOrder: Ascending, Descending')
     WHEN 'CertificateFile' THEN RAISE(ABORT, 'CertificateFile: a path of at most 4095 octets without control characters, or empty')
     WHEN 'PrivateKeyFile' THEN RAISE(ABORT, 'PrivateKeyFile: a path of at most 4095 octets without control characters, or empty')
-    WHEN 'Domains' THEN RAISE(ABORT, 'Domains: names of 1 to 255 characters, comma separated, no space, control, @, / or \; empty: none')
+    WHEN 'Domains' THEN RAISE(ABORT, 'Domains: names of 1 to 255 characters, comma separated, no space, control or punctuation other than .-_:[], no empty label; empty: none')
     WHEN 'IssueWarningQuota' THEN RAISE(ABORT, 'IssueWarningQuota: 0 to 9007199254740991 octets')
     WHEN 'ProhibitSendReceiveQuota' THEN RAISE(ABORT, 'ProhibitSendReceiveQuota: 0 to 9007199254740991 octets')
     WHEN 'Site' THEN RAISE(ABORT, 'Site: at most 255 characters without control characters')
@@ -263,7 +271,7 @@ BEGIN
     WHEN 'ScramIterations' THEN RAISE(ABORT, 'ScramIterations: 4096 to 1000000')
     WHEN 'GssapiKeytab' THEN RAISE(ABORT, 'GssapiKeytab: a path of at most 4095 octets without control characters, or empty')
     WHEN 'GssapiExactCase' THEN RAISE(ABORT, 'GssapiExactCase: 0 or 1')
-    WHEN 'GssapiRealms' THEN RAISE(ABORT, 'GssapiRealms: names of 1 to 255 characters, comma separated, no space, control, @, / or \; empty: none')
+    WHEN 'GssapiRealms' THEN RAISE(ABORT, 'GssapiRealms: names of 1 to 255 characters, comma separated, no space, control or punctuation other than .-_:[], no empty label; empty: none')
     WHEN 'OAuthKeyFile' THEN RAISE(ABORT, 'OAuthKeyFile: a path of at most 4095 octets without control characters, or empty')
     WHEN 'OAuthIssuer' THEN RAISE(ABORT, 'OAuthIssuer: at most 255 characters without control characters')
     WHEN 'OAuthAudience' THEN RAISE(ABORT, 'OAuthAudience: at most 255 characters without control characters')
@@ -335,6 +343,7 @@ CREATE TABLE users (
   password    TEXT,                        -- plain text until the program replaces it by a hash; NULL: no login by password
   pop_enabled INTEGER DEFAULT 1,           -- 0: no login; mail still arrives
   ntlm        INTEGER DEFAULT 0,           -- 1: keep an NT hash too
+  last_login  INTEGER,                     -- when, written by the server; NULL: never
   generation  INTEGER NOT NULL DEFAULT 0,  -- moves with each new password: sessions of the one before end
   -- The one place of the schema that knows which passwords are hashes, of a kind we have or of another.
   -- src/auth/credential/stored.rs has the same rule.
@@ -352,7 +361,8 @@ CREATE TABLE users (
     password IS NULL OR (typeof(password) = 'text' AND length(password) BETWEEN 1 AND 1024 AND instr(password, char(0)) = 0
     AND instr(password, char(10)) = 0 AND instr(password, char(13)) = 0)),
   CONSTRAINT "users.pop_enabled: 0 or 1" CHECK (typeof(pop_enabled) = 'integer' AND pop_enabled IN (0, 1)),
-  CONSTRAINT "users.ntlm: 0 or 1" CHECK (typeof(ntlm) = 'integer' AND ntlm IN (0, 1))
+  CONSTRAINT "users.ntlm: 0 or 1" CHECK (typeof(ntlm) = 'integer' AND ntlm IN (0, 1)),
+  CONSTRAINT "users.last_login: seconds since 1970, or NULL" CHECK (last_login IS NULL OR typeof(last_login) = 'integer')
 );
 
 -- Plain passwords that wait for their verifiers; never more than a few.
@@ -367,10 +377,17 @@ CREATE TABLE verifiers (
   CONSTRAINT "verifiers.scheme: SCRAM-SHA-256 or NT" CHECK (scheme IN ('SCRAM-SHA-256', 'NT'))
 ) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER users_no_replace_insert BEFORE INSERT ON users
+-- REPLACE would change ids without a delete trigger. After it nobody can tell that there was a user before, so that is
+-- noted first. INSERT ... ON CONFLICT DO UPDATE inserts nothing, and comes past the second trigger.
+CREATE TRIGGER users_no_replace_noted BEFORE INSERT ON users
 BEGIN
-  SELECT RAISE(ABORT, 'users.name: a user of this name or id exists; use UPDATE')
-   WHERE EXISTS (SELECT 1 FROM users WHERE name = NEW.name OR id = NEW.id);
+  UPDATE counters SET user_exists = NOT user_exists
+   WHERE user_exists <> EXISTS (SELECT 1 FROM users WHERE name = NEW.name OR id = NEW.id);
+END;
+
+CREATE TRIGGER users_no_replace_insert AFTER INSERT ON users
+BEGIN
+  SELECT RAISE(ABORT, 'users.name: a user of this name or id exists; use UPDATE') FROM counters WHERE user_exists;
 END;
 
 CREATE TRIGGER users_no_replace_update BEFORE UPDATE OF id, name ON users
@@ -645,26 +662,73 @@ BEGIN
   DELETE FROM unshown WHERE mailbox_id = NEW.id AND NEW.name <> OLD.name;
 END;
 
+-- It goes into deleted_mailbox and its messages into deleted; without RetainDeletedItemsDays only to be purged at once.
 CREATE TRIGGER mailboxes_removed AFTER DELETE ON mailboxes
 BEGIN
   DELETE FROM retired WHERE name = OLD.name;
   INSERT INTO retired (name, next_uid) SELECT OLD.name, next_uid FROM usage WHERE mailbox_id = OLD.id;
   UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
    WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
-  -- An hour, because a RETR that has begun reads on, chunk by chunk.
-  INSERT INTO purge (body_id, not_before)
-    SELECT body_id, (SELECT latest_at + 3600 FROM counters) FROM message WHERE mailbox_id = OLD.id;
-  INSERT INTO purge (body_id, not_before)
-    SELECT body_id, (SELECT latest_at + 3600 FROM counters) FROM deleted WHERE mailbox_id = OLD.id;
-  DELETE FROM usage     WHERE mailbox_id = OLD.id;  -- first: message_removed and deleted_purged then leave these alone
+  INSERT INTO deleted_mailbox (
+      id, name, prohibit_send_receive_quota, issue_warning_quota, retain_read_days, retain_unread_days, retention_hold,
+      exact_rfc822_size, site, next_uid, version, messages, bytes, deleted_at)
+    SELECT OLD.id, OLD.name, OLD.prohibit_send_receive_quota, OLD.issue_warning_quota, OLD.retain_read_days,
+           OLD.retain_unread_days, OLD.retention_hold, OLD.exact_rfc822_size, OLD.site,
+           u.next_uid, u.version, u.messages, u.bytes, c.latest_at
+      FROM usage u JOIN counters c WHERE u.mailbox_id = OLD.id;
+  INSERT INTO deleted_alias (mailbox_id, address) SELECT OLD.id, address FROM aliases WHERE mailbox = OLD.name;
+  INSERT INTO deleted (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender, deleted_at, with_mailbox)
+    SELECT g.mailbox_id, g.uid, g.body_id, g.size, g.flags, g.read_at, g.unique_id, g.received_at, g.stored_at, g.sender, c.latest_at, 1
+      FROM message g JOIN counters c WHERE g.mailbox_id = OLD.id;
+  DELETE FROM usage     WHERE mailbox_id = OLD.id;  -- first: message_removed then leaves these alone
   DELETE FROM message   WHERE mailbox_id = OLD.id;
-  DELETE FROM deleted   WHERE mailbox_id = OLD.id;
-  DELETE FROM unshown   WHERE mailbox_id = OLD.id;
-  DELETE FROM purged_id WHERE mailbox_id = OLD.id;
   DELETE FROM reaping   WHERE mailbox_id = OLD.id;
   DELETE FROM overfull  WHERE mailbox_id = OLD.id;
   DELETE FROM aliases   WHERE mailbox = OLD.name;
   DELETE FROM delegates WHERE principal = OLD.name;
+  DELETE FROM deleted_mailbox
+   WHERE id = OLD.id AND '0' = (SELECT value FROM settings WHERE name = 'RetainDeletedItemsDays');
+END;
+
+-- Mailboxes that can still be brought back, with what their columns and counters were. Their messages, their unshown
+-- and their purged_id stay under their id.
+CREATE TABLE deleted_mailbox (
+  id                          INTEGER PRIMARY KEY,
+  name                        TEXT NOT NULL COLLATE NOCASE,  -- this and the next ones as in mailboxes
+  prohibit_send_receive_quota INTEGER,
+  issue_warning_quota         INTEGER,
+  retain_read_days            INTEGER,
+  retain_unread_days          INTEGER,
+  retention_hold              INTEGER NOT NULL,
+  exact_rfc822_size           INTEGER,
+  site                        TEXT,
+  next_uid                    INTEGER NOT NULL,              -- this and the next ones as in usage
+  version                     INTEGER NOT NULL,
+  messages                    INTEGER NOT NULL,
+  bytes                       INTEGER NOT NULL,
+  deleted_at                  INTEGER NOT NULL
+);
+
+CREATE INDEX deleted_mailbox_deleted_at ON deleted_mailbox (deleted_at);
+
+-- The aliases that led to them.
+CREATE TABLE deleted_alias (
+  mailbox_id INTEGER NOT NULL,
+  address    TEXT NOT NULL COLLATE NOCASE,
+  PRIMARY KEY (mailbox_id, address)
+) WITHOUT ROWID;
+
+-- It was brought back, or is gone for good.
+CREATE TRIGGER deleted_mailbox_removed AFTER DELETE ON deleted_mailbox
+BEGIN
+  DELETE FROM deleted_alias WHERE mailbox_id = OLD.id;
+  -- An hour, because a RETR that has begun reads on, chunk by chunk.
+  INSERT INTO purge (body_id, not_before)
+    SELECT d.body_id, c.latest_at + 3600 FROM deleted d JOIN counters c
+     WHERE d.mailbox_id = OLD.id AND NOT EXISTS (SELECT 1 FROM mailboxes WHERE id = OLD.id);
+  DELETE FROM deleted   WHERE mailbox_id = OLD.id AND NOT EXISTS (SELECT 1 FROM mailboxes WHERE id = OLD.id);
+  DELETE FROM unshown   WHERE mailbox_id = OLD.id AND NOT EXISTS (SELECT 1 FROM mailboxes WHERE id = OLD.id);
+  DELETE FROM purged_id WHERE mailbox_id = OLD.id AND NOT EXISTS (SELECT 1 FROM mailboxes WHERE id = OLD.id);
 END;
 
 CREATE TRIGGER aliases_check_insert BEFORE INSERT ON aliases
@@ -733,7 +797,9 @@ CREATE TABLE counters (
   -- it lies more than 2 days ahead, a clock was wildly wrong once, and the clock of now is believed.
   latest_at    INTEGER NOT NULL DEFAULT 0,
   -- 1 while the server deletes: it has given the date by its own clock. Never seen outside of its transaction.
-  date_given   INTEGER NOT NULL DEFAULT 0 CHECK (date_given IN (0, 1))
+  date_given   INTEGER NOT NULL DEFAULT 0 CHECK (date_given IN (0, 1)),
+  -- 1: the user that is being inserted existed before. Means nothing outside of that statement.
+  user_exists  INTEGER NOT NULL DEFAULT 0 CHECK (user_exists IN (0, 1))
 ) STRICT;
 
 INSERT INTO counters (id, next_body_id) VALUES (1, 1);
@@ -825,6 +891,14 @@ CREATE TABLE shared (
   copies  INTEGER NOT NULL CHECK (copies >= 1)  -- how many rows do
 ) STRICT;
 
+-- What people know a message by, for messages and recoverable. A table of its own, so that listings read no more pages.
+CREATE TABLE summary (
+  body_id      INTEGER PRIMARY KEY,
+  subject      TEXT,
+  from_address TEXT,
+  message_id   TEXT
+) STRICT;
+
 -- Numbers below next_uid that no client was ever shown, because an import skipped them or put another unique-id in
 -- their place: only these may still come as the unique-id of an imported message.
 CREATE TABLE unshown (
@@ -849,6 +923,7 @@ BEGIN
      AND coalesce(m.prohibit_send_receive_quota,
                   (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'ProhibitSendReceiveQuota'))
          BETWEEN 1 AND u.bytes + max(1, (NEW.size + 4095) / 4096) * 4096 - 1
+     AND NOT EXISTS (SELECT 1 FROM deleted d WHERE d.mailbox_id = NEW.mailbox_id AND d.uid = NEW.uid AND d.with_mailbox)
       THEN RAISE(ABORT, 'over quota: the mailbox would exceed its ProhibitSendReceiveQuota')
     END
     FROM usage u JOIN mailboxes m ON m.id = u.mailbox_id
@@ -949,6 +1024,7 @@ CREATE TABLE deleted (
   stored_at   INTEGER NOT NULL,
   sender      TEXT NOT NULL,
   deleted_at  INTEGER NOT NULL,
+  with_mailbox INTEGER NOT NULL DEFAULT 0 CHECK (with_mailbox IN (0, 1)),  -- 1: its mailbox was deleted; both come back together
   PRIMARY KEY (mailbox_id, uid)
 ) STRICT, WITHOUT ROWID;
 
@@ -973,11 +1049,13 @@ CREATE TABLE purged_id (
   PRIMARY KEY (mailbox_id, unique_id)
 ) STRICT, WITHOUT ROWID;
 
--- Not when a mailbox goes (then usage has gone before), nor when a message is brought back (then it lives).
+-- Not when a mailbox goes for good (then deleted_mailbox has gone before), nor when a message is brought back (then it
+-- lives).
 CREATE TRIGGER deleted_purged AFTER DELETE ON deleted
   WHEN OLD.unique_id IS NOT NULL
    AND NOT (OLD.unique_id GLOB '[1-9]*' AND OLD.unique_id NOT GLOB '*[^0-9]*' AND length(OLD.unique_id) <= 15)
-   AND EXISTS (SELECT 1 FROM usage WHERE mailbox_id = OLD.mailbox_id)
+   AND (EXISTS (SELECT 1 FROM usage WHERE mailbox_id = OLD.mailbox_id)
+        OR EXISTS (SELECT 1 FROM deleted_mailbox WHERE id = OLD.mailbox_id))
    AND NOT EXISTS (SELECT 1 FROM message WHERE mailbox_id = OLD.mailbox_id AND uid = OLD.uid)
 BEGIN INSERT OR IGNORE INTO purged_id (mailbox_id, unique_id) VALUES (OLD.mailbox_id, OLD.unique_id); END;
 
@@ -1166,12 +1244,13 @@ CREATE VIEW mailbox_usage AS
                    (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'ProhibitSendReceiveQuota')) AS limit_quota
             FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id);
 
--- The messages of all mailboxes. DELETE deletes; of the columns only read can be updated.
+-- The messages of all mailboxes. DELETE deletes; of the columns only read can be updated, and mailbox, which moves.
 CREATE VIEW messages AS
   SELECT m.name AS mailbox, g.uid, g.size, strftime('%Y-%m-%dT%H:%M:%SZ', g.received_at, 'unixepoch') AS received_at,
          g.unique_id, g.sender, g.read_at IS NOT NULL AS read,
-         strftime('%Y-%m-%dT%H:%M:%SZ', g.stored_at, 'unixepoch') AS stored_at
-    FROM mailboxes m JOIN message g ON g.mailbox_id = m.id;
+         strftime('%Y-%m-%dT%H:%M:%SZ', g.stored_at, 'unixepoch') AS stored_at,
+         s.subject, s.from_address, s.message_id
+    FROM mailboxes m JOIN message g ON g.mailbox_id = m.id LEFT JOIN summary s ON s.body_id = g.body_id;
 
 CREATE TRIGGER messages_delete INSTEAD OF DELETE ON messages
 BEGIN
@@ -1180,20 +1259,42 @@ END;
 
 CREATE TRIGGER messages_update INSTEAD OF UPDATE ON messages
 BEGIN
-  SELECT RAISE(ABORT, 'messages: immutable, only read can change')
-   WHERE NEW.mailbox IS NOT OLD.mailbox OR NEW.uid IS NOT OLD.uid OR NEW.size IS NOT OLD.size
+  SELECT RAISE(ABORT, 'messages: immutable, only mailbox and read can change')
+   WHERE NEW.uid IS NOT OLD.uid OR NEW.size IS NOT OLD.size
       OR NEW.received_at IS NOT OLD.received_at OR NEW.unique_id IS NOT OLD.unique_id OR NEW.sender IS NOT OLD.sender
-      OR NEW.stored_at IS NOT OLD.stored_at;
+      OR NEW.stored_at IS NOT OLD.stored_at OR NEW.subject IS NOT OLD.subject OR NEW.from_address IS NOT OLD.from_address
+      OR NEW.message_id IS NOT OLD.message_id;
   SELECT RAISE(ABORT, 'messages.read: 0 or 1') WHERE NEW.read IS NULL OR NEW.read NOT IN (0, 1);
   UPDATE message SET read_at = CASE NEW.read WHEN 1 THEN coalesce(read_at, CAST(strftime('%s', 'now') AS INTEGER)) END
    WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid AND (read_at IS NOT NULL) <> NEW.read;
+  INSERT INTO move_message SELECT a.id, OLD.uid, b.id FROM mailboxes a LEFT JOIN mailboxes b ON b.name = NEW.mailbox
+   WHERE a.name = OLD.mailbox AND b.id IS NOT a.id;
 END;
 
--- Deleted messages, as long as RetainDeletedItemsDays lets them be brought back: SET deleted_at = NULL does that.
+-- Moves a message: there it gets a new uid, even if it was imported with a unique-id, is subject to the quota, and gets old
+-- from now on. Here its unique-id is retired, and it cannot be brought back.
+CREATE VIEW move_message (mailbox_id, uid, target_id) AS SELECT NULL, NULL, NULL WHERE 0;
+
+CREATE TRIGGER move_message_called INSTEAD OF INSERT ON move_message
+BEGIN
+  SELECT RAISE(ABORT, 'messages.mailbox: no such mailbox; the target is the name of an existing mailbox') WHERE NEW.target_id IS NULL;
+  UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
+   WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
+  INSERT INTO message (mailbox_id, uid, body_id, size, flags, read_at, received_at, stored_at, sender)
+    SELECT NEW.target_id, u.next_uid, g.body_id, g.size, g.flags & 7, g.read_at, g.received_at, c.latest_at, g.sender
+      FROM message g JOIN usage u ON u.mailbox_id = NEW.target_id JOIN counters c
+     WHERE g.mailbox_id = NEW.mailbox_id AND g.uid = NEW.uid;
+  DELETE FROM message WHERE mailbox_id = NEW.mailbox_id AND uid = NEW.uid;
+  DELETE FROM deleted WHERE mailbox_id = NEW.mailbox_id AND uid = NEW.uid;
+END;
+
+-- Deleted messages, as long as RetainDeletedItemsDays lets them be brought back: SET deleted_at = NULL does that. DELETE
+-- purges.
 CREATE VIEW recoverable AS
   SELECT m.name AS mailbox, d.uid, d.size, strftime('%Y-%m-%dT%H:%M:%SZ', d.deleted_at, 'unixepoch') AS deleted_at,
-         strftime('%Y-%m-%dT%H:%M:%SZ', d.received_at, 'unixepoch') AS received_at, d.unique_id, d.sender
-    FROM mailboxes m JOIN deleted d ON d.mailbox_id = m.id
+         strftime('%Y-%m-%dT%H:%M:%SZ', d.received_at, 'unixepoch') AS received_at, d.unique_id, d.sender,
+         s.subject, s.from_address, s.message_id
+    FROM mailboxes m JOIN deleted d ON d.mailbox_id = m.id LEFT JOIN summary s ON s.body_id = d.body_id
    WHERE d.deleted_at > CAST(strftime('%s', 'now') AS INTEGER)
          - 86400 * (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainDeletedItemsDays');
 
@@ -1202,13 +1303,68 @@ CREATE TRIGGER recoverable_update INSTEAD OF UPDATE ON recoverable
 BEGIN
   SELECT RAISE(ABORT, 'recoverable.deleted_at: only SET deleted_at = NULL, which brings the message back')
    WHERE NEW.deleted_at IS NOT NULL OR NEW.mailbox IS NOT OLD.mailbox OR NEW.uid IS NOT OLD.uid OR NEW.size IS NOT OLD.size
-      OR NEW.received_at IS NOT OLD.received_at OR NEW.unique_id IS NOT OLD.unique_id OR NEW.sender IS NOT OLD.sender;
+      OR NEW.received_at IS NOT OLD.received_at OR NEW.unique_id IS NOT OLD.unique_id OR NEW.sender IS NOT OLD.sender
+      OR NEW.subject IS NOT OLD.subject OR NEW.from_address IS NOT OLD.from_address OR NEW.message_id IS NOT OLD.message_id;
   UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
    WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
   INSERT INTO message (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender)
     SELECT mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, (SELECT latest_at FROM counters), sender
       FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
   DELETE FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
+END;
+
+-- An hour, because a RETR that has begun reads on, chunk by chunk.
+CREATE TRIGGER recoverable_delete INSTEAD OF DELETE ON recoverable
+BEGIN
+  UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
+   WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
+  INSERT INTO purge (body_id, not_before)
+    SELECT d.body_id, c.latest_at + 3600 FROM deleted d JOIN counters c
+     WHERE d.mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND d.uid = OLD.uid;
+  DELETE FROM deleted WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = OLD.mailbox) AND uid = OLD.uid;
+END;
+
+-- Mailboxes of deleted users, and others that were deleted, as long as RetainDeletedItemsDays lets them be brought back:
+-- SET deleted_at = NULL does that. DELETE purges.
+CREATE VIEW deleted_mailboxes AS
+  SELECT id, name, messages, bytes, strftime('%Y-%m-%dT%H:%M:%SZ', d.deleted_at, 'unixepoch') AS deleted_at
+    FROM deleted_mailbox d
+   WHERE d.deleted_at > CAST(strftime('%s', 'now') AS INTEGER)
+         - 86400 * (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainDeletedItemsDays');
+
+-- Retention counts anew, as for a message. The quota is not checked again: all of it was within it once.
+CREATE TRIGGER deleted_mailboxes_update INSTEAD OF UPDATE ON deleted_mailboxes
+BEGIN
+  SELECT RAISE(ABORT, 'deleted_mailboxes.deleted_at: only SET deleted_at = NULL, which brings the mailbox back')
+   WHERE NEW.deleted_at IS NOT NULL OR NEW.id IS NOT OLD.id OR NEW.name IS NOT OLD.name OR NEW.messages IS NOT OLD.messages
+      OR NEW.bytes IS NOT OLD.bytes;
+  SELECT RAISE(ABORT, 'deleted_mailboxes.name: a mailbox of this name exists; rename or delete that one first')
+   WHERE EXISTS (SELECT 1 FROM mailboxes WHERE name = OLD.name);
+  UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
+   WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
+  INSERT INTO mailboxes (id, name, prohibit_send_receive_quota, issue_warning_quota, retain_read_days, retain_unread_days,
+                         retention_hold, exact_rfc822_size, site)
+    SELECT id, name, prohibit_send_receive_quota, issue_warning_quota, retain_read_days, retain_unread_days,
+           retention_hold, exact_rfc822_size, site FROM deleted_mailbox WHERE id = OLD.id;
+  -- If the name was used since, clients may have been shown what was unshown.
+  DELETE FROM unshown WHERE mailbox_id = OLD.id
+     AND (SELECT next_uid FROM usage WHERE mailbox_id = OLD.id) <> (SELECT next_uid FROM deleted_mailbox WHERE id = OLD.id);
+  UPDATE usage SET (next_uid, version) =
+      (SELECT max(usage.next_uid, d.next_uid), d.version + 1 FROM deleted_mailbox d WHERE d.id = OLD.id)
+   WHERE mailbox_id = OLD.id;
+  INSERT INTO message (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender)
+    SELECT mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, (SELECT latest_at FROM counters), sender
+      FROM deleted WHERE mailbox_id = OLD.id AND with_mailbox;
+  DELETE FROM deleted WHERE mailbox_id = OLD.id AND with_mailbox;
+  INSERT INTO aliases (address, mailbox) SELECT address, OLD.name FROM deleted_alias WHERE mailbox_id = OLD.id;
+  DELETE FROM deleted_mailbox WHERE id = OLD.id;
+END;
+
+CREATE TRIGGER deleted_mailboxes_delete INSTEAD OF DELETE ON deleted_mailboxes
+BEGIN
+  UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
+   WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;
+  DELETE FROM deleted_mailbox WHERE id = OLD.id;
 END;
 
 -- Who is logged in now.

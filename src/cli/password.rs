@@ -45,6 +45,14 @@ pub fn read_once(prompt: &str) -> Result<Secret, Error> {
     typed
 }
 
+/// Reads a password from each line until the end; errors name the line.
+pub fn lines(mut from: impl BufRead) -> impl Iterator<Item = Result<Secret, Error>> {
+    (1usize..).map_while(move |number| match from.fill_buf() {
+        Ok([]) => None,
+        _ => Some(line(&mut from).map_err(|error| Error::new(error.code, format!("line {number}: {}", error.text)))),
+    })
+}
+
 /// Reads a password from a file, whose first line it is.
 ///
 /// # Errors

@@ -5,3 +5,4 @@ pub mod date;
 pub mod domain;
 pub mod dot;
 pub mod downgrade;
+pub mod summary;

@@ -122,9 +122,10 @@ fn item(kind: &Kind) -> Option<String> {
             "form = 'binding' OR (item GLOB '/?*' AND length(CAST(item AS BLOB)) <= 107)".into()
         }
         Kind::Networks => "form = 'network'".into(),
-        // The space, and what else Unicode calls white space.
+        // Punctuation and the space, and what else Unicode calls white space.
         Kind::Names => r"length(item) BETWEEN 1 AND 255
-        AND item NOT GLOB '*[ @/\' || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*'"
+        AND item NOT GLOB '.*' AND item NOT GLOB '*..*'
+        AND item NOT GLOB '*[ -,/;-@\^`{-~' || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*'"
             .into(),
         _ => return None,
     })

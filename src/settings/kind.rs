@@ -101,7 +101,9 @@ impl Kind {
             Self::Delimiters => "at most 16 ASCII punctuation characters, no @, / or \\".into(),
             Self::File => "a path of at most 4095 octets without control characters, or empty".into(),
             Self::Names => {
-                "names of 1 to 255 characters, comma separated, no space, control, @, / or \\; empty: none".into()
+                "names of 1 to 255 characters, comma separated, no space, control or punctuation other than .-_:[], no \
+                 empty label; empty: none"
+                    .into()
             }
             Self::Networks => "CIDR blocks such as 10.0.0.0/8 or fd00::/8, comma separated; empty: none".into(),
         }
@@ -150,7 +152,11 @@ fn is_path(text: &str) -> bool {
     text.len() <= 4095 && !text.chars().any(char::is_control)
 }
 
+/// What a domain or a realm could be: anything else would never match one.
 fn is_name(item: &str) -> bool {
-    let stray = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '@' | '/' | '\\');
-    (1..=LONGEST_TEXT).contains(&item.chars().count()) && !item.contains(stray)
+    let stray = |c: char| {
+        c.is_control() || c.is_whitespace() || matches!(c, ' '..=',' | '/' | ';'..='@' | '\\' | '^' | '`' | '{'..='~')
+    };
+    let labels = !item.starts_with('.') && !item.contains("..");
+    (1..=LONGEST_TEXT).contains(&item.chars().count()) && labels && !item.contains(stray)
 }

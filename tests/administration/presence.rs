@@ -9,6 +9,7 @@ const LOGINS: &str = "SELECT name, address, mechanism, count FROM recent_logins 
 fn who_is_on_since_when_and_from_where() {
     let site = Site::with_alice(&[]);
     site.add_user("bob", "x");
+    site.add_user("carol", "x");
     site.sql("INSERT INTO delegates(delegate, principal) VALUES ('bob', 'alice')");
     let server = site.serve(&[]);
     let alice = server.alice();
@@ -27,6 +28,8 @@ fn who_is_on_since_when_and_from_where() {
     // USER and PASS count as PLAIN.
     let logins = "alice|127.0.0.1|PLAIN|3\nbob|127.0.0.1|PLAIN|1\n";
     eventually("who was on", || site.sql(LOGINS) == logins);
+    assert_eq!(site.sql("SELECT name FROM users WHERE last_login IS NULL"), "carol\n");
+    assert_eq!(site.sql("SELECT count(*) FROM users WHERE abs(last_login - strftime('%s', 'now')) < 3600"), "2\n");
     assert_eq!(site.sql("SELECT count(*) FROM recent_logins WHERE at NOT GLOB '20??-??-??T??:??:??Z'"), "0\n");
 }
 

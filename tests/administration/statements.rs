@@ -23,7 +23,7 @@ SELECT uid, size, received_at FROM messages WHERE mailbox = 'alice';  -- a view 
 DELETE FROM messages WHERE mailbox = 'alice' AND uid = 17;            -- counters stay right
 SELECT uid, size, deleted_at FROM recoverable WHERE mailbox = 'alice';               -- what can still be brought back
 UPDATE recoverable SET deleted_at = NULL WHERE mailbox = 'alice' AND uid = 17;       -- brings it back
-DELETE FROM users WHERE name = 'carol';                               -- mailbox and messages go too
+DELETE FROM users WHERE name = 'carol';                               -- the mailbox goes too, and can be brought back
 ";
 
 #[test]

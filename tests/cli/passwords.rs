@@ -60,3 +60,21 @@ fn hash_prints_what_sql_takes() {
     server.connect().log_in("alice", "se cret");
     site.fail(&["hash"], b"", 65);
 }
+
+#[test]
+fn hash_makes_one_of_each_line() {
+    let site = Site::new();
+    let passwords = ["se cret", "p\u{e4}ss", "3", "4", "5"];
+    let hashes = site.succeed(&["hash", "--batch"], passwords.join("\r\n").as_bytes());
+    assert_eq!(hashes.lines().count(), 5);
+    for (at, hash) in hashes.lines().enumerate() {
+        site.sql(&format!("INSERT INTO users(name, password) VALUES ('u{at}', '{hash}')"));
+    }
+    let server = site.serve(&[]);
+    for (at, password) in passwords.iter().enumerate() {
+        server.connect().log_in(&format!("u{at}"), password);
+    }
+    assert_eq!(site.succeed(&["hash", "--batch"], b""), "");
+    let said = site.fail(&["hash", "--batch"], b"a\n\nb\n", 65);
+    assert!(said.contains("line 2"), "{said}");
+}

@@ -169,7 +169,7 @@ fn deleted_mail_can_be_brought_back_for_all_its_days() {
     delete(&server, 1);
     clock.sql("DELETE FROM messages WHERE mailbox = 'alice' AND uid = 3");
     clock.set(0);
-    site.sql("DELETE FROM users WHERE name = 'bob'");
+    site.sql("DELETE FROM users WHERE name = 'bob'; DELETE FROM deleted_mailboxes");
     assert!(server.terminate().success());
     clock.set(2 * DAY - HOUR);
     let server = clock.serve();

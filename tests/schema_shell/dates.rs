@@ -73,10 +73,13 @@ fn a_message_that_is_brought_back_is_not_dated_before_the_latest_date() {
 }
 
 #[test]
-fn the_octets_of_a_user_who_is_deleted_stay_for_an_hour_after_the_latest_date() {
+fn a_user_who_is_deleted_goes_at_the_latest_date() {
     for (latest, expected) in [(DAY, DAY), (3 * DAY, 0), (-9 * DAY, 0)] {
         let bench = bench(latest);
         bench.sql("DELETE FROM users WHERE name = 'alice'");
+        assert_is(from_now(&bench, "SELECT deleted_at FROM deleted_mailbox"), expected);
+        assert_is(from_now(&bench, "SELECT max(deleted_at) FROM deleted"), expected);
+        bench.sql("DELETE FROM deleted_mailboxes");
         assert_eq!(bench.sql("SELECT count(*) FROM purge"), "2");
         assert_is(from_now(&bench, "SELECT min(not_before) FROM purge"), expected + HOUR);
         bench.assert_sound();

@@ -5,8 +5,12 @@
 
 mod agreement;
 mod dates;
+mod deleted_mailboxes;
 mod hashes;
 mod invariants;
+mod moving;
 mod refusals;
 mod shell;
+mod summaries;
 mod tasks;
+mod upserts;

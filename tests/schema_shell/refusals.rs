@@ -78,11 +78,32 @@ fn settings_of_words_and_texts() {
         ("RecipientDelimiter", &["", "+", "+-_"], &["@", "a", "5", "/", " "], "punctuation"),
         (
             "Domains",
-            &["", "example.org", "a.example, b.example"],
-            &["a. example", ",", "a,,b", "@a"],
+            &[
+                "",
+                "example.org",
+                "a.example, b.example",
+                "b\u{fc}cher.example.",
+                "[192.0.2.1],[IPv6:2001:db8::1]",
+                "a_b-c",
+            ],
+            &[
+                "a. example",
+                ",",
+                "a,,b",
+                "@a",
+                "a;b",
+                "a.example; b.example",
+                "*.example",
+                "a..b",
+                ".",
+                ".a",
+                "a|b",
+                "\"a\"",
+                "a^b",
+            ],
             "comma separated",
         ),
-        ("GssapiRealms", &["", "A.EXAMPLE,B.EXAMPLE"], &["A B", "a@b"], "comma separated"),
+        ("GssapiRealms", &["", "A.EXAMPLE,B.EXAMPLE"], &["A B", "a@b", "A;B"], "comma separated"),
         (
             "UnencryptedOrTLSBindings",
             &["", "0.0.0.0:110, [::]:110", "127.0.0.1:0"],
@@ -127,6 +148,14 @@ fn settings_are_neither_made_nor_lost() {
     let bench = bench();
     bench.refused("INSERT INTO settings(name, value) VALUES ('Nonsense', '1')", &["settings.name", "no such setting"]);
     bench.refused("INSERT OR REPLACE INTO settings VALUES ('banner', 'x')", &["settings.name", "UPDATE"]);
+    bench.refused("INSERT INTO settings VALUES ('banner', 'x')", &["settings.name"]);
+    bench.refused(
+        "INSERT INTO settings VALUES ('Nonsense', 'x') ON CONFLICT DO UPDATE SET value = 'x'",
+        &["no such setting"],
+    );
+    let upsert =
+        "INSERT INTO settings VALUES ('maxcommandsize', '39') ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    bench.refused(upsert, &["MaxCommandSize", "40 to 1024"]);
     bench.refused("INSERT OR IGNORE INTO settings VALUES ('Nonsense', 'x')", &["settings.name"]);
     bench.refused("DELETE FROM settings WHERE name = 'Banner'", &["settings.name", "deleted"]);
     bench.refused("DELETE FROM settings", &["settings.name"]);
@@ -258,6 +287,13 @@ fn mailboxes() {
     bench.refused("UPDATE mailboxes SET id = 77 WHERE name = 'alice'", &["mailboxes.id"]);
     bench.refused("UPDATE users SET id = 77 WHERE name = 'alice'", &["users.id"]);
     bench.refused("UPDATE users SET name = 'BOB' WHERE name = 'alice'", &["users.name", "exists"]);
+    bench.refused("INSERT INTO users(name) VALUES ('BOB')", &["users.name"]);
+    bench.refused("INSERT OR REPLACE INTO users(name) VALUES ('BOB')", &["users.name", "exists"]);
+    bench.refused("INSERT INTO users(name) VALUES ('dora'), ('BOB')", &["users.name"]);
+    let upsert = "INSERT INTO users(name, ntlm) VALUES ('BOB', 1) ON CONFLICT (name) DO UPDATE SET ntlm = 2";
+    bench.refused(upsert, &["users.ntlm"]);
+    let upsert = "INSERT INTO users(name) VALUES ('BOB') ON CONFLICT (name) DO UPDATE SET name = 'alice'";
+    bench.refused(upsert, &["users.name", "exists"]);
 }
 
 #[test]
@@ -284,7 +320,7 @@ fn messages_are_immutable() {
         "received_at = '2020-01-01T00:00:00Z'",
         "unique_id = 'x'",
         "sender = 'x'",
-        "mailbox = 'bob'",
+        "stored_at = NULL",
     ] {
         bench.refused(&format!("UPDATE messages SET {change} WHERE mailbox = 'alice'"), &["immutable"]);
     }

@@ -194,7 +194,7 @@ pub fn pending_passwords_are_the_plain_ones(fixture: &mut dyn Fixture) {
         ("c", &crypt),
         ("d", &prefixed),
         ("e", "plain"),
-        ("f", "$5$x"),
+        ("f", "{PLAIN}$5$x"),
         ("g", "{ brace}"),
     ];
     for (name, text) in rows {

@@ -171,6 +171,7 @@ pub fn unique_ids_grow_whatever_the_clock_does(fixture: &mut dyn Fixture) {
 pub fn the_octets_of_a_mailbox_that_is_gone_stay_their_hour(fixture: &mut dyn Fixture) {
     let alice = mailbox(fixture);
     let first = message(alice, fixture, 0);
+    fixture.change(Change::Setting("RetainDeletedItemsDays", "0"));
     fixture.change(Change::DeleteUser("alice"));
     assert_eq!(purge_all(fixture, now() + HOUR - MOMENT), 0);
     assert_eq!(octets(fixture, first), Err(StoreError::NoSuchMessage));

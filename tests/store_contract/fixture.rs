@@ -27,6 +27,10 @@ pub enum Change<'a> {
     DeleteUser(&'a str),
     DeleteMessage(&'a str, u64),
     BringBack(&'a str, u64),
+    /// `DELETE FROM deleted_mailboxes`.
+    PurgeMailbox(MailboxId),
+    /// Of a deleted user.
+    BringBackMailbox(&'a str),
     NextUid(&'a str, u64),
     Dismiss(&'a str),
 }
@@ -42,6 +46,8 @@ pub trait Fixture {
     fn recent_logins(&self) -> Vec<(String, String, String, i64)>;
     /// The view `recent_failures` by name: name, address, mechanism, count.
     fn recent_failures(&self) -> Vec<(String, String, String, i64)>;
+    /// `users.last_login`.
+    fn last_login(&self, user: &str) -> Option<i64>;
     /// Closes and opens the store, and does to its file what administrators do to files.
     fn reopen(&mut self);
     fn finish(&self);
@@ -159,6 +165,10 @@ impl Fixture for OnSqlite {
                     params![mailbox, uid as i64],
                 )
                 .map(|_| 1),
+            Change::PurgeMailbox(id) => shell.execute("DELETE FROM deleted_mailboxes WHERE id = ?1", [id.0]).map(|_| 1),
+            Change::BringBackMailbox(name) => shell
+                .execute("UPDATE deleted_mailboxes SET deleted_at = NULL WHERE name = ?1", [name])
+                .map(|_| 1),
             Change::NextUid(mailbox, next) => shell.execute(
                 "UPDATE usage SET next_uid = ?2 WHERE mailbox_id = (SELECT id FROM mailboxes WHERE name = ?1)",
                 params![mailbox, next as i64],
@@ -188,6 +198,10 @@ impl Fixture for OnSqlite {
             shell.prepare("SELECT name, address, mechanism, count FROM recent_failures ORDER BY 1, 2, 3").unwrap();
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
         rows.collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    fn last_login(&self, user: &str) -> Option<i64> {
+        self.shell().query_row("SELECT last_login FROM users WHERE name = ?1", [user], |row| row.get(0)).unwrap()
     }
 
     fn reopen(&mut self) {
@@ -233,6 +247,8 @@ impl Fixture for OnMemory {
             Change::DeleteUser(name) => self.0.delete_user(name),
             Change::DeleteMessage(mailbox, uid) => self.0.delete_message(mailbox, uid),
             Change::BringBack(mailbox, uid) => self.0.bring_back(mailbox, uid),
+            Change::PurgeMailbox(id) => self.0.purge_mailbox(id),
+            Change::BringBackMailbox(name) => self.0.bring_back_mailbox(name),
             Change::NextUid(mailbox, next) => self.0.set_next_uid(mailbox, next),
             Change::Dismiss(name) => self.0.dismiss(name),
         }
@@ -248,6 +264,10 @@ impl Fixture for OnMemory {
 
     fn recent_failures(&self) -> Vec<(String, String, String, i64)> {
         self.0.recent_failures()
+    }
+
+    fn last_login(&self, user: &str) -> Option<i64> {
+        self.0.last_login(user)
     }
 
     fn reopen(&mut self) {}

@@ -119,6 +119,30 @@ pub fn a_mailbox_that_is_gone(fixture: &mut dyn Fixture) {
     assert!(uids(fixture, again).is_empty());
 }
 
+pub fn a_mailbox_that_comes_back(fixture: &mut dyn Fixture) {
+    let alice = user(fixture, "alice");
+    fixture.change(Change::Alias("sales", "alice"));
+    for text in [b"1\r\n", b"2\r\n", b"3\r\n"] {
+        deliver(fixture, alice, text);
+    }
+    fixture.store().commit(alice, &[Uid(2)]).unwrap();
+    let listing = fixture.store().open(alice).unwrap();
+    fixture.change(Change::DeleteUser("alice"));
+    let other = user(fixture, "alice");
+    assert_eq!(deliver(fixture, other, b"4\r\n"), Uid(4));
+    fixture.change(Change::DeleteUser("alice"));
+    // Of two of one name only one can be there, so this one goes for good.
+    fixture.change(Change::PurgeMailbox(other));
+    fixture.change(Change::BringBackMailbox("alice"));
+    assert_eq!(fixture.store().open(alice).unwrap().entries(), listing.entries());
+    assert_eq!(fixture.store().recipients(&["sales".into()]).unwrap()[0].id, alice);
+    assert_eq!(octets(fixture, message(alice, fixture, 1)).unwrap(), b"3\r\n");
+    assert_eq!(user(fixture, "alice"), alice, "a new user takes it over");
+    fixture.change(Change::BringBack("alice", 2));
+    assert_eq!(deliver(fixture, alice, b"5\r\n"), Uid(5));
+    assert_eq!(uids(fixture, alice), [1, 2, 3, 5]);
+}
+
 pub fn read_marks_show_in_the_next_snapshot(fixture: &mut dyn Fixture) {
     let alice = user(fixture, "alice");
     for _ in 0..3 {

@@ -34,6 +34,7 @@ contract! {
         commit_deletes_what_it_names_and_nothing_else,
         commit_of_what_is_gone_is_no_error,
         a_mailbox_that_is_gone,
+        a_mailbox_that_comes_back,
         read_marks_show_in_the_next_snapshot,
         sessions_and_deliveries_at_once,
     }
@@ -142,5 +143,6 @@ contract! {
         a_crash_leaves_nobody_on,
         who_is_dismissed_is_told,
         the_last_thousand_failures_are_kept,
+        the_last_login_is_kept,
     }
 }

@@ -48,6 +48,19 @@ pub fn who_is_on_and_who_was(fixture: &mut dyn Fixture) {
     assert!(fixture.sessions().is_empty());
 }
 
+pub fn the_last_login_is_kept(fixture: &mut dyn Fixture) {
+    user(fixture, "alice");
+    user(fixture, "bob");
+    let store = fixture.store();
+    let (early, late) = (arrival(1, "alice", "192.0.2.2"), arrival(50, "alice", "192.0.2.1"));
+    store.login(late.clone());
+    store.login(early);
+    store.logout(50);
+    store.flush_presence().unwrap();
+    assert_eq!(fixture.last_login("alice"), Some(late.at));
+    assert_eq!(fixture.last_login("bob"), None);
+}
+
 pub fn a_crash_leaves_nobody_on(fixture: &mut dyn Fixture) {
     user(fixture, "alice");
     fixture.store().login(arrival(1, "alice", "192.0.2.1"));

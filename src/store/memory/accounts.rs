@@ -91,6 +91,7 @@ impl Accounts for Memory {
             pop_enabled: true,
             ntlm: false,
             generation: 0,
+            last_login: None,
             verifiers: HashMap::new(),
         };
         state.users.insert(id, user);

@@ -1,7 +1,7 @@
 //! What an administrator does to the other engine with SQL. Unknown names are no error, as in an
 //! UPDATE that matches no row.
 
-use super::{Memory, State, User};
+use super::{DeletedMailbox, Mailbox, Memory, State, User};
 use crate::secret::Secret;
 use crate::store::{MailboxId, Scheme};
 
@@ -130,6 +130,35 @@ impl Memory {
         });
     }
 
+    /// `DELETE FROM deleted_mailboxes` of this id.
+    pub fn purge_mailbox(&self, id: MailboxId) {
+        let date = self.date();
+        self.change(|state| {
+            let found = state.deleted_mailboxes.iter().position(|gone| gone.id == id);
+            if let Some(at) = found {
+                let gone = state.deleted_mailboxes.remove(at).mailbox;
+                state.purge_mailbox(gone, date);
+            }
+        });
+    }
+
+    /// `UPDATE deleted_mailboxes SET deleted_at = NULL` of this name. The age of its messages counts anew.
+    pub fn bring_back_mailbox(&self, name: &str) {
+        let date = self.date();
+        self.change(|state| {
+            let found = state.deleted_mailboxes.iter().position(|gone| gone.mailbox.name.eq_ignore_ascii_case(name));
+            let Some(gone) = found.map(|at| state.deleted_mailboxes.remove(at)) else { return };
+            let mut mailbox = gone.mailbox;
+            let key = mailbox.name.to_ascii_lowercase();
+            if let Some(next) = state.retired.get(&key).filter(|next| **next > mailbox.next_uid) {
+                (mailbox.next_uid, mailbox.floor) = (*next, *next);
+            }
+            mailbox.messages.values_mut().for_each(|message| message.stored_at = date);
+            state.aliases.extend(gone.aliases.into_iter().map(|address| (address, key.clone())));
+            state.mailboxes.insert(gone.id, mailbox);
+        });
+    }
+
     /// Of what is changed now.
     fn date(&self) -> i64 {
         self.stamp(&mut self.state()).date
@@ -144,7 +173,7 @@ impl Memory {
         });
     }
 
-    fn change_mailbox(&self, name: &str, change: impl FnOnce(&mut super::Mailbox)) {
+    fn change_mailbox(&self, name: &str, change: impl FnOnce(&mut Mailbox)) {
         self.change(|state| {
             let id = state.mailbox_named(name).map(|(id, _)| id);
             if let Some(mailbox) = id.and_then(|id| state.mailboxes.get_mut(&id)) {
@@ -164,9 +193,20 @@ impl Memory {
 impl State {
     fn remove_mailbox(&mut self, id: MailboxId, date: i64) {
         if let Some(gone) = self.mailboxes.remove(&id) {
-            let deleted = gone.deleted.into_values().map(|(message, _)| message);
-            self.purge.extend(gone.messages.into_values().chain(deleted).map(|message| (message.body, date + IN_USE)));
             self.retired.insert(gone.name.to_ascii_lowercase(), gone.next_uid);
+            if self.setting("RetainDeletedItemsDays", 14) > 0 {
+                let own = |(address, mailbox): &(String, String)| {
+                    mailbox.eq_ignore_ascii_case(&gone.name).then(|| address.clone())
+                };
+                let aliases = self.aliases.iter().filter_map(own).collect();
+                return self.deleted_mailboxes.push(DeletedMailbox { id, mailbox: gone, aliases, deleted_at: date });
+            }
+            self.purge_mailbox(gone, date);
         }
+    }
+
+    fn purge_mailbox(&mut self, gone: Mailbox, date: i64) {
+        let deleted = gone.deleted.into_values().map(|(message, _)| message);
+        self.purge.extend(gone.messages.into_values().chain(deleted).map(|message| (message.body, date + IN_USE)));
     }
 }

@@ -27,6 +27,7 @@ struct State {
     settings: BTreeMap<String, String>,
     users: BTreeMap<UserId, User>,
     mailboxes: BTreeMap<MailboxId, Mailbox>,
+    deleted_mailboxes: Vec<DeletedMailbox>,
     /// Address and mailbox, in lower case.
     aliases: Vec<(String, String)>,
     /// Delegate and principal, in lower case.
@@ -58,6 +59,7 @@ struct User {
     pop_enabled: bool,
     ntlm: bool,
     generation: i64,
+    last_login: Option<i64>,
     verifiers: HashMap<Scheme, Secret>,
 }
 
@@ -80,6 +82,14 @@ struct Mailbox {
     messages: BTreeMap<u64, Message>,
     /// With the moment of deletion.
     deleted: BTreeMap<u64, (Message, i64)>,
+}
+
+/// A mailbox that can still be brought back.
+struct DeletedMailbox {
+    id: MailboxId,
+    mailbox: Mailbox,
+    aliases: Vec<String>,
+    deleted_at: i64,
 }
 
 #[derive(Clone)]

@@ -11,6 +11,10 @@ impl Presence for Memory {
         let key = (arrival.name.clone(), address, arrival.mechanism.to_owned());
         let (last, count) = state.logins.entry(key).or_default();
         (*last, *count) = (arrival.at, *count + 1);
+        let user = state.users.values_mut().find(|user| user.name.eq_ignore_ascii_case(&arrival.name));
+        if let Some(user) = user {
+            user.last_login = user.last_login.max(Some(arrival.at));
+        }
         state.on.push(arrival);
     }
 
@@ -60,6 +64,11 @@ impl Memory {
             (arrival.name.clone(), arrival.principal.clone(), address, arrival.tls)
         };
         state.on.iter().filter(|arrival| !state.dismissed.contains(&arrival.session)).map(row).collect()
+    }
+
+    /// `users.last_login`.
+    pub fn last_login(&self, name: &str) -> Option<i64> {
+        self.state().user_named(name).and_then(|(_, user)| user.last_login)
     }
 
     /// `DELETE FROM sessions` of this name.

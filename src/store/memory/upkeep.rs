@@ -211,8 +211,15 @@ impl State {
 
     fn expire_deleted(&mut self, now: i64) {
         let keep = IN_USE.max(86_400 * self.setting("RetainDeletedItemsDays", 14) as i64);
-        for mailbox in self.mailboxes.values_mut() {
-            let purge = &mut self.purge;
+        let purge = &mut self.purge;
+        self.deleted_mailboxes.retain(|gone| {
+            let expired = gone.deleted_at + keep <= now;
+            purge.extend(gone.mailbox.messages.values().filter(|_| expired).map(|message| (message.body, 0)));
+            purge.extend(gone.mailbox.deleted.values().filter(|_| expired).map(|(message, _)| (message.body, 0)));
+            !expired
+        });
+        let gone = self.deleted_mailboxes.iter_mut().map(|gone| &mut gone.mailbox);
+        for mailbox in self.mailboxes.values_mut().chain(gone) {
             mailbox.deleted.retain(|_, (message, deleted_at)| {
                 let expired = *deleted_at + keep <= now;
                 purge.extend(expired.then_some((message.body, 0)));
@@ -223,7 +230,7 @@ impl State {
 
     fn refers_to(&self, body: i64) -> bool {
         self.purge.iter().any(|(other, _)| *other == body)
-            || self.mailboxes.values().any(|mailbox| {
+            || self.mailboxes.values().chain(self.deleted_mailboxes.iter().map(|gone| &gone.mailbox)).any(|mailbox| {
                 mailbox
                     .messages
                     .values()

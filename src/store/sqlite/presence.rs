@@ -26,6 +26,7 @@ pub struct Sessions {
     on: HashMap<u64, Session>,
     gone: Vec<u64>,
     logins: Logins,
+    last: LastLogins,
     failures: Logins,
     unpruned: usize,
 }
@@ -37,6 +38,7 @@ impl Default for Sessions {
             on: HashMap::new(),
             gone: Vec::new(),
             logins: Logins::new(),
+            last: LastLogins::new(),
             failures: Logins::new(),
             unpruned: PRUNE_AFTER,
         }
@@ -51,12 +53,16 @@ struct Session {
 /// By name, address and mechanism: the last moment, and how many.
 type Logins = HashMap<(String, String, &'static str), (i64, i64)>;
 
+/// For `users.last_login`. Not bounded like [`Logins`]: there are no more names than users, and none may be missed.
+type LastLogins = HashMap<String, i64>;
+
 /// One batch.
 #[derive(Clone, Default)]
 struct Batch {
     new: Vec<SessionStart>,
     gone: Vec<u64>,
     logins: Logins,
+    last: LastLogins,
     failures: Logins,
     prune: bool,
 }
@@ -66,6 +72,7 @@ impl Presence for Sqlite {
         let mut sessions = lock(&self.sessions);
         let key = (arrival.name.clone(), arrival.address.to_canonical().to_string(), arrival.mechanism);
         count(&mut sessions.logins, LOGINS, key, arrival.at, 1);
+        note_last(&mut sessions.last, arrival.name.clone(), arrival.at);
         sessions.on.insert(arrival.session, Session { arrival, written: false });
     }
 
@@ -135,7 +142,7 @@ impl Sessions {
             new.push(session.arrival.clone());
         }
         let (gone, logins) = (std::mem::take(&mut self.gone), std::mem::take(&mut self.logins));
-        let failures = std::mem::take(&mut self.failures);
+        let (last, failures) = (std::mem::take(&mut self.last), std::mem::take(&mut self.failures));
         if new.is_empty() && gone.is_empty() && logins.is_empty() && failures.is_empty() {
             return None;
         }
@@ -144,7 +151,7 @@ impl Sessions {
         if prune {
             self.unpruned = 0;
         }
-        Some(Batch { new, gone, logins, failures, prune })
+        Some(Batch { new, gone, logins, last, failures, prune })
     }
 
     fn put_back(&mut self, batch: Batch) {
@@ -156,6 +163,9 @@ impl Sessions {
         self.gone.extend(batch.gone.into_iter().take(GONE.saturating_sub(self.gone.len())));
         for (key, (at, more)) in batch.logins {
             count(&mut self.logins, LOGINS, key, at, more);
+        }
+        for (name, at) in batch.last {
+            note_last(&mut self.last, name, at);
         }
         for (key, (at, more)) in batch.failures {
             count(&mut self.failures, FAILURES, key, at, more);
@@ -176,6 +186,11 @@ fn count(logins: &mut Logins, most: usize, key: (String, String, &'static str), 
     }
 }
 
+fn note_last(last: &mut LastLogins, name: String, at: i64) {
+    let known = last.entry(name).or_insert(at);
+    *known = at.max(*known);
+}
+
 fn write(connection: &Connection, batch: &Batch) -> Result<()> {
     let mut delete = connection.prepare_cached("DELETE FROM session WHERE id = ?1")?;
     for session in &batch.gone {
@@ -193,6 +208,12 @@ fn write(connection: &Connection, batch: &Batch) -> Result<()> {
     )?;
     for ((name, address, mechanism), (at, count)) in &batch.logins {
         upsert.execute(params![name, address, mechanism, at, count])?;
+    }
+    let mut last = connection.prepare_cached(
+        "UPDATE users SET last_login = ?2 WHERE name = ?1 AND (last_login IS NULL OR last_login < ?2)",
+    )?;
+    for (name, at) in &batch.last {
+        last.execute(params![name, at])?;
     }
     write_failures(connection, &batch.failures)?;
     if batch.prune {

@@ -32,9 +32,14 @@ const QUERIES: &[&str] = &[
     "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM message
       WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)",
     "SELECT 'deleted message ' || uid || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM deleted
-      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)",
+      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes UNION ALL SELECT id FROM deleted_mailbox)",
+    "SELECT 'deleted message ' || uid || ' of mailbox id ' || mailbox_id || ': went with the mailbox, which is there' FROM deleted
+      WHERE with_mailbox AND mailbox_id IN (SELECT id FROM mailboxes)",
+    "SELECT 'mailbox ' || m.name || ': live and deleted at once' FROM mailboxes m JOIN deleted_mailbox USING (id)",
+    "SELECT 'alias ' || address || ' of deleted mailbox id ' || mailbox_id || ': no such deleted mailbox' FROM deleted_alias
+      WHERE mailbox_id NOT IN (SELECT id FROM deleted_mailbox)",
     "SELECT 'purged unique-id ' || unique_id || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM purged_id
-      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)",
+      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes UNION ALL SELECT id FROM deleted_mailbox)",
     "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': has the unique-id of one that was purged' FROM message
        JOIN purged_id USING (mailbox_id, unique_id)",
     "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': live and deleted at once' FROM message
@@ -58,6 +63,8 @@ const QUERIES: &[&str] = &[
       WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge
              UNION ALL SELECT tail_id FROM continuation)",
     "SELECT 'body ' || body_id || ': goes on in body ' || tail_id || ', but no message has it' FROM continuation
+      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
+    "SELECT 'body ' || body_id || ': has a summary, but no message has it' FROM summary
       WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
     "SELECT 'body ' || body_id || ': on its way in, and a message has it' FROM staging
       WHERE body_id IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge

@@ -33,6 +33,9 @@ fn refused(text: &str) -> StoreError {
     if text.starts_with("message.mailbox_id: no such mailbox") {
         return StoreError::NoSuchMailbox;
     }
+    if text.starts_with("UNIQUE constraint failed: users.name") {
+        return StoreError::Refused("users.name: a user of this name exists".into());
+    }
     StoreError::Refused(text.strip_prefix("CHECK constraint failed: ").unwrap_or(text).to_owned())
 }
 

@@ -11,6 +11,7 @@ mod copies;
 mod staging;
 
 use crate::clock::Stamp;
+use crate::message::summary::Summary;
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::body_ids::body_id;
@@ -19,8 +20,8 @@ use crate::store::sqlite::writer::Lane;
 use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, Upload};
 use copies::Row;
 
-pub use copies::insert_chunk;
 pub use copies::next_uid;
+pub use copies::{insert_chunk, insert_summary};
 pub use staging::{Watch, age};
 
 /// Octets that a message's row and counters write, for the writer's batches.
@@ -40,6 +41,8 @@ pub struct Staging<'a> {
     octets: u64,
     limit: u64,
     dots: Dots,
+    /// Of the first chunk, once that is full or the message ends.
+    summary: Option<Summary>,
     /// Why it will not be stored.
     fault: Option<StoreError>,
 }
@@ -48,7 +51,7 @@ impl<'a> Staging<'a> {
     /// Nothing is written yet.
     pub fn new(store: &'a Sqlite, limit: u64) -> Self {
         let dots = Dots::default();
-        Self { store, chunk: Vec::new(), body: None, chunks: 0, octets: 0, limit, dots, fault: None }
+        Self { store, chunk: Vec::new(), body: None, chunks: 0, octets: 0, limit, dots, summary: None, fault: None }
     }
 
     fn take(&mut self, mut octets: &[u8]) -> Result<()> {
@@ -70,6 +73,7 @@ impl<'a> Staging<'a> {
 
     /// Writes the chunk away.
     fn stage(&mut self) -> Result<()> {
+        self.summary.get_or_insert_with(|| Summary::of(&self.chunk));
         let (chunk, body, number) = (std::mem::take(&mut self.chunk), self.body, self.chunks);
         let at_hand = if body.is_none() { self.store.bodies.take() } else { None };
         let (body, rest) = self.store.writer.write(Lane::Mail, chunk.len(), move |connection| {
@@ -97,12 +101,13 @@ impl<'a> Staging<'a> {
     }
 
     /// What all copies have in common.
-    fn row(&self, envelope: &Envelope) -> Result<Row> {
+    fn row(&mut self, envelope: &Envelope) -> Result<Row> {
         match &self.fault {
             Some(fault) => Err(fault.clone()),
             None => {
                 let (size, dotted) = (self.octets as i64, self.dots.found);
-                Ok(Row { size, dotted, envelope: envelope.clone(), stamp: self.store.stamps.stamp() })
+                let summary = self.summary.get_or_insert_with(|| Summary::of(&self.chunk)).clone();
+                Ok(Row { size, dotted, envelope: envelope.clone(), summary, stamp: self.store.stamps.stamp() })
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Freeing the octets of messages that nobody can want any more, in small steps.
 //!
-//! A deleted message waits in `deleted` for `RetainDeletedItemsDays`, then, like the messages of a
-//! mailbox that is gone and uploads that never ended, in `purge`. Each row there is one reference to a body;
+//! A deleted message waits in `deleted` for `RetainDeletedItemsDays`, one that went with its mailbox included, then, like
+//! uploads that never ended, in `purge`. Each row there is one reference to a body;
 //! the last one takes the chunks along, and the reference to the body that it goes on in.
 
 use crate::store::Result;
@@ -33,6 +33,7 @@ pub fn step(connection: &Connection, now: i64, limit: i64) -> Result<usize> {
     let mut budget = Budget { things: limit, octets: OCTETS_AT_ONCE };
     drop_waiting(connection, now, &mut budget)?;
     drop_expired(connection, now, &mut budget)?;
+    drop_mailboxes(connection, now, &mut budget)?;
     match limit - budget.things {
         0 => give_back(connection, limit),
         done => Ok(done as usize),
@@ -80,6 +81,22 @@ fn drop_expired(connection: &Connection, now: i64, budget: &mut Budget) -> Resul
     Ok(())
 }
 
+/// Mailboxes that can no longer be brought back, once their messages have gone.
+fn drop_mailboxes(connection: &Connection, now: i64, budget: &mut Budget) -> Result<()> {
+    if budget.is_spent() {
+        return Ok(());
+    }
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM deleted_mailbox WHERE id IN (
+           SELECT id FROM deleted_mailbox
+            WHERE deleted_at <= ?1 - max(?2, 86400 * (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainDeletedItemsDays'))
+              AND NOT EXISTS (SELECT 1 FROM deleted WHERE mailbox_id = deleted_mailbox.id)
+            ORDER BY deleted_at LIMIT ?3)",
+    )?;
+    budget.things -= delete.execute([now, IN_USE, budget.things])? as i64;
+    Ok(())
+}
+
 /// Drops one reference, or as many chunks of its body as there is room for; `false`: chunks are left.
 fn drop_reference(connection: &Connection, body: i64, budget: &mut Budget) -> Result<bool> {
     budget.things -= 1;
@@ -103,6 +120,7 @@ fn drop_reference(connection: &Connection, body: i64, budget: &mut Budget) -> Re
         first = false;
     }
     connection.prepare_cached("DELETE FROM shared WHERE body_id = ?1")?.execute([body])?;
+    connection.prepare_cached("DELETE FROM summary WHERE body_id = ?1")?.execute([body])?;
     let mut tail = connection.prepare_cached(
         "INSERT INTO purge (body_id, not_before) SELECT tail_id, 0 FROM continuation WHERE body_id = ?1",
     )?;

@@ -4,9 +4,10 @@
 //! falls below; here it is asked who is due, and the warning is put into the maildrop.
 
 use crate::clock::FAR;
+use crate::message::summary::Summary;
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::body_ids::body_id;
-use crate::store::sqlite::messages::upload::{Dots, insert_chunk, next_uid};
+use crate::store::sqlite::messages::upload::{Dots, insert_chunk, insert_summary, next_uid};
 use crate::store::{MailboxId, Overfull, Result, Uid, WARNING_INTERVAL};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -76,5 +77,6 @@ pub fn deliver(connection: &Connection, mailbox: MailboxId, message: &[u8], now:
     let flags = EXEMPT | i64::from(dots.found);
     insert.execute(params![mailbox.0, uid, body, message.len() as i64, flags, now, stored_at])?;
     insert_chunk(connection, body, 0, message)?;
+    insert_summary(connection, body, &Summary::of(message))?;
     Ok(true)
 }

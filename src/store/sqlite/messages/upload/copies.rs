@@ -2,6 +2,7 @@
 
 use super::staging;
 use crate::clock::Stamp;
+use crate::message::summary::Summary;
 use crate::store::sqlite::database::error;
 use crate::store::sqlite::messages::body_ids::reserve;
 use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, IMPORTED, INTERNATIONALIZED};
@@ -15,6 +16,7 @@ pub struct Row {
     pub size: i64,
     pub dotted: bool,
     pub envelope: Envelope,
+    pub summary: Summary,
     pub stamp: Stamp,
 }
 
@@ -32,7 +34,11 @@ pub fn of_one_body(
     for &mailbox in to {
         answers.push(insert_copy(connection, mailbox, body, row.size, row)?);
     }
-    complete(connection, body, number, last, count(&answers))?;
+    let copies = count(&answers);
+    complete(connection, body, number, last, copies)?;
+    if copies > 0 {
+        insert_summary(connection, body, &row.summary)?;
+    }
     Ok(answers)
 }
 
@@ -48,6 +54,7 @@ pub fn of_their_own(
         let answer = insert_copy(connection, *mailbox, body, row.size + header.len() as i64, row)?;
         if answer.is_ok() {
             insert_chunk(connection, body, 0, &[header.as_bytes(), message].concat())?;
+            insert_summary(connection, body, &row.summary)?;
         }
         answers.push(answer);
     }
@@ -70,6 +77,7 @@ pub fn with_a_tail(
         if answer.is_ok() {
             insert_chunk(connection, body, 0, header.as_bytes())?;
             insert.execute([body, tail])?;
+            insert_summary(connection, body, &row.summary)?;
         }
         answers.push(answer);
     }
@@ -143,6 +151,18 @@ pub fn next_uid(connection: &Connection, mailbox: MailboxId, shown: bool) -> Res
         }
     }
     Ok(Some(uid))
+}
+
+/// Of a body that a message refers to. One that says nothing needs no row.
+pub fn insert_summary(connection: &Connection, body: i64, summary: &Summary) -> Result<()> {
+    if *summary == Summary::default() {
+        return Ok(());
+    }
+    let Summary { subject, from_address, message_id } = summary;
+    let mut insert = connection
+        .prepare_cached("INSERT INTO summary (body_id, subject, from_address, message_id) VALUES (?1, ?2, ?3, ?4)")?;
+    insert.execute(params![body, subject, from_address, message_id])?;
+    Ok(())
 }
 
 pub fn insert_chunk(connection: &Connection, body: i64, number: i64, chunk: &[u8]) -> Result<()> {
