@@ -6,7 +6,7 @@
 //! * **Core** decides and has no effects: [`pop3`] and [`lmtp`] without their drivers, [`sasl`], [`message::dot`], [`message::downgrade`],
 //!   [`message::address`], [`settings`].
 //! * **Rooms** have one kind of effect each: [`store`], [`clock`], [`net::tls`], [`net::line`], [`auth::credential`],
-//!   [`net::pool`], [`auth::limits`], [`protocol_log`].
+//!   [`net::pool`], [`auth::limits`], [`metrics`], [`protocol_log`].
 //! * **Drivers** join them: [`pop3::conn`], [`lmtp::conn`], [`import`], [`auth::authenticator`], [`reaper`], [`server`], [`cli`].
 //!
 //! # Locking
@@ -62,6 +62,7 @@ mod generated;
 pub mod import;
 pub mod lmtp;
 pub mod message;
+pub mod metrics;
 pub mod net;
 pub mod pop3;
 pub mod protocol_log;

@@ -12,6 +12,8 @@ use super::trace::Peer;
 use crate::message::address::recipient_names;
 use crate::net::line::{Line, LineReader, Output, Stop};
 use crate::net::tls::{Socket, Stream};
+use crate::shared::health::Unavailable;
+use crate::shared::metrics::RefusedBecause;
 use crate::shared::state::{Configuration, ServerState};
 use crate::store::{Mailbox, Result, StoreError};
 use inbox::{Inbox, Source};
@@ -68,7 +70,7 @@ pub fn serve(server: &ServerState, host: &str, socket: Socket, peer: Option<IpAd
 impl<'a> Connection<'a> {
     fn run(&mut self) -> io::Result<()> {
         self.stream.set_write_timeout(TIMEOUT);
-        let mut step = Step::Reply(Session::greeting(&self.policy()));
+        let mut step = self.greeting();
         while self.obey(step)? {
             step = match self.read()? {
                 Some(step) => step,
@@ -76,6 +78,18 @@ impl<'a> Connection<'a> {
             };
         }
         self.out.flush(&mut self.stream)
+    }
+
+    /// MTAs come back later.
+    fn greeting(&self) -> Step {
+        let Some(why) = self.server.health.unavailable() else {
+            return Step::Reply(Session::greeting(&self.policy()));
+        };
+        self.server.metrics.refuse(RefusedBecause::Unavailable);
+        Step::Close(match why {
+            Unavailable::Draining => Reply::shutting_down(),
+            Unavailable::Store => Reply::store_unreachable(),
+        })
     }
 
     fn policy(&self) -> Policy<'a> {

@@ -3,11 +3,13 @@
 
 use super::bind::{Listener, Service, Visitor};
 use super::shutdown::ShutdownRequest;
+use super::proxied;
 use super::workers::Workers;
 use crate::auth::limits::Full;
 use crate::lmtp;
 use crate::net::pool::Refusal;
 use crate::pop3::{self, reply::Reply};
+use crate::shared::metrics::RefusedBecause;
 use crate::shared::state::ServerState;
 use log::{info, warn};
 use std::io;
@@ -96,14 +98,25 @@ fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, server: &Arc<
     let configuration = server.configuration();
     let settings = &configuration.settings;
     let limits = (settings.max_connections, settings.max_connection_from_single_ip);
-    let permit = match server.limits.connection(Some(peer.ip()), limits.0, limits.1) {
+    let counter = if service == Service::Pop3 { &server.metrics.pop3 } else { &server.metrics.pop3s };
+    counter.add(1);
+    // A proxy is nobody's address: its client is counted once it is known.
+    let proxied = proxied::is_expected(&configuration, peer.ip());
+    let counted = (!proxied).then_some(peer.ip());
+    let permit = match server.limits.connection(counted, limits.0, limits.1) {
         Ok(permit) => permit,
-        Err(full) => return refuse(service, visitor, peer, full, limits),
+        Err(full) => {
+            server.metrics.refuse(if full == Full::Server { RefusedBecause::Full } else { RefusedBecause::Address });
+            return refuse(service, visitor, peer, full, limits);
+        }
     };
     let job = {
         let server = server.clone();
         move || {
-            pop3::conn::serve(&server, visitor.socket(), peer, service == Service::Pop3s);
+            let implicit_tls = service == Service::Pop3s;
+            proxied::welcome(&server, visitor.socket(), peer, proxied, |socket, origin, _permit| {
+                pop3::conn::serve(&server, socket, origin, implicit_tls);
+            });
             drop(permit);
         }
     };
@@ -131,18 +144,29 @@ fn refuse(service: Service, visitor: Visitor, peer: SocketAddr, full: Full, limi
 
 /// The pool is the limit: MTAs wait and come back.
 fn hand_over_lmtp(visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Workers>) {
-    let limit = server.configuration().settings.lmtp_max_connections;
+    let configuration = server.configuration();
+    let limit = configuration.settings.lmtp_max_connections;
+    server.metrics.lmtp.add(1);
     workers.lmtp.set_max(limit);
     if workers.lmtp.busy() >= limit {
         info!("an LMTP connection was refused: {limit} are open (LmtpMaxConnections)");
+        server.metrics.refuse(RefusedBecause::Full);
         let mut text = Vec::new();
         lmtp::reply::Reply::too_many_connections(limit).write(&mut text);
         return visitor.say(&text);
     }
     let job = {
         let (server, workers) = (server.clone(), workers.clone());
-        let peer = visitor.peer().map(|peer| peer.ip());
-        move || lmtp::conn::serve(&server, &workers.host, visitor.socket(), peer)
+        let peer = visitor.peer();
+        move || match peer {
+            Some(peer) => {
+                let proxied = proxied::is_expected(&configuration, peer.ip());
+                proxied::welcome(&server, visitor.socket(), peer, proxied, |socket, origin, _| {
+                    lmtp::conn::serve(&server, &workers.host, socket, Some(origin.peer.ip()));
+                });
+            }
+            None => lmtp::conn::serve(&server, &workers.host, visitor.socket(), None),
+        }
     };
     match workers.lmtp.submit(job) {
         Ok(()) => {}

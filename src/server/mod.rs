@@ -11,6 +11,7 @@ mod bind;
 mod files;
 mod identity_providers;
 mod maintenance;
+mod proxied;
 pub mod service_manager;
 mod shutdown;
 mod unix;

@@ -3,11 +3,14 @@
 
 use crate::auth::authenticator::Authenticator;
 use crate::auth::limits::{Delays, Limits};
+use crate::metrics::StoreMetrics;
 use crate::net::tls::Acceptor;
 use crate::protocol_log::ProtocolLog;
 use crate::sasl::Context;
 use crate::settings::Settings;
 use crate::shared::connections::Connections;
+use crate::shared::health::Health;
+use crate::shared::metrics::Metrics;
 use crate::store::{Expire, Store};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -38,6 +41,10 @@ pub struct ServerState {
     pub protocol_log: ProtocolLog,
     /// The live sockets.
     pub connections: Connections,
+    /// Whether new clients are served.
+    pub health: Health,
+    /// What was done.
+    pub metrics: Metrics,
     configuration: RwLock<Arc<Configuration>>,
 }
 
@@ -48,6 +55,7 @@ impl ServerState {
         authenticator: Authenticator,
         tls: Acceptor,
         protocol_log: ProtocolLog,
+        store_metrics: Arc<StoreMetrics>,
         configuration: Configuration,
     ) -> Self {
         Self {
@@ -58,6 +66,8 @@ impl ServerState {
             delays: Delays::default(),
             protocol_log,
             connections: Connections::default(),
+            health: Health::default(),
+            metrics: Metrics { store: store_metrics, ..Metrics::default() },
             configuration: RwLock::new(Arc::new(configuration)),
         }
     }

@@ -7,6 +7,7 @@ mod accounts;
 mod admin;
 mod mail;
 mod presence;
+mod statistics;
 mod upkeep;
 
 use super::{Envelope, MailboxId, Scheme, SessionStart, StoreError, UserId};
@@ -40,6 +41,7 @@ struct State {
     on: Vec<SessionStart>,
     /// Name, address, mechanism; the last moment and how many.
     logins: BTreeMap<(String, String, String), (i64, i64)>,
+    counted: statistics::Counted,
     /// The latest date of anything that was stored or deleted.
     latest_at: i64,
     /// Last id of anything; none is used twice.

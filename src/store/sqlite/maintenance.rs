@@ -114,7 +114,9 @@ impl Maintenance for Sqlite {
     }
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
-        expire::step(self, now, limit)
+        let done = expire::step(self, now, limit)?;
+        self.metrics.expired.add(done as u64);
+        Ok(done)
     }
 
     fn overfull(&self, now: i64, limit: usize) -> Result<Vec<Overfull>> {
@@ -138,6 +140,7 @@ impl Maintenance for Sqlite {
             let began = Instant::now();
             Ok((purge::step(connection, now, limit)?, began))
         })?;
+        self.metrics.purged.add(done as u64);
         if done > 0 {
             pace.took(began);
             self.writer.truncate_wal_within(AFTER_PURGE);

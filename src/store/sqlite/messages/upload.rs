@@ -10,8 +10,9 @@ use crate::store::sqlite::database::error;
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::body_ids::body_id;
 use crate::store::sqlite::messages::format::{CHUNK, CHUNKS, DOTTED, INTERNATIONALIZED};
+use crate::store::sqlite::statistics;
 use crate::store::sqlite::writer::Lane;
-use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, Upload};
+use crate::store::{Envelope, MailboxId, Result, Sample, StoreError, Uid, Upload};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
 
@@ -99,7 +100,7 @@ impl Upload for Staging<'_> {
         let (last, staged) = (std::mem::take(&mut self.chunk), self.body.map(|body| (body, self.chunks)));
         let at_hand = if staged.is_none() { self.store.bodies.take() } else { None };
         let (to, octets) = (to.to_vec(), last.len() + to.len() * ROW_OCTETS);
-        let stamp = self.store.stamps.stamp();
+        let (stamp, counts) = (self.store.stamps.stamp(), self.store.counts_deliveries);
         let row = Row { size: self.octets as i64, dotted: self.dots.found, envelope: envelope.clone(), stamp };
         let (answers, rest) = self.store.writer.write(Lane::Mail, octets, move |connection| {
             let (body, number, rest) = match staged {
@@ -107,7 +108,11 @@ impl Upload for Staging<'_> {
                 None => body_id(connection, at_hand).map(|(body, rest)| (body, 0, rest))?,
             };
             let row = Row { stamp: Stamp { date: date::give(connection, stamp.date)?, ..stamp }, ..row };
-            Ok((finish(connection, body, number, &last, &to, &row)?, rest))
+            let answers = finish(connection, body, number, &last, &to, &row)?;
+            if counts {
+                count(connection, &answers, &row);
+            }
+            Ok((answers, rest))
         })?;
         self.store.bodies.put(rest);
         if answers.iter().any(Result::is_ok) {
@@ -161,6 +166,20 @@ fn finish(
             .execute(params![body, copies as i64])?;
     }
     Ok(answers)
+}
+
+/// In the statistics. What cannot be counted is delivered all the same.
+fn count(connection: &Connection, answers: &[Result<Uid>], row: &Row) {
+    let deliveries = answers.iter().filter(|answer| answer.is_ok()).count() as u64;
+    let sample = Sample {
+        deliveries,
+        delivered_octets: deliveries * row.size as u64,
+        refused: answers.len() as u64 - deliveries,
+        ..Sample::default()
+    };
+    if let Err(error) = statistics::count(connection, row.stamp.now, &sample) {
+        log::debug!("a delivery was not counted: {error}");
+    }
 }
 
 /// One copy. The inner error is this copy's own; the outer one ends the job.

@@ -1,0 +1,64 @@
+//! Connections that come through a proxy of `ProxyNetworks`: who the client really is, before anybody greets them.
+
+use crate::auth::limits::Permit;
+use crate::net::proxy::{self, Header, Origin};
+use crate::net::tls::Socket;
+use crate::shared::metrics::RefusedBecause;
+use crate::shared::state::{Configuration, ServerState};
+use log::info;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+/// Whether this peer must send a PROXY header.
+pub(super) fn is_expected(configuration: &Configuration, peer: IpAddr) -> bool {
+    configuration.settings.proxy_networks.iter().any(|network| network.contains(peer))
+}
+
+/// Finds out where the connection comes from and has it served. Without the header that is `expected`, or when the
+/// client has too many connections, it is closed without a word: the first word would be the client's.
+pub(super) fn welcome(
+    server: &ServerState,
+    mut socket: Socket,
+    peer: SocketAddr,
+    expected: bool,
+    serve: impl FnOnce(Socket, Origin, Option<Permit>),
+) {
+    let own = Origin { peer, local: socket.local_address().unwrap_or(peer), tls: None };
+    if !expected {
+        return serve(socket, own, None);
+    }
+    match read(server, &mut socket) {
+        Ok(Header::Own) => serve(socket, own, None),
+        Ok(Header::Client(client)) => {
+            let limit = server.configuration().settings.max_connection_from_single_ip;
+            let address = client.peer.ip();
+            match server.limits.address(address, limit) {
+                Some(permit) => serve(socket, client, Some(permit)),
+                None => {
+                    server.metrics.refuse(RefusedBecause::Address);
+                    info!("{address} refused: {limit} connections are open from it (MaxConnectionFromSingleIP)");
+                }
+            }
+        }
+        Err(error) => {
+            server.metrics.refuse(RefusedBecause::Proxy);
+            info!("{}: closed without the PROXY header that ProxyNetworks asks for: {}", peer.ip(), why(&error));
+        }
+    }
+}
+
+/// The end of the process does not wait for it.
+fn read(server: &ServerState, socket: &mut Socket) -> io::Result<Header> {
+    let _entry = server.connections.enter(socket.handle());
+    let timeout = server.configuration().settings.pre_authenticated_connection_timeout;
+    proxy::read(socket, Instant::now() + timeout)
+}
+
+fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it did not come in time".into(),
+        io::ErrorKind::UnexpectedEof => "the connection ended".into(),
+        _ => error.to_string(),
+    }
+}
