@@ -3,7 +3,7 @@
 //! What lives here: numbers and their notation. What must not be known here: what is counted.
 
 use std::fmt::{Display, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What only grows.
@@ -85,6 +85,8 @@ pub struct StoreMetrics {
     pub expired: Counter,
     /// Pieces of deleted messages that were freed.
     pub purged: Counter,
+    /// When messages were last looked for that are too old, seconds since 1970 UTC; 0: not yet.
+    pub reaped_at: AtomicI64,
 }
 
 /// A page in the text format of Prometheus, version 0.0.4.

@@ -47,8 +47,7 @@ pub fn open(path: &Path) -> Result<Sqlite, Error> {
 pub fn open_with(path: &Path, options: StoreOptions) -> Result<Sqlite, Error> {
     readable(path)?;
     // A command does one thing at a time, and every connection costs a reading of the schema.
-    Sqlite::open(path, StoreOptions { readers: 1, ..options })
-        .map_err(|error| Error::database(path, &error))
+    Sqlite::open(path, StoreOptions { readers: 1, ..options }).map_err(|error| Error::database(path, &error))
 }
 
 /// Whether the file can be opened, in words that SQLite's own error has not.

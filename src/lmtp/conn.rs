@@ -225,12 +225,14 @@ impl<'a> Connection<'a> {
 
     /// 250 follows the commit.
     fn store(&mut self) -> Step {
-        let answers = self.inbox().map(|_| ()).and_then(|()| match self.inbox.take() {
+        let octets = self.inbox().map(|inbox| inbox.octets);
+        let answers = octets.clone().and_then(|_| match self.inbox.take() {
             Some(inbox) => inbox.deliver(),
             None => Err(StoreError::Internal("there is no message".into())),
         });
         match &answers {
             Ok(answers) => {
+                self.server.metrics.deliver(octets.unwrap_or(0), answers);
                 for (copy, answer) in self.session.copies().iter().zip(answers) {
                     match answer {
                         Ok(uid) => info!("{}: stored for {:?} as {}", self.source, copy.mailbox.name, uid.0),
@@ -238,7 +240,10 @@ impl<'a> Connection<'a> {
                     }
                 }
             }
-            Err(error) => warn!("{}: a message was not stored: {error}", self.source),
+            Err(error) => {
+                self.server.metrics.lose(self.session.copies().len(), error);
+                warn!("{}: a message was not stored: {error}", self.source);
+            }
         }
         let policy = self.policy();
         self.session.stored(&policy, answers)

@@ -2,16 +2,17 @@
 //! client: no handshake, no read, and no write that could block.
 
 use super::bind::{Listener, Service, Visitor};
-use super::shutdown::ShutdownRequest;
 use super::proxied;
+use super::shutdown::ShutdownRequest;
 use super::workers::Workers;
 use crate::auth::limits::Full;
+use crate::http;
 use crate::lmtp;
 use crate::net::pool::Refusal;
 use crate::pop3::{self, reply::Reply};
 use crate::shared::metrics::RefusedBecause;
 use crate::shared::state::ServerState;
-use log::{info, warn};
+use log::{debug, info, warn};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -74,6 +75,7 @@ fn run(listener: &Listener, closed: &AtomicBool, server: &Arc<ServerState>, work
                 (Service::Pop3 | Service::Pop3s, Some(peer)) => {
                     hand_over(listener.service, visitor, peer, server, workers)
                 }
+                (Service::Http | Service::Status, _) => hand_over_http(listener.service, visitor, server, workers),
                 _ => hand_over_lmtp(visitor, server, workers),
             },
             Err(_) if closed.load(Ordering::SeqCst) => return,
@@ -139,6 +141,24 @@ fn refuse(service: Service, visitor: Visitor, peer: SocketAddr, full: Full, limi
     Reply::too_many(of, setting, limit).write(&mut text);
     if service == Service::Pop3 {
         visitor.say(&text);
+    }
+}
+
+/// The pool is the limit.
+fn hand_over_http(service: Service, visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Workers>) {
+    let job = {
+        let (server, workers) = (server.clone(), workers.clone());
+        move || {
+            let socket = visitor.socket();
+            let _entry = server.connections.enter(socket.handle());
+            let answer = |path: &str| workers.watch.answer(path, service == Service::Status);
+            if let Err(error) = http::serve(socket, answer) {
+                debug!("http: {error}");
+            }
+        }
+    };
+    if workers.http.submit(job).is_err() {
+        debug!("an HTTP connection was refused: every worker is busy");
     }
 }
 

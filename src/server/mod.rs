@@ -8,6 +8,7 @@
 
 mod accept;
 mod bind;
+mod drain;
 mod files;
 mod identity_providers;
 mod maintenance;
@@ -17,15 +18,20 @@ mod shutdown;
 mod unix;
 mod workers;
 
+pub use files::pair as certificate_pair;
+
 use crate::auth::authenticator::Authenticator;
 use crate::exit::{Code, Error};
+use crate::metrics::StoreMetrics;
 use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
 use crate::shared::state::ServerState;
 use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{Store, StoreError};
+use crate::watch::{Watch, Watcher, answers};
 use accept::Loop;
 use bind::{Listener, Service};
+use drain::Hurry;
 use identity_providers::IdentityProviders;
 use log::{info, warn};
 use maintenance::Maintenance;
@@ -33,9 +39,9 @@ use shutdown::ShutdownRequest;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use workers::Workers;
 
 /// How long commands that run may take after SIGTERM.
@@ -65,9 +71,10 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| Error::new(Code::Software, format!("cannot wait for signals: {error}")))?;
     let ending = ShutdownRequest::new(signals.handle());
-    let store: Arc<dyn Store> = Arc::new(
-        service_manager::unhurried(|| Sqlite::open(&options.db, Options::default())).map_err(opening(&options))?,
-    );
+    let store_metrics = Arc::<StoreMetrics>::default();
+    let store_options = Options { metrics: store_metrics.clone(), ..Options::default() };
+    let store: Arc<dyn Store> =
+        Arc::new(service_manager::unhurried(|| Sqlite::open(&options.db, store_options)).map_err(opening(&options))?);
     let rows = store.settings().map_err(opening(&options))?;
     let settings =
         Settings::from_rows(&rows, &options.overrides).map_err(|error| Error::new(Code::Config, error.to_string()))?;
@@ -78,22 +85,31 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
     let mut trust = IdentityProviders::default();
     let configuration = maintenance::configuration(&*store, &settings, &mut trust).map_err(opening(&options))?;
-    let listeners = listeners(&options, &settings)?;
+    let (mut listeners, binds) = listeners(&options, &settings)?;
+    let names = listeners.iter().map(|listener| format!("{} {}", listener.service, listener.address)).collect();
     let log = ProtocolLog::beside(&options.db);
-    let server = Arc::new(ServerState::new(store.clone(), authenticator, tls, log, configuration));
+    let server = Arc::new(ServerState::new(store.clone(), authenticator, tls, log, store_metrics, configuration));
     let maintenance = Maintenance::start(&server, &options, settings, credentials, trust, &ending)?;
-    let workers = Arc::new(Workers::new(&server.configuration().settings));
+    let watch = Arc::new(Watch::new(server.clone(), options.db.clone(), workers::host_name(), names, binds));
+    let workers = Arc::new(Workers::new(&server.configuration().settings, watch.clone()));
+    let watcher = Watcher::start(watch).map_err(no_thread)?;
     announce(&listeners)?;
+    listeners.extend(status_socket(&options.db));
     let loops = start(listeners, &server, &workers, &ending)?;
     service_manager::ready();
     let watched = service_manager::watch(status(&server, &workers));
-    wait(&mut signals, &maintenance);
+    let signalled = wait(&mut signals, &maintenance);
     service_manager::stopping();
     drop(watched);
+    let hurry = Hurry::listen(signals);
+    let time = if signalled { server.configuration().settings.drain_seconds } else { Duration::ZERO };
+    let hurried = service_manager::unhurried(|| drain::drain(&server, time, &hurry));
     loops.into_iter().for_each(Loop::stop);
-    service_manager::unhurried(|| finish(&server, &workers));
+    let grace = if hurried { Duration::ZERO } else { GRACE };
+    service_manager::unhurried(|| drain::finish(&server, &workers, grace, &hurry));
     // Nobody waits for an answer any more; what cannot be written at once is not worth waiting for.
     server.store.shutdown();
+    watcher.stop();
     maintenance.stop();
     ending.verdict()
 }
@@ -102,11 +118,21 @@ fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
     |error| Error::database(&options.db, &error)
 }
 
-/// With any listener on the command line only those are bound. A socket that the service manager hands over is used
+/// Where a status is asked for. The server does without it, if another one of this database has it, say.
+fn status_socket(db: &Path) -> Option<Listener> {
+    let path = answers::socket(db);
+    bind::local(Service::Status, &path, 0o600, "")
+        .inspect_err(|error| warn!("pillarbox status will find no server: {error}"))
+        .ok()
+}
+
+/// Whether the settings' bindings of POP3 and LMTP were used, with all listeners. With any of these on the command
+/// line only those are bound. (HTTP has no option, so what `HttpBindings` says is bound in any case.) A socket that the service manager hands over is used
 /// as well, and then no setting binds POP3, nor LMTP if there is one of LMTP: socket units say what is listened on.
-fn listeners(options: &ServeOptions, settings: &Settings) -> Result<Vec<Listener>, Error> {
+fn listeners(options: &ServeOptions, settings: &Settings) -> Result<(Vec<Listener>, bool), Error> {
     let mut listeners = service_manager::inherited()?;
     let named = [&options.listen, &options.listen_tls, &options.lmtp].iter().any(|list| !list.is_empty());
+    let binds = !named && listeners.is_empty();
     let none = Vec::new();
     let unless = |unwanted: bool, bindings| if unwanted { &none } else { bindings };
     let (plain, tls, lmtp) = if named {
@@ -123,8 +149,9 @@ fn listeners(options: &ServeOptions, settings: &Settings) -> Result<Vec<Listener
     let plain = plain.iter().map(|text| bind::listener(Service::Pop3, text));
     let tls = tls.iter().map(|text| bind::listener(Service::Pop3s, text));
     let bound = plain.chain(tls).chain(lmtp.iter().map(|text| bind::lmtp(text, settings)));
+    let bound = bound.chain(settings.http_bindings.iter().map(|text| bind::http(text)));
     listeners.extend(bound.collect::<Result<Vec<_>, _>>()?);
-    Ok(listeners)
+    Ok((listeners, binds))
 }
 
 /// One line per listener on stdout, then `ready`.
@@ -148,19 +175,25 @@ fn start(
 ) -> Result<Vec<Loop>, Error> {
     let start = |listener| Loop::start(listener, server.clone(), workers.clone(), ending.clone());
     let loops: io::Result<Vec<Loop>> = listeners.into_iter().map(start).collect();
-    loops.map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))
+    loops.map_err(no_thread)
 }
 
-/// Until SIGTERM, SIGINT or a [`ShutdownRequest`]; SIGHUP reads files again.
-fn wait(signals: &mut Signals, maintenance: &Maintenance) {
+fn no_thread(error: io::Error) -> Error {
+    Error::new(Code::Unavailable, format!("cannot make a thread: {error}"))
+}
+
+/// Until SIGTERM, SIGINT or a [`ShutdownRequest`]; SIGHUP reads files again. Says whether it was a signal.
+fn wait(signals: &mut Signals, maintenance: &Maintenance) -> bool {
     for signal in signals.forever() {
         if signal != SIGHUP {
-            return info!("signal {signal}: no new connections; commands that run may finish");
+            info!("signal {signal}: no new connections; commands that run may finish");
+            return true;
         }
         service_manager::reloading();
         maintenance.reload();
         service_manager::ready();
     }
+    false
 }
 
 /// What `systemctl status` shows. The store is asked first: as long as the disk does not answer, neither do we.
@@ -169,14 +202,5 @@ fn status(server: &Arc<ServerState>, workers: &Arc<Workers>) -> impl Fn() -> Opt
     move || {
         let _ = server.store.change_mark();
         Some(format!("{} POP3 connections, {} LMTP connections", workers.pop3.busy(), workers.lmtp.busy()))
-    }
-}
-
-/// Running commands may finish, for [`GRACE`] at most.
-fn finish(server: &ServerState, workers: &Workers) {
-    server.connections.stop();
-    let cut = workers.join(Instant::now() + GRACE);
-    if cut > 0 {
-        warn!("{cut} connections were cut");
     }
 }

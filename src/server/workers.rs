@@ -2,7 +2,12 @@
 
 use crate::net::pool::{Pool, STACK};
 use crate::settings::Settings;
+use crate::watch::Watch;
+use std::sync::Arc;
 use std::time::Instant;
+
+/// HTTP requests at the same time.
+const HTTP: usize = 8;
 
 /// The pools.
 pub struct Workers {
@@ -10,28 +15,34 @@ pub struct Workers {
     pub pop3: Pool,
     /// For LMTP.
     pub lmtp: Pool,
+    /// For HTTP.
+    pub http: Pool,
     /// This machine's name, for greetings and trace headers.
     pub host: String,
+    /// Answers HTTP.
+    pub watch: Arc<Watch>,
 }
 
 impl Workers {
     /// Nobody works yet.
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &Settings, watch: Arc<Watch>) -> Self {
         Self {
             pop3: Pool::new("pop3", settings.max_connections, STACK),
             lmtp: Pool::new("lmtp", settings.lmtp_max_connections, STACK),
+            http: Pool::new("http", HTTP, STACK),
             host: host_name(),
+            watch,
         }
     }
 
     /// Waits for all work to end; says how many connections have not ended at `deadline`.
     pub fn join(&self, deadline: Instant) -> usize {
-        self.pop3.join(deadline) + self.lmtp.join(deadline)
+        self.pop3.join(deadline) + self.lmtp.join(deadline) + self.http.join(deadline)
     }
 }
 
 /// The kernel's name of this machine; `localhost` where that is no domain (RFC 5321 section 4.1.2).
-fn host_name() -> String {
+pub fn host_name() -> String {
     let name = nix::unistd::gethostname().unwrap_or_default();
     let name = name.to_string_lossy();
     let sound = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.');

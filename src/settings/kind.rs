@@ -97,9 +97,11 @@ impl Kind {
             Self::Bindings { paths: true } => "ADDRESS:PORT with port 0 to 65535, [ADDRESS]:PORT for IPv6, or \
                  /absolute/path of at most 107 octets, comma separated; empty: none"
                 .into(),
-            Self::LocalBindings => "127.0.0.1:PORT or [::1]:PORT with port 0 to 65535, or /absolute/path of at most 107 \
+            Self::LocalBindings => {
+                "127.0.0.1:PORT or [::1]:PORT with port 0 to 65535, or /absolute/path of at most 107 \
                  octets, comma separated; empty: none"
-                .into(),
+                    .into()
+            }
             Self::Banner => "1 to 400 printable ASCII characters, no < or >, not starting with [".into(),
             Self::Text => "at most 255 characters without control characters".into(),
             Self::Word => "1 to 255 characters without control characters".into(),

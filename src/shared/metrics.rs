@@ -67,6 +67,11 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// Nothing was done yet; `store` is what the store counts.
+    pub fn new(store: Arc<StoreMetrics>) -> Self {
+        Self { store, ..Self::default() }
+    }
+
     /// A login has ended so.
     pub fn login(&self, mechanism: &str, result: LoginResult) {
         if let Some(at) = MECHANISMS.iter().position(|row| row.name == mechanism) {

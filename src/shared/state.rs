@@ -67,7 +67,7 @@ impl ServerState {
             protocol_log,
             connections: Connections::default(),
             health: Health::default(),
-            metrics: Metrics { store: store_metrics, ..Metrics::default() },
+            metrics: Metrics::new(store_metrics),
             configuration: RwLock::new(Arc::new(configuration)),
         }
     }

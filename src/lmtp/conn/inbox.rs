@@ -44,6 +44,8 @@ pub(super) struct Inbox<'a> {
     store: &'a dyn Store,
     envelope: Envelope,
     limit: u64,
+    /// Octets that came from the client so far.
+    pub(super) octets: u64,
     state: State<'a>,
 }
 
@@ -89,11 +91,12 @@ impl<'a> Inbox<'a> {
         };
         let envelope =
             Envelope { sender: mail.sender.clone(), internationalized: mail.smtputf8, ..Envelope::default() };
-        Ok(Self { store, envelope, limit, state })
+        Ok(Self { store, envelope, limit, octets: 0, state })
     }
 
     /// Takes more of the message.
     pub(super) fn push(&mut self, content: &[u8]) -> Result<()> {
+        self.octets += content.len() as u64;
         if let State::Kept(kept) = &mut self.state {
             if (kept.content.len() + content.len()) as u64 > self.limit {
                 return Err(StoreError::TooBig);

@@ -99,7 +99,8 @@ impl Connection<'_> {
     /// In the form that Dovecot has, which the tools of many know.
     fn log_login(&self, login: &Login, mechanism: &str) {
         let about = &self.about;
-        let protocol = self.stream.protocol().or_else(|| about.proxied_tls.as_ref().map(|tls| format!("{tls} by proxy")));
+        let protocol =
+            self.stream.protocol().or_else(|| about.proxied_tls.as_ref().map(|tls| format!("{tls} by proxy")));
         info!(
             "pop3-login: Login: user=<{}>, principal=<{}>, method={mechanism}, rip={}, lip={}, session={}, {}",
             printable(&login.name),

@@ -2,7 +2,9 @@
 
 use super::Memory;
 use crate::auth::credential::is_hash;
-use crate::store::{Figures, Hour, LAST_UIDS, Large, LastHour, Result, STATISTICS_KEPT, Sample, Statistics, storage_size};
+use crate::store::{
+    Figures, Hour, LAST_UIDS, Large, LastHour, Result, STATISTICS_KEPT, Sample, Statistics, storage_size,
+};
 use std::collections::BTreeMap;
 
 /// What was counted, by hour and by minute.
@@ -16,7 +18,8 @@ pub(super) struct Counted {
 impl Statistics for Memory {
     fn figures(&self) -> Result<Figures> {
         let state = self.state();
-        let mut figures = Figures { mailboxes: state.mailboxes.len() as u64, database_limit: u64::MAX, ..Figures::default() };
+        let mut figures =
+            Figures { mailboxes: state.mailboxes.len() as u64, database_limit: u64::MAX, ..Figures::default() };
         for mailbox in state.mailboxes.values() {
             figures.messages += mailbox.messages.len() as u64;
             figures.octets += mailbox.messages.values().map(|message| storage_size(message.octets)).sum::<u64>();

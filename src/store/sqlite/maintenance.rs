@@ -9,6 +9,7 @@ use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Result, StoreError, Usable, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Read marks in one transaction.
@@ -116,6 +117,7 @@ impl Maintenance for Sqlite {
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
         let done = expire::step(self, now, limit)?;
         self.metrics.expired.add(done as u64);
+        self.metrics.reaped_at.store(now, Ordering::Relaxed);
         Ok(done)
     }
 

@@ -73,7 +73,8 @@ impl Statistics for Sqlite {
 }
 
 fn figures(connection: &Connection) -> Result<Figures> {
-    let sum = "SELECT count(*), coalesce(sum(messages), 0), coalesce(sum(bytes), 0), coalesce(max(next_uid), 0) FROM usage";
+    let sum =
+        "SELECT count(*), coalesce(sum(messages), 0), coalesce(sum(bytes), 0), coalesce(max(next_uid), 0) FROM usage";
     let (mut figures, last) = connection.prepare_cached(sum)?.query_row([], |row| {
         let (mailboxes, messages, octets) = (number(row, 0)?, number(row, 1)?, number(row, 2)?);
         Ok((Figures { mailboxes, messages, octets, ..Figures::default() }, number(row, 3)?))
