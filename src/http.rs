@@ -15,7 +15,7 @@ const LONGEST_LINE: usize = 2048;
 /// Header fields at most.
 const MOST_FIELDS: usize = 64;
 /// How long a client may take for its request, and again for taking the answer.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// What is sent back.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -2,7 +2,7 @@
 
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, print};
-use crate::net::tls::file_days_left;
+use crate::net::tls::file_seconds_left;
 use crate::server::certificate_pair;
 use crate::settings::Settings;
 use crate::store::Statistics;
@@ -94,7 +94,7 @@ pub(super) fn facts(path: &Path, store: Option<&Sqlite>, why: String) -> Status 
     let settings = store.and_then(|store| database::settings(store).ok()).unwrap_or_default();
     let facts = Facts {
         disk: machine::disk(path),
-        certificate_days: certificate_days(&settings, path),
+        certificate_seconds: certificate_seconds(&settings, path),
         figures: store.and_then(|store| store.figures().ok()),
         file_limit: machine::file_limit(),
         ..Facts::default()
@@ -105,7 +105,7 @@ pub(super) fn facts(path: &Path, store: Option<&Sqlite>, why: String) -> Status 
     status
 }
 
-fn certificate_days(settings: &Settings, db: &Path) -> Option<i64> {
+fn certificate_seconds(settings: &Settings, db: &Path) -> Option<i64> {
     let (certificate, _) = certificate_pair(settings, db).ok()?;
-    file_days_left(&certificate).ok().flatten()
+    file_seconds_left(&certificate).ok().flatten()
 }

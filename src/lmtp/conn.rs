@@ -11,6 +11,7 @@ use super::session::{Expects, LONGEST_COMMAND, Policy, Session};
 use super::trace::Peer;
 use crate::message::address::recipient_names;
 use crate::net::line::{Line, LineReader, Output, Stop};
+use crate::net::proxy;
 use crate::net::tls::{Socket, Stream};
 use crate::shared::health::Unavailable;
 use crate::shared::metrics::RefusedBecause;
@@ -119,6 +120,11 @@ impl<'a> Connection<'a> {
         }
         let policy = self.policy();
         Ok(match self.lines.next(&mut self.stream, LONGEST_COMMAND, TIMEOUT) {
+            Line::Line(line) if proxy::is_stray(line) => {
+                info!("{}: a PROXY header from a peer which is not in ProxyNetworks", self.source);
+                self.server.metrics.refuse(RefusedBecause::Proxy);
+                Some(Step::Close(Reply::unknown_command()))
+            }
             Line::Line(line) => Some(self.session.line(&policy, line)),
             Line::TooLong => Some(self.session.too_long()),
             Line::TimedOut => Some(Step::Close(Reply::timed_out())),

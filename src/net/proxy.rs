@@ -69,6 +69,12 @@ fn progress(octets: &[u8]) -> Result<Progress, Malformed> {
     if begins(version1::START) { version1::progress(octets) } else { version2::progress(octets) }
 }
 
+/// A line that is a header, or a piece of one, from somebody who was not taken for a proxy.
+pub fn is_stray(line: &[u8]) -> bool {
+    // To a reader of lines, version 2 is two empty ones, this, and QUIT.
+    line.starts_with(version1::START) || line == b"\0"
+}
+
 /// Reads a header, all of it before `deadline`.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use super::session::{Expects, LONGEST_SASL_LINE, Session};
 use super::transaction::Transfer;
 use crate::auth::limits::Permit;
 use crate::net::line::{FLUSH_AT, Line, LineReader, Output};
-use crate::net::proxy::Origin;
+use crate::net::proxy::{self, Origin};
 use crate::net::tls::{Socket, Stream};
 use crate::protocol_log::Event;
 use crate::sasl::Login;
@@ -26,7 +26,7 @@ use crate::shared::state::ServerState;
 use crate::store::{MessageId, Uid};
 use batch::Batch;
 use connection_info::ConnectionInfo;
-use log::{debug, warn};
+use log::{debug, info, warn};
 use presence_guard::PresenceGuard;
 use std::io;
 use std::time::{Duration, Instant};
@@ -148,6 +148,11 @@ impl Connection<'_> {
                 self.about.log(self.server, Event::Receive, || self.session.loggable(line));
                 if self.session.expects() == Expects::Command {
                     self.server.metrics.command(line);
+                }
+                if !self.session.is_transaction() && proxy::is_stray(line) {
+                    info!("{}: a PROXY header from a peer which is not in ProxyNetworks", self.about);
+                    self.server.metrics.refuse(RefusedBecause::Proxy);
+                    return Ok(Some(Step::Close(Reply::protocol_error("PROXY headers are not taken from you"))));
                 }
                 Some(self.session.line(&self.about.policy(), line))
             }

@@ -116,7 +116,8 @@ fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, server: &Arc<
         let server = server.clone();
         move || {
             let implicit_tls = service == Service::Pop3s;
-            proxied::welcome(&server, visitor.socket(), peer, proxied, |socket, origin, _permit| {
+            let full = |limit| too_many(service, Full::Address, limit);
+            proxied::welcome(&server, visitor.socket(), peer, proxied, full, |socket, origin, _permit| {
                 pop3::conn::serve(&server, socket, origin, implicit_tls);
             });
             drop(permit);
@@ -132,16 +133,31 @@ fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, server: &Arc<
 
 /// Says why, if the kernel takes it at once; under TLS there is nobody to say it to.
 fn refuse(service: Service, visitor: Visitor, peer: SocketAddr, full: Full, limits: (usize, usize)) {
-    let (of, setting, limit) = match full {
-        Full::Server => ("in all", "MaxConnections", limits.0),
-        Full::Address => ("from your address", "MaxConnectionFromSingleIP", limits.1),
-    };
+    let limit = if full == Full::Server { limits.0 } else { limits.1 };
+    let (of, setting) = which(full);
     info!("{} refused: {limit} connections are open {of} ({setting})", peer.ip());
-    let mut text = Vec::new();
-    Reply::too_many(of, setting, limit).write(&mut text);
-    if service == Service::Pop3 {
-        visitor.say(&text);
+    visitor.say(&too_many(service, full, limit));
+}
+
+fn which(full: Full) -> (&'static str, &'static str) {
+    match full {
+        Full::Server => ("in all", "MaxConnections"),
+        Full::Address => ("from your address", "MaxConnectionFromSingleIP"),
     }
+}
+
+/// What a client is told that makes one connection too many.
+fn too_many(service: Service, full: Full, limit: usize) -> Vec<u8> {
+    let mut text = Vec::new();
+    match service {
+        Service::Pop3 => {
+            let (of, setting) = which(full);
+            Reply::too_many(of, setting, limit).write(&mut text);
+        }
+        Service::Lmtp => lmtp::reply::Reply::too_many_connections(limit).write(&mut text),
+        Service::Pop3s | Service::Http | Service::Status => {}
+    }
+    text
 }
 
 /// The pool is the limit.
@@ -157,7 +173,8 @@ fn hand_over_http(service: Service, visitor: Visitor, server: &Arc<ServerState>,
             }
         }
     };
-    if workers.http.submit(job).is_err() {
+    let pool = if service == Service::Status { &workers.status } else { &workers.http };
+    if pool.submit(job).is_err() {
         debug!("an HTTP connection was refused: every worker is busy");
     }
 }
@@ -181,7 +198,8 @@ fn hand_over_lmtp(visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Wor
         move || match peer {
             Some(peer) => {
                 let proxied = proxied::is_expected(&configuration, peer.ip());
-                proxied::welcome(&server, visitor.socket(), peer, proxied, |socket, origin, _| {
+                let full = |limit| too_many(Service::Lmtp, Full::Address, limit);
+                proxied::welcome(&server, visitor.socket(), peer, proxied, full, |socket, origin, _permit| {
                     lmtp::conn::serve(&server, &workers.host, socket, Some(origin.peer.ip()));
                 });
             }

@@ -6,7 +6,7 @@ use crate::net::tls::Socket;
 use crate::shared::metrics::RefusedBecause;
 use crate::shared::state::{Configuration, ServerState};
 use log::info;
-use std::io;
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -15,13 +15,14 @@ pub(super) fn is_expected(configuration: &Configuration, peer: IpAddr) -> bool {
     configuration.settings.proxy_networks.iter().any(|network| network.contains(peer))
 }
 
-/// Finds out where the connection comes from and has it served. Without the header that is `expected`, or when the
-/// client has too many connections, it is closed without a word: the first word would be the client's.
+/// Finds out where the connection comes from and has it served. Without the header that is `expected` it is closed
+/// without a word. A client that has too many connections is told `full`, made of the limit.
 pub(super) fn welcome(
     server: &ServerState,
     mut socket: Socket,
     peer: SocketAddr,
     expected: bool,
+    full: impl FnOnce(usize) -> Vec<u8>,
     serve: impl FnOnce(Socket, Origin, Option<Permit>),
 ) {
     let own = Origin { peer, local: socket.local_address().unwrap_or(peer), tls: None };
@@ -38,6 +39,8 @@ pub(super) fn welcome(
                 None => {
                     server.metrics.refuse(RefusedBecause::Address);
                     info!("{address} refused: {limit} connections are open from it (MaxConnectionFromSingleIP)");
+                    // Nobody waits for it: the client may be gone already.
+                    let _ = socket.write_all(&full(limit));
                 }
             }
         }

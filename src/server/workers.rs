@@ -17,6 +17,8 @@ pub struct Workers {
     pub lmtp: Pool,
     /// For HTTP.
     pub http: Pool,
+    /// For our own commands: nobody else keeps them waiting.
+    pub status: Pool,
     /// This machine's name, for greetings and trace headers.
     pub host: String,
     /// Answers HTTP.
@@ -30,6 +32,7 @@ impl Workers {
             pop3: Pool::new("pop3", settings.max_connections, STACK),
             lmtp: Pool::new("lmtp", settings.lmtp_max_connections, STACK),
             http: Pool::new("http", HTTP, STACK),
+            status: Pool::new("status", HTTP, STACK),
             host: host_name(),
             watch,
         }
@@ -37,7 +40,7 @@ impl Workers {
 
     /// Waits for all work to end; says how many connections have not ended at `deadline`.
     pub fn join(&self, deadline: Instant) -> usize {
-        self.pop3.join(deadline) + self.lmtp.join(deadline) + self.http.join(deadline)
+        [&self.pop3, &self.lmtp, &self.http, &self.status].map(|pool| pool.join(deadline)).iter().sum()
     }
 }
 

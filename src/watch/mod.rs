@@ -64,7 +64,7 @@ impl Watch {
         let connections = settings.max_connections.saturating_add(settings.lmtp_max_connections);
         let facts = Facts {
             disk: machine::disk(&self.db),
-            certificate_days: self.server.tls.days_left(),
+            certificate_seconds: self.server.tls.seconds_left(),
             figures,
             file_limit: machine::file_limit(),
             stale: warnings::stale(settings, &self.settings, self.binds),

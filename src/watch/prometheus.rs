@@ -34,8 +34,8 @@ impl Watch {
             page.single("disk_free_octets", "gauge", "What is free on the database's disk.", disk.free);
             page.single("disk_octets", "gauge", "Size of the database's disk.", disk.total);
         }
-        if let Some(days) = facts.certificate_days {
-            page.single("certificate_days", "gauge", "Days until the certificate expires.", days);
+        if let Some(seconds) = facts.certificate_seconds {
+            page.single("certificate_left_seconds", "gauge", "Time until the certificate expires.", seconds);
         }
         let reaped = self.server.metrics.store.reaped_at.load(Ordering::Relaxed);
         if reaped > 0 {

@@ -84,7 +84,7 @@ impl Status {
             "database_octets": figures.map(|figures| figures.database_octets),
             "wal_octets": figures.map(|figures| figures.wal_octets),
             "free_octets": self.facts.disk.map(|disk| disk.free),
-            "certificate_days": self.facts.certificate_days,
+            "certificate_days": self.facts.certificate_days(),
             "reaper": self.reaper,
             "warnings": texts,
         });
@@ -111,7 +111,7 @@ impl Status {
             ("database", octets(figures.map(|figures| figures.database_octets))),
             ("write-ahead log", octets(figures.map(|figures| figures.wal_octets))),
             ("free on disk", octets(self.facts.disk.map(|disk| disk.free))),
-            ("certificate", self.facts.certificate_days.map(|days| format!("{days} days"))),
+            ("certificate", self.facts.certificate_days().map(|days| format!("{days} days"))),
             ("reaper", self.reaper.clone()),
         ]);
         rows.extend(self.warnings.iter().map(|warning| ("warning", Some(warning.text.clone()))));

@@ -39,8 +39,8 @@ pub struct Disk {
 pub struct Facts {
     /// Where the database is.
     pub disk: Option<Disk>,
-    /// Days until the certificate expires.
-    pub certificate_days: Option<i64>,
+    /// Seconds until the certificate expires; negative once it has.
+    pub certificate_seconds: Option<i64>,
     /// What the store holds.
     pub figures: Option<Figures>,
     /// Octets that a file of ours may have (RLIMIT_FSIZE).
@@ -51,11 +51,18 @@ pub struct Facts {
     pub machine: Vec<String>,
 }
 
+impl Facts {
+    /// Whole days until the certificate expires; negative once it has.
+    pub fn certificate_days(&self) -> Option<i64> {
+        self.certificate_seconds.map(|seconds| seconds.div_euclid(86_400))
+    }
+}
+
 /// All there is to say.
 pub fn warnings(facts: &Facts) -> Vec<Warning> {
     let mut warnings = Vec::new();
     warnings.extend(facts.disk.and_then(disk));
-    warnings.extend(facts.certificate_days.and_then(certificate));
+    warnings.extend(facts.certificate_days().and_then(certificate));
     if let Some(figures) = &facts.figures {
         warnings.extend(database(figures, facts));
         warnings.extend(mailbox(figures));
@@ -150,7 +157,7 @@ mod tests {
     #[test]
     fn the_certificate_is_said_to_expire_14_and_3_days_ahead() {
         for (days, expected) in [(14, None), (13, Some(false)), (3, Some(false)), (2, Some(true)), (-1, Some(true))] {
-            let facts = Facts { certificate_days: Some(days), ..Facts::default() };
+            let facts = Facts { certificate_seconds: Some(days * 86_400), ..Facts::default() };
             let expected = expected.map(|urgent| ("certificate", urgent)).into_iter().collect::<Vec<_>>();
             assert_eq!(kinds(&facts), expected, "{days}");
         }

@@ -16,5 +16,6 @@ mod kdc;
 mod ntlm;
 mod offers;
 mod scram;
+mod secrets;
 mod tools;
 mod verifiers;

@@ -65,9 +65,9 @@ impl Acceptor {
         self.current().end_point.clone()
     }
 
-    /// Days until the certificate expires that new sessions get, rounded down; negative once it has expired.
-    pub fn days_left(&self) -> Option<i64> {
-        days_left(&self.current().leaf)
+    /// Seconds until the certificate expires that new sessions get; negative once it has expired.
+    pub fn seconds_left(&self) -> Option<i64> {
+        seconds_left(&self.current().leaf)
     }
 
     pub(super) fn current(&self) -> Arc<Pair> {
@@ -100,13 +100,13 @@ impl Pair {
 ///
 /// # Errors
 /// It cannot be read or is no certificate.
-pub fn file_days_left(file: &Path) -> Result<Option<i64>, TlsError> {
-    Ok(read_chain(file)?.first().and_then(days_left))
+pub fn file_seconds_left(file: &Path) -> Result<Option<i64>, TlsError> {
+    Ok(read_chain(file)?.first().and_then(seconds_left))
 }
 
-fn days_left(leaf: &X509) -> Option<i64> {
+fn seconds_left(leaf: &X509) -> Option<i64> {
     let left = Asn1Time::days_from_now(0).ok()?.diff(leaf.not_after()).ok()?;
-    Some(i64::from(left.days) - i64::from(left.secs < 0))
+    Some(86_400 * i64::from(left.days) + i64::from(left.secs))
 }
 
 fn read_chain(file: &Path) -> Result<Vec<X509>, TlsError> {
