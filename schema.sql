@@ -1058,7 +1058,7 @@ BEGIN DELETE FROM recent_login WHERE name = OLD.name; END;
 
 ---- What the server has done ---------------------------------------------------------------------------------------
 
--- A row an hour in which something was counted, kept 400 days. Servers and `pillarbox deliver` add to it.
+-- A row an hour, kept 400 days. Servers and `pillarbox deliver` add to it.
 CREATE TABLE statistics (
   at               INTEGER PRIMARY KEY,         -- when the hour began
   logins           INTEGER NOT NULL DEFAULT 0,

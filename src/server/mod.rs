@@ -93,25 +93,31 @@ pub fn run(options: ServeOptions) -> Result<(), Error> {
     let watch = Arc::new(Watch::new(server.clone(), options.db.clone(), workers::host_name(), names, binds));
     let workers = Arc::new(Workers::new(&server.configuration().settings, watch.clone()));
     let watcher = Watcher::start(watch).map_err(no_thread)?;
+    let status_socket = status_socket(&options.db);
     announce(&listeners)?;
-    listeners.extend(status_socket(&options.db));
+    listeners.extend(status_socket);
     let loops = start(listeners, &server, &workers, &ending)?;
     service_manager::ready();
     let watched = service_manager::watch(status(&server, &workers));
     let signalled = wait(&mut signals, &maintenance);
     service_manager::stopping();
     drop(watched);
-    let hurry = Hurry::listen(signals);
-    let time = if signalled { server.configuration().settings.drain_seconds } else { Duration::ZERO };
-    let hurried = service_manager::unhurried(|| drain::drain(&server, time, &hurry));
-    loops.into_iter().for_each(Loop::stop);
-    let grace = if hurried { Duration::ZERO } else { GRACE };
-    service_manager::unhurried(|| drain::finish(&server, &workers, grace, &hurry));
+    let drain_for = if signalled { server.configuration().settings.drain_seconds } else { Duration::ZERO };
+    service_manager::unhurried(|| close(loops, drain_for, signals, &server, &workers));
     // Nobody waits for an answer any more; what cannot be written at once is not worth waiting for.
     server.store.shutdown();
     watcher.stop();
     maintenance.stop();
     ending.verdict()
+}
+
+/// Sends new clients away for a while, then closes everything; running commands may finish.
+fn close(loops: Vec<Loop>, drain_for: Duration, signals: Signals, server: &ServerState, workers: &Workers) {
+    let hurry = Hurry::listen(signals);
+    let hurried = drain::drain(server, drain_for, &hurry);
+    loops.into_iter().for_each(Loop::stop);
+    let grace = if hurried { Duration::ZERO } else { GRACE };
+    drain::finish(server, workers, grace, &hurry);
 }
 
 fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
@@ -126,9 +132,10 @@ fn status_socket(db: &Path) -> Option<Listener> {
         .ok()
 }
 
-/// Whether the settings' bindings of POP3 and LMTP were used, with all listeners. With any of these on the command
-/// line only those are bound. (HTTP has no option, so what `HttpBindings` says is bound in any case.) A socket that the service manager hands over is used
-/// as well, and then no setting binds POP3, nor LMTP if there is one of LMTP: socket units say what is listened on.
+/// All listeners, and whether the settings say which there are of POP3 and LMTP. With any of these on the command line
+/// only those are bound. A socket that the service manager hands over is used as well, and then no setting binds POP3,
+/// nor LMTP if there is one of LMTP: socket units say what is listened on. HTTP has neither, so what `HttpBindings`
+/// says is bound in any case.
 fn listeners(options: &ServeOptions, settings: &Settings) -> Result<(Vec<Listener>, bool), Error> {
     let mut listeners = service_manager::inherited()?;
     let named = [&options.listen, &options.listen_tls, &options.lmtp].iter().any(|list| !list.is_empty());

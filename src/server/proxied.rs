@@ -5,7 +5,7 @@ use crate::net::proxy::{self, Header, Origin};
 use crate::net::tls::Socket;
 use crate::shared::metrics::RefusedBecause;
 use crate::shared::state::{Configuration, ServerState};
-use log::info;
+use log::{debug, info};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -44,6 +44,8 @@ pub(super) fn welcome(
                 }
             }
         }
+        // A health check that only connects.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => debug!("{}: gone without a word", peer.ip()),
         Err(error) => {
             server.metrics.refuse(RefusedBecause::Proxy);
             info!("{}: closed without the PROXY header that ProxyNetworks asks for: {}", peer.ip(), why(&error));
@@ -61,7 +63,6 @@ fn read(server: &ServerState, socket: &mut Socket) -> io::Result<Header> {
 fn why(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it did not come in time".into(),
-        io::ErrorKind::UnexpectedEof => "the connection ended".into(),
         _ => error.to_string(),
     }
 }

@@ -12,12 +12,12 @@ pub mod warnings;
 
 use crate::settings::Settings;
 use crate::shared::state::{Configuration, ServerState};
-use crate::store::{Envelope, Figures};
+use crate::store::{Envelope, Figures, Sample};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use log::{debug, error, warn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use warnings::{Facts, Warning};
@@ -44,13 +44,15 @@ pub struct Watch {
     /// The settings of bindings were used: none were named on the command line or handed over.
     binds: bool,
     started: i64,
+    /// The hour of the last row that was written, and what of it may stand still.
+    written: Mutex<Option<(i64, Sample)>>,
 }
 
 impl Watch {
     /// Of a server that has bound `listeners`.
     pub fn new(server: Arc<ServerState>, db: PathBuf, host: String, listeners: Vec<String>, binds: bool) -> Self {
         let settings = server.configuration().settings.clone();
-        Self { server, db, host, listeners, settings, binds, started: now() }
+        Self { server, db, host, listeners, settings, binds, started: now(), written: Mutex::default() }
     }
 
     /// What warnings follow from; the error is the store's.
@@ -73,16 +75,25 @@ impl Watch {
         (facts, trouble)
     }
 
-    /// Writes what was done since the last time.
+    /// Writes what was done since the last time, if anything was or a new hour has begun: an idle server leaves the
+    /// disk alone.
     pub fn write_statistics(&self) {
-        let metrics = &self.server.metrics;
+        let (metrics, now) = (&self.server.metrics, now());
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sample = metrics.take();
         if let Ok(figures) = self.server.store.figures() {
             (sample.messages, sample.database_octets) = (figures.messages, figures.database_octets);
         }
-        if let Err(error) = self.server.store.count(now(), &sample) {
-            debug!("statistics cannot be written: {error}");
-            metrics.put_back(&sample);
+        let hour = now - now.rem_euclid(3600);
+        if *written == Some((hour, standing(&sample))) && sample == standing(&sample) {
+            return;
+        }
+        match self.server.store.count(now, &sample) {
+            Ok(()) => *written = Some((hour, standing(&sample))),
+            Err(error) => {
+                debug!("statistics cannot be written: {error}");
+                metrics.put_back(&sample);
+            }
         }
     }
 
@@ -98,6 +109,12 @@ impl Watch {
             }
         }
     }
+}
+
+/// What stays the same while nothing is done.
+fn standing(sample: &Sample) -> Sample {
+    let Sample { most_sessions, messages, database_octets, .. } = *sample;
+    Sample { most_sessions, messages, database_octets, ..Sample::default() }
 }
 
 /// The thread.

@@ -47,6 +47,23 @@ fn a_second_signal_ends_it_at_once() {
     assert_eq!(server.wait().code(), Some(0), "{}", server.log());
 }
 
+/// A client that takes nothing of what it has asked for would be waited for.
+#[test]
+fn a_second_signal_cuts_what_runs() {
+    let site = Site::with_alice(&[&[PLAIN, &b"0123456789abcdef\r\n".repeat(2_000_000)].concat()]);
+    let mut server = site.serve(&[]);
+    let mut stuck = server.alice();
+    stuck.send("RETR 1\r\n");
+    stuck.line();
+    server.signal(Signal::SIGTERM);
+    eventually("it ends", || server.log().contains("no new connections"));
+    std::thread::sleep(Duration::from_millis(300));
+    server.signal(Signal::SIGINT);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+    assert!(server.log().contains("1 connections were cut"), "{}", server.log());
+    site.assert_sound();
+}
+
 #[test]
 fn without_the_setting_the_end_is_as_quick_as_ever() {
     let mut server = draining("0");
