@@ -1,35 +1,29 @@
 //! Watching over a running server: is its store reachable, what should somebody be warned of, what was done.
 //!
-//! What lives here: *when* is looked, and who is told. What follows from what is found is in [`warnings`]; what
+//! What lives here: what is looked at; [`rounds`] says when, and who is told. What follows from what is found is in [`warnings`]; what
 //! the machine says in [`machine`]; [`status`], [`answers`] and [`prometheus`] are how it is asked for.
 
 pub mod answers;
 pub mod machine;
 mod postmaster;
 mod prometheus;
+mod rounds;
 pub mod status;
 pub mod warnings;
 
 use crate::settings::Settings;
-use crate::shared::state::{Configuration, ServerState};
-use crate::store::{Envelope, Figures, Sample};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use log::{debug, error, warn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::shared::state::ServerState;
+use crate::store::{Figures, Sample};
+use log::{debug, error};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use warnings::{Facts, Warning};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use warnings::Facts;
 
-/// How often the store is asked whether it is there.
-const PROBE: Duration = Duration::from_secs(1);
+pub use rounds::Watcher;
+
 /// How long an answer of the store is good for. One that hangs is found out by this.
 const GOOD_FOR: Duration = Duration::from_secs(10);
-/// How often statistics are written and warnings looked for.
-const LOOK: Duration = Duration::from_secs(30);
-/// How often the same warning is logged.
-const REPEAT_AFTER: Duration = Duration::from_secs(86_400);
 
 /// What is watched.
 pub struct Watch {
@@ -115,122 +109,6 @@ impl Watch {
 fn standing(sample: &Sample) -> Sample {
     let Sample { most_sessions, messages, database_octets, .. } = *sample;
     Sample { most_sessions, messages, database_octets, ..Sample::default() }
-}
-
-/// The thread.
-pub struct Watcher {
-    stop: Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Watcher {
-    /// Starts it.
-    ///
-    /// # Errors
-    /// The thread cannot be made.
-    pub fn start(watch: Arc<Watch>) -> std::io::Result<Self> {
-        let (stop, stopped) = crossbeam_channel::bounded(1);
-        let thread =
-            std::thread::Builder::new().name("watch".into()).spawn(move || Rounds::new(watch).run(&stopped))?;
-        Ok(Self { stop, thread })
-    }
-
-    /// Ends it; what was counted is written first.
-    pub fn stop(self) {
-        let _ = self.stop.send(());
-        if self.thread.join().is_err() {
-            error!("the watching thread had panicked");
-        }
-    }
-}
-
-/// What the thread remembers.
-struct Rounds {
-    watch: Arc<Watch>,
-    looked: Option<Instant>,
-    /// The configuration at the last look.
-    configuration: Arc<Configuration>,
-    /// Warnings that stand in the log, and since when.
-    said: Vec<(Warning, Instant)>,
-}
-
-impl Rounds {
-    fn new(watch: Arc<Watch>) -> Self {
-        let configuration = watch.server.configuration();
-        Self { watch, looked: None, configuration, said: Vec::new() }
-    }
-
-    fn run(mut self, stopped: &Receiver<()>) {
-        while matches!(stopped.recv_timeout(PROBE), Err(RecvTimeoutError::Timeout)) {
-            // A panic costs one round, not the watching.
-            if catch_unwind(AssertUnwindSafe(|| self.round())).is_err() {
-                error!("the watching thread panicked; it goes on");
-            }
-        }
-        self.watch.write_statistics();
-    }
-
-    fn round(&mut self) {
-        self.watch.probe();
-        let configuration = self.watch.server.configuration();
-        let changed = !Arc::ptr_eq(&configuration, &self.configuration);
-        if changed || self.looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
-            self.configuration = configuration;
-            self.looked = Some(Instant::now());
-            self.watch.write_statistics();
-            let warnings = warnings::warnings(&self.watch.facts().0);
-            self.say(&warnings);
-            self.mail(&warnings);
-        }
-    }
-
-    /// Logs what is new, or has not been said for a day. A text that only counts on is the same warning.
-    fn say(&mut self, warnings: &[Warning]) {
-        let same = |one: &Warning, other: &Warning| (one.kind, one.urgent) == (other.kind, other.urgent);
-        let listed = |one: &Warning| match one.kind {
-            "settings" | "mailbox" | "machine" => warnings.contains(one),
-            _ => warnings.iter().any(|other| same(one, other)),
-        };
-        self.said.retain(|(one, since)| since.elapsed() < REPEAT_AFTER && listed(one));
-        for warning in warnings {
-            let known = self.said.iter().any(|(one, _)| match one.kind {
-                "settings" | "mailbox" | "machine" => one == warning,
-                _ => same(one, warning),
-            });
-            if !known {
-                warn!("{}", warning.text);
-                self.said.push((warning.clone(), Instant::now()));
-            }
-        }
-    }
-
-    /// One mail a day to `PostmasterMailbox`.
-    fn mail(&self, warnings: &[Warning]) {
-        let (name, store) = (&self.configuration.settings.postmaster_mailbox, &self.watch.server.store);
-        if warnings.is_empty() || name.is_empty() {
-            return;
-        }
-        let sent = store.recipients(std::slice::from_ref(name)).and_then(|found| {
-            let Some(mailbox) = found.first() else {
-                debug!("PostmasterMailbox: there is no mailbox {name:?}");
-                return Ok(());
-            };
-            if !store.claim_postmaster_mail(now())? {
-                return Ok(());
-            }
-            let message = postmaster::message(warnings, &self.watch.host, now());
-            let mut upload = store.upload(message.len() as u64);
-            upload.push(&message)?;
-            upload
-                .deliver(&[mailbox.id], &Envelope::default())?
-                .into_iter()
-                .next()
-                .map_or(Ok(()), |answer| answer.map(drop))
-        });
-        if let Err(error) = sent {
-            warn!("the postmaster's mailbox {name:?} did not take the warnings: {error}");
-        }
-    }
 }
 
 /// Seconds since 1970 UTC.

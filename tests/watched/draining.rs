@@ -4,6 +4,7 @@ use crate::http::ask;
 use crate::support::messages::PLAIN;
 use crate::support::{Client, Lmtp, Server, Site, eventually};
 use nix::sys::signal::Signal;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -86,4 +87,24 @@ fn a_store_that_cannot_be_reached_turns_new_clients_away() {
     server.sql("PRAGMA legacy_alter_table = 1; ALTER TABLE elsewhere RENAME TO settings");
     eventually("clients are served again", || greeting().starts_with("+OK "));
     assert!(healthz(&server).starts_with("HTTP/1.1 200 "));
+}
+
+/// Somebody writes for longer than any write waits: mail can be read all the while.
+#[test]
+fn a_lock_is_no_reason_to_send_clients_away() {
+    let server = draining("0");
+    let mut shell = server.shell(&[]);
+    let mut shell = shell.spawn().unwrap();
+    writeln!(shell.stdin.as_ref().unwrap(), "BEGIN IMMEDIATE; SELECT 'locked';").unwrap();
+    let mut line = String::new();
+    BufReader::new(shell.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "locked\n");
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(14) {
+        server.connect().quit();
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    shell.kill().unwrap();
+    shell.wait().unwrap();
+    assert!(!server.log().contains("cannot be reached"), "{}", server.log());
 }
