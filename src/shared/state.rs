@@ -3,11 +3,14 @@
 
 use crate::auth::authenticator::Authenticator;
 use crate::auth::limits::{Delays, Limits, Places, Refusals};
+use crate::metrics::StoreMetrics;
 use crate::net::tls::Acceptor;
 use crate::protocol_log::ProtocolLog;
 use crate::sasl::Context;
 use crate::settings::Settings;
 use crate::shared::connections::Connections;
+use crate::shared::health::Health;
+use crate::shared::metrics::Metrics;
 use crate::store::{Expire, Store};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -46,6 +49,10 @@ pub struct ServerState {
     pub protocol_log: ProtocolLog,
     /// The live sockets.
     pub connections: Arc<Connections>,
+    /// Whether new clients are served.
+    pub health: Health,
+    /// What was done.
+    pub metrics: Metrics,
     configuration: RwLock<Arc<Configuration>>,
 }
 
@@ -56,6 +63,7 @@ impl ServerState {
         authenticator: Authenticator,
         tls: Acceptor,
         protocol_log: ProtocolLog,
+        store_metrics: Arc<StoreMetrics>,
         configuration: Configuration,
     ) -> Self {
         Self {
@@ -69,6 +77,8 @@ impl ServerState {
             refusals: Refusals::default(),
             protocol_log,
             connections: Arc::default(),
+            health: Health::default(),
+            metrics: Metrics::new(store_metrics),
             configuration: RwLock::new(Arc::new(configuration)),
         }
     }
