@@ -6,6 +6,7 @@ use crate::support::{Client, Lmtp, Server, Site, eventually};
 use nix::sys::signal::Signal;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 fn draining(seconds: &str) -> Server {
@@ -107,4 +108,25 @@ fn a_lock_is_no_reason_to_send_clients_away() {
     shell.kill().unwrap();
     shell.wait().unwrap();
     assert!(!server.log().contains("cannot be reached"), "{}", server.log());
+}
+
+/// systemd would kill what ends for longer than TimeoutStopSec (sd_notify(3)).
+#[test]
+fn the_service_manager_is_asked_for_time() {
+    let site = Site::with_alice(&[]);
+    let path = site.path("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut command = site.command(&["serve", "-l", "127.0.0.1:0", "--set", "DrainSeconds=2"]);
+    let mut server = Server::launch(&site, command.env("NOTIFY_SOCKET", &path));
+    server.signal(Signal::SIGTERM);
+    let mut said = String::new();
+    let asked =
+        |said: &str| said.split_once("STOPPING=1").is_some_and(|(_, after)| after.contains("EXTEND_TIMEOUT_USEC="));
+    while !asked(&said) {
+        let mut octets = [0; 1024];
+        let length = manager.recv(&mut octets).unwrap_or_else(|error| panic!("{error} after {said}"));
+        said += &String::from_utf8_lossy(&octets[..length]);
+    }
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log());
 }
