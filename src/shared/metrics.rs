@@ -62,8 +62,14 @@ pub struct Metrics {
     refused: [Counter; REFUSALS.len()],
     deliveries: [Counter; RESULTS.len()],
     delivered_octets: Counter,
-    /// What of all this is in the statistics already.
-    written: Mutex<Sample>,
+    written: Mutex<Written>,
+}
+
+/// What of all this is in the statistics, and what is on its way there.
+#[derive(Default)]
+struct Written {
+    kept: Sample,
+    taken: Sample,
 }
 
 impl Metrics {
@@ -109,24 +115,30 @@ impl Metrics {
         self.deliveries[result].add(copies as u64);
     }
 
-    /// What was done since this was asked last; [`Metrics::put_back`] if it could not be kept.
+    /// What was done since this was asked last; then comes [`Metrics::keep`] or [`Metrics::put_back`].
     pub fn take(&self) -> Sample {
         let total = self.total();
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let sample = Sample { most_sessions: self.sessions.take_most(), ..difference(&total, &written) };
-        *written = total;
+        let sample = Sample { most_sessions: self.sessions.take_most(), ..difference(&total, &written.taken) };
+        written.taken = total;
         sample
     }
 
-    /// What [`Metrics::take`] gave counts as not taken.
-    pub fn put_back(&self, sample: &Sample) {
+    /// What [`Metrics::take`] gave is in the statistics.
+    pub fn keep(&self) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        *written = difference(&written, sample);
+        written.kept = written.taken;
     }
 
-    /// What is not in the statistics yet.
+    /// What [`Metrics::take`] gave could not be kept: it counts as not taken.
+    pub fn put_back(&self) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.taken = written.kept;
+    }
+
+    /// What is not in the statistics yet, what is on its way included.
     pub fn untaken(&self) -> Sample {
-        difference(&self.total(), &self.written.lock().unwrap_or_else(PoisonError::into_inner))
+        difference(&self.total(), &self.written.lock().unwrap_or_else(PoisonError::into_inner).kept)
     }
 
     fn total(&self) -> Sample {
@@ -216,10 +228,13 @@ mod tests {
         assert_eq!((sample.logins, sample.failures, sample.deliveries), (1, 1, 2));
         assert_eq!((sample.delivered_octets, sample.refused), (20, 1));
         assert_eq!(metrics.take(), Sample::default());
-        metrics.put_back(&sample);
+        metrics.put_back();
         metrics.login("PLAIN", LoginResult::Accepted);
         assert_eq!(metrics.untaken().logins, 2);
         assert_eq!(metrics.take(), Sample { logins: 2, ..sample });
+        assert_eq!(metrics.untaken().logins, 2, "it is on its way");
+        metrics.keep();
+        assert_eq!(metrics.untaken(), Sample::default());
     }
 
     #[test]

@@ -83,10 +83,13 @@ impl Watch {
             return;
         }
         match self.server.store.count(now, &sample) {
-            Ok(()) => *written = Some((hour, standing(&sample))),
+            Ok(()) => {
+                metrics.keep();
+                *written = Some((hour, standing(&sample)));
+            }
             Err(error) => {
                 debug!("statistics cannot be written: {error}");
-                metrics.put_back(&sample);
+                metrics.put_back();
             }
         }
     }
