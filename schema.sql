@@ -72,6 +72,10 @@ INSERT INTO settings (name, value) VALUES
   ('MaxReceiveSize', '104857600'),
   ('RetainReadDays', '0'),
   ('RetainUnreadDays', '0'),
+  ('HttpBindings', ''),
+  ('ProxyNetworks', ''),
+  ('DrainSeconds', '0'),
+  ('PostmasterMailbox', ''),
   ('ReaperInterval', '60'),
   ('RetainDeletedItemsDays', '14'),
   ('ProtocolLogEnabled', '0'),
@@ -198,6 +202,7 @@ CREATE VIEW setting_in_range (name) AS
     WHEN 'MaxReceiveSize' THEN number BETWEEN 1 AND 1073741824
     WHEN 'RetainReadDays' THEN number BETWEEN 0 AND 24855
     WHEN 'RetainUnreadDays' THEN number BETWEEN 0 AND 24855
+    WHEN 'DrainSeconds' THEN number BETWEEN 0 AND 3600
     WHEN 'ReaperInterval' THEN number BETWEEN 1 AND 86400
     WHEN 'RetainDeletedItemsDays' THEN number BETWEEN 0 AND 24855
     WHEN 'ProtocolLogEnabled' THEN number BETWEEN 0 AND 1
@@ -220,10 +225,11 @@ CREATE VIEW setting_in_range (name) AS
     WHEN 'OAuthAudience' THEN length(value) <= 255
     WHEN 'OAuthUserClaim' THEN length(value) BETWEEN 1 AND 255
     WHEN 'RecipientDelimiter' THEN length(value) <= 16 AND value NOT GLOB '*[^!-~]*' AND value NOT GLOB '*[0-9A-Za-z@/\]*'
+    WHEN 'PostmasterMailbox' THEN length(value) <= 255
     WHEN 'LogFileLocation' THEN length(CAST(value AS BLOB)) <= 4095
     WHEN 'LogFileRollOverSettings' THEN value IN ('Hourly', 'Daily', 'Weekly', 'Monthly')
     END
-  UNION ALL SELECT name FROM setting_text WHERE name IN ('UnencryptedOrTLSBindings', 'SSLBindings', 'LmtpBindings', 'Domains', 'TrustedNetworks', 'GssapiRealms') AND name NOT IN (
+  UNION ALL SELECT name FROM setting_text WHERE name IN ('UnencryptedOrTLSBindings', 'SSLBindings', 'LmtpBindings', 'Domains', 'TrustedNetworks', 'GssapiRealms', 'HttpBindings', 'ProxyNetworks') AND name NOT IN (
     SELECT name FROM setting_item LEFT JOIN setting_address USING (item) WHERE (CASE name
     WHEN 'UnencryptedOrTLSBindings' THEN form = 'binding'
     WHEN 'SSLBindings' THEN form = 'binding'
@@ -235,6 +241,8 @@ CREATE VIEW setting_in_range (name) AS
     WHEN 'GssapiRealms' THEN length(item) BETWEEN 1 AND 255
         AND item NOT GLOB '.*' AND item NOT GLOB '*..*'
         AND item NOT GLOB '*[ -,/;-@\^`{-~' || char(160, 5760, 8192) || '-' || char(8202, 8232, 8233, 8239, 8287, 12288) || ']*'
+    WHEN 'HttpBindings' THEN (form = 'binding' AND (item GLOB '127.*' OR item GLOB '[[]::1]:*')) OR (item GLOB '/?*' AND length(CAST(item AS BLOB)) <= 107)
+    WHEN 'ProxyNetworks' THEN form = 'network'
     END) IS NOT TRUE);
 
 CREATE TRIGGER settings_in_range AFTER UPDATE OF value ON settings
@@ -280,6 +288,10 @@ BEGIN
     WHEN 'MaxReceiveSize' THEN RAISE(ABORT, 'MaxReceiveSize: 1 to 1073741824 octets')
     WHEN 'RetainReadDays' THEN RAISE(ABORT, 'RetainReadDays: 0 to 24855 days')
     WHEN 'RetainUnreadDays' THEN RAISE(ABORT, 'RetainUnreadDays: 0 to 24855 days')
+    WHEN 'HttpBindings' THEN RAISE(ABORT, 'HttpBindings: 127.0.0.1:PORT or [::1]:PORT with port 0 to 65535, or /absolute/path of at most 107 octets, comma separated; empty: none')
+    WHEN 'ProxyNetworks' THEN RAISE(ABORT, 'ProxyNetworks: CIDR blocks such as 10.0.0.0/8 or fd00::/8, comma separated; empty: none')
+    WHEN 'DrainSeconds' THEN RAISE(ABORT, 'DrainSeconds: 0 to 3600 seconds')
+    WHEN 'PostmasterMailbox' THEN RAISE(ABORT, 'PostmasterMailbox: at most 255 characters without control characters')
     WHEN 'ReaperInterval' THEN RAISE(ABORT, 'ReaperInterval: 1 to 86400 seconds')
     WHEN 'RetainDeletedItemsDays' THEN RAISE(ABORT, 'RetainDeletedItemsDays: 0 to 24855 days')
     WHEN 'ProtocolLogEnabled' THEN RAISE(ABORT, 'ProtocolLogEnabled: 0 or 1')
@@ -322,6 +334,8 @@ BEGIN
     WHEN 'OAuthIssuer' THEN RAISE(ABORT, 'OAuthIssuer: must be UTF-8')
     WHEN 'OAuthAudience' THEN RAISE(ABORT, 'OAuthAudience: must be UTF-8')
     WHEN 'OAuthUserClaim' THEN RAISE(ABORT, 'OAuthUserClaim: must be UTF-8')
+    WHEN 'HttpBindings' THEN RAISE(ABORT, 'HttpBindings: must be UTF-8')
+    WHEN 'PostmasterMailbox' THEN RAISE(ABORT, 'PostmasterMailbox: must be UTF-8')
     WHEN 'LogFileLocation' THEN RAISE(ABORT, 'LogFileLocation: must be UTF-8')
     -- end of generated
     END
@@ -799,7 +813,9 @@ CREATE TABLE counters (
   -- 1 while the server deletes: it has given the date by its own clock. Never seen outside of its transaction.
   date_given   INTEGER NOT NULL DEFAULT 0 CHECK (date_given IN (0, 1)),
   -- 1: the user that is being inserted existed before. Means nothing outside of that statement.
-  user_exists  INTEGER NOT NULL DEFAULT 0 CHECK (user_exists IN (0, 1))
+  user_exists  INTEGER NOT NULL DEFAULT 0 CHECK (user_exists IN (0, 1)),
+  -- When PostmasterMailbox was last sent the server's warnings.
+  warned_at    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 INSERT INTO counters (id, next_body_id) VALUES (1, 1);
@@ -1231,6 +1247,34 @@ CREATE TRIGGER revoked_delegate_removed AFTER DELETE ON delegates
 BEGIN UPDATE counters SET revoked = revoked + 1; END;
 
 
+---- What the server has done ---------------------------------------------------------------------------------------
+
+-- A row an hour, kept 400 days. Servers and `pillarbox deliver` add to it.
+CREATE TABLE statistics (
+  at               INTEGER PRIMARY KEY,         -- when the hour began
+  logins           INTEGER NOT NULL DEFAULT 0,
+  failures         INTEGER NOT NULL DEFAULT 0,  -- logins with wrong credentials
+  connections      INTEGER NOT NULL DEFAULT 0,  -- of POP3
+  most_sessions    INTEGER NOT NULL DEFAULT 0,  -- that were logged in at the same time
+  deliveries       INTEGER NOT NULL DEFAULT 0,  -- copies that were stored
+  delivered_octets INTEGER NOT NULL DEFAULT 0,
+  refused          INTEGER NOT NULL DEFAULT 0,  -- copies that were not
+  retrieved        INTEGER NOT NULL DEFAULT 0,  -- messages that RETR has sent
+  retrieved_octets INTEGER NOT NULL DEFAULT 0,
+  removed          INTEGER NOT NULL DEFAULT 0,  -- messages that clients have deleted
+  messages         INTEGER NOT NULL DEFAULT 0,  -- in all mailboxes, at the last look
+  database_octets  INTEGER NOT NULL DEFAULT 0   -- the file's size, at the last look
+) STRICT;
+
+-- The same by the minute, for an hour: what `pillarbox status` tells.
+CREATE TABLE recent_minute (
+  at         INTEGER PRIMARY KEY,  -- when the minute began
+  logins     INTEGER NOT NULL,
+  failures   INTEGER NOT NULL,
+  deliveries INTEGER NOT NULL
+) STRICT;
+
+
 ---- What administrators look at ---------------------------------------------------------------------------------
 
 -- How full each mailbox is; percent of limit_quota.
@@ -1391,3 +1435,9 @@ CREATE VIEW recent_logins AS
 CREATE VIEW recent_failures AS
   SELECT name, address, mechanism, strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch') AS last_at, count
     FROM recent_failure ORDER BY recent_failure.at DESC;
+
+-- What the server did in each hour.
+CREATE VIEW hourly_statistics AS
+  SELECT strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch') AS hour, logins, failures, connections, most_sessions, deliveries,
+         delivered_octets, refused, retrieved, retrieved_octets, removed, messages, database_octets
+    FROM statistics ORDER BY statistics.at DESC;

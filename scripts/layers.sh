@@ -38,17 +38,17 @@ except() {
 }
 
 mapfile -t all < <(sources src)
-mapfile -t core < <(sources src/pop3 src/lmtp src/sasl src/settings src/message | except '^src/(pop3|lmtp)/conn|^src/sasl/(gssapi|context)') # context: the clock that a driver may replace
+mapfile -t core < <(sources src/pop3 src/lmtp src/sasl src/settings src/message src/report src/watch/{warnings,status,postmaster}.rs | except '^src/(pop3|lmtp)/conn|^src/sasl/(gssapi|context)') # context: the clock that a driver may replace
 mapfile -t store < <(sources src/store)
 
 effects='std::net|std::thread|std::fs|std::process|SystemTime|Instant::now'
 crates='\b(rusqlite|openssl|native_tls|log|nix|crossbeam_channel)::|\brusqlite\b'
-rooms='crate::(auth|cli|clock|files|import|net|reaper|server|shared|store::sqlite|store::memory|(pop3|lmtp)::conn)\b'
+rooms='crate::(auth|cli|clock|files|http|import|net|reaper|server|shared|store::sqlite|store::memory|(pop3|lmtp)::conn)\b'
 forbid 'the core knows an effect' "$effects" "${core[@]}"
 forbid 'the core knows a library of an effect' "$crates" "${core[@]}"
 forbid 'the core knows a room' "$rooms" "${core[@]}"
 
-forbid 'the store knows the protocol' 'crate::(auth::(authenticator|gssapi|jwt|limits)|cli|import|lmtp|net|pop3|reaper|sasl|server|shared)\b' "${store[@]}"
+forbid 'the store knows the protocol' 'crate::(auth::(authenticator|gssapi|jwt|limits)|cli|http|import|lmtp|net|pop3|reaper|report|sasl|server|shared|watch)\b' "${store[@]}"
 
 mapfile -t others < <(printf '%s\n' "${all[@]}" | except '^src/(cli|main)')
 forbid 'nobody knows the command line' 'crate::cli\b' "${others[@]}"

@@ -27,6 +27,8 @@ need libssl-dev pkg-config --exists openssl
 need sqlite3 command -v sqlite3
 if [ "${1:-}" = test ]; then
     need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+    # The status page is drawn in a browser.
+    need chromium command -v chromium
     need curl command -v curl
     need iproute2 command -v ip
     need mpop command -v mpop

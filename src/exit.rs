@@ -13,6 +13,10 @@ use std::path::Path;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Code {
+    /// Of `status`: somebody should look.
+    Warnings = 1,
+    /// Of `status`: no server answers, or its store does not.
+    Down = 2,
     /// EX_USAGE: the command line was wrong.
     Usage = 64,
     /// EX_DATAERR: what came in was wrong.
@@ -50,6 +54,11 @@ impl Error {
     /// An error of this code and text.
     pub fn new(code: Code, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
+    }
+
+    /// An answer that the command has given in full: nothing is left to say on stderr.
+    pub fn answered(code: Code) -> Self {
+        Self::new(code, "")
     }
 
     /// The command line was wrong.

@@ -4,10 +4,10 @@
 //! # Rooms
 //! Three rings; imports point inward only (`make layers` checks it).
 //! * **Core** decides and has no effects: [`pop3`] and [`lmtp`] without their drivers, [`sasl`], [`message::dot`], [`message::downgrade`],
-//!   [`message::address`], [`settings`].
+//!   [`message::address`], [`report`], [`settings`].
 //! * **Rooms** have one kind of effect each: [`store`], [`clock`], [`net::tls`], [`net::line`], [`auth::credential`],
-//!   [`net::pool`], [`auth::limits`], [`protocol_log`].
-//! * **Drivers** join them: [`pop3::conn`], [`lmtp::conn`], [`import`], [`auth::authenticator`], [`reaper`], [`server`], [`cli`].
+//!   [`net::pool`], [`auth::limits`], [`metrics`], [`http`], [`protocol_log`].
+//! * **Drivers** join them: [`pop3::conn`], [`lmtp::conn`], [`import`], [`auth::authenticator`], [`reaper`], [`watch`], [`server`], [`cli`].
 //!
 //! # Locking
 //! A session holds nothing while it waits for its client or writes to it: its maildrop is a list,
@@ -64,16 +64,20 @@ pub mod exit;
 pub mod files;
 #[cfg(test)]
 mod generated;
+pub mod http;
 pub mod import;
 pub mod lmtp;
 pub mod message;
+pub mod metrics;
 pub mod net;
 pub mod pop3;
 pub mod protocol_log;
 pub mod reaper;
+pub mod report;
 pub mod sasl;
 pub mod secret;
 pub mod server;
 pub mod settings;
 pub mod shared;
 pub mod store;
+pub mod watch;

@@ -49,7 +49,7 @@ impl Database {
 }
 
 /// A message of this many octets, without lines to stuff.
-fn message(octets: usize) -> Vec<u8> {
+pub fn message(octets: usize) -> Vec<u8> {
     let line = b"The quick brown fox jumps over the lazy dog, and the dog does not mind at all.\r\n";
     let mut message = b"From: bench@example.org\r\nSubject: bench\r\n\r\n".to_vec();
     while message.len() + 2 < octets {

@@ -3,12 +3,16 @@
 //! Starts the release binary on loopback with a database of its own, plays one scenario after the
 //! other, and prints server CPU time per operation (the figure to compare: wall time on a shared
 //! machine is mostly noise) with operations per second beside it. Nothing is asserted here.
+//!
+//! With `PILLARBOX_BENCH_AGAINST=/path/to/another/pillarbox` the same scenarios are played on both binaries in turn, so
+//! that what else the machine does falls on both: that is how to find out what a change costs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that cannot go on says why and ends")]
 
 mod client;
 mod fill;
 mod meter;
+mod pair;
 
 use client::Client;
 use meter::Server;
@@ -54,6 +58,9 @@ fn main() {
     let all = wanted.is_empty();
     let database = fill::Database::new();
     let chosen = |name: &str| all || wanted.iter().any(|one| one == name);
+    if let Some(other) = std::env::var_os("PILLARBOX_BENCH_AGAINST") {
+        return pair::compare(other.as_ref(), SCENARIOS.iter().filter(|one| chosen(one.name)));
+    }
     let shapes = SCENARIOS.iter().filter(|one| chosen(one.name)).map(|one| (one.messages, one.octets));
     database.fill(shapes);
     let server = Server::start(&database);
@@ -70,22 +77,23 @@ fn main() {
 }
 
 fn measure(server: &Server, scenario: &Scenario) {
+    let (micros, rate) = play(server, scenario, RUN);
+    println!("| {} | {micros:.1} | {rate:.0} |", scenario.name);
+}
+
+/// Server CPU time of an operation in microseconds, and operations a second.
+fn play(server: &Server, scenario: &Scenario, time: Duration) -> (f64, f64) {
     let user = fill::user(scenario.messages, scenario.octets);
     let mut run =
         Run { server, user: &user, messages: scenario.messages, tls: false, operations: 0, until: Instant::now() };
     (scenario.play)(&mut run); // once, so that caches are as warm as they will be
     let (cpu, start) = (server.cpu(), Instant::now());
     run.operations = 0;
-    run.until = start + RUN;
+    run.until = start + time;
     (scenario.play)(&mut run);
     let (cpu, wall) = (server.cpu() - cpu, start.elapsed());
     let operations = run.operations as f64;
-    println!(
-        "| {} | {:.1} | {:.0} |",
-        scenario.name,
-        cpu.as_secs_f64() * 1e6 / operations,
-        operations / wall.as_secs_f64()
-    );
+    (cpu.as_secs_f64() * 1e6 / operations, operations / wall.as_secs_f64())
 }
 
 impl Run<'_> {

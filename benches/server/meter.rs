@@ -3,6 +3,7 @@
 use crate::fill::Database;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,12 +20,17 @@ pub struct Server {
 impl Server {
     /// Starts the release binary with connection limits out of the way.
     pub fn start(database: &Database) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pillarbox"))
+        Self::start_binary(Path::new(env!("CARGO_BIN_EXE_pillarbox")), database.path())
+    }
+
+    /// The same with any binary.
+    pub fn start_binary(binary: &Path, database: &Path) -> Self {
+        let mut child = Command::new(binary)
             .arg("serve")
             .args(["-l", "127.0.0.1:0", "-s", "127.0.0.1:0", "--set", "LoginType=PlainTextLogin"])
             .args(["--set", "MaxConnectionFromSingleIP=10000", "--set", "MaxConnectionsPerUser=10000"])
             .arg("-d")
-            .arg(database.path())
+            .arg(database)
             .env("RUST_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()

@@ -46,6 +46,7 @@ struct Counts {
 /// What a permit gives back.
 enum Counted {
     Connection(Option<IpAddr>),
+    Address(IpAddr),
     User(UserId),
 }
 
@@ -85,6 +86,13 @@ impl Limits {
         Ok(self.permit(Counted::Connection(peer)))
     }
 
+    /// Counts a connection whose address was not known when [`Limits::connection`] counted it. `None`: there are
+    /// `max` from there already.
+    pub fn address(&self, peer: IpAddr, max: usize) -> Option<Permit> {
+        let peer = network(peer);
+        count(&mut lock(&self.counts).addresses, peer, max).then(|| self.permit(Counted::Address(peer)))
+    }
+
     /// Counts a session of `user`, the identity that logged in and not the principal
     /// (`MaxConnectionsPerUser`, interface.md §3). `None`: there are `max` already.
     pub fn user(&self, user: UserId, max: usize) -> Option<Permit> {
@@ -111,6 +119,7 @@ impl Drop for Permit {
                     give_back(&mut counts.addresses, &address);
                 }
             }
+            Counted::Address(peer) => give_back(&mut counts.addresses, &peer),
             Counted::User(user) => give_back(&mut counts.users, &user),
         }
     }

@@ -37,10 +37,17 @@ fn choose(option: Option<String>, variable: Option<OsString>) -> PathBuf {
 /// # Errors
 /// 66 if it does not exist, 77 if it may not be read or written, else what the engine says.
 pub fn open(path: &Path) -> Result<Sqlite, Error> {
+    open_with(path, StoreOptions::default())
+}
+
+/// The same with options of the store.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(path: &Path, options: StoreOptions) -> Result<Sqlite, Error> {
     readable(path)?;
     // A command does one thing at a time, and every connection costs a reading of the schema.
-    Sqlite::open(path, StoreOptions { readers: 1, ..StoreOptions::default() })
-        .map_err(|error| Error::database(path, &error))
+    Sqlite::open(path, StoreOptions { readers: 1, ..options }).map_err(|error| Error::database(path, &error))
 }
 
 /// Ends the work of a command that has written: what is acknowledged is on the disk.

@@ -11,7 +11,7 @@ use crate::lmtp::path::{LONGEST_SENDER, quoted, unquoted};
 use crate::message::address::recipient_names;
 use crate::message::dot::Normaliser;
 use crate::settings::Settings;
-use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{Accounts, Envelope, Mail, MailboxId, StoreError, Upload, storage_size};
 use input::Input;
 use leading::EnvelopeStripper;
@@ -101,9 +101,11 @@ fn deliver(path: &Path, recipients: &[String], sender: Option<&str>, timeout: Du
 /// A disk that is full or failed and a damaged database will be mended: the message can come again. (A database
 /// that has lost its header is damaged, too; anywhere else it is not to be told from another program's file.)
 fn open(path: &Path) -> Result<Sqlite, Error> {
-    database::open(path).map_err(|error| match error.code {
-        Code::Config if has_lost_its_header(path) => Error { code: Code::TempFail, ..error },
-        _ => mendable(error),
+    database::open_with(path, Options { counts_deliveries: true, ..Options::default() }).map_err(|error| {
+        match error.code {
+            Code::Config if has_lost_its_header(path) => Error { code: Code::TempFail, ..error },
+            _ => mendable(error),
+        }
     })
 }
 

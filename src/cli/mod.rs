@@ -15,8 +15,10 @@ mod init;
 mod mailbox;
 mod passwd;
 mod password;
+mod report;
 mod restore;
 pub mod serve;
+mod status;
 mod trial;
 
 use crate::exit::{self, Error};
@@ -56,6 +58,8 @@ const COMMANDS: &[&Command] = &[
     &hash::COMMAND,
     &deliver::COMMAND,
     &check::COMMAND,
+    &status::COMMAND,
+    &report::COMMAND,
     &backup::COMMAND,
     &restore::COMMAND,
     &import::COMMAND,
@@ -68,7 +72,11 @@ const COMMANDS: &[&Command] = &[
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let Err(error) = dispatch(&arguments) else { return ExitCode::SUCCESS };
+    let error = match dispatch(&arguments) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(error) if error.text.is_empty() => return ExitCode::from(error.code as u8),
+        Err(error) => error,
+    };
     // Without arguments people want to know what there is; everything else is one line.
     let text = if arguments.is_empty() { usage() } else { format!("pillarbox: {error}\n") };
     // Nobody is left to tell if stderr is closed; the code still says it.

@@ -11,7 +11,11 @@ use super::session::{Expects, LONGEST_COMMAND, Policy, Session};
 use super::trace::Peer;
 use crate::message::address::recipient_names;
 use crate::net::line::{Line, LineReader, Output, Stop};
+use crate::net::proxy;
 use crate::net::tls::{Socket, Stream};
+use crate::shared::connections::Entry;
+use crate::shared::health::Unavailable;
+use crate::shared::metrics::RefusedBecause;
 use crate::shared::state::{Configuration, ServerState};
 use crate::store::{Mailbox, Result, StoreError, storage_size};
 use inbox::{Inbox, Source};
@@ -42,10 +46,9 @@ struct Connection<'a> {
     deadline: Option<Instant>,
 }
 
-/// Serves one connection from greeting to end. `host` is this machine's name; `peer` is absent for a
+/// Serves one connection, whose place is `entry`, from greeting to end. `host` is this machine's name; `peer` is absent for a
 /// process of this machine on a Unix socket.
-pub fn serve(server: &ServerState, host: &str, socket: Socket, peer: Option<IpAddr>) {
-    let entry = server.connections.enter(socket.handle());
+pub fn serve(server: &ServerState, host: &str, socket: Socket, peer: Option<IpAddr>, entry: Entry) {
     let peer = peer.map_or(Peer::Local, Peer::Address);
     let mut connection = Connection {
         server,
@@ -68,7 +71,7 @@ pub fn serve(server: &ServerState, host: &str, socket: Socket, peer: Option<IpAd
 impl<'a> Connection<'a> {
     fn run(&mut self) -> io::Result<()> {
         self.stream.set_write_timeout(TIMEOUT);
-        let mut step = Step::Reply(Session::greeting(&self.policy()));
+        let mut step = self.greeting();
         while self.obey(step)? {
             step = match self.read()? {
                 Some(step) => step,
@@ -76,6 +79,18 @@ impl<'a> Connection<'a> {
             };
         }
         self.out.flush(&mut self.stream)
+    }
+
+    /// MTAs come back later.
+    fn greeting(&self) -> Step {
+        let Some(why) = self.server.health.unavailable() else {
+            return Step::Reply(Session::greeting(&self.policy()));
+        };
+        self.server.metrics.refuse(RefusedBecause::Unavailable);
+        Step::Close(match why {
+            Unavailable::Draining => Reply::shutting_down(),
+            Unavailable::Store => Reply::store_unreachable(),
+        })
     }
 
     fn policy(&self) -> Policy<'a> {
@@ -105,6 +120,11 @@ impl<'a> Connection<'a> {
         }
         let policy = self.policy();
         Ok(match self.lines.next(&mut self.stream, LONGEST_COMMAND, TIMEOUT) {
+            Line::Line(line) if proxy::is_stray(line) => {
+                info!("{}: a PROXY header from a peer which is not in ProxyNetworks", self.source);
+                self.server.metrics.refuse(RefusedBecause::Proxy);
+                Some(Step::Close(Reply::unknown_command()))
+            }
             Line::Line(line) => Some(self.session.line(&policy, line)),
             Line::TooLong => Some(self.session.too_long()),
             Line::TimedOut => Some(Step::Close(Reply::timed_out())),
@@ -233,12 +253,14 @@ impl<'a> Connection<'a> {
 
     /// 250 follows the commit.
     fn store(&mut self) -> Step {
-        let answers = self.inbox().map(|_| ()).and_then(|()| match self.inbox.take() {
+        let octets = self.inbox().map(|inbox| inbox.octets);
+        let answers = octets.clone().and_then(|_| match self.inbox.take() {
             Some(inbox) => inbox.deliver(),
             None => Err(StoreError::Internal("there is no message".into())),
         });
         match &answers {
             Ok(answers) => {
+                self.server.metrics.deliver(octets.unwrap_or(0), answers);
                 for (copy, answer) in self.session.copies().iter().zip(answers) {
                     match answer {
                         Ok(uid) => info!("{}: stored for {:?} as {}", self.source, copy.mailbox.name, uid.0),
@@ -246,7 +268,10 @@ impl<'a> Connection<'a> {
                     }
                 }
             }
-            Err(error) => warn!("{}: a message was not stored: {error}", self.source),
+            Err(error) => {
+                self.server.metrics.lose(self.session.copies().len(), error);
+                warn!("{}: a message was not stored: {error}", self.source);
+            }
         }
         let policy = self.policy();
         self.session.stored(&policy, answers)

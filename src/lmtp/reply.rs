@@ -87,6 +87,11 @@ impl Reply {
         Self::new(421, "4.3.2", "The server is shutting down")
     }
 
+    /// The greeting while the store cannot be reached.
+    pub fn store_unreachable() -> Self {
+        Self::new(421, "4.3.0", "The store cannot be reached; try again later")
+    }
+
     /// Nothing came for too long.
     pub fn timed_out() -> Self {
         Self::new(421, "4.4.2", "Connection timed out")

@@ -99,7 +99,7 @@ fn days(year: i64, month: u32, date: u32) -> i64 {
 }
 
 /// Year, month and day of the month.
-fn civil(day: i64) -> (i64, u32, u32) {
+pub fn civil(day: i64) -> (i64, u32, u32) {
     let day = day + 719_468;
     let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

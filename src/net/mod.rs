@@ -2,4 +2,5 @@
 
 pub mod line;
 pub mod pool;
+pub mod proxy;
 pub mod tls;

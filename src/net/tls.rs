@@ -20,7 +20,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use acceptor::Acceptor;
+pub use acceptor::{Acceptor, file_seconds_left};
 pub use certificate::{expired, self_signed};
 pub use client::{Client, Refusal};
 pub use error::TlsError;

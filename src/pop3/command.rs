@@ -80,6 +80,21 @@ struct Row {
     capability: fn(&Policy<'_>) -> Option<Cow<'static, str>>,
 }
 
+/// How many commands there are.
+pub const COUNT: usize = COMMANDS.len();
+
+/// Which command the line has as its first word, from 0 on; [`COUNT`] for none that we know.
+pub fn place(line: &[u8]) -> usize {
+    let end = line.iter().position(|octet| *octet == b' ').unwrap_or(line.len());
+    let keyword = &line[..end];
+    COMMANDS.iter().position(|row| row.keyword.as_bytes().eq_ignore_ascii_case(keyword)).unwrap_or(COUNT)
+}
+
+/// The keyword at a place; `other` at [`COUNT`].
+pub fn name(place: usize) -> &'static str {
+    COMMANDS.get(place).map_or("other", |row| row.keyword)
+}
+
 /// Every command there is. APOP is not one of them ([MS-STANXPOP3] V0012).
 const COMMANDS: &[Row] = {
     use AuthorizationCommand as A;

@@ -9,6 +9,7 @@ mod fault;
 mod login;
 mod message;
 mod presence_guard;
+mod tally;
 
 use super::Step;
 use super::reply::Reply;
@@ -16,20 +17,23 @@ use super::session::{Expects, LONGEST_SASL_LINE, Session};
 use super::transaction::Transfer;
 use crate::auth::limits::{Permit, Place};
 use crate::net::line::{FLUSH_AT, Line, LineReader, Output};
+use crate::net::proxy::{self, Origin};
 use crate::net::tls::{Socket, Stream};
 use crate::protocol_log::Event;
 use crate::sasl::Login;
 use crate::shared::connections::{EndReason, Entry};
+use crate::shared::health::Unavailable;
+use crate::shared::metrics::RefusedBecause;
 use crate::shared::state::ServerState;
 use crate::store::{MessageId, Uid};
 use batch::Batch;
 use connection_info::ConnectionInfo;
 use fault::{FaultState, Wire};
-use log::{debug, warn};
+use log::{debug, info, warn};
 use presence_guard::PresenceGuard;
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use tally::{Ending, Tally};
 
 /// Memory for chunks of messages that a session keeps while it waits for the client, octets.
 const KEPT: usize = 1024;
@@ -58,6 +62,7 @@ struct Connection<'a> {
     compared: u64,
     /// What the login that is under way takes of what its address may have.
     place: Option<Place>,
+    tally: Tally,
     /// Who logged in, counted as long as the session lasts.
     login: Option<(Login, Permit)>,
     /// Shown to administrators as long as it lasts.
@@ -66,9 +71,8 @@ struct Connection<'a> {
 
 /// Serves one connection, whose place is `entry`, from greeting to end. With `implicit_tls` the handshake comes first (RFC
 /// 8314 section 3.3).
-pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, entry: Entry, implicit_tls: bool) {
-    let local = socket.local_address().unwrap_or(peer);
-    let mut about = ConnectionInfo::new(server, local, peer, entry.id());
+pub fn serve(server: &ServerState, socket: Socket, origin: Origin, entry: Entry, implicit_tls: bool) {
+    let mut about = ConnectionInfo::new(server, origin, entry.id());
     about.log(server, Event::Connect, String::new);
     let mut stream = Stream::Plain(socket);
     if implicit_tls {
@@ -93,11 +97,20 @@ pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, entry: Entr
         since: Instant::now(),
         compared: 0,
         place: None,
+        tally: Tally::new(),
         login: None,
         present: None,
     };
     if let Err(error) = connection.run() {
         debug!("{}: {error}", connection.about);
+        if connection.ending().is_some() {
+            // It was cut.
+            connection.tally.end(Ending::Ended);
+        }
+        connection.tally.fail(&error);
+    }
+    if let (Some((login, _)), Some(_)) = (&connection.login, &connection.present) {
+        connection.tally.log(&login.name, &connection.about);
     }
     connection.about.log(server, Event::Disconnect, String::new);
     connection.stream.close();
@@ -105,7 +118,7 @@ pub fn serve(server: &ServerState, socket: Socket, peer: SocketAddr, entry: Entr
 
 impl Connection<'_> {
     fn run(&mut self) -> io::Result<()> {
-        let mut step = Step::Reply(Session::greeting(&self.about.policy()));
+        let mut step = self.greeting();
         while self.execute(step)? {
             if !self.lines.has_line() {
                 self.flush()?;
@@ -116,6 +129,18 @@ impl Connection<'_> {
             };
         }
         self.flush()
+    }
+
+    /// New clients are sent away while they could not be served: what watches over us looks at this.
+    fn greeting(&self) -> Step {
+        let Some(why) = self.server.health.unavailable() else {
+            return Step::Reply(Session::greeting(&self.about.policy()));
+        };
+        self.server.metrics.refuse(RefusedBecause::Unavailable);
+        Step::Close(match why {
+            Unavailable::Draining => Reply::DRAINING,
+            Unavailable::Store => Reply::UNAVAILABLE,
+        })
     }
 
     /// The next thing to do; `None`: the client is gone, and UPDATE is not entered (RFC 1939 section 6).
@@ -145,15 +170,27 @@ impl Connection<'_> {
         Ok(match self.lines.next_limited_by(&mut self.stream, look, timeout) {
             Line::Line(line) => {
                 self.about.log(self.server, Event::Receive, || self.session.loggable(line));
-                if self.session.expects() == Expects::Command
-                    && let Some(reply) = self.fault.refused_command()
-                {
-                    return Ok(Some(Step::Reply(reply)));
+                if self.session.expects() == Expects::Command {
+                    self.server.metrics.command(line);
+                    if let Some(reply) = self.fault.refused_command() {
+                        return Ok(Some(Step::Reply(reply)));
+                    }
+                }
+                if !self.session.is_transaction() && proxy::is_stray(line) {
+                    let why = "a PROXY header from a peer which is not in ProxyNetworks";
+                    if self.server.refusals.add(Some(self.about.peer), why, Instant::now()) {
+                        info!("{}: {why}", self.about);
+                    }
+                    self.server.metrics.refuse(RefusedBecause::Proxy);
+                    return Ok(Some(Step::Close(Reply::protocol_error("PROXY headers are not taken from you"))));
                 }
                 Some(self.session.line(&self.about.policy(), line))
             }
             Line::TooLong => Some(self.session.too_long(limit, self.lines.head())),
-            Line::TimedOut => Some(Step::Close(Reply::autologout(timeout.as_secs()))),
+            Line::TimedOut => {
+                self.tally.end(Ending::Timeout);
+                Some(Step::Close(Reply::autologout(timeout.as_secs())))
+            }
             Line::Eof => self.ending().map(Step::Close),
             Line::Failed(error) => return Err(error),
         })
@@ -210,6 +247,8 @@ impl Connection<'_> {
                     return Ok(true);
                 }
                 Step::Close(reply) => {
+                    let quit = reply == Reply::SIGNING_OFF;
+                    self.tally.end(if quit { Ending::Quit } else { Ending::Ended });
                     reply.write(self.out.buffer());
                     return Ok(false);
                 }
@@ -266,12 +305,14 @@ impl Connection<'_> {
         {
             return Step::Close(reply);
         }
+        self.tally.end(Ending::Quit);
         let committed = match &self.login {
             Some((login, _)) => self.server.store.commit(login.mailbox, messages),
             None => Ok(()),
         };
-        if let Err(error) = &committed {
-            warn!("{}: {} marked messages were not removed: {error}", self.about, messages.len());
+        match &committed {
+            Ok(()) => self.tally.removed(messages.len(), &self.server.metrics),
+            Err(error) => warn!("{}: {} marked messages were not removed: {error}", self.about, messages.len()),
         }
         self.session.committed(committed)
     }

@@ -86,6 +86,9 @@ impl Reply {
     /// UPDATE failed; nothing was removed (RFC 1939 section 6).
     pub const NOT_REMOVED: Self =
         Self::Err(Some(Code::SysTemp), Cow::Borrowed("The marked messages were not removed. Try again later."));
+    /// The greeting while new clients are sent away, because the process ends.
+    pub const DRAINING: Self =
+        Self::Err(Some(Code::SysTemp), Cow::Borrowed("The server is about to shut down. Try again later."));
     /// The process ends.
     pub const SHUTTING_DOWN: Self = Self::err("Connection is closed. The server is shutting down.");
 

@@ -2,16 +2,20 @@
 //! client: no handshake, no read, and no write that could block.
 
 use super::bind::{Listener, Service, Visitor};
+use super::proxied;
 use super::shutdown::ShutdownRequest;
 use super::workers::Workers;
 use crate::auth::limits::{Full, Permit};
+use crate::http;
 use crate::lmtp;
 use crate::net::pool::Refusal;
 use crate::pop3::{self, reply::Reply};
+use crate::shared::connections::FINISHING;
+use crate::shared::metrics::RefusedBecause;
 use crate::shared::state::ServerState;
-use log::{info, warn};
+use log::{debug, info, warn};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -22,9 +26,6 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// How often an accept loop complains.
 const REPEAT_AFTER: Duration = Duration::from_secs(60);
-
-/// Workers beyond `MaxConnections`: one whose connection has ended or made room has given its permit back, and is not idle yet.
-pub(super) const FINISHING: usize = 256;
 
 /// A running accept loop.
 pub struct Loop {
@@ -72,6 +73,7 @@ fn run(listener: &Listener, closed: &AtomicBool, server: &Arc<ServerState>, work
                 (Service::Pop3 | Service::Pop3s, Some(peer)) => {
                     hand_over(listener.service, visitor, peer, server, workers)
                 }
+                (Service::Http | Service::Status, _) => hand_over_http(listener.service, visitor, server, workers),
                 _ => hand_over_lmtp(visitor, server, workers),
             },
             Err(_) if closed.load(Ordering::SeqCst) => return,
@@ -96,35 +98,53 @@ fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, server: &Arc<
     let configuration = server.configuration();
     let settings = &configuration.settings;
     let limits = (settings.max_connections, settings.max_connection_from_single_ip);
-    let permit = match admit(peer, server, limits) {
+    let counter = if service == Service::Pop3 { &server.metrics.pop3 } else { &server.metrics.pop3s };
+    counter.add(1);
+    // A proxy is nobody's address: its client is counted once it is known.
+    let proxied = proxied::is_expected(&configuration, peer.ip());
+    let permit = match admit((!proxied).then_some(peer.ip()), server, limits) {
         Ok(permit) => permit,
         Err(full) => return refuse(service, visitor, peer, full, server, limits),
     };
     let job = {
         let (server, socket) = (server.clone(), visitor.socket());
         let entry = server.connections.enter_stranger(socket.handle(), Some(permit));
-        move || pop3::conn::serve(&server, socket, peer, entry, service == Service::Pop3s)
+        move || {
+            let full = |limit| too_many(service, Full::Address, limit);
+            proxied::welcome(&server, socket, peer, proxied, full, |socket, origin, _permit| {
+                pop3::conn::serve(&server, socket, origin, entry, service == Service::Pop3s);
+            });
+        }
     };
     workers.pop3.set_max(settings.max_connections.saturating_add(FINISHING));
     match workers.submit_pop3(job) {
         Ok(()) => {}
-        Err(Refusal::Full(_)) => log_refusal(server, Some(peer), "every worker is busy (MaxConnections)"),
-        Err(Refusal::NoThread(_, error)) => log_refusal(server, Some(peer), &format!("no thread: {error}")),
+        Err(Refusal::Full(_)) => {
+            log_refusal(server, Some(peer), RefusedBecause::Full, "every worker is busy (MaxConnections)")
+        }
+        Err(Refusal::NoThread(_, error)) => {
+            log_refusal(server, Some(peer), RefusedBecause::Full, &format!("no thread: {error}"))
+        }
     }
 }
 
 /// Counts a connection. Where there are as many as `MaxConnections` allows, one that waits for its login makes room.
-fn admit(peer: SocketAddr, server: &ServerState, limits: (usize, usize)) -> Result<Permit, Full> {
-    let admit = || server.limits.connection(Some(peer.ip()), limits.0, limits.1);
+/// `peer` is none while it is not known.
+fn admit(peer: Option<IpAddr>, server: &ServerState, limits: (usize, usize)) -> Result<Permit, Full> {
+    let admit = || server.limits.connection(peer, limits.0, limits.1);
     match admit() {
-        // The setting may have been lowered by more than one.
-        Err(Full::Server) if server.connections.make_room() => admit(),
+        Err(Full::Server) if server.connections.make_room() => {
+            server.metrics.refuse(RefusedBecause::Full);
+            // The setting may have been lowered by more than one.
+            admit()
+        }
         done => done,
     }
 }
 
-/// One line a minute for each address.
-fn log_refusal(server: &ServerState, peer: Option<SocketAddr>, why: &str) {
+/// Counts a connection that is sent away; one line a minute for each address.
+pub(super) fn log_refusal(server: &ServerState, peer: Option<SocketAddr>, because: RefusedBecause, why: &str) {
+    server.metrics.refuse(because);
     let peer = peer.map(|peer| peer.ip());
     if server.refusals.add(peer, why, Instant::now()) {
         match peer {
@@ -143,24 +163,64 @@ fn refuse(
     server: &ServerState,
     limits: (usize, usize),
 ) {
-    let (of, setting, limit) = match full {
-        Full::Server => ("in all", "MaxConnections", limits.0),
-        Full::Address => ("from your address", "MaxConnectionFromSingleIP", limits.1),
+    let (because, limit) = match full {
+        Full::Server => (RefusedBecause::Full, limits.0),
+        Full::Address => (RefusedBecause::Address, limits.1),
     };
-    log_refusal(server, Some(peer), &format!("{limit} connections are open {of} ({setting})"));
+    let (of, setting) = which(full);
+    log_refusal(server, Some(peer), because, &format!("{limit} connections are open {of} ({setting})"));
+    visitor.say(&too_many(service, full, limit));
+}
+
+fn which(full: Full) -> (&'static str, &'static str) {
+    match full {
+        Full::Server => ("in all", "MaxConnections"),
+        Full::Address => ("from your address", "MaxConnectionFromSingleIP"),
+    }
+}
+
+/// What a client is told that makes one connection too many.
+fn too_many(service: Service, full: Full, limit: usize) -> Vec<u8> {
     let mut text = Vec::new();
-    Reply::too_many(of, setting, limit).write(&mut text);
-    if service == Service::Pop3 {
-        visitor.say(&text);
+    match service {
+        Service::Pop3 => {
+            let (of, setting) = which(full);
+            Reply::too_many(of, setting, limit).write(&mut text);
+        }
+        Service::Lmtp => lmtp::reply::Reply::too_many_connections(limit).write(&mut text),
+        Service::Pop3s | Service::Http | Service::Status => {}
+    }
+    text
+}
+
+/// The pool is the limit.
+fn hand_over_http(service: Service, visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Workers>) {
+    let job = {
+        let (server, workers) = (server.clone(), workers.clone());
+        move || {
+            let socket = visitor.socket();
+            let _entry = server.connections.enter(socket.handle());
+            let answer = |path: &str| workers.watch.answer(path, service == Service::Status);
+            if let Err(error) = http::serve(socket, answer) {
+                debug!("http: {error}");
+            }
+        }
+    };
+    let pool = if service == Service::Status { &workers.status } else { &workers.http };
+    if pool.submit(job).is_err() {
+        debug!("an HTTP connection was refused: every worker is busy");
     }
 }
 
 /// The pool is the limit: MTAs wait and come back.
 fn hand_over_lmtp(visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Workers>) {
-    let limit = server.configuration().settings.lmtp_max_connections;
+    let configuration = server.configuration();
+    let limit = configuration.settings.lmtp_max_connections;
+    server.metrics.lmtp.add(1);
     workers.lmtp.set_max(limit);
     if workers.lmtp.busy() >= limit {
-        log_refusal(server, visitor.peer(), &format!("{limit} LMTP connections are open (LmtpMaxConnections)"));
+        let why = format!("{limit} LMTP connections are open (LmtpMaxConnections)");
+        log_refusal(server, visitor.peer(), RefusedBecause::Full, &why);
         let mut text = Vec::new();
         lmtp::reply::Reply::too_many_connections(limit).write(&mut text);
         return visitor.say(&text);
@@ -168,12 +228,26 @@ fn hand_over_lmtp(visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Wor
     let peer = visitor.peer();
     let job = {
         let (server, workers) = (server.clone(), workers.clone());
-        let peer = peer.map(|peer| peer.ip());
-        move || lmtp::conn::serve(&server, &workers.host, visitor.socket(), peer)
+        move || {
+            let socket = visitor.socket();
+            let entry = server.connections.enter(socket.handle());
+            let Some(peer) = peer else {
+                return lmtp::conn::serve(&server, &workers.host, socket, None, entry);
+            };
+            let proxied = proxied::is_expected(&configuration, peer.ip());
+            let full = |limit| too_many(Service::Lmtp, Full::Address, limit);
+            proxied::welcome(&server, socket, peer, proxied, full, |socket, origin, _permit| {
+                lmtp::conn::serve(&server, &workers.host, socket, Some(origin.peer.ip()), entry);
+            });
+        }
     };
     match workers.submit_lmtp(job) {
         Ok(()) => {}
-        Err(Refusal::Full(_)) => log_refusal(server, peer, "every worker is busy (LmtpMaxConnections)"),
-        Err(Refusal::NoThread(_, error)) => log_refusal(server, peer, &format!("no thread: {error}")),
+        Err(Refusal::Full(_)) => {
+            log_refusal(server, peer, RefusedBecause::Full, "every worker is busy (LmtpMaxConnections)")
+        }
+        Err(Refusal::NoThread(_, error)) => {
+            log_refusal(server, peer, RefusedBecause::Full, &format!("no thread: {error}"))
+        }
     }
 }

@@ -29,6 +29,10 @@ pub enum Service {
     Pop3s,
     /// LMTP (RFC 2033).
     Lmtp,
+    /// HTTP, for whoever watches over us.
+    Http,
+    /// The same on the socket beside the database, for our own commands.
+    Status,
 }
 
 impl fmt::Display for Service {
@@ -37,6 +41,8 @@ impl fmt::Display for Service {
             Self::Pop3 => "pop3",
             Self::Pop3s => "pop3s",
             Self::Lmtp => "lmtp",
+            Self::Http => "http",
+            Self::Status => "status",
         })
     }
 }
@@ -174,8 +180,24 @@ pub fn lmtp(text: &str, settings: &Settings) -> Result<Listener, Error> {
     if !text.starts_with('/') {
         return listener(Service::Lmtp, text);
     }
-    let bound = unix::bind(Path::new(text), settings.lmtp_socket_mode, &settings.lmtp_socket_group)?;
-    Ok(Listener { service: Service::Lmtp, socket: Entrance::Unix(bound), address: text.to_owned(), inherited: None })
+    local(Service::Lmtp, Path::new(text), settings.lmtp_socket_mode, &settings.lmtp_socket_group)
+}
+
+/// Binds one listener of HTTP: an address, or the absolute path of a Unix socket.
+///
+/// # Errors
+/// As [`listener`] and [`unix::bind`].
+pub fn http(text: &str) -> Result<Listener, Error> {
+    if text.starts_with('/') { local(Service::Http, Path::new(text), 0o660, "") } else { listener(Service::Http, text) }
+}
+
+/// Binds a Unix socket with these permissions.
+///
+/// # Errors
+/// As [`unix::bind`].
+pub fn local(service: Service, path: &Path, mode: u32, group: &str) -> Result<Listener, Error> {
+    let socket = Entrance::Unix(unix::bind(path, mode, group)?);
+    Ok(Listener { service, socket, address: path.display().to_string(), inherited: None })
 }
 
 /// Binds one listener; port 0 picks a free port.

@@ -6,13 +6,11 @@ use crate::files::path::with_suffix;
 use crate::net::tls::{self, Acceptor};
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::watch::machine::OTHERS;
 use log::{info, warn};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// File descriptors beside one per connection: database, log, listeners, and some room.
-const OTHERS: u64 = 64 + super::accept::FINISHING as u64;
 
 /// The certificate and key that the settings name; without any, a self-signed pair beside the
 /// database.
@@ -44,20 +42,15 @@ pub fn pair(settings: &Settings, db: &Path) -> Result<(PathBuf, PathBuf), Error>
     }
 }
 
-/// Takes as many file descriptors as the system lets us have, and says so if these are too few.
+/// Takes as many file descriptors as the system lets us have. (Somebody is told if these are too few: `crate::watch`.)
 pub fn raise_limit(connections: usize) {
     let wanted = (connections as u64).saturating_add(OTHERS);
     let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
         let limit = wanted.clamp(soft, hard.max(soft));
-        setrlimit(Resource::RLIMIT_NOFILE, limit, hard).map(|()| limit)
+        setrlimit(Resource::RLIMIT_NOFILE, limit, hard)
     });
-    match raised {
-        Ok(limit) if limit >= wanted => {}
-        Ok(limit) => warn!(
-            "MaxConnections and LmtpMaxConnections are {connections}, but the limit of open files allows {}: raise it (ulimit -n)",
-            limit.saturating_sub(OTHERS)
-        ),
-        Err(error) => warn!("the limit of open files cannot be raised: {error}"),
+    if let Err(error) = raised {
+        warn!("the limit of open files cannot be raised: {error}");
     }
 }
 

@@ -8,28 +8,35 @@
 
 mod accept;
 mod bind;
+mod drain;
 pub mod exposure;
 mod files;
 mod identity_providers;
 mod maintenance;
+mod proxied;
 pub mod service_manager;
 mod session_monitor;
 mod shutdown;
 mod unix;
 mod workers;
 
+pub use files::pair as certificate_pair;
+
 use crate::auth::authenticator::Authenticator;
 use crate::exit::{Code, Error};
 use crate::files::path::with_suffix;
 use crate::message::address::common_name;
+use crate::metrics::StoreMetrics;
 use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
 use crate::shared::fault::Fault;
 use crate::shared::state::ServerState;
 use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{Store, StoreError};
+use crate::watch::{Watch, Watcher, answers};
 use accept::Loop;
 use bind::{Listener, Service};
+use drain::Hurry;
 use identity_providers::IdentityProviders;
 use log::{info, warn};
 use maintenance::Maintenance;
@@ -38,9 +45,9 @@ use shutdown::ShutdownRequest;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use workers::Workers;
 
 /// How long commands that run may take after SIGTERM.
@@ -99,9 +106,10 @@ fn signals() -> Result<Signals, Error> {
 fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     let Trial { options, fault, json } = trial;
     let ending = ShutdownRequest::new(signals.handle());
-    let store: Arc<dyn Store> = Arc::new(
-        service_manager::unhurried(|| Sqlite::open(&options.db, Options::default())).map_err(opening(&options))?,
-    );
+    let store_metrics = Arc::<StoreMetrics>::default();
+    let store_options = Options { metrics: store_metrics.clone(), ..Options::default() };
+    let store: Arc<dyn Store> =
+        Arc::new(service_manager::unhurried(|| Sqlite::open(&options.db, store_options)).map_err(opening(&options))?);
     let rows = store.settings().map_err(opening(&options))?;
     let settings =
         Settings::from_rows(&rows, &options.overrides).map_err(|error| Error::new(Code::Config, error.to_string()))?;
@@ -114,34 +122,48 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     // First: what is offered follows from the verifiers that can be used.
     files::renew_seal(&*store, &credentials);
     let configuration = maintenance::configuration(&*store, &settings, &mut trust).map_err(opening(&options))?;
-    let listeners = listeners(&options, &settings)?;
+    let (mut listeners, binds) = listeners(&options, &settings)?;
     name_exposed(&options, &settings, &listeners);
+    let names = listeners.iter().map(|listener| format!("{} {}", listener.service, listener.address)).collect();
     let log = ProtocolLog::beside(&options.db);
-    let mut state = ServerState::new(store.clone(), authenticator, tls, log, configuration);
+    let mut state = ServerState::new(store.clone(), authenticator, tls, log, store_metrics, configuration);
     state.fault = fault;
     let server = Arc::new(state);
     for (name, address) in server.store.known_addresses().map_err(opening(&options))? {
         server.places.remember(address, &common_name(&name, &settings.domains));
     }
     let maintenance = Maintenance::start(&server, &options, settings, credentials, trust, &ending)?;
-    let monitor = SessionMonitor::start(server.clone())
-        .map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))?;
-    let workers = Arc::new(Workers::new(&server.configuration().settings));
+    let monitor = SessionMonitor::start(server.clone()).map_err(no_thread)?;
+    let watch = Arc::new(Watch::new(server.clone(), options.db.clone(), workers::host_name(), names, binds));
+    let workers = Arc::new(Workers::new(&server.configuration().settings, watch.clone()));
+    let watcher = Watcher::start(watch).map_err(no_thread)?;
+    let status_socket = status_socket(&options.db);
     announce(&listeners, json.then(|| with_suffix(&options.db, ".crt")))?;
+    listeners.extend(status_socket);
     let loops = start(listeners, &server, &workers, &ending)?;
     service_manager::ready();
     let watched = service_manager::watch(status(&server, &workers));
-    wait(&mut signals, &maintenance);
+    let signalled = wait(&mut signals, &maintenance);
     service_manager::stopping();
     drop(watched);
-    loops.into_iter().for_each(Loop::stop);
-    service_manager::unhurried(|| finish(&server, &workers));
+    let drain_for = if signalled { server.configuration().settings.drain_seconds } else { Duration::ZERO };
+    service_manager::unhurried(|| close(loops, drain_for, signals, &server, &workers));
     monitor.stop();
     // Nobody waits for an answer any more; what cannot be written at once is not worth waiting for.
     server.store.shutdown();
+    watcher.stop();
     maintenance.stop();
     let finished = server.store.finish().map_err(opening(&options));
     ending.verdict().and(finished)
+}
+
+/// Sends new clients away for a while, then closes everything; running commands may finish.
+fn close(loops: Vec<Loop>, drain_for: Duration, signals: Signals, server: &ServerState, workers: &Workers) {
+    let hurry = Hurry::listen(signals);
+    let hurried = drain::drain(server, drain_for, &hurry);
+    loops.into_iter().for_each(Loop::stop);
+    let grace = if hurried { Duration::ZERO } else { GRACE };
+    drain::finish(server, workers, grace, &hurry);
 }
 
 fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
@@ -157,11 +179,22 @@ fn name_exposed(options: &ServeOptions, settings: &Settings, listeners: &[Listen
     lines.iter().for_each(|line| warn!("{line}"));
 }
 
-/// With any listener on the command line only those are bound. A socket that the service manager hands over is used
-/// as well, and then no setting binds POP3, nor LMTP if there is one of LMTP: socket units say what is listened on.
-fn listeners(options: &ServeOptions, settings: &Settings) -> Result<Vec<Listener>, Error> {
+/// Where a status is asked for. The server does without it, if another one of this database has it, say.
+fn status_socket(db: &Path) -> Option<Listener> {
+    let path = answers::socket(db);
+    bind::local(Service::Status, &path, 0o600, "")
+        .inspect_err(|error| warn!("pillarbox status will find no server: {error}"))
+        .ok()
+}
+
+/// All listeners, and whether the settings say which there are of POP3 and LMTP. With any of these on the command line
+/// only those are bound. A socket that the service manager hands over is used as well, and then no setting binds POP3,
+/// nor LMTP if there is one of LMTP: socket units say what is listened on. HTTP has neither, so what `HttpBindings`
+/// says is bound in any case.
+fn listeners(options: &ServeOptions, settings: &Settings) -> Result<(Vec<Listener>, bool), Error> {
     let mut listeners = service_manager::inherited()?;
     let named = [&options.listen, &options.listen_tls, &options.lmtp].iter().any(|list| !list.is_empty());
+    let binds = !named && listeners.is_empty();
     let none = Vec::new();
     let unless = |unwanted: bool, bindings| if unwanted { &none } else { bindings };
     let (plain, tls, lmtp) = if named {
@@ -178,8 +211,9 @@ fn listeners(options: &ServeOptions, settings: &Settings) -> Result<Vec<Listener
     let plain = plain.iter().map(|text| bind::listener(Service::Pop3, text));
     let tls = tls.iter().map(|text| bind::listener(Service::Pop3s, text));
     let bound = plain.chain(tls).chain(lmtp.iter().map(|text| bind::lmtp(text, settings)));
+    let bound = bound.chain(settings.http_bindings.iter().map(|text| bind::http(text)));
     listeners.extend(bound.collect::<Result<Vec<_>, _>>()?);
-    Ok(listeners)
+    Ok((listeners, binds))
 }
 
 /// One line per listener on stdout, then `ready`; or one line of JSON, with the file of the certificate.
@@ -209,19 +243,25 @@ fn start(
 ) -> Result<Vec<Loop>, Error> {
     let start = |listener| Loop::start(listener, server.clone(), workers.clone(), ending.clone());
     let loops: io::Result<Vec<Loop>> = listeners.into_iter().map(start).collect();
-    loops.map_err(|error| Error::new(Code::Unavailable, format!("cannot make a thread: {error}")))
+    loops.map_err(no_thread)
 }
 
-/// Until SIGTERM, SIGINT or a [`ShutdownRequest`]; SIGHUP reads files again.
-fn wait(signals: &mut Signals, maintenance: &Maintenance) {
+fn no_thread(error: io::Error) -> Error {
+    Error::new(Code::Unavailable, format!("cannot make a thread: {error}"))
+}
+
+/// Until SIGTERM, SIGINT or a [`ShutdownRequest`]; SIGHUP reads files again. Says whether it was a signal.
+fn wait(signals: &mut Signals, maintenance: &Maintenance) -> bool {
     for signal in signals.forever() {
         if signal != SIGHUP {
-            return info!("signal {signal}: no new connections; commands that run may finish");
+            info!("signal {signal}: no new connections; commands that run may finish");
+            return true;
         }
         service_manager::reloading();
         maintenance.reload();
         service_manager::ready();
     }
+    false
 }
 
 /// What `systemctl status` shows. The store is asked first: as long as the disk does not answer, neither do we.
@@ -230,14 +270,5 @@ fn status(server: &Arc<ServerState>, workers: &Arc<Workers>) -> impl Fn() -> Opt
     move || {
         let _ = server.store.change_mark();
         Some(format!("{} POP3 connections, {} LMTP connections", workers.pop3.busy(), workers.lmtp.busy()))
-    }
-}
-
-/// Running commands may finish, for [`GRACE`] at most.
-fn finish(server: &ServerState, workers: &Workers) {
-    server.connections.stop();
-    let cut = workers.join(Instant::now() + GRACE);
-    if cut > 0 {
-        warn!("{cut} connections were cut");
     }
 }

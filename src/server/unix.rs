@@ -1,4 +1,4 @@
-//! Unix sockets of LMTP: where they are, who may use them, and what was left there before.
+//! Unix sockets: where they are, who may use them, and what was left there before.
 //!
 //! A socket gets its group and mode under a name of its own and is then moved to its place, so that
 //! nobody finds it there with other permissions, and no moment is without one.
@@ -50,7 +50,7 @@ pub fn bind(path: &Path, mode: u32, group: &str) -> Result<Bound, Error> {
     };
     let socket = place().map_err(|error: io::Error| {
         let _ = fs::remove_file(&draft);
-        Error::file(format_args!("lmtp listener {path:?}"), &error, Code::CantCreate)
+        Error::file(format_args!("listener {path:?}"), &error, Code::CantCreate)
     })?;
     Ok(Bound { socket, path: path.to_owned(), file: identity(path) })
 }
@@ -68,10 +68,10 @@ fn gid(group: &str) -> Result<Option<u32>, Error> {
 
 /// Only a socket that nobody listens on may be replaced.
 fn vacate(path: &Path) -> Result<(), Error> {
-    let unavailable = |text: &str| Err(Error::new(Code::Unavailable, format!("lmtp listener {path:?}: {text}")));
+    let unavailable = |text: &str| Err(Error::new(Code::Unavailable, format!("listener {path:?}: {text}")));
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::file(format_args!("lmtp listener {path:?}"), &error, Code::CantCreate)),
+        Err(error) => Err(Error::file(format_args!("listener {path:?}"), &error, Code::CantCreate)),
         Ok(found) if !found.file_type().is_socket() => unavailable("something that is no socket is there"),
         Ok(_) => match UnixStream::connect(path) {
             Ok(_) => unavailable("another server listens there"),

@@ -2,6 +2,8 @@
 
 use crate::net::pool::{Pool, Refusal, STACK};
 use crate::settings::Settings;
+use crate::watch::Watch;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a connection waits for a thread that an idle worker of the other pool gives back.
@@ -9,23 +11,35 @@ const HANDOVER: Duration = Duration::from_millis(200);
 /// Between two attempts: the system takes a moment to end a thread.
 const HANDOVER_PAUSE: Duration = Duration::from_millis(5);
 
+/// HTTP requests at the same time.
+const HTTP: usize = 8;
+
 /// The pools.
 pub struct Workers {
     /// For POP3.
     pub pop3: Pool,
     /// For LMTP.
     pub lmtp: Pool,
+    /// For HTTP.
+    pub http: Pool,
+    /// For our own commands: nobody else keeps them waiting.
+    pub status: Pool,
     /// This machine's name, for greetings and trace headers.
     pub host: String,
+    /// Answers HTTP.
+    pub watch: Arc<Watch>,
 }
 
 impl Workers {
     /// Nobody works yet.
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &Settings, watch: Arc<Watch>) -> Self {
         Self {
             pop3: Pool::new("pop3", settings.max_connections, STACK),
             lmtp: Pool::new("lmtp", settings.lmtp_max_connections, STACK),
+            http: Pool::new("http", HTTP, STACK),
+            status: Pool::new("status", HTTP, STACK),
             host: host_name(),
+            watch,
         }
     }
 
@@ -47,7 +61,7 @@ impl Workers {
 
     /// Waits for all work to end; says how many connections have not ended at `deadline`.
     pub fn join(&self, deadline: Instant) -> usize {
-        self.pop3.join(deadline) + self.lmtp.join(deadline)
+        [&self.pop3, &self.lmtp, &self.http, &self.status].map(|pool| pool.join(deadline)).iter().sum()
     }
 }
 
@@ -70,7 +84,7 @@ fn submit(pool: &Pool, other: &Pool, job: impl FnOnce() + Send + 'static) -> Res
 }
 
 /// The kernel's name of this machine; `localhost` where that is no domain (RFC 5321 section 4.1.2).
-fn host_name() -> String {
+pub fn host_name() -> String {
     let name = nix::unistd::gethostname().unwrap_or_default();
     let name = name.to_string_lossy();
     let sound = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.');

@@ -62,7 +62,7 @@ fn cases(condition: fn(&Kind) -> Option<String>) -> String {
 #[test]
 fn generated_names_of_texts() {
     let cases = each(|Row { name, kind, .. }| match kind {
-        Kind::Text | Kind::Word | Kind::File | Kind::Names | Kind::Bindings { paths: true } => {
+        Kind::Text | Kind::Word | Kind::File | Kind::Names | Kind::Bindings { paths: true } | Kind::LocalBindings => {
             format!("    WHEN '{name}' THEN RAISE(ABORT, '{name}: must be UTF-8')\n")
         }
         _ => String::new(), // takes ASCII only
@@ -121,6 +121,9 @@ fn item(kind: &Kind) -> Option<String> {
         Kind::Bindings { paths: true } => {
             "form = 'binding' OR (item GLOB '/?*' AND length(CAST(item AS BLOB)) <= 107)".into()
         }
+        Kind::LocalBindings => "(form = 'binding' AND (item GLOB '127.*' OR item GLOB '[[]::1]:*')) OR \
+             (item GLOB '/?*' AND length(CAST(item AS BLOB)) <= 107)"
+            .into(),
         Kind::Networks => "form = 'network'".into(),
         // Punctuation and the space, and what else Unicode calls white space.
         Kind::Names => r"length(item) BETWEEN 1 AND 255

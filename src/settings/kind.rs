@@ -42,6 +42,8 @@ pub enum Kind {
         /// Absolute paths of Unix sockets are allowed too.
         paths: bool,
     },
+    /// `ADDRESS:PORT` of the loopback (127.*, [::1]) or absolute paths of Unix sockets, comma separated.
+    LocalBindings,
     /// Text of the greeting.
     Banner,
     /// Free text.
@@ -71,6 +73,7 @@ impl Kind {
             Self::Switch => matches!(text, "0" | "1"),
             Self::Choice(names) => names.iter().any(|name| name.eq_ignore_ascii_case(text)),
             Self::Bindings { paths } => items(text).all(|item| is_binding(item, *paths)),
+            Self::LocalBindings => items(text).all(|item| is_binding(item, true) && is_local(item)),
             Self::Banner => is_banner(text),
             Self::Text => is_text(text),
             Self::Word => is_text(text) && !text.is_empty(),
@@ -94,6 +97,11 @@ impl Kind {
             Self::Bindings { paths: true } => "ADDRESS:PORT with port 0 to 65535, [ADDRESS]:PORT for IPv6, or \
                  /absolute/path of at most 107 octets, comma separated; empty: none"
                 .into(),
+            Self::LocalBindings => {
+                "127.0.0.1:PORT or [::1]:PORT with port 0 to 65535, or /absolute/path of at most 107 \
+                 octets, comma separated; empty: none"
+                    .into()
+            }
             Self::Banner => "1 to 400 printable ASCII characters, no < or >, not starting with [".into(),
             Self::Text => "at most 255 characters without control characters".into(),
             Self::Word => "1 to 255 characters without control characters".into(),
@@ -124,6 +132,11 @@ pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
 fn is_binding(item: &str, paths: bool) -> bool {
     let path = || Path::new(item).is_absolute() && (2..=LONGEST_SOCKET).contains(&item.len()) && is_path(item);
     item.parse::<SocketAddr>().is_ok() || (paths && path())
+}
+
+/// Nobody outside of this machine can connect to it. Only the usual form of `::1` is taken, as the schema knows no other.
+fn is_local(item: &str) -> bool {
+    ["/", "127.", "[::1]:"].iter().any(|start| item.starts_with(start))
 }
 
 /// No `<`: a client would take it for the timestamp of APOP (RFC 1939 section 7). No `[` in front: it

@@ -156,6 +156,14 @@ settings! {
         "age at which read mail is deleted; 0: keep";
     "RetainUnreadDays" = "0", retain_unread_days: u32, DAYS,
         "age at which unread mail is deleted; 0: keep";
+    "HttpBindings" = "", http_bindings: Vec<String>, Kind::LocalBindings,
+        "listeners for `/metrics`, `/healthz` and the status page, on this machine only; read at start only";
+    "ProxyNetworks" = "", proxy_networks: Vec<Network>, Kind::Networks,
+        "proxies whose connections begin with a PROXY header (version 1 or 2), which says who the client is";
+    "DrainSeconds" = "0", drain_seconds: Duration, seconds(0, 3600),
+        "how long new clients are sent away (`-ERR [SYS/TEMP]`) before the listeners close at the end";
+    "PostmasterMailbox" = "", postmaster_mailbox: String, Kind::Text,
+        "mailbox that gets the server's warnings, one mail a day; empty: none";
     "ReaperInterval" = "60", reaper_interval: Duration, seconds(1, 86_400),
         "time between the reaper's rounds";
     "RetainDeletedItemsDays" = "14", retain_deleted_items_days: u32, DAYS,

@@ -15,6 +15,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Workers beyond `MaxConnections`: one whose connection has ended or made room has given its permit back, and is not idle yet.
+pub const FINISHING: usize = 256;
+
 /// What a connection that is to end may still take.
 const CUT_AFTER: Duration = Duration::from_millis(700);
 

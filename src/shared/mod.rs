@@ -2,4 +2,6 @@
 
 pub mod connections;
 pub mod fault;
+pub mod health;
+pub mod metrics;
 pub mod state;

@@ -3,12 +3,15 @@
 
 use crate::auth::authenticator::Authenticator;
 use crate::auth::limits::{Delays, Limits, Places, Refusals};
+use crate::metrics::StoreMetrics;
 use crate::net::tls::Acceptor;
 use crate::protocol_log::ProtocolLog;
 use crate::sasl::Context;
 use crate::settings::Settings;
 use crate::shared::connections::Connections;
 use crate::shared::fault::Fault;
+use crate::shared::health::Health;
+use crate::shared::metrics::Metrics;
 use crate::store::{Expire, Store};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -49,6 +52,10 @@ pub struct ServerState {
     pub connections: Arc<Connections>,
     /// What is done wrong on purpose; `serve` has none.
     pub fault: Option<Fault>,
+    /// Whether new clients are served.
+    pub health: Health,
+    /// What was done.
+    pub metrics: Metrics,
     configuration: RwLock<Arc<Configuration>>,
 }
 
@@ -59,6 +66,7 @@ impl ServerState {
         authenticator: Authenticator,
         tls: Acceptor,
         protocol_log: ProtocolLog,
+        store_metrics: Arc<StoreMetrics>,
         configuration: Configuration,
     ) -> Self {
         Self {
@@ -73,6 +81,8 @@ impl ServerState {
             protocol_log,
             connections: Arc::default(),
             fault: None,
+            health: Health::default(),
+            metrics: Metrics::new(store_metrics),
             configuration: RwLock::new(Arc::new(configuration)),
         }
     }

@@ -7,6 +7,7 @@
 //! * [`Accounts`]: who may log in, and where mail for an address goes.
 //! * [`Maintenance`]: the small batches of the maintenance thread.
 //! * [`Presence`]: who is on and who was, for administrators.
+//! * [`Statistics`]: what the store holds and what was done with it.
 //!
 //! # Promises every engine keeps (the contract suite in `tests/store_contract` checks them)
 //!
@@ -20,9 +21,11 @@ mod error;
 mod listing;
 pub mod memory;
 pub mod sqlite;
+mod statistics;
 
 pub use error::StoreError;
 pub use listing::{Entry, ScanListing, storage_size};
+pub use statistics::{Figures, Hour, LAST_UIDS, Large, LastHour, STATISTICS_KEPT, Sample, Statistics};
 
 use crate::secret::Secret;
 use std::net::IpAddr;
@@ -471,5 +474,5 @@ pub trait Presence: Send + Sync {
 }
 
 /// Everything an engine is.
-pub trait Store: Mail + Accounts + Maintenance + Presence {}
-impl<T: Mail + Accounts + Maintenance + Presence> Store for T {}
+pub trait Store: Mail + Accounts + Maintenance + Presence + Statistics {}
+impl<T: Mail + Accounts + Maintenance + Presence + Statistics> Store for T {}

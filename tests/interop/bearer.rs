@@ -20,19 +20,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const ISSUER: &str = "https://id.example.org/realms/mail";
 
 /// Whoever issues tokens.
-struct Issuer {
+pub struct Issuer {
     rsa: PKey<Private>,
     ec: EcKey<Private>,
 }
 
 impl Issuer {
-    fn new() -> Issuer {
+    pub fn new() -> Issuer {
         let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
         Issuer { rsa: PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap(), ec: EcKey::generate(&group).unwrap() }
     }
 
     /// Both public keys in PEM.
-    fn pem(&self) -> Vec<u8> {
+    pub fn pem(&self) -> Vec<u8> {
         [self.rsa.public_key_to_pem().unwrap(), self.ec.public_key_to_pem().unwrap()].concat()
     }
 
@@ -52,7 +52,7 @@ impl Issuer {
         })
     }
 
-    fn es256(&self, claims: &Value) -> String {
+    pub fn es256(&self, claims: &Value) -> String {
         signed(&json!({"alg": "ES256"}), claims, |text| {
             let digest = hash(MessageDigest::sha256(), text).unwrap();
             let signature = EcdsaSig::sign(&digest, &self.ec).unwrap();
@@ -80,14 +80,14 @@ fn now() -> i64 {
 }
 
 /// What a good token for this user says, with some claims changed.
-fn claims(user: &str, changed: Value) -> Value {
+pub fn claims(user: &str, changed: Value) -> Value {
     let mut claims =
         json!({"iss": ISSUER, "aud": ["x", "pillarbox"], "sub": user, "exp": now() + 300, "nbf": now() - 5});
     claims.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
     claims
 }
 
-fn settings(file: &str) -> Vec<(&'static str, String)> {
+pub fn settings(file: &str) -> Vec<(&'static str, String)> {
     vec![("OAuthIssuer", ISSUER.into()), ("OAuthAudience", "pillarbox".into()), ("OAuthKeyFile", file.into())]
 }
 
@@ -116,11 +116,11 @@ fn login(server: &Server, mechanism: &str, message: &str) -> String {
     client.say(if mechanism == "XOAUTH2" { "" } else { "AQ==" })
 }
 
-fn oauthbearer(server: &Server, authzid: &str, token: &str) -> String {
+pub fn oauthbearer(server: &Server, authzid: &str, token: &str) -> String {
     login(server, "OAUTHBEARER", &format!("n,{authzid},\x01auth=Bearer {token}\x01\x01"))
 }
 
-fn xoauth2(server: &Server, user: &str, token: &str) -> String {
+pub fn xoauth2(server: &Server, user: &str, token: &str) -> String {
     login(server, "XOAUTH2", &format!("user={user}\x01auth=Bearer {token}\x01\x01"))
 }
 

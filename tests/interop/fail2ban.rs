@@ -2,7 +2,7 @@
 
 use crate::support::site::{feed, text};
 use crate::support::texts::{LOGON_FAILURE, OK, PROTOCOL_ERROR};
-use crate::support::{Client, Server, Site};
+use crate::support::{Client, Server, Site, eventually};
 use crate::tools::{folder, program};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -82,6 +82,8 @@ fn every_failure_of_every_mechanism_and_nothing_else() {
         client.log_in("alice", "se cret");
         client.quit();
     }
+    let ends = || server.log().matches("pop3: Logout: ").count();
+    eventually("the last line is in the log", || ends() == addresses(&server).len());
     let log = server.log();
     failures.sort();
     let mut banned = found(&server, &log);

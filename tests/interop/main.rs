@@ -17,5 +17,6 @@ mod neomutt;
 mod ntlm;
 mod offers;
 mod scram;
+mod secrets;
 mod tools;
 mod verifiers;

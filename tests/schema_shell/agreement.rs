@@ -169,7 +169,7 @@ fn networks() {
     let mut numbers = Numbers(1);
     let parts = ["0", "1", "ffff", "FFFF", "12345", ":", ":", ":", "::", "1.2.3.4", ".", "/96", "/128", ",", " "];
     values.extend((0..600).map(|_| numbers.joined(&parts, 12).into_bytes()));
-    settings_agree(&["TrustedNetworks"], values);
+    settings_agree(&["TrustedNetworks", "ProxyNetworks"], values);
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn bindings() {
     let mut numbers = Numbers(2);
     let parts = ["[", "]", "[::", "1", "0", "ffff", ":", ":", "::", "1.2.3.4", ".", "%1", "]:1", ":1", ",", "/"];
     values.extend((0..600).map(|_| numbers.joined(&parts, 9).into_bytes()));
-    settings_agree(&["UnencryptedOrTLSBindings", "SSLBindings", "LmtpBindings"], values);
+    settings_agree(&["UnencryptedOrTLSBindings", "SSLBindings", "LmtpBindings", "HttpBindings"], values);
 }
 
 /// Texts that some kind of setting refuses for one character, or for one too many.

@@ -10,6 +10,7 @@ mod maildrops;
 mod maintenance;
 mod presence;
 mod retention;
+mod statistics;
 mod unique_ids;
 mod warnings;
 
@@ -137,6 +138,12 @@ contract! {
         none_where_the_warning_is_under_half_of_the_limit,
         quotas_that_change_cross_too,
         a_clock_that_is_set_back_does_not_silence_them,
+    }
+    statistics {
+        hours_add_up_and_old_ones_go,
+        the_last_hour_is_counted_to_the_minute,
+        figures_and_the_largest_mailboxes,
+        the_postmaster_gets_one_mail_a_day,
     }
     presence {
         who_is_on_and_who_was,

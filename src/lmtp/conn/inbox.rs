@@ -37,6 +37,8 @@ pub(super) struct Inbox<'a> {
     envelope: Envelope,
     /// The mailbox and the header of each copy; that of a single one has gone into the upload.
     copies: Vec<(MailboxId, String)>,
+    /// Octets that came from the client so far.
+    pub(super) octets: u64,
 }
 
 impl<'a> Inbox<'a> {
@@ -61,11 +63,12 @@ impl<'a> Inbox<'a> {
             }
             _ => store.upload(limit),
         };
-        Ok(Self { upload, envelope, copies })
+        Ok(Self { upload, envelope, copies, octets: 0 })
     }
 
     /// Takes more of the message.
     pub(super) fn push(&mut self, content: &[u8]) -> Result<()> {
+        self.octets += content.len() as u64;
         self.upload.push(content)
     }
 

@@ -28,6 +28,7 @@ pub(super) struct Pair {
     key: PathBuf,
     pub(super) acceptor: SslAcceptor,
     pub(super) end_point: Option<Arc<[u8]>>,
+    leaf: X509,
 }
 
 impl Acceptor {
@@ -64,6 +65,11 @@ impl Acceptor {
         self.current().end_point.clone()
     }
 
+    /// Seconds until the certificate expires that new sessions get; negative once it has expired.
+    pub fn seconds_left(&self) -> Option<i64> {
+        seconds_left(&self.current().leaf)
+    }
+
     pub(super) fn current(&self) -> Arc<Pair> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -86,8 +92,21 @@ impl Pair {
         })?;
         warn_of_expiry(leaf, certificate);
         let end_point = certificate::end_point(leaf).map(Arc::from);
-        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), acceptor, end_point })
+        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), acceptor, end_point, leaf: leaf.clone() })
     }
+}
+
+/// The same of a file.
+///
+/// # Errors
+/// It cannot be read or is no certificate.
+pub fn file_seconds_left(file: &Path) -> Result<Option<i64>, TlsError> {
+    Ok(read_chain(file)?.first().and_then(seconds_left))
+}
+
+fn seconds_left(leaf: &X509) -> Option<i64> {
+    let left = Asn1Time::days_from_now(0).ok()?.diff(leaf.not_after()).ok()?;
+    Some(86_400 * i64::from(left.days) + i64::from(left.secs))
 }
 
 fn read_chain(file: &Path) -> Result<Vec<X509>, TlsError> {

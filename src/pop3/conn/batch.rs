@@ -38,12 +38,14 @@ impl Connection<'_> {
         }
         let batch = std::mem::take(&mut self.batch);
         let (about, out, retrieved) = (&self.about, self.out.buffer(), &mut self.retrieved);
+        let (tally, metrics) = (&mut self.tally, &self.server.metrics);
         self.server.store.first_chunks(&batch.ids, &mut |index, chunk| {
             let (reply, message) = &batch.answers[index];
             match chunk {
                 Ok(octets) => {
                     reply.write(out);
                     write_whole(message, octets, out);
+                    tally.sent(message, metrics);
                     if message.counts_as_read() {
                         retrieved.push(message.id);
                     }

@@ -1,5 +1,6 @@
 //! What a connection's policy follows from: settings, TLS, the client's address.
 
+use crate::net::proxy::Origin;
 use crate::net::tls::Stream;
 use crate::pop3::policy::Policy;
 use crate::pop3::reply::Reply;
@@ -9,7 +10,7 @@ use crate::shared::state::{Configuration, ServerState};
 use crate::store::{MessageId, StoreError};
 use log::warn;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,19 +26,22 @@ pub(super) struct ConnectionInfo {
     pub(super) id: u64,
     /// Under TLS.
     pub(super) tls: bool,
+    /// Under TLS with a proxy that has said so.
+    pub(super) proxied_tls: Option<String>,
     trusted: bool,
     context: Context,
     log: SessionLog,
 }
 
 impl ConnectionInfo {
-    pub(super) fn new(server: &ServerState, local: SocketAddr, remote: SocketAddr, id: u64) -> Self {
+    pub(super) fn new(server: &ServerState, origin: Origin, id: u64) -> Self {
+        let Origin { peer: remote, local, tls: proxied_tls } = origin;
         let configuration = server.configuration();
         let peer = remote.ip();
         let trusted = trusts(&configuration, peer);
         let context = configuration.context.clone();
         let log = SessionLog::new(id, local, remote);
-        Self { configuration, peer, local: local.ip(), id, tls: false, trusted, context, log }
+        Self { configuration, peer, local: local.ip(), id, tls: false, proxied_tls, trusted, context, log }
     }
 
     /// Writes a line of the protocol log, if there is one. `data` is only made if it is wanted.
@@ -88,8 +92,9 @@ impl ConnectionInfo {
         Policy {
             settings: &self.configuration.settings,
             tls: self.tls,
-            trusted: self.trusted,
-            stls: true,
+            trusted: self.trusted || self.proxied_tls.is_some(),
+            // TLS within TLS is not what the client asked its proxy for.
+            stls: self.proxied_tls.is_none(),
             expire: self.configuration.expire,
             context: &self.context,
         }

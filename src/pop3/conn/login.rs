@@ -11,6 +11,7 @@ use crate::pop3::reply::Reply;
 use crate::pop3::transaction::Opened;
 use crate::sasl::{Answer, Identity, Login, Query};
 use crate::settings::SortOrder;
+use crate::shared::metrics::LoginResult;
 use crate::store::LoginFailure;
 use log::{debug, info, warn};
 use std::cell::RefCell;
@@ -74,6 +75,7 @@ impl Connection<'_> {
             if self.server.refusals.add(Some(self.about.peer), why, Instant::now()) {
                 warn!("{}: {why}", self.about);
             }
+            self.server.metrics.login(self.session.attempts().0, LoginResult::Unavailable);
         }
         self.session.answer(answer)
     }
@@ -90,6 +92,7 @@ impl Connection<'_> {
     /// shows whether the user exists.
     pub(super) fn failed(&mut self) {
         let (method, attempts) = self.session.attempts();
+        self.server.metrics.login(method, LoginResult::Refused);
         // What a later exchange fails for may not say whom it was for.
         let (claimed, counted) = std::mem::take(&mut self.claimed);
         // The form that fail2ban's filter for Dovecot knows.
@@ -158,12 +161,17 @@ impl Connection<'_> {
         }
         let opened = self.maildrop(&login);
         match &opened {
-            Ok(_) => {
-                info!("{}: {} opened {}", self.about, login.name, login.principal);
+            Ok(opened) => {
                 let mechanism = self.session.attempts().0;
-                self.present = Some(PresenceGuard::arrive(&*self.server.store, &self.about, &login, mechanism));
+                self.log_login(&login, mechanism);
+                self.server.metrics.login(mechanism, LoginResult::Accepted);
+                self.tally.begin(opened.listing.entries().len());
+                self.present = Some(PresenceGuard::arrive(self.server, &self.about, &login, mechanism));
             }
-            Err(error) => warn!("{}: {} cannot open {}: {error}", self.about, login.name, login.principal),
+            Err(error) => {
+                warn!("{}: {} cannot open {}: {error}", self.about, login.name, login.principal);
+                self.server.metrics.login(self.session.attempts().0, LoginResult::Unavailable);
+            }
         }
         self.server.delays.succeeded(self.about.peer, &self.claimed.1);
         self.login = Some((login, permit));
@@ -174,6 +182,22 @@ impl Connection<'_> {
         let settings = &self.about.configuration.settings;
         let policy = LoginPolicy { domains: &settings.domains, site: &settings.site, admission: &Unbounded };
         self.server.authenticator.is_still_allowed(login, &policy)
+    }
+
+    /// In the form that Dovecot has, which the tools of many know.
+    fn log_login(&self, login: &Login, mechanism: &str) {
+        let about = &self.about;
+        let protocol =
+            self.stream.protocol().or_else(|| about.proxied_tls.as_ref().map(|tls| format!("{tls} by proxy")));
+        info!(
+            "pop3-login: Login: user=<{}>, principal=<{}>, method={mechanism}, rip={}, lip={}, session={}, {}",
+            printable(&login.name),
+            printable(&login.principal),
+            about.peer.to_canonical(),
+            about.local.to_canonical(),
+            about.id,
+            protocol.as_deref().unwrap_or("no TLS"),
+        );
     }
 
     fn maildrop(&mut self, login: &Login) -> crate::store::Result<Opened> {

@@ -74,6 +74,7 @@ impl Connection<'_> {
             self.next_chunk(message.id, number)?;
         }
         self.out.push(END);
+        self.tally.sent(message, &self.server.metrics);
         if message.counts_as_read() {
             self.retrieved.push(message.id);
         }

@@ -2,34 +2,42 @@
 
 use super::connection_info::ConnectionInfo;
 use crate::sasl::Login;
-use crate::store::{SessionStart, Store};
+use crate::shared::state::ServerState;
+use crate::store::SessionStart;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Somebody who is on; no longer once this is dropped. Neither waits for the disk.
 pub(super) struct PresenceGuard<'a> {
-    store: &'a dyn Store,
+    server: &'a ServerState,
     session: u64,
 }
 
 impl<'a> PresenceGuard<'a> {
     /// Notes a login by this mechanism.
-    pub(super) fn arrive(store: &'a dyn Store, about: &ConnectionInfo, login: &Login, mechanism: &'static str) -> Self {
+    pub(super) fn arrive(
+        server: &'a ServerState,
+        about: &ConnectionInfo,
+        login: &Login,
+        mechanism: &'static str,
+    ) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        store.login(SessionStart {
+        server.metrics.sessions.enter();
+        server.store.login(SessionStart {
             session: about.id,
             name: login.name.clone(),
             principal: login.principal.clone(),
             address: about.peer,
-            tls: about.tls,
+            tls: about.tls || about.proxied_tls.is_some(),
             mechanism,
             at: now.as_secs() as i64,
         });
-        Self { store, session: about.id }
+        Self { server, session: about.id }
     }
 }
 
 impl Drop for PresenceGuard<'_> {
     fn drop(&mut self) {
-        self.store.logout(self.session);
+        self.server.store.logout(self.session);
+        self.server.metrics.sessions.leave();
     }
 }

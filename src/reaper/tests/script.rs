@@ -224,3 +224,24 @@ impl Presence for Script {
         Ok(())
     }
 }
+
+impl Statistics for Script {
+    fn figures(&self) -> Result<Figures> {
+        elsewhere()
+    }
+    fn largest(&self, _: usize) -> Result<Vec<Large>> {
+        elsewhere()
+    }
+    fn count(&self, _: i64, _: &Sample) -> Result<()> {
+        elsewhere()
+    }
+    fn hours(&self, _: i64) -> Result<Vec<Hour>> {
+        elsewhere()
+    }
+    fn last_hour(&self, _: i64) -> Result<LastHour> {
+        elsewhere()
+    }
+    fn claim_postmaster_mail(&self, _: i64) -> Result<bool> {
+        elsewhere()
+    }
+}

@@ -7,6 +7,7 @@ mod accounts;
 mod admin;
 mod mail;
 mod presence;
+mod statistics;
 mod upkeep;
 
 use super::{Envelope, MailboxId, Scheme, SessionStart, StoreError, UserId};
@@ -45,6 +46,7 @@ struct State {
     failures: BTreeMap<(String, String, String), (i64, i64)>,
     /// Sessions that an administrator has ended.
     dismissed: HashSet<u64>,
+    counted: statistics::Counted,
     /// The latest date of anything that was stored or deleted.
     latest_at: i64,
     /// Last id of anything; none is used twice.

@@ -1,6 +1,7 @@
 //! The engine: one database, its connections, and what is kept in memory.
 
 use crate::clock::{Clock, Stamps, SystemClock};
+use crate::metrics::StoreMetrics;
 use crate::store::sqlite::backup::check;
 use crate::store::sqlite::backup::objects::{self, Objects};
 use crate::store::sqlite::database::identity::FileIdentity;
@@ -29,6 +30,10 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// Memory for snapshots that may be asked for again, octets.
     pub snapshot_memory: usize,
+    /// Deliveries are counted in the database, in their own transaction. (A server counts in memory.)
+    pub counts_deliveries: bool,
+    /// What is counted of the engine's work.
+    pub metrics: Arc<StoreMetrics>,
     /// What dates mail that is stored and deleted through this engine.
     pub clock: Arc<dyn Clock>,
 }
@@ -39,6 +44,8 @@ impl Default for Options {
             readers: 0,
             busy_timeout: Duration::from_secs(10),
             snapshot_memory: 64 << 20,
+            counts_deliveries: false,
+            metrics: Arc::default(),
             clock: Arc::new(SystemClock::default()),
         }
     }
@@ -68,6 +75,8 @@ pub struct Sqlite {
     pub(super) watch: Mutex<Watch>,
     pub(super) sessions: Mutex<Sessions>,
     pub(super) stamps: Stamps,
+    pub(super) metrics: Arc<StoreMetrics>,
+    pub(super) counts_deliveries: bool,
 }
 
 impl Sqlite {
@@ -95,7 +104,7 @@ impl Sqlite {
             path: path.to_owned(),
             place: place.opened(),
             readers: Readers::new(path, &options, readers)?,
-            writer: Writer::start(writer, options.busy_timeout)?,
+            writer: Writer::start(writer, options.busy_timeout, options.metrics.clone())?,
             bodies: Bodies::default(),
             snapshots: Mutex::new(ListingCache::new(options.snapshot_memory)),
             marks: Mutex::default(),
@@ -104,6 +113,8 @@ impl Sqlite {
             watch: Mutex::default(),
             sessions: Mutex::default(),
             stamps: Stamps::new(options.clock),
+            metrics: options.metrics,
+            counts_deliveries: options.counts_deliveries,
         })
     }
 

@@ -13,6 +13,7 @@ use crate::store::{
     Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result, StoreError, Usable, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, params};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Read marks in one transaction.
@@ -172,7 +173,10 @@ impl Maintenance for Sqlite {
     }
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
-        expire::step(self, now, limit)
+        let done = expire::step(self, now, limit)?;
+        self.metrics.expired.add(done as u64);
+        self.metrics.reaped_at.store(now, Ordering::Relaxed);
+        Ok(done)
     }
 
     fn overfull(&self, now: i64, limit: usize) -> Result<Vec<Overfull>> {
@@ -200,6 +204,7 @@ impl Maintenance for Sqlite {
             }
             Ok((purge::step(connection, now, limit)?, began))
         })?;
+        self.metrics.purged.add(done as u64);
         if done > 0 {
             pace.took(began);
             self.writer.truncate_wal_within(AFTER_MANY);

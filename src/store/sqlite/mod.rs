@@ -33,6 +33,7 @@ mod maintenance;
 mod messages;
 mod presence;
 mod retention;
+mod statistics;
 mod writer;
 
 pub use backup::objects::Objects;

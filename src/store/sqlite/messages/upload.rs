@@ -16,9 +16,11 @@ use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::body_ids::body_id;
 use crate::store::sqlite::messages::format::CHUNK;
+use crate::store::sqlite::statistics;
 use crate::store::sqlite::writer::Lane;
-use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, Upload};
+use crate::store::{Envelope, MailboxId, Result, Sample, StoreError, Uid, Upload};
 use copies::Row;
+use rusqlite::Connection;
 
 pub use copies::next_uid;
 pub use copies::{insert_chunk, insert_summary};
@@ -143,7 +145,7 @@ impl Upload for Staging<'_> {
     }
 
     fn deliver(mut self: Box<Self>, to: &[MailboxId], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
-        let row = self.row(envelope)?;
+        let (row, counts) = (self.row(envelope)?, self.store.counts_deliveries);
         let (staged, last) = self.parts();
         let at_hand = if staged.is_none() { self.store.bodies.take() } else { None };
         let (to, octets) = (to.to_vec(), last.len() + to.len() * ROW_OCTETS);
@@ -153,7 +155,11 @@ impl Upload for Staging<'_> {
                 Some((body, number)) => (body, number, 0..0),
                 None => body_id(connection, at_hand).map(|(body, rest)| (body, 0, rest))?,
             };
-            Ok((copies::of_one_body(connection, body, number, &last, &to, &row)?, rest))
+            let answers = copies::of_one_body(connection, body, number, &last, &to, &row)?;
+            if counts {
+                count(connection, &answers, &row);
+            }
+            Ok((answers, rest))
         })?;
         self.store.bodies.put(rest);
         self.stored(answers)
@@ -161,7 +167,7 @@ impl Upload for Staging<'_> {
 
     fn deliver_each(mut self: Box<Self>, to: &[(MailboxId, String)], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
         let header = to.iter().map(|(_, header)| header.len()).max().unwrap_or(0);
-        let row = self.row(envelope)?;
+        let (row, counts) = (self.row(envelope)?, self.store.counts_deliveries);
         if self.body.is_none() && self.chunk.len() + header > WHOLE {
             self.stage()?;
         }
@@ -170,23 +176,41 @@ impl Upload for Staging<'_> {
         let (to, octets) = (to.to_vec(), octets + to.len() * (header + ROW_OCTETS));
         let answers = self.store.writer.write(Lane::Mail, octets, move |connection| {
             let row = dated(connection, row)?;
-            match staged {
+            let answers = match staged {
                 None => copies::of_their_own(connection, &last, &to, &row),
                 Some((tail, number)) => copies::with_a_tail(connection, tail, number, &last, &to, &row),
+            }?;
+            if counts {
+                count(connection, &answers, &row);
             }
+            Ok(answers)
         })?;
         self.stored(answers)
     }
 }
 
 /// The date is given in the transaction.
-fn dated(connection: &rusqlite::Connection, row: Row) -> Result<Row> {
+fn dated(connection: &Connection, row: Row) -> Result<Row> {
     Ok(Row { stamp: Stamp { date: date::give(connection, row.stamp.date)?, ..row.stamp }, ..row })
 }
 
 impl Drop for Staging<'_> {
     fn drop(&mut self) {
         self.abandon();
+    }
+}
+
+/// In the statistics. What cannot be counted is delivered all the same.
+fn count(connection: &Connection, answers: &[Result<Uid>], row: &Row) {
+    let deliveries = answers.iter().filter(|answer| answer.is_ok()).count() as u64;
+    let sample = Sample {
+        deliveries,
+        delivered_octets: deliveries * row.size as u64,
+        refused: answers.len() as u64 - deliveries,
+        ..Sample::default()
+    };
+    if let Err(error) = statistics::count(connection, row.stamp.now, &sample) {
+        log::debug!("a delivery was not counted: {error}");
     }
 }
 

@@ -64,6 +64,7 @@ impl Shared {
 
     /// One transaction; an error is that of all jobs that had succeeded until then.
     fn transact(&self, connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<()> {
+        jobs.iter().for_each(|job| self.metrics.queue.observe(job.waited()));
         self.require_sound()?;
         if !connection.is_autocommit() {
             // Somebody was ended by a panic in the middle of it.
@@ -74,11 +75,18 @@ impl Shared {
             [only] => run_alone(connection, only.as_mut()),
             many => many.iter_mut().try_for_each(|job| run_job(connection, job.as_mut())),
         };
-        let done = done.and_then(|()| execute(connection, "COMMIT"));
+        let done = done.and_then(|()| self.commit(connection));
         if done.is_err() && !connection.is_autocommit() {
             // What fails here was rolled back by SQLite, or is by the next BEGIN's error.
             let _ = execute(connection, "ROLLBACK");
         }
+        done
+    }
+
+    fn commit(&self, connection: &Connection) -> Result<()> {
+        let start = Instant::now();
+        let done = execute(connection, "COMMIT");
+        self.metrics.commit.observe(start.elapsed());
         done
     }
 

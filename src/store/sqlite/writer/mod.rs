@@ -20,6 +20,7 @@ mod thread;
 mod truncation;
 mod wal;
 
+use crate::metrics::StoreMetrics;
 use crate::store::{Result, StoreError};
 use batch::STEP;
 use oneshot::{Promised, promise};
@@ -47,6 +48,7 @@ struct Shared {
     connection: Mutex<Connection>,
     queue: Queue,
     wal: Wal,
+    metrics: Arc<StoreMetrics>,
     /// How long a write waits for another process's lock.
     timeout: Duration,
     /// Another process's lock is waited for.
@@ -56,11 +58,12 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(connection: Connection, wal: Wal, timeout: Duration) -> Self {
+    fn new(connection: Connection, wal: Wal, timeout: Duration, metrics: Arc<StoreMetrics>) -> Self {
         Self {
             connection: Mutex::new(connection),
             queue: Queue::default(),
             wal,
+            metrics,
             timeout,
             locked_out: AtomicBool::new(false),
             hurried: AtomicBool::new(false),
@@ -91,11 +94,14 @@ enum Request {
 trait Job: Send {
     /// Does the work inside its savepoint; `false`: take it back.
     fn run(&mut self, connection: &Connection) -> bool;
+    /// How long it has waited.
+    fn waited(&self) -> Duration;
     /// Tells who waits; `lost` is why the batch was not committed.
     fn answer(self: Box<Self>, lost: Option<&StoreError>);
 }
 
 struct Task<T, F> {
+    since: Instant,
     work: Option<F>,
     result: Result<T>,
     promised: Promised<T>,
@@ -105,7 +111,7 @@ impl<T, F> Task<T, F> {
     /// What is to be done, and where its answer comes.
     fn new(work: F) -> (Box<Self>, Oneshot<T>) {
         let (promised, answer) = promise();
-        (Box::new(Self { work: Some(work), result: Err(ended()), promised }), answer)
+        (Box::new(Self { since: Instant::now(), work: Some(work), result: Err(ended()), promised }), answer)
     }
 }
 
@@ -115,6 +121,10 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
             self.result = guarded(work, connection);
         }
         self.result.is_ok()
+    }
+
+    fn waited(&self) -> Duration {
+        self.since.elapsed()
     }
 
     fn answer(self: Box<Self>, lost: Option<&StoreError>) {
@@ -130,12 +140,12 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
 
 impl Writer {
     /// Starts the thread, which owns the connection from now on. `timeout` is how long
-    /// a write waits for another process's lock.
-    pub fn start(mut connection: Connection, timeout: Duration) -> Result<Self> {
+    /// a write waits for another process's lock; `metrics` counts commits.
+    pub fn start(mut connection: Connection, timeout: Duration, metrics: Arc<StoreMetrics>) -> Result<Self> {
         connection.busy_timeout(STEP)?;
         let wal = Wal::default();
         wal.watch(&mut connection)?;
-        let shared = Arc::new(Shared::new(connection, wal, timeout));
+        let shared = Arc::new(Shared::new(connection, wal, timeout, metrics));
         let thread = Thread::new(shared.clone());
         let thread = std::thread::Builder::new()
             .name("store-writer".into())

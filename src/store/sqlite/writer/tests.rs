@@ -157,7 +157,8 @@ fn an_attempt_to_cut_the_log_that_fails_is_not_the_last_one() {
     let connection = Connection::open_in_memory().unwrap();
     connection.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_SQL_LENGTH, 1).unwrap();
     assert!(wal::truncate(&connection).is_err());
-    let shared = Arc::new(Shared::new(Connection::open_in_memory().unwrap(), Wal::default(), Duration::ZERO));
+    let shared =
+        Arc::new(Shared::new(Connection::open_in_memory().unwrap(), Wal::default(), Duration::ZERO, Arc::default()));
     shared.wal.truncation.schedule(Instant::now());
     shared.tend_wal(&connection);
     assert!(shared.wal.truncation.due().is_some(), "what is to be removed is still there");
