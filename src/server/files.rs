@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use crate::store::Store;
 use log::{info, warn};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// File descriptors beside one per connection: database, log, listeners, and some room.
 const OTHERS: u64 = 64 + super::accept::FINISHING as u64;
@@ -19,7 +19,7 @@ const OTHERS: u64 = 64 + super::accept::FINISHING as u64;
 /// # Errors
 /// 78 for files that cannot be used, 73 where the pair cannot be made.
 pub fn acceptor(settings: &Settings, db: &Path) -> Result<Acceptor, Error> {
-    let (certificate, key) = pair(settings, db)?;
+    let tls::Files { certificate, key } = pair(settings, db)?;
     if settings.certificate_file.is_none() && !certificate.exists() && !key.exists() {
         tls::self_signed(&certificate, &key).map_err(|error| Error::new(Code::CantCreate, error.to_string()))?;
         info!("made a self-signed certificate, {}", certificate.display());
@@ -31,10 +31,10 @@ pub fn acceptor(settings: &Settings, db: &Path) -> Result<Acceptor, Error> {
 ///
 /// # Errors
 /// 78 if only one of the two settings is set.
-pub fn pair(settings: &Settings, db: &Path) -> Result<(PathBuf, PathBuf), Error> {
+pub fn pair(settings: &Settings, db: &Path) -> Result<tls::Files, Error> {
     match (&settings.certificate_file, &settings.private_key_file) {
-        (Some(certificate), Some(key)) => Ok((certificate.clone(), key.clone())),
-        (None, None) => Ok((with_suffix(db, ".crt"), with_suffix(db, ".key"))),
+        (Some(certificate), Some(key)) => Ok(tls::Files { certificate: certificate.clone(), key: key.clone() }),
+        (None, None) => Ok(tls::Files { certificate: with_suffix(db, ".crt"), key: with_suffix(db, ".key") }),
         _ => Err(Error::new(Code::Config, "CertificateFile and PrivateKeyFile: set both or none")),
     }
 }

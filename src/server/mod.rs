@@ -8,6 +8,7 @@
 
 mod accept;
 mod bind;
+mod certificates;
 pub mod exposure;
 mod files;
 mod identity_providers;

@@ -9,7 +9,7 @@ mod mail;
 mod presence;
 mod upkeep;
 
-use super::{Envelope, MailboxId, Scheme, SessionStart, StoreError, UserId};
+use super::{CertificateFiles, Envelope, MailboxId, Scheme, SessionStart, StoreError, UserId};
 use crate::clock::{Clock, Stamp, Stamps, SystemClock, latest};
 use crate::secret::Secret;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -25,6 +25,7 @@ pub struct Memory {
 struct State {
     /// Only what differs from the defaults.
     settings: BTreeMap<String, String>,
+    certificates: BTreeMap<String, CertificateFiles>,
     users: BTreeMap<UserId, User>,
     mailboxes: BTreeMap<MailboxId, Mailbox>,
     /// Address and mailbox, in lower case.
