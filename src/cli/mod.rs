@@ -8,6 +8,7 @@ mod check;
 pub mod database;
 mod deliver;
 mod export;
+mod export_recipients;
 mod hash;
 mod import;
 mod init;
@@ -51,6 +52,7 @@ const COMMANDS: &[&Command] = &[
     &restore::COMMAND,
     &import::COMMAND,
     &export::COMMAND,
+    &export_recipients::COMMAND,
 ];
 
 /// Runs the command that the process was started with.
@@ -113,7 +115,7 @@ impl Command {
 fn usage() -> String {
     let mut text = String::from("usage: pillarbox COMMAND [options]\n\nCommands:\n");
     for command in COMMANDS {
-        text += &format!("    {:8} {}\n", command.name, command.summary);
+        text += &format!("    {:17} {}\n", command.name, command.summary);
     }
     text + "\npillarbox COMMAND -h shows the options of a command, pillarbox --version the version.\n"
 }

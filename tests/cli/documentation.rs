@@ -15,6 +15,7 @@ fn statements(page: &'static str) -> Vec<&'static str> {
 fn every_statement_of_the_page_works_and_changes_something() {
     let site = Site::new();
     site.add_user("bob", "x");
+    site.sql("INSERT INTO recent_failure VALUES ('alice', '192.0.2.1', 'USER', 1795428000, 3)");
     let (last, first): (Vec<_>, Vec<_>) =
         statements(PAGE).into_iter().partition(|line| line.starts_with("DELETE FROM users"));
     assert!(first.len() > 15 && last.len() == 1);
@@ -48,7 +49,7 @@ fn every_statement_about_quotas_and_retention_works_as_it_stands() {
     (1..20).for_each(|_| site.deliver("alice", b"Subject: x\n\ny\n"));
     site.sql("UPDATE mailboxes SET prohibit_send_receive_quota = 82000");
     site.sql("INSERT INTO recent_login VALUES ('alice', '192.0.2.1', 'USER', 1795428000, 3)");
-    site.sql("INSERT INTO session VALUES (1, 'alice', 'alice', '192.0.2.1', 1, 1795428000)");
+    site.sql("INSERT INTO session VALUES (1, 'alice', 'alice', '192.0.2.1', 1, 1795428000, 0)");
     let statements = statements(QUOTAS);
     assert!(statements.len() > 20);
     for line in statements {
