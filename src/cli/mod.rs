@@ -13,6 +13,8 @@ mod hash;
 mod import;
 mod init;
 mod mailbox;
+#[cfg(test)]
+mod manual;
 mod passwd;
 mod password;
 mod restore;
@@ -69,8 +71,9 @@ pub fn run() -> ExitCode {
 fn dispatch(arguments: &[OsString]) -> Result<(), Error> {
     let (first, rest) = arguments.split_first().ok_or_else(|| Error::usage("no command"))?;
     match first.to_str() {
-        Some("-h" | "--help") => print(&usage()),
-        Some("-V" | "--version") => print(concat!("pillarbox ", env!("CARGO_PKG_VERSION"), "\n")),
+        Some("help") if !rest.is_empty() => dispatch(&[rest, &["--help".into()]].concat()),
+        Some("-h" | "--help" | "help") => print(&usage()),
+        Some("-V" | "--version" | "version") => print(concat!("pillarbox ", env!("CARGO_PKG_VERSION"), "\n")),
         name => match COMMANDS.iter().find(|command| Some(command.name) == name) {
             Some(command) => command.start(rest),
             None => Err(Error::usage(format!("unknown command {first:?} (pillarbox -h lists them)"))),
