@@ -52,7 +52,7 @@ fn roff(text: &str) -> String {
 
 fn manual_of(command: &Command) -> String {
     let Command { name, arguments, summary, notes, .. } = command;
-    let mut text = format!(".SS {name}\n.B pillarbox {}", roff(&format!("{name} [options] {arguments}").trim_end()));
+    let mut text = format!(".SS {name}\n.B pillarbox {}", roff(format!("{name} [options] {arguments}").trim_end()));
     text += &format!(".PP\n{}", roff(&format!("{summary}.")));
     if !notes.is_empty() {
         text += &format!(".PP\n{}", roff(notes));

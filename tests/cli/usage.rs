@@ -107,6 +107,17 @@ fn what_is_not_utf_8_is_called_so() {
 }
 
 #[test]
+fn help_and_version_are_commands_too() {
+    for (words, option) in
+        [(&["help"][..], &["-h"][..]), (&["version"], &["-V"]), (&["help", "deliver"], &["deliver", "-h"])]
+    {
+        let (words, option) = (bare(words), bare(option));
+        assert_eq!((text(&words.stdout), words.status.code()), (text(&option.stdout), Some(0)));
+    }
+    assert_eq!(bare(&["help", "frobnicate"]).status.code(), Some(64));
+}
+
+#[test]
 fn recipients_are_listed_for_mtas() {
     let site = crate::support::Site::new();
     site.add_user("alice", "x");
