@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test check faults soak bench lint fmt layers build setup generate
+.PHONY: run install deb test-deb test check faults soak bench lint fmt layers build setup generate
 
 # A demo mailbox on 127.0.0.1:1110 and 127.0.0.1:1995; Ctrl-C ends it.
 run: build
@@ -13,6 +13,20 @@ build: setup
 
 setup:
 	@scripts/setup.sh
+
+# Program, units, manual pages, completions and documentation below PREFIX; DESTDIR goes before all of it. Builds nothing, so
+# that root needs no Rust: "make build" goes first.
+PREFIX ?= /usr/local
+install:
+	@scripts/install.sh $(PREFIX)
+
+# A package for this machine's architecture: target/pillarbox_VERSION_ARCHITECTURE.deb.
+deb: build
+	@scripts/deb.sh
+
+# Installs, upgrades, removes and purges the package in a throw-away copy of this system; needs root.
+test-deb: deb
+	@scripts/test-deb.sh
 
 test:
 	@scripts/setup.sh test

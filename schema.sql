@@ -348,6 +348,29 @@ BEGIN
 END;
 
 
+---- Certificates ------------------------------------------------------------------------------------------------
+
+-- Certificates of names of their own (server name indication); all other names get that of CertificateFile.
+-- docs/tls.md.
+CREATE TABLE certificates (
+  name             TEXT COLLATE NOCASE PRIMARY KEY,  -- a host, or '*.' and a domain for the hosts directly below it
+  certificate_file TEXT,                             -- PEM, followed by its chain
+  key_file         TEXT,                             -- PEM, without passphrase
+  CONSTRAINT "certificates.name: a host name in ASCII (xn--... for others), or *.DOMAIN" CHECK (
+    typeof(name) = 'text' AND length(name) BETWEEN 1 AND 253 AND instr(name, char(0)) = 0
+    AND name NOT GLOB '*[^0-9A-Za-z.*-]*' AND name NOT GLOB '?*[*]*' AND name NOT GLOB '[*][^.]*' AND name <> '*'
+    AND '.' || name || '.' NOT GLOB '*..*' AND '.' || name || '.' NOT GLOB '*[.]-*' AND '.' || name || '.' NOT GLOB '*-[.]*'
+    AND rtrim('.' || name, '0123456789') NOT GLOB '*.'
+    AND name NOT GLOB '*' || replace(hex(zeroblob(32)), '0', '[^.]') || '*'),
+  CONSTRAINT "certificates.certificate_file: 1 to 4095 octets without control characters" CHECK (
+    typeof(certificate_file) = 'text' AND length(CAST(certificate_file AS BLOB)) BETWEEN 1 AND 4095 AND instr(certificate_file, char(0)) = 0
+    AND certificate_file NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*'),
+  CONSTRAINT "certificates.key_file: 1 to 4095 octets without control characters" CHECK (
+    typeof(key_file) = 'text' AND length(CAST(key_file AS BLOB)) BETWEEN 1 AND 4095 AND instr(key_file, char(0)) = 0
+    AND key_file NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*')
+);
+
+
 ---- Users -------------------------------------------------------------------------------------------------------
 
 -- Who may log in. A user has the mailbox of the same name; triggers make, rename and remove it.

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A fresh demo database in ./demo with one user and three messages, and a server for it on loopback.
+# A fresh demo database in ./demo, each time anew, with one user and three messages, and a server for it on loopback.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -56,12 +56,18 @@ header() {
     printf '.\n..\n.a line that starts with a dot\nGrüße, žluťoučký kůň, 你好\n.\n'
 } | "$pillarbox" deliver -f postmaster@example.org $user
 
-cat <<TEXT
+# What to type, once the server listens. Ctrl-C goes to this as well; it ends when the server does.
+instructions() {
+    trap '' INT
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        [ "$line" = ready ] || continue
+        cat <<TEXT
 
 User $user, password $password, three messages. In another terminal:
 
-    telnet 127.0.0.1 1110
-    openssl s_client -quiet -crlf -connect 127.0.0.1:1995
+    openssl s_client -quiet -crlf -connect $tls
+$(if command -v telnet >/dev/null; then echo "    telnet ${plain/:/ }"; fi)
 
 and there:
 
@@ -71,11 +77,16 @@ and there:
     RETR 3
     QUIT
 
+openssl's "verify error" is meant: the certificate was made here, just now, and nobody but this server vouches for it.
+
 Administration, from this folder:
 
     sqlite3 -cmd '.timeout 5000' $db 'SELECT * FROM mailbox_usage'
 
-Ctrl-C ends the server.
+Ctrl-C ends the server. The demo starts afresh each time: "make run" deletes $db with all mail in it.
 
 TEXT
-exec "$pillarbox" serve -l $plain -s $tls
+    done
+}
+
+exec "$pillarbox" serve -l $plain -s $tls > >(instructions)

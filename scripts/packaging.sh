@@ -7,6 +7,10 @@ command -v systemd-analyze >/dev/null || {
     echo "packaging: there is no systemd-analyze to check the unit with (Debian: apt-get install systemd)" >&2
     exit 1
 }
+bash -n packaging/completions/pillarbox.bash
+for script in packaging/debian/*; do
+    sh -n "$script"
+done
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 for unit in packaging/*.service packaging/*.socket; do

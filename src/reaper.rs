@@ -14,7 +14,7 @@ mod warning;
 use crate::clock::{Calendar, Clock, Moment};
 use crate::secret::Secret;
 use crate::settings::Settings;
-use crate::store::{Expire, Pending, Result, Scheme, Store, StoreError, Usable};
+use crate::store::{CertificateFiles, Expire, Pending, Result, Scheme, Store, StoreError, Usable};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -50,8 +50,8 @@ pub type Listener = dyn FnMut(&Arc<Settings>) + Send;
 pub struct Hooks {
     /// Computes a user's verifiers; an error is for the log.
     pub verifiers: Box<MakeVerifiers>,
-    /// Called with the settings at the first look, and whenever they or something else that CAPA shows
-    /// ([`crate::store::Maintenance::shortest_retention`], [`crate::store::Maintenance::usable`]) changed.
+    /// Called with the settings at the first look, and whenever they, the rows of `certificates` or something else
+    /// that CAPA shows ([`crate::store::Maintenance::shortest_retention`], [`crate::store::Maintenance::usable`]) changed.
     pub changed: Box<Listener>,
     /// Called every few seconds: drops what need not stay in memory, tries again what was missing.
     pub tidy: Box<dyn FnMut() + Send>,
@@ -69,6 +69,8 @@ pub struct Reaper {
     expire: Option<Expire>,
     /// The verifiers there were when we last looked.
     usable: Option<Usable>,
+    /// The certificates of names of their own when we last looked.
+    certificates: Vec<CertificateFiles>,
     /// The store's mark when we last looked; `None`: never.
     mark: Option<i64>,
     pending: pending::Queue,
@@ -98,6 +100,7 @@ impl Reaper {
             settings,
             expire: None,
             usable: None,
+            certificates: Vec::new(),
             mark: None,
             pending: pending::Queue::new(),
             presence_reset: false,
@@ -162,14 +165,16 @@ impl Reaper {
     fn reload(&mut self) -> Result<()> {
         let expire = Some(self.store.shortest_retention()?);
         let usable = Some(self.store.usable()?);
+        let certificates = self.store.certificates()?;
         let settings = self.read_settings()?;
         if settings != *self.settings {
             let said = self.settings.warnings();
             settings.warnings().iter().filter(|it| !said.contains(it)).for_each(|warning| log::warn!("{warning}"));
-        } else if (expire, usable) == (self.expire, self.usable) {
+        } else if (expire, usable) == (self.expire, self.usable) && certificates == self.certificates {
             return Ok(());
         }
         (self.settings, self.expire, self.usable) = (Arc::new(settings), expire, usable);
+        self.certificates = certificates;
         (self.hooks.changed)(&self.settings);
         Ok(())
     }

@@ -8,11 +8,14 @@ mod check;
 pub mod database;
 mod deliver;
 mod export;
+mod export_recipients;
 mod hash;
 mod help;
 mod import;
 mod init;
 mod mailbox;
+#[cfg(test)]
+mod manual;
 mod passwd;
 mod password;
 mod report;
@@ -64,6 +67,7 @@ const COMMANDS: &[&Command] = &[
     &restore::COMMAND,
     &import::COMMAND,
     &export::COMMAND,
+    &export_recipients::COMMAND,
     &trial::COMMAND,
     &help::HELP,
     &help::VERSION,
@@ -147,7 +151,7 @@ impl Command {
 fn usage() -> String {
     let mut text = String::from("usage: pillarbox COMMAND [options]\n\nCommands:\n");
     for command in COMMANDS {
-        text += &format!("    {:8} {}\n", command.name, command.summary);
+        text += &format!("    {:17} {}\n", command.name, command.summary);
     }
     text + "\npillarbox COMMAND -h shows the options of a command, pillarbox --version the version.\n"
 }

@@ -106,6 +106,6 @@ pub(super) fn facts(path: &Path, store: Option<&Sqlite>, why: String) -> Status 
 }
 
 fn certificate_seconds(settings: &Settings, db: &Path) -> Option<i64> {
-    let (certificate, _) = certificate_pair(settings, db).ok()?;
+    let certificate = certificate_pair(settings, db).ok()?.certificate;
     file_seconds_left(&certificate).ok().flatten()
 }

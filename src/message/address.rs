@@ -109,6 +109,15 @@ pub fn recipient_names(address: &str, domains: &[String], delimiters: &str) -> V
     names
 }
 
+/// The addresses that a mailbox or alias of this name is known by, sub-addresses left out: at each of `domains` if it has none
+/// of its own. `@domain` is the catch-all, as MTAs write it, too.
+pub fn addresses_of(name: &str, domains: &[String]) -> Vec<String> {
+    match name.rsplit_once('@') {
+        Some((local, domain)) => addresses(local, domain).collect(),
+        None => domains.iter().flat_map(|domain| addresses(name, domain)).collect(),
+    }
+}
+
 /// The names to try for `local@domain`.
 fn names_at(local: &str, domain: &str, domains: &[String], delimiters: &str) -> Vec<String> {
     let served = serves(domains, domain);
@@ -240,6 +249,30 @@ mod tests {
         ];
         for (identity, served, names) in table {
             assert_eq!(vouched_names(identity, &domains(served)), *names, "{identity} in {served:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_known_by_addresses() {
+        // (name, Domains, addresses)
+        let table: &[(&str, &str, &[&str])] = &[
+            ("alice", "a.example,b.example.", &["alice@a.example", "alice@b.example"]),
+            ("alice", "", &[]),
+            ("alice@c.example", "a.example", &["alice@c.example"]),
+            ("@a.example", "", &["@a.example"]),
+            (
+                "alice",
+                "b\u{fc}cher.example",
+                &["alice@b\u{fc}cher.example", "alice@xn--bcher-kva.example", "alice@b\u{fc}cher.example"],
+            ),
+        ];
+        for (name, served, addresses) in table {
+            let known = addresses_of(name, &domains(served));
+            assert!(known.iter().all(|it| addresses.contains(&it.as_str())), "{known:?}");
+            assert!(addresses.iter().all(|it| known.iter().any(|known| known == it)), "{known:?}");
+            for address in known.iter().filter(|address| !address.starts_with('@')) {
+                assert!(recipient_names(address, &domains(served), "").iter().any(|it| it == name), "{address}");
+            }
         }
     }
 

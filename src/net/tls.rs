@@ -1,7 +1,7 @@
 //! Connections, plain or under TLS.
 //!
-//! What lives here: the only room that knows the TLS library. [`Acceptor`] holds certificate and
-//! key, [`Stream`] is what the drivers read from and write to. What must not be known here: POP3,
+//! What lives here: the only room that knows the TLS library. [`Acceptor`] holds certificates and
+//! keys, [`Stream`] is what the drivers read from and write to. What must not be known here: POP3,
 //! lines, settings.
 //!
 //! * A handshake has a deadline for all of it, and is only ever done by [`Stream::upgrade`], in a
@@ -15,15 +15,17 @@ mod acceptor;
 mod certificate;
 mod client;
 mod error;
+mod pair;
 mod session;
 mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use acceptor::{Acceptor, file_seconds_left};
+pub use acceptor::{Acceptor, Name, Outcome};
 pub use certificate::{expired, self_signed};
 pub use client::{Client, Refusal};
 pub use error::TlsError;
+pub use pair::{Files, file_seconds_left};
 pub use session::Session;
 pub use socket::{Handle, Socket};
 

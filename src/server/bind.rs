@@ -212,12 +212,27 @@ pub fn listener(service: Service, text: &str) -> Result<Listener, Error> {
             Errno::EACCES | Errno::EPERM => Code::NoPerm,
             _ => Code::Unavailable,
         };
-        Error::new(code, format!("{service} listener {text}: {}", errno.desc()))
+        Error::new(code, format!("{service} listener {text}: {}{}", errno.desc(), remedy(errno, address.port())))
     })?;
     let address = socket
         .local_addr()
         .map_err(|error| Error::new(Code::Unavailable, format!("{service} listener {text}: {error}")))?;
     Ok(Listener { service, socket: Entrance::Tcp(socket), address: address.to_string(), inherited: None })
+}
+
+/// What to do about a listener that cannot be bound, behind the error.
+fn remedy(errno: Errno, port: u16) -> String {
+    match errno {
+        Errno::EADDRINUSE => {
+            format!("; \"ss -ltnp 'sport = :{port}'\" shows who has the port: end that, or choose another")
+        }
+        Errno::EACCES | Errno::EPERM => {
+            "; ports below 1024 need the socket units of packaging/, CAP_NET_BIND_SERVICE, or root".into()
+        }
+        Errno::EADDRNOTAVAIL => "; no interface has this address (\"ip address\" shows them)".into(),
+        Errno::EAFNOSUPPORT => "; this system has no IPv6: leave the listener out".into(),
+        _ => String::new(),
+    }
 }
 
 /// `0.0.0.0:110` and `[::]:110` are two sockets, so the second must not take IPv4 as well.

@@ -11,7 +11,7 @@ use std::path::Path;
 pub fn open_files(db: &Path, settings: &Settings) -> Vec<String> {
     let mut files = vec![(db.to_owned(), Private::FromOthers), (with_suffix(db, ".seal"), Private::FromAll)];
     files.extend(["-wal", "-journal"].map(|suffix| (with_suffix(db, suffix), Private::FromOthers)));
-    files.extend(files::pair(settings, db).ok().map(|(_, key)| (key, Private::FromOthers)));
+    files.extend(files::pair(settings, db).ok().map(|pair| (pair.key, Private::FromOthers)));
     files.iter().filter_map(|(path, private)| exposed(path, *private)).collect()
 }
 

@@ -10,7 +10,7 @@ use crate::watch::machine::OTHERS;
 use log::{info, warn};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The certificate and key that the settings name; without any, a self-signed pair beside the
 /// database.
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// 78 for files that cannot be used, 73 where the pair cannot be made, 74 where that is because of the disk.
 pub fn acceptor(settings: &Settings, db: &Path) -> Result<Acceptor, Error> {
-    let (certificate, key) = pair(settings, db)?;
+    let tls::Files { certificate, key } = pair(settings, db)?;
     if settings.certificate_file.is_none() && !certificate.exists() {
         tls::self_signed(&certificate, &key).map_err(|error| unmade(&error))?;
         info!("made a self-signed certificate, {}", certificate.display());
@@ -34,10 +34,10 @@ fn unmade(error: &io::Error) -> Error {
 ///
 /// # Errors
 /// 78 if only one of the two settings is set.
-pub fn pair(settings: &Settings, db: &Path) -> Result<(PathBuf, PathBuf), Error> {
+pub fn pair(settings: &Settings, db: &Path) -> Result<tls::Files, Error> {
     match (&settings.certificate_file, &settings.private_key_file) {
-        (Some(certificate), Some(key)) => Ok((certificate.clone(), key.clone())),
-        (None, None) => Ok((with_suffix(db, ".crt"), with_suffix(db, ".key"))),
+        (Some(certificate), Some(key)) => Ok(tls::Files { certificate: certificate.clone(), key: key.clone() }),
+        (None, None) => Ok(tls::Files { certificate: with_suffix(db, ".crt"), key: with_suffix(db, ".key") }),
         _ => Err(Error::new(Code::Config, "CertificateFile and PrivateKeyFile: set both or none")),
     }
 }

@@ -1,20 +1,20 @@
 //! The maintenance thread of a running server: what [`crate::reaper`] needs of the rest.
 
+use super::ServeOptions;
+use super::certificates::Certificates;
 use super::identity_providers::IdentityProviders;
 use super::shutdown::ShutdownRequest;
-use super::{ServeOptions, files};
 use crate::auth::credential::Credentials;
 use crate::clock::SystemClock;
 use crate::exit::{Code, Error};
 use crate::message::address::common_name;
 use crate::reaper::{self, Hooks, Reaper, Verifiers};
 use crate::sasl::Context;
-use crate::settings::Settings;
+use crate::settings::{SETTINGS, Settings};
 use crate::shared::state::{Configuration, ServerState};
 use crate::store::{Pending, Store};
 use crossbeam_channel::Sender;
-use log::{error, info, warn};
-use std::path::PathBuf;
+use log::{error, warn};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -116,9 +116,7 @@ pub(super) fn configuration(
 /// Carries what an administrator has changed to the sessions.
 struct Change {
     server: Arc<ServerState>,
-    db: PathBuf,
-    /// The certificate files in use.
-    files: Option<(PathBuf, PathBuf)>,
+    certificates: Certificates,
     trust: IdentityProviders,
     credentials: Arc<Credentials>,
 }
@@ -132,11 +130,17 @@ impl Change {
         credentials: Arc<Credentials>,
     ) -> Self {
         credentials.set_scram_iterations(settings.scram_iterations);
-        Self { server, db: options.db.clone(), files: files::pair(settings, &options.db).ok(), trust, credentials }
+        let mut certificates = Certificates::new(server.clone(), options.db.clone());
+        certificates.apply(settings);
+        Self { server, certificates, trust, credentials }
     }
 
     fn apply(&mut self, settings: &Arc<Settings>) {
-        self.certificate(settings);
+        let before = &self.server.configuration().settings;
+        for row in SETTINGS.iter().filter(|row| row.waits_for_a_start(before, settings)) {
+            warn!("{} was changed, which acts at the next start only", row.name);
+        }
+        self.certificates.apply(settings);
         self.publish(settings);
     }
 
@@ -149,31 +153,16 @@ impl Change {
     }
 
     fn reload(&mut self) {
-        match self.server.tls.reload() {
-            Ok(()) => info!("certificate read again"),
-            Err(error) => error!("{error}: the certificate in use stays"),
-        }
+        self.certificates.reload();
         self.trust.renew();
         self.publish(&self.server.configuration().settings);
     }
 
     fn retry(&mut self) {
+        self.certificates.watch(Instant::now());
         let configuration = self.server.configuration();
         if self.trust.retry(&configuration.settings) {
             self.publish(&configuration.settings);
         }
-    }
-
-    fn certificate(&mut self, settings: &Settings) {
-        let pair = match files::pair(settings, &self.db) {
-            Ok(pair) if Some(&pair) != self.files.as_ref() => pair,
-            Ok(_) => return,
-            Err(error) => return warn!("{error}: the certificate in use stays"),
-        };
-        match self.server.tls.switch(&pair.0, &pair.1) {
-            Ok(()) => info!("certificate file {} is in use", pair.0.display()),
-            Err(error) => error!("{error}: the certificate in use stays"),
-        }
-        self.files = Some(pair);
     }
 }

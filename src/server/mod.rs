@@ -8,6 +8,7 @@
 
 mod accept;
 mod bind;
+mod certificates;
 mod drain;
 pub mod exposure;
 mod files;

@@ -50,7 +50,8 @@ pub fn bind(path: &Path, mode: u32, group: &str) -> Result<Bound, Error> {
     };
     let socket = place().map_err(|error: io::Error| {
         let _ = fs::remove_file(&draft);
-        Error::file(format_args!("listener {path:?}"), &error, Code::CantCreate)
+        let what = format_args!("listener {path:?}, whose directory must be there and let this user write");
+        Error::file(what, &error, Code::CantCreate)
     })?;
     Ok(Bound { socket, path: path.to_owned(), file: identity(path) })
 }

@@ -79,9 +79,19 @@ fn generated_settings_page() {
 }
 
 #[test]
-fn generated_settings_in_the_readme() {
-    let table = each(|row| format!("| `{}` | {} | {} |\n", row.name, default(row.default), row.meaning));
-    assert_region("README.md", "settings", &format!("| name | default | meaning |\n| --- | --- | --- |\n{table}"));
+fn generated_settings_manual() {
+    let escaped = |text: &str| text.replace('\\', "\\e").replace('-', "\\-");
+    let entries = each(|row| {
+        let default = if row.default.is_empty() { "empty" } else { row.default };
+        format!(
+            ".TP\n.B {}\n{}.\n.br\nRange: {}. Default: {}.\n",
+            row.name,
+            escaped(row.meaning),
+            escaped(&row.kind.range()),
+            escaped(default)
+        )
+    });
+    assert_region("packaging/pillarbox-settings.5", "settings", &entries);
 }
 
 /// [`Kind::admits`] in SQL, for kinds that are a `number`.

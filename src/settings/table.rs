@@ -25,6 +25,8 @@ pub struct Row {
     pub meaning: &'static str,
     /// Reads a text into its field of [`Settings`].
     read: fn(&Kind, &str, &mut Settings) -> bool,
+    /// Whether its value is the same in both.
+    same: fn(&Settings, &Settings) -> bool,
 }
 
 impl Row {
@@ -33,6 +35,12 @@ impl Row {
     #[must_use]
     pub fn read(&self, text: &str, into: &mut Settings) -> bool {
         self.kind.admits(text) && (self.read)(&self.kind, text, into)
+    }
+
+    /// Whether the two differ in a value that a running server does not look at again.
+    #[must_use]
+    pub fn waits_for_a_start(&self, before: &Settings, after: &Settings) -> bool {
+        self.meaning.ends_with("read at start only") && !(self.same)(before, after)
     }
 }
 
@@ -71,6 +79,7 @@ macro_rules! settings {
             kind: $kind,
             meaning: $meaning,
             read: |kind, text, settings| Value::of(kind, text).map(|value| settings.$field = value).is_some(),
+            same: |one, other| one.$field == other.$field,
         },)*];
     };
 }

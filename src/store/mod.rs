@@ -29,6 +29,7 @@ pub use statistics::{Figures, Hour, LAST_UIDS, Large, LastHour, STATISTICS_KEPT,
 
 use crate::secret::Secret;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The store's own name of a mailbox; never given to another one.
@@ -269,6 +270,9 @@ pub trait Accounts: Send + Sync {
     /// The mailboxes that the first known of these names leads to: mailbox names, then aliases.
     fn recipients(&self, names: &[String]) -> Result<Vec<Mailbox>>;
 
+    /// All names of mailboxes and all aliases that lead to one, each once.
+    fn recipient_names(&self) -> Result<Vec<String>>;
+
     /// A stored verifier of a user, as [`Accounts::set_password`] was given it.
     fn verifier(&self, user: UserId, scheme: Scheme) -> Result<Option<Secret>>;
 
@@ -351,6 +355,9 @@ pub trait Maintenance: Send + Sync {
     /// All rows of `settings`, name and value; in an old database a value may be no UTF-8.
     fn settings(&self) -> Result<Vec<(String, Vec<u8>)>>;
 
+    /// All rows of `certificates`, by name.
+    fn certificates(&self) -> Result<Vec<CertificateFiles>>;
+
     /// What CAPA may promise before login.
     fn shortest_retention(&self) -> Result<Expire>;
 
@@ -411,6 +418,17 @@ pub trait Maintenance: Send + Sync {
     /// Frees at most `limit` chunks of messages that nobody can want any more at `now` (seconds
     /// since 1970 UTC); says how many, so that 0 is the end.
     fn purge(&self, now: i64, limit: usize) -> Result<usize>;
+}
+
+/// A row of `certificates`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateFiles {
+    /// The host name, or `*.` and a domain.
+    pub name: String,
+    /// The certificate and its chain.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 /// Somebody who has logged in.

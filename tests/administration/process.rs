@@ -85,16 +85,86 @@ fn sighup_reads_the_certificate_again() {
     open.log_in("alice", "se cret");
     let first = open.certificate();
     make_pair(&site, "second");
-    assert_eq!(server.connect_tls().certificate(), first, "not before the signal");
     server.signal(Signal::SIGHUP);
     eventually("the new certificate", || server.connect_tls().certificate() != first);
     assert_eq!(open.multi("RETR 1"), PLAIN);
     std::fs::write(&certificate, "no certificate").unwrap();
     let second = server.connect_tls().certificate();
-    let lines = server.log().lines().count();
     server.signal(Signal::SIGHUP);
-    eventually("a line in the log", || server.log().lines().count() > lines);
+    eventually("what is in use", || {
+        server.log().contains("has no PEM certificate in it: the certificate in use stays: ")
+    });
     assert_eq!(server.connect_tls().certificate(), second, "a bad file changes nothing");
+}
+
+/// Renewed files need no signal; as long as only one of the two is there, or they do not belong together, the old pair serves.
+#[test]
+fn changed_certificate_files_are_noticed() {
+    let site = Site::with_alice(&[PLAIN]);
+    let (certificate, key) = (site.path("tls.crt"), site.path("tls.key"));
+    make_pair(&site, "first");
+    let server =
+        site.serve(&[("CertificateFile", certificate.to_str().unwrap()), ("PrivateKeyFile", key.to_str().unwrap())]);
+    let first = server.connect_tls().certificate();
+    let old_key = std::fs::read(&key).unwrap();
+    make_pair(&site, "second");
+    let new_key = std::fs::read(&key).unwrap();
+    std::fs::write(&key, old_key).unwrap();
+    eventually("a pair that does not match", || {
+        let log = server.log();
+        log.contains("does not belong to the certificate in ") && log.contains("the certificate in use stays: ")
+    });
+    assert_eq!(server.connect_tls().certificate(), first);
+    std::fs::remove_file(&key).unwrap();
+    eventually("a missing key", || server.log().contains("tls.key cannot be read: No such file"));
+    assert_eq!(server.connect_tls().certificate(), first);
+    std::fs::write(&key, new_key).unwrap();
+    eventually("the new certificate", || server.connect_tls().certificate() != first);
+}
+
+/// Rows of `certificates` act while the server runs; `openssl s_client` asks for the names.
+#[test]
+fn names_have_certificates_of_their_own() {
+    let site = Site::with_alice(&[]);
+    make_pair(&site, "general");
+    let (certificate, key) = (site.path("tls.crt"), site.path("tls.key"));
+    let pair = |name: &str| {
+        let files = [site.path(&format!("{name}.crt")), site.path(&format!("{name}.key"))];
+        std::fs::copy(&certificate, &files[0]).unwrap();
+        std::fs::copy(&key, &files[1]).unwrap();
+        files.map(|file| file.display().to_string())
+    };
+    let [certificate_file, key_file] = pair("all");
+    let server = site.serve(&[("CertificateFile", &certificate_file), ("PrivateKeyFile", &key_file)]);
+    let shown = |name: &str| subject(&server.address("pop3s").to_string(), name);
+    for (row, subject) in [("mail.example.net", "host"), ("*.example.net", "domain")] {
+        make_pair(&site, subject);
+        let [certificate, key] = pair(subject);
+        site.sql(&format!("INSERT INTO certificates VALUES ('{row}', '{certificate}', '{key}')"));
+    }
+    eventually("the certificate of the domain", || shown("pop.example.net").contains("CN = domain"));
+    assert!(shown("MAIL.example.net").contains("CN = host"));
+    for other in ["example.net", "a.b.example.net", "mail.example.org"] {
+        assert!(shown(other).contains("CN = general"), "{other}");
+    }
+    site.sql("UPDATE certificates SET key_file = '/nowhere' WHERE name = 'mail.example.net'");
+    eventually("what is in use", || {
+        server.log().contains("/nowhere cannot be read: No such file or directory (os error 2): the certificate in use for mail.example.net stays: ")
+    });
+    assert!(shown("mail.example.net").contains("CN = host"));
+    site.sql("DELETE FROM certificates");
+    eventually("the certificate of all names", || shown("mail.example.net").contains("CN = general"));
+    site.sql("INSERT INTO certificates VALUES ('bad.example', '/nowhere', '/nowhere')");
+    eventually("an error", || server.log().contains("in use for bad.example is the certificate for all names: "));
+    assert!(shown("bad.example").contains("CN = general"));
+}
+
+/// The subject of the certificate that a client gets who asks for `name`.
+fn subject(address: &str, name: &str) -> String {
+    let mut command = std::process::Command::new("openssl");
+    command.args(["s_client", "-connect", address, "-servername", name]).stdin(std::process::Stdio::null());
+    let shown = text(&command.output().unwrap().stdout);
+    shown.lines().find(|line| line.starts_with("subject=")).unwrap_or_default().to_owned()
 }
 
 /// A pipe as certificate or protocol log is an error in the log: nobody waits for its other end.

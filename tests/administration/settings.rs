@@ -191,3 +191,28 @@ fn overrides_are_checked() {
         assert!(output.stdout.is_empty());
     }
 }
+
+/// Nobody should wait for a change to act that a running server does not look at.
+#[test]
+fn what_acts_at_a_start_only_is_said() {
+    let site = Site::with_alice(&[]);
+    let server = site.serve(&[]);
+    site.set("SSLBindings", "127.0.0.1:1995");
+    site.set("LmtpSocketMode", "0600");
+    site.set("Banner", "Changed.");
+    eventually("both are named", || {
+        let log = server.log();
+        ["SSLBindings", "LmtpSocketMode"]
+            .iter()
+            .all(|name| log.contains(&format!("{name} was changed, which acts at the next start only")))
+    });
+    assert!(!server.log().contains("Banner was changed"), "{}", server.log());
+    let mut again = site.command(&["serve", "-l", &server.address("pop3").to_string()]);
+    let output = again.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    let port = server.address("pop3").port();
+    assert!(
+        error.contains(&format!("Address already in use; \"ss -ltnp 'sport = :{port}'\" shows who has")),
+        "{error}"
+    );
+}

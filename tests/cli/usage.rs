@@ -139,3 +139,31 @@ fn what_is_not_utf_8_is_called_so() {
     assert_eq!(output.status.code(), Some(64), "{error}");
     assert_eq!(error, "pillarbox: argument \"j\\xFCrgen\" is not in UTF-8\n");
 }
+
+#[test]
+fn recipients_are_listed_for_mtas() {
+    let site = crate::support::Site::new();
+    site.add_user("alice", "x");
+    let error = site.fail(&["export-recipients"], b"", 78);
+    assert!(error.contains("Domains is empty: alice has mail for any domain"), "{error}");
+    site.set("Domains", "example.org, b\u{fc}cher.example");
+    site.add_user("bob@example.net", "x");
+    site.sql(
+        "INSERT INTO aliases VALUES ('postmaster', 'alice'), ('sales@example.org', 'alice'), ('@example.com', 'alice')",
+    );
+    let listed = [
+        "@example.com",
+        "alice@b\u{fc}cher.example",
+        "alice@example.org",
+        "alice@xn--bcher-kva.example",
+        "bob@example.net",
+        "postmaster@b\u{fc}cher.example",
+        "postmaster@example.org",
+        "postmaster@xn--bcher-kva.example",
+        "sales@example.org",
+    ];
+    let output = site.succeed(&["export-recipients"], b"");
+    let mut lines: Vec<&str> = output.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, listed);
+}

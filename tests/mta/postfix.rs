@@ -7,7 +7,7 @@ use crate::{open, recipe, with};
 use nix::unistd::User;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 /// System accounts of every Debian that stand in for Postfix's own, which the package would make.
@@ -46,7 +46,8 @@ fn postfix(packages: &Unpacked, folder: &Path, main: &str, master: &str) -> (Dae
     let master = format!(
         "127.0.0.1:{port} inet n - n - - smtpd\ncleanup unix n - n - 0 cleanup\nqmgr unix n - n 300 1 qmgr\n\
          rewrite unix - - n - - trivial-rewrite\nbounce unix - - n - 0 bounce\ndefer unix - - n - 0 bounce\n\
-         trace unix - - n - 0 bounce\nerror unix - - n - - error\nretry unix - - n - - error\nlmtp unix - - n - - lmtp\n\
+         trace unix - - n - 0 bounce\nerror unix - - n - - error\nretry unix - - n - - error\nlmtp unix - - y - - lmtp\n\
+         verify unix - - n - 1 verify\nlocal unix - n n - - local\n\
          proxymap unix - - n - - proxymap\nanvil unix - - n - 1 anvil\npostlog unix-dgram n - n - 1 postlogd\n{master}"
     );
     std::fs::write(folder.join("etc/main.cf"), main).unwrap();
@@ -65,11 +66,15 @@ pub fn send(port: u16, to: &str, body: &str) {
 
 /// The same, of this sender; swaks says `<>` for the null one.
 fn send_from(sender: &str, port: u16, to: &str, body: &str) {
+    let output = attempt(sender, port, to, body);
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+}
+
+fn attempt(sender: &str, port: u16, to: &str, body: &str) -> Output {
     let mut command = Command::new("swaks");
     command.args(["--server", &format!("127.0.0.1:{port}"), "--from", sender, "--to", to, "--body", body]);
     command.args(["--timeout", "30"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let output = feed(&mut command, b"");
-    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    feed(&mut command, b"")
 }
 
 fn log(folder: &Path) -> String {
@@ -78,30 +83,42 @@ fn log(folder: &Path) -> String {
 
 #[test]
 fn lmtp() {
-    with("postfix::lmtp", "postfix", &["postfix"], lmtp_delivers);
+    with("postfix::lmtp", "postfix", &["postfix"], |packages| delivers(packages, "Postfix, LMTP", ""));
 }
 
-fn lmtp_delivers(packages: &Unpacked) {
+#[test]
+fn lmtp_for_mydestination() {
+    let mine = "mydestination = example.org\n";
+    with("postfix::lmtp_for_mydestination", "postfix", &["postfix"], |packages| {
+        delivers(packages, "Postfix, mydestination", mine);
+    });
+}
+
+/// With `lmtp` in its chroot, as Debian's master.cf has it: the socket is in the spool.
+fn delivers(packages: &Unpacked, heading: &str, rest: &str) {
     let site = Site::with_alice(&[]);
     site.add_user("carol", "x");
     open(&site.path(""));
-    let socket = site.path("lmtp");
     site.set("Domains", "example.org");
-    site.set("LmtpSocketGroup", "uucp");
+    site.set("LmtpSocketGroup", OWNER);
+    let folder = site.path("postfix");
+    let main = recipe(heading, "main.cf", &[]) + rest;
+    let (_postfix, port) = postfix(packages, &folder, &main, "");
+    let socket = folder.join("spool/private/pillarbox-lmtp");
     let server = Server::start_with(
         &site,
         &["serve", "-l", "127.0.0.1:0", "--set", "LoginType=PlainTextLogin", "-m", socket.to_str().unwrap()],
     );
-    let folder = site.path("postfix");
-    let main = recipe("Postfix, LMTP", "main.cf", &[("/run/pillarbox/lmtp", socket.to_str().unwrap())]);
-    let (_postfix, port) = postfix(packages, &folder, &main, "");
     send(port, "alice+tag@example.org,carol@example.org", ".dot\n..\nend");
-    send(port, "nobody@example.org", "x");
     eventually("both have their copies", || server.sql("SELECT sum(messages) FROM mailbox_usage").trim() == "2");
     let message = text(&server.alice().multi("RETR 1"));
     assert!(message.starts_with("Return-Path: <bob@b.example>\r\nX-Original-To: alice+tag@example.org\r\nDelivered-To: alice@example.org\r\n"), "{message}");
     assert!(message.contains("\r\n\r\n.dot\r\n..\r\nend\r\n"), "{message}");
-    eventually("the unknown one is known to be", || log(&folder).contains("550 5.1.1 <nobody@example.org>"));
+    // Refused at RCPT, so that nothing bounces.
+    let output = attempt("bob@b.example", port, "nobody@example.org", "x");
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert!(!output.status.success() && said.contains("550 5.1.1 <nobody@example.org>"), "{said}{}", log(&folder));
+    assert!(!log(&folder).contains("status=bounced"), "{}", log(&folder));
     server.assert_sound();
 }
 

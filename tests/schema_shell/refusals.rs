@@ -391,3 +391,56 @@ fn text_that_is_not_utf8_is_refused_by_the_name_of_its_column() {
     }
     bench.assert_sound();
 }
+
+#[test]
+fn certificates_have_host_names_and_files() {
+    let bench = bench();
+    let label = "a".repeat(63);
+    let longest = format!("{label}.{label}.{label}.{}", "a".repeat(61));
+    for name in
+        ["mail.example.net", "*.example.net", "localhost", "xn--bcher-kva.example", "a-b.c1.d", "*.local", &longest]
+    {
+        bench.sql(&format!("INSERT INTO certificates VALUES ('{name}', '/etc/tls/a.pem', '/etc/tls/a.key')"));
+    }
+    let long_label = format!("{label}a.example");
+    let too_long = format!("{longest}a");
+    for name in [
+        "",
+        "*",
+        "*.",
+        "*example.net",
+        "mail.*.net",
+        "*.*.net",
+        ".example.net",
+        "example.net.",
+        "a..b",
+        "-a.example",
+        "a-.example",
+        "a.-b.example",
+        "a_b.example",
+        "b\u{fc}cher.example",
+        "mail example",
+        "10.0.0.1",
+        "127",
+        "::1",
+        "mail:110",
+        "@example",
+        &long_label,
+        &too_long,
+    ] {
+        bench.refused(
+            &format!("INSERT INTO certificates VALUES ('{name}', '/etc/tls/a.pem', '/etc/tls/a.key')"),
+            &["certificates.name", "host name"],
+        );
+    }
+    for name in ["NULL", "x'61'", "'a' || char(0) || 'b'"] {
+        bench.refused(&format!("INSERT INTO certificates VALUES ({name}, '/a', '/b')"), &["certificates.name"]);
+    }
+    bench.refused("INSERT INTO certificates VALUES ('MAIL.example.net', '/a', '/b')", &["UNIQUE", "certificates.name"]);
+    for value in ["NULL", "''", "x'2f61'", "'/a' || char(10)", "replace(hex(zeroblob(2048)), '0', 'a')"] {
+        for (column, row) in [("certificate_file", format!("{value}, '/b'")), ("key_file", format!("'/a', {value}"))] {
+            let sql = format!("INSERT INTO certificates VALUES ('other.example', {row})");
+            bench.refused(&sql, &[&format!("certificates.{column}: 1 to 4095")]);
+        }
+    }
+}

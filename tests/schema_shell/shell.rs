@@ -81,6 +81,7 @@ impl Bench {
     fn dump(&self) -> String {
         let tables = [
             "settings",
+            "certificates",
             "users",
             "verifiers",
             "mailboxes",

@@ -132,6 +132,9 @@ pub fn recipients_are_mailboxes_first_then_all_targets(fixture: &mut dyn Fixture
     assert_eq!(to(&["x@example.org", "x", "@example.org"]), [archive]);
     assert_eq!(to(&["x@example.org", "bob", "@example.org"]), [bob]);
     assert!(to(&["x@example.net", "@example.net"]).is_empty());
+    let mut all = fixture.store().recipient_names().unwrap();
+    all.iter_mut().for_each(|name| name.make_ascii_lowercase());
+    assert_eq!(all, ["@example.org", "alice", "archive", "bob", "sales@example.org"]);
     fixture.change(Change::Pop("bob", false));
     assert_eq!(to(&["bob"]), [bob], "mail still arrives");
 }

@@ -3,7 +3,7 @@
 use pillarbox::clock::{Clock, Moment, SystemClock};
 use pillarbox::store::memory::Memory;
 use pillarbox::store::sqlite::{Options, Sqlite};
-use pillarbox::store::{Envelope, MailboxId, MessageId, Result, Store, StoreError, Uid, Upload};
+use pillarbox::store::{CertificateFiles, Envelope, MailboxId, MessageId, Result, Store, StoreError, Uid, Upload};
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -21,6 +21,8 @@ pub enum Change<'a> {
     Site(&'a str, Option<&'a str>),
     /// `mailboxes.exact_rfc822_size`.
     ExactSizes(&'a str, Option<bool>),
+    /// Host name, certificate file, key file.
+    Certificate(&'a str, &'a str, &'a str),
     Mailbox(&'a str),
     Alias(&'a str, &'a str),
     Delegate(&'a str, &'a str),
@@ -145,6 +147,9 @@ impl Fixture for OnSqlite {
             Change::ExactSizes(mailbox, exact) => {
                 shell.execute("UPDATE mailboxes SET exact_rfc822_size = ?2 WHERE name = ?1", params![mailbox, exact])
             }
+            Change::Certificate(name, file, key) => {
+                shell.execute("INSERT INTO certificates VALUES (?1, ?2, ?3)", params![name, file, key])
+            }
             Change::Site(mailbox, site) => {
                 shell.execute("UPDATE mailboxes SET site = ?2 WHERE name = ?1", params![mailbox, site])
             }
@@ -240,6 +245,11 @@ impl Fixture for OnMemory {
             Change::Warning(mailbox, quota) => self.0.set_warning(mailbox, quota),
             Change::Retention(mailbox, read, unread, hold) => self.0.set_retention(mailbox, read, unread, hold),
             Change::ExactSizes(mailbox, exact) => self.0.set_exact_sizes(mailbox, exact),
+            Change::Certificate(name, file, key) => self.0.add_certificate(CertificateFiles {
+                name: name.into(),
+                certificate: file.into(),
+                key: key.into(),
+            }),
             Change::Site(mailbox, site) => self.0.set_site(mailbox, site),
             Change::Mailbox(name) => self.0.add_mailbox(name),
             Change::Alias(address, mailbox) => self.0.add_alias(address, mailbox),

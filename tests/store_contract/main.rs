@@ -99,6 +99,7 @@ contract! {
         settings_that_were_set_come_back,
         retention_of_a_mailbox_and_of_all,
         exact_sizes_of_a_mailbox,
+        certificates_of_names,
         purge_frees_nothing_early_and_ends,
         purge_keeps_what_somebody_else_still_has,
     }

@@ -1,7 +1,7 @@
 //! Maintenance: changes from outside, retention, purge.
 
 use crate::fixture::{Change, Fixture, deliver, message, now, octets, purge_all, uploaded, user};
-use pillarbox::store::{Envelope, Expire, MailboxId, StoreError, Uid};
+use pillarbox::store::{CertificateFiles, Envelope, Expire, MailboxId, StoreError, Uid};
 
 const DAY: i64 = 86_400;
 
@@ -46,6 +46,22 @@ pub fn retention_of_a_mailbox_and_of_all(fixture: &mut dyn Fixture) {
     fixture.change(Change::Retention("alice", Some(0), Some(0), false));
     assert_eq!(all(fixture), Expire::Never);
     assert_eq!(fixture.store().retention(MailboxId(4711)), Err(StoreError::NoSuchMailbox));
+}
+
+pub fn certificates_of_names(fixture: &mut dyn Fixture) {
+    assert_eq!(fixture.store().certificates(), Ok(Vec::new()));
+    let before = fixture.store().change_mark().unwrap();
+    fixture.change(Change::Certificate("mail.example.net", "/etc/a.pem", "/etc/a.key"));
+    fixture.change(Change::Certificate("*.example.net", "/etc/b \u{fc}.pem", "/etc/b.key"));
+    assert_ne!(fixture.store().change_mark().unwrap(), before);
+    let row = |name: &str, certificate: &str, key: &str| CertificateFiles {
+        name: name.into(),
+        certificate: certificate.into(),
+        key: key.into(),
+    };
+    let rows =
+        [row("*.example.net", "/etc/b \u{fc}.pem", "/etc/b.key"), row("mail.example.net", "/etc/a.pem", "/etc/a.key")];
+    assert_eq!(fixture.store().certificates().unwrap(), rows);
 }
 
 pub fn exact_sizes_of_a_mailbox(fixture: &mut dyn Fixture) {

@@ -1,7 +1,7 @@
 //! A certificate's hash for channel binding, and the self-signed pair of a first start.
 
-use super::acceptor::read_key;
 use super::error::brief;
+use super::pair::read_key;
 use crate::files::atomic::{AtomicFile, Failure, about};
 use openssl::asn1::Asn1Time;
 use openssl::bn::{BigNum, MsbOption};

@@ -1,10 +1,10 @@
 //! One TLS session, on the server's side.
 
 use super::acceptor::Acceptor;
+use super::certificate;
 use super::socket::Socket;
 use openssl::ssl::{self, HandshakeError, SslRef, SslStream, SslVersion};
 use std::io::{self, Read, Write};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long the goodbye of a session may wait for room in the socket.
@@ -17,7 +17,7 @@ const LARGEST_RECORD: usize = 16 * 1024;
 /// (RFC 8446 section 6.1), so that clients do not report a cut connection.
 pub struct Session {
     stream: SslStream<Socket>,
-    end_point: Option<Arc<[u8]>>,
+    end_point: Option<Vec<u8>>,
     exporter: Option<[u8; 32]>,
     /// Most octets of a record, as far as is known.
     record: usize,
@@ -31,14 +31,16 @@ impl Session {
     /// # Errors
     /// As [`super::Stream::upgrade`].
     pub(super) fn accept(mut socket: Socket, acceptor: &Acceptor, deadline: Instant) -> io::Result<Self> {
-        let current = acceptor.current();
+        let general = acceptor.general();
         let write_limit = socket.write_limit();
         socket.read_by(deadline);
         socket.write_by(deadline);
-        let mut stream = current.acceptor.accept(socket).map_err(handshake_error)?;
+        let mut stream = general.acceptor.accept(socket).map_err(handshake_error)?;
         stream.get_mut().set_write_limit(write_limit);
         let exporter = exporter(stream.ssl());
-        Ok(Self { stream, end_point: current.end_point.clone(), exporter, record: LARGEST_RECORD, broken: false })
+        // Of the certificate that this client was shown, whichever name it asked for.
+        let end_point = stream.ssl().certificate().and_then(certificate::end_point);
+        Ok(Self { stream, end_point, exporter, record: LARGEST_RECORD, broken: false })
     }
 
     pub(super) fn end_point(&self) -> Option<&[u8]> {

@@ -55,6 +55,10 @@ impl Files {
 }
 
 fn connect(tcp: TcpStream, version: SslVersion) -> Result<SslStream<TcpStream>, String> {
+    connect_to("localhost", tcp, version)
+}
+
+fn connect_to(name: &str, tcp: TcpStream, version: SslVersion) -> Result<SslStream<TcpStream>, String> {
     let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
     connector.set_verify(SslVerifyMode::NONE);
     // Security level 0: otherwise the client itself would refuse the old versions.
@@ -62,13 +66,19 @@ fn connect(tcp: TcpStream, version: SslVersion) -> Result<SslStream<TcpStream>, 
     connector.set_min_proto_version(Some(version)).unwrap();
     connector.set_max_proto_version(Some(version)).unwrap();
     let configuration = connector.build().configure().unwrap().verify_hostname(false);
-    configuration.connect("localhost", tcp).map_err(|error| error.to_string())
+    configuration.connect(name, tcp).map_err(|error| error.to_string())
 }
 
 /// A session, with the client's end of it.
 fn session(acceptor: &Acceptor, version: SslVersion) -> (SslStream<TcpStream>, Stream) {
+    session_for(acceptor, version, "localhost")
+}
+
+/// A session of a client that asks for this host.
+fn session_for(acceptor: &Acceptor, version: SslVersion, name: &str) -> (SslStream<TcpStream>, Stream) {
     let (tcp, mut stream) = plain();
-    let client = thread::spawn(move || connect(tcp, version));
+    let name = name.to_owned();
+    let client = thread::spawn(move || connect_to(&name, tcp, version));
     stream.upgrade(acceptor, soon()).unwrap();
     (client.join().unwrap().unwrap(), stream)
 }
@@ -320,25 +330,71 @@ fn sessions_keep_the_certificate_they_were_made_with() {
     std::fs::copy(&new.certificate, &old.certificate).unwrap();
 
     // The certificate has been exchanged, the key has not yet: all stays as it was.
-    let before = acceptor.end_point().unwrap();
-    let error = acceptor.reload().unwrap_err().to_string();
+    let (in_use, before) = (acceptor.in_use(), sha256_of(&running));
+    let wanted =
+        |files: &Files| (None, super::Files { certificate: files.certificate.clone(), key: files.key.clone() });
+    let kept = acceptor.update(&[wanted(&old)], false);
+    let error = kept[0].error.as_ref().unwrap().to_string();
     assert!(error.contains("mail.db.key") && error.contains("mail.db.crt"), "{error}");
-    assert_eq!(acceptor.end_point().unwrap(), before);
+    assert_eq!(kept[0].in_use.as_ref(), Some(&in_use));
+    assert_eq!(acceptor.in_use(), in_use);
+    assert!(acceptor.update(&[wanted(&old)], false).is_empty(), "said once");
 
     std::fs::copy(&new.key, &old.key).unwrap();
-    acceptor.reload().unwrap();
-    assert_eq!(*acceptor.end_point().unwrap(), *sha256(&new));
-    assert_eq!(running.end_point().unwrap(), &*before);
+    let taken = acceptor.update(&[wanted(&old)], false);
+    assert!(taken[0].error.is_none() && taken[0].in_use.as_ref() != Some(&in_use));
+    assert_eq!(sha256_of(&running), before);
     client.write_all(b"NOOP\r\n").unwrap();
     assert_eq!(read_some(&mut running).unwrap(), b"NOOP\r\n");
 
     let (client, fresh) = session(&acceptor, SslVersion::TLS1_3);
-    assert_eq!(fresh.end_point().unwrap(), sha256(&new));
+    assert_eq!(sha256_of(&fresh), sha256(&new));
     assert_eq!(certificate::end_point(&client.ssl().peer_certificate().unwrap()).unwrap(), sha256(&new));
 
     let third = files();
-    acceptor.switch(&third.certificate, &third.key).unwrap();
-    assert_eq!(*acceptor.end_point().unwrap(), *sha256(&third));
+    assert!(acceptor.update(&[wanted(&third)], false)[0].error.is_none());
+    assert_eq!(sha256_of(&session(&acceptor, SslVersion::TLS1_3).1), sha256(&third));
+    assert_eq!(acceptor.update(&[wanted(&third)], true).len(), 1, "asked for, it is said again");
+}
+
+fn sha256_of(stream: &Stream) -> Vec<u8> {
+    stream.end_point().unwrap().to_vec()
+}
+
+/// The pair of a name is told from the pair for all names, in the handshake and in the channel binding.
+#[test]
+fn each_name_gets_its_certificate() {
+    let (general, host, domain) = (files(), files(), files());
+    let acceptor = general.acceptor();
+    let named = |name: &str, files: &Files| {
+        (Some(name.to_owned()), super::Files { certificate: files.certificate.clone(), key: files.key.clone() })
+    };
+    let names = [named("Mail.example.net", &host), named("*.example.net", &domain)];
+    assert!(acceptor.update(&names, false).iter().all(|outcome| outcome.error.is_none()));
+    let cases = [
+        ("mail.example.net", &host),
+        ("MAIL.example.NET", &host),
+        ("pop.example.net", &domain),
+        ("a.pop.example.net", &general),
+        ("example.net", &general),
+        ("localhost", &general),
+    ];
+    for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
+        for (name, files) in cases {
+            let (client, server) = session_for(&acceptor, version, name);
+            let shown = client.ssl().peer_certificate().unwrap();
+            assert_eq!(shown.to_der().unwrap(), files.leaf().to_der().unwrap(), "{name}");
+            assert_eq!(server.end_point().unwrap(), certificate::end_point(&shown).unwrap(), "{name}");
+        }
+    }
+    // Gone from the list, gone from use; what cannot be read leaves the old one.
+    std::fs::remove_file(&domain.key).unwrap();
+    let kept = acceptor.update(&names[1..], false);
+    assert!(kept.len() == 1 && kept[0].error.is_some() && kept[0].in_use.is_some(), "{kept:?}");
+    let shown = |name| session_for(&acceptor, SslVersion::TLS1_3, name).0.ssl().peer_certificate().unwrap();
+    assert_eq!(shown("mail.example.net").to_der().unwrap(), domain.leaf().to_der().unwrap());
+    assert!(acceptor.update(&[], false).is_empty());
+    assert_eq!(shown("mail.example.net").to_der().unwrap(), general.leaf().to_der().unwrap());
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub struct Script {
     pub locked: Mutex<VecDeque<StoreError>>,
     pub expire: Mutex<Expire>,
     pub usable: Mutex<Usable>,
+    pub certificates: Mutex<Vec<CertificateFiles>>,
     pub lost: Mutex<Option<String>>,
 }
 
@@ -92,6 +93,9 @@ impl Accounts for Script {
     fn recipients(&self, _: &[String]) -> Result<Vec<Mailbox>> {
         elsewhere()
     }
+    fn recipient_names(&self) -> Result<Vec<String>> {
+        elsewhere()
+    }
     fn verifier(&self, _: UserId, _: Scheme) -> Result<Option<Secret>> {
         elsewhere()
     }
@@ -138,6 +142,9 @@ impl Maintenance for Script {
     fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {
         self.note("settings");
         Ok(self.rows.lock().unwrap().iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect())
+    }
+    fn certificates(&self) -> Result<Vec<CertificateFiles>> {
+        Ok(self.certificates.lock().unwrap().clone())
     }
     fn shortest_retention(&self) -> Result<Expire> {
         Ok(*self.expire.lock().unwrap())

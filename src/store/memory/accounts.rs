@@ -3,7 +3,7 @@
 use super::{Mailbox, Memory, State, User};
 use crate::secret::Secret;
 use crate::store::{self, Account, Accounts, MailboxId, Principal, Result, Scheme, Standing, StoreError, UserId};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 impl Accounts for Memory {
     fn account(&self, names: &[String]) -> Result<Option<Account>> {
@@ -44,6 +44,15 @@ impl Accounts for Memory {
         let found = names.iter().map(|name| state.targets(name)).find(|targets| !targets.is_empty());
         let named = |id| Some(store::Mailbox { id, name: state.mailboxes.get(&id)?.name.clone() });
         Ok(found.unwrap_or_default().into_iter().filter_map(named).collect())
+    }
+
+    fn recipient_names(&self) -> Result<Vec<String>> {
+        let state = self.state();
+        let mailboxes: BTreeSet<String> =
+            state.mailboxes.values().map(|mailbox| mailbox.name.to_ascii_lowercase()).collect();
+        let aliases = state.aliases.iter().filter(|(_, mailbox)| mailboxes.contains(mailbox));
+        let addresses: BTreeSet<String> = aliases.map(|(address, _)| address.clone()).collect();
+        Ok(mailboxes.union(&addresses).cloned().collect())
     }
 
     fn verifier(&self, user: UserId, scheme: Scheme) -> Result<Option<Secret>> {

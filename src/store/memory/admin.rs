@@ -3,7 +3,7 @@
 
 use super::{DeletedMailbox, Mailbox, Memory, State, User};
 use crate::secret::Secret;
-use crate::store::{MailboxId, Scheme};
+use crate::store::{CertificateFiles, MailboxId, Scheme};
 
 /// Seconds that octets stay after their mailbox went.
 const IN_USE: i64 = 3600;
@@ -101,6 +101,11 @@ impl Memory {
         self.change(|state| {
             state.add_mailbox(name);
         });
+    }
+
+    /// Adds a row to `certificates`.
+    pub fn add_certificate(&self, row: CertificateFiles) {
+        self.change(|state| drop(state.certificates.insert(row.name.to_ascii_lowercase(), row)));
     }
 
     /// Adds a row to `aliases`.

@@ -10,7 +10,7 @@ mod presence;
 mod statistics;
 mod upkeep;
 
-use super::{Envelope, MailboxId, Scheme, SessionStart, StoreError, UserId};
+use super::{CertificateFiles, Envelope, MailboxId, Scheme, SessionStart, StoreError, UserId};
 use crate::clock::{Clock, Stamp, Stamps, SystemClock, latest};
 use crate::secret::Secret;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -26,6 +26,7 @@ pub struct Memory {
 struct State {
     /// Only what differs from the defaults.
     settings: BTreeMap<String, String>,
+    certificates: BTreeMap<String, CertificateFiles>,
     users: BTreeMap<UserId, User>,
     mailboxes: BTreeMap<MailboxId, Mailbox>,
     deleted_mailboxes: Vec<DeletedMailbox>,

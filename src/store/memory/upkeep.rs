@@ -5,8 +5,8 @@ use crate::auth::credential::is_hash;
 use crate::clock::{FAR, latest};
 use crate::secret::Secret;
 use crate::store::{
-    Accounts, Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Replacement, Result, Scheme, StoreError,
-    Usable, WARNING_INTERVAL,
+    Accounts, CertificateFiles, Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Replacement, Result,
+    Scheme, StoreError, Usable, WARNING_INTERVAL,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,6 +25,10 @@ impl Maintenance for Memory {
 
     fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {
         Ok(self.state().settings.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect())
+    }
+
+    fn certificates(&self) -> Result<Vec<CertificateFiles>> {
+        Ok(self.state().certificates.values().cloned().collect())
     }
 
     fn shortest_retention(&self) -> Result<Expire> {

@@ -69,6 +69,16 @@ impl Accounts for Sqlite {
         })
     }
 
+    fn recipient_names(&self) -> Result<Vec<String>> {
+        self.readers.with(|connection| {
+            let sql = "SELECT name FROM mailboxes
+                        UNION SELECT address FROM aliases WHERE mailbox IN (SELECT name FROM mailboxes) ORDER BY 1";
+            let mut select = connection.prepare_cached(sql)?;
+            let rows = select.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     fn verifier(&self, user: UserId, scheme: Scheme) -> Result<Option<Secret>> {
         self.readers.with(|connection| {
             let mut select =

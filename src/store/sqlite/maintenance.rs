@@ -10,9 +10,12 @@ use crate::store::sqlite::retention::quota_warning;
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{
-    Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result, StoreError, Usable, UserId,
+    CertificateFiles, Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result, StoreError,
+    Usable, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, params};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -42,6 +45,19 @@ impl Maintenance for Sqlite {
         self.readers.with(|connection| {
             let mut select = connection.prepare_cached("SELECT name, value FROM settings ORDER BY name")?;
             let rows = select.query_map([], |row| Ok((row.get(0)?, row.get_ref(1)?.as_bytes()?.to_vec())))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    fn certificates(&self) -> Result<Vec<CertificateFiles>> {
+        self.readers.with(|connection| {
+            let sql = "SELECT name, certificate_file, key_file FROM certificates ORDER BY name";
+            let mut select = connection.prepare_cached(sql)?;
+            let rows = select.query_map([], |row| {
+                let path =
+                    |column| Ok::<_, rusqlite::Error>(OsStr::from_bytes(row.get_ref(column)?.as_bytes()?).into());
+                Ok(CertificateFiles { name: row.get(0)?, certificate: path(1)?, key: path(2)? })
+            })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }

@@ -71,6 +71,10 @@ impl Accounts for Fake {
         unreachable!("the policy delivers nothing")
     }
 
+    fn recipient_names(&self) -> store::Result<Vec<String>> {
+        unreachable!("logins have no use for it")
+    }
+
     fn verifier(&self, user: UserId, scheme: Scheme) -> store::Result<Option<Secret>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         Ok(self.verifiers.lock().unwrap().get(&(user, scheme)).cloned())

@@ -1,0 +1,35 @@
+# bash completion of pillarbox(1).
+_pillarbox() {
+    local commands words current=${COMP_WORDS[COMP_CWORD]}
+# generated: commands (make generate)
+    commands="init serve passwd hash deliver check status report backup restore import export export-recipients try help version"
+# end of generated
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "$commands help version" -- "$current")
+        return
+    fi
+    case ${COMP_WORDS[1]} in
+# generated: options (make generate)
+        init) words="--help --db" ;;
+        serve) words="--help --db --listen --listen-tls --lmtp --set" ;;
+        passwd) words="--help --db --create" ;;
+        hash) words="--help --batch" ;;
+        deliver) words="--help --db --sender --timeout" ;;
+        check) words="--help --db" ;;
+        status) words="--help --db --json" ;;
+        report) words="--help --db" ;;
+        backup) words="--help --db" ;;
+        restore) words="--help --db --force" ;;
+        import) words="--help --db --user --uidl --uidl-format --with-deleted --list --dry-run --token --insecure --no-uidl" ;;
+        export) words="--help --db --user" ;;
+        export-recipients) words="--help --db" ;;
+        try) words="--help --user --mail --fault --json" ;;
+        help) words="--help" ;;
+        version) words="--help" ;;
+# end of generated
+    esac
+    if [[ $current == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+    fi
+}
+complete -o default -F _pillarbox pillarbox
