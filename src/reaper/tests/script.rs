@@ -179,6 +179,9 @@ impl Maintenance for Script {
         Ok(())
     }
     fn shutdown(&self) {}
+    fn finish(&self) -> Result<()> {
+        Ok(())
+    }
     fn reap(&self, now: i64, _: usize) -> Result<usize> {
         self.note(format!("reap {now}"));
         self.reaps.lock().unwrap().pop_front().unwrap_or(Ok(0))

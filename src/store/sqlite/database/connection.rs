@@ -33,7 +33,9 @@ pub fn use_log(connection: &Connection, path: &Path) -> Result<()> {
 
 /// SQLite names the mode that is left where it could not change it, and no error.
 pub fn switch_to_log(connection: &Connection) -> Result<()> {
-    let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+    // To its end, where the commit is: a single row would be had before.
+    connection.execute_batch("PRAGMA journal_mode=WAL")?;
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     match mode.as_str() {
         "wal" => Ok(()),
         mode => Err(StoreError::Io(format!("the journal mode stays {mode}: the file cannot be written or synced"))),
