@@ -108,7 +108,7 @@ pub fn code_of(error: &StoreError) -> Code {
         StoreError::NoSuchMailbox => Code::NoUser,
         StoreError::OverQuota | StoreError::OutOfUids | StoreError::Abandoned | StoreError::Busy(_) => Code::TempFail,
         StoreError::TooBig | StoreError::Refused(_) => Code::Data,
-        StoreError::Io(_) | StoreError::Sync(_) => Code::Io,
+        StoreError::Io(_) | StoreError::Sync(_) | StoreError::Damaged(_) => Code::Io,
         StoreError::NoSuchMessage | StoreError::Internal(_) => Code::Software,
     }
 }
@@ -156,6 +156,7 @@ mod tests {
             (StoreError::TooBig, 65),
             (StoreError::Io("full".into()), 74),
             (StoreError::Sync("failed".into()), 74),
+            (StoreError::Damaged("malformed".into()), 74),
             (StoreError::Internal("bug".into()), 70),
         ] {
             assert_eq!(code_of(&error) as u8, code, "{error}");

@@ -117,7 +117,7 @@ fn copy(backup: &Path, to: &AtomicFile) -> Result<(), Error> {
 /// What cannot be understood is no backup.
 fn not_restored(made: &AtomicFile, backup: &Path, error: &StoreError) -> Error {
     match error {
-        StoreError::Internal(_) => {
+        StoreError::Internal(_) | StoreError::Damaged(_) => {
             let error = copy_failed(made, backup, format_args!("{backup:?} is no backup"), error);
             Error { code: Code::Data, ..error }
         }

@@ -24,6 +24,8 @@ pub enum StoreError {
     Io(String),
     /// A sync failed: what was written may not be on the disk, whatever a later sync says. Nothing is promised any more.
     Sync(String),
+    /// The database is damaged, or cannot be read: SQLite says the same of both.
+    Damaged(String),
     /// A name or value was refused by the schema; the text names it.
     Refused(String),
     /// Anything else; the text is for the log.
@@ -43,6 +45,7 @@ impl StoreError {
             Self::Busy(text) => Self::Busy(name(text)),
             Self::Io(text) => Self::Io(name(text)),
             Self::Sync(text) => Self::Sync(name(text)),
+            Self::Damaged(text) => Self::Damaged(name(text)),
             Self::Refused(text) => Self::Refused(name(text)),
             Self::Internal(text) => Self::Internal(name(text)),
             other => other,
@@ -59,9 +62,12 @@ impl fmt::Display for StoreError {
             Self::TooBig => f.write_str("message is larger than MaxReceiveSize"),
             Self::OutOfUids => f.write_str("mailbox has given out all of its unique-ids"),
             Self::Abandoned => f.write_str("nothing more of the message came for a day, so it was given up"),
-            Self::Busy(text) | Self::Io(text) | Self::Sync(text) | Self::Refused(text) | Self::Internal(text) => {
-                f.write_str(text)
-            }
+            Self::Busy(text)
+            | Self::Io(text)
+            | Self::Sync(text)
+            | Self::Damaged(text)
+            | Self::Refused(text)
+            | Self::Internal(text) => f.write_str(text),
         }
     }
 }

@@ -7,7 +7,8 @@ use crate::journal::Change;
 use crate::support::Random;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// What a disk writes as a whole.
@@ -259,7 +260,10 @@ pub fn lay_out(image: &Image, folder: &Path) {
             // A file may have survived its folder.
             Some(octets) => {
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                std::fs::write(&path, octets).unwrap();
+                // As private as they were: `check` looks at that.
+                let mut file =
+                    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
+                file.write_all(octets).unwrap();
             }
         }
     }

@@ -147,8 +147,9 @@ fn ends(act: Act, fault: Fault, struck: &str, marks: &[Mark]) -> Result<(), Stri
 fn may_end(act: Act, fault: Fault, code: i32) -> bool {
     let makes = matches!(fault.kind, "open" | "mkdir" | "link" | "rename");
     let cannot_create = makes && !matches!(act, Act::Deliver | Act::Check);
-    // What cannot be read is what `check` looks for.
-    code == act.io_code() || (code == 73 && cannot_create) || (code == 65 && act == Act::Check)
+    // What cannot be read is what `check` looks for, and what a copy is verified for.
+    let verifies = act == Act::Check || (fault.kind == "read" && matches!(act, Act::Backup | Act::Restore));
+    code == act.io_code() || (code == 73 && cannot_create) || (code == 65 && verifies)
 }
 
 /// A sync that failed once is a failure: the kernel may say nothing the next time. Only of a folder's sync a second one is

@@ -238,7 +238,8 @@ fn errors_name_the_backup_and_not_a_temporary_file() {
     for length in [0, 1, 99, 100, 512, 4095, 4096, 5000, 8192, whole.len() / 3, whole.len() - 4096, whole.len() - 1] {
         check(&whole[..length]);
     }
-    for at in [0, 16, 100] {
+    // The second page is the pointer map, and begins with the roots of the tables.
+    for at in [0, 16, 100, 4096, 4096 + 100] {
         println!("damaged at {at}");
         let mut damaged = whole.clone();
         damaged[at..at + 64].fill(0xa5);

@@ -39,7 +39,7 @@ impl Sqlite {
     pub fn verify_copy(copy: &Path) -> Result<Vec<String>> {
         let opened = connection::writer(copy, &Options::default())?;
         migrate::require_newest(&opened, copy)?;
-        check::faults(&opened)
+        check::faults_of_copy(&opened)
     }
 }
 

@@ -33,7 +33,10 @@ pub fn use_log(connection: &Connection, path: &Path) -> Result<()> {
 
 /// SQLite names the mode that is left where it could not change it, and no error.
 pub fn switch_to_log(connection: &Connection) -> Result<()> {
-    let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+    let mut change = connection.prepare("PRAGMA journal_mode=WAL")?;
+    // To its end: the commit comes behind the row.
+    let modes = change.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mode = modes.concat();
     match mode.as_str() {
         "wal" => Ok(()),
         mode => Err(StoreError::Io(format!("the journal mode stays {mode}: the file cannot be written or synced"))),

@@ -15,6 +15,10 @@ impl From<Error> for StoreError {
             ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen => {
                 Self::Io(text)
             }
+            // Where reading fails with EIO, too: a statement makes SQLITE_CORRUPT of SQLITE_IOERR_CORRUPTFS.
+            ErrorCode::DatabaseCorrupt => Self::Damaged(text),
+            // ATTACH, and so VACUUM INTO, has no code of its own for it.
+            _ if text.starts_with("unable to open database") => Self::Io(text),
             ErrorCode::NotADatabase => Self::Refused(text),
             ErrorCode::ConstraintViolation => refused(&text),
             _ => Self::Internal(text),

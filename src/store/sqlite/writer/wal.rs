@@ -114,7 +114,7 @@ impl Wal {
     fn failed_checkpoint(&self, connection: &Connection, error: rusqlite::Error) -> StoreError {
         let unreadable = is_unreadable(&error);
         let error = match StoreError::from(error) {
-            StoreError::Io(text) if unreadable => {
+            StoreError::Io(text) | StoreError::Damaged(text) if unreadable => {
                 StoreError::Sync(format!("the log cannot be read ({text}): look at the disk"))
             }
             error => error,
@@ -126,12 +126,12 @@ impl Wal {
     }
 }
 
-/// Whether the log could not be read.
+/// Whether the log could not be read. A checkpoint looks at nothing that could be malformed: that is EIO, as a statement has it.
 fn is_unreadable(error: &rusqlite::Error) -> bool {
     const READS: [i32; 4] =
         [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ, ffi::SQLITE_IOERR_CORRUPTFS, ffi::SQLITE_IOERR_DATA];
     let code = error.sqlite_error();
-    code.is_some_and(|code| code.code == ErrorCode::SystemIoFailure && READS.contains(&code.extended_code))
+    code.is_some_and(|code| code.code == ErrorCode::DatabaseCorrupt || READS.contains(&code.extended_code))
 }
 
 /// Moves the log into the database and cuts it to nothing; `false`: a reader was in the way.
@@ -254,6 +254,7 @@ mod tests {
     fn only_what_was_not_read_is_unreadable() {
         let error = |code| rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
         assert!(is_unreadable(&error(ffi::SQLITE_IOERR_READ)));
+        assert!(is_unreadable(&error(ffi::SQLITE_CORRUPT)));
         assert!(!is_unreadable(&error(ffi::SQLITE_IOERR_WRITE)));
         assert!(!is_unreadable(&error(ffi::SQLITE_FULL)));
         assert!(matches!(StoreError::from(error(ffi::SQLITE_IOERR_FSYNC)), StoreError::Sync(_)));
