@@ -76,7 +76,7 @@ fn a_list_of_the_most_messages_fits_into_memory() {
     let site = Site::with_alice(&[]);
     let mut usual = Drop::sound(3).session();
     let list = |line: &dyn Fn(usize) -> String| {
-        Reply::Say(format!("+OK\r\n{}.\r\n", (1..=150_000).map(line).collect::<String>()).into_bytes())
+        Reply::Say(format!("+OK\r\n{}.\r\n", (1..=120_000).map(line).collect::<String>()).into_bytes())
     };
     let fake = Fake::new(vec![Box::new(move |said| match said {
         "LIST" => list(&|at| format!("{at} 15\r\n")),

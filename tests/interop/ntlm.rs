@@ -1,6 +1,6 @@
 //! NTLM ([MS-OXPOP3], [MS-NLMP]) with curl and pyspnego.
 
-use crate::support::{Server, Site};
+use crate::support::{Server, Site, eventually};
 use crate::tools::{Login, REFUSED, WELCOME, curl, logged, mpop, offered, python, said, wait_for};
 
 /// Alice may use NTLM, bob may not.
@@ -8,7 +8,10 @@ fn server(settings: &[(&str, &str)]) -> Server {
     let site = Site::with_alice(&[b"Subject: x\n\ny\n"]);
     site.sql("UPDATE users SET ntlm = 1 WHERE name = 'alice'");
     site.add_user("bob", "builder");
-    site.serve(settings)
+    let server = site.serve(settings);
+    // Passwords are replaced behind `ready`, and then there is an NT hash.
+    wait_for(&server, "NTLM", true);
+    server
 }
 
 /// The server's last word to pyspnego.
@@ -69,6 +72,7 @@ fn not_offered_unless_somebody_can_use_it() {
     let site = Site::with_alice(&[]);
     let server = site.serve(&[]);
     let ntlm = "NTLM".to_owned();
+    eventually("the password is replaced", || server.sql("SELECT is_hash FROM users") == "1\n");
     assert!(!offered(&server, "pop3s").contains(&ntlm));
     server.sql("UPDATE users SET ntlm = 1 WHERE name = 'alice'");
     assert!(!offered(&server, "pop3s").contains(&ntlm), "there is no hash yet");
@@ -99,7 +103,7 @@ fn the_hash_is_sealed_and_erased() {
     server.sql("UPDATE users SET ntlm = 0 WHERE name = 'alice'");
     wait_for(&server, "NTLM", false);
     assert_eq!(count(), "0\n");
-    crate::support::eventually("nothing is left of it in the files", || !server.files_hold(&sealed));
+    eventually("nothing is left of it in the files", || !server.files_hold(&sealed));
     server.sql("UPDATE users SET ntlm = 1 WHERE name = 'alice'");
     assert_eq!(count(), "0\n", "the old hash does not come back");
 }

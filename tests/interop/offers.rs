@@ -2,7 +2,7 @@
 
 use crate::kdc::Kdc;
 use crate::support::Site;
-use crate::tools::mechanisms;
+use crate::tools::{mechanisms, wait_for};
 use openssl::rsa::Rsa;
 
 /// In the order of the table of mechanisms: what they send, and what switches them.
@@ -18,6 +18,8 @@ fn what_is_offered_follows_the_settings() {
     site.sql("UPDATE users SET ntlm = 1");
     let keys = site.path("keys.pem");
     std::fs::write(&keys, Rsa::generate(2048).unwrap().public_key_to_pem().unwrap()).unwrap();
+    // Passwords are replaced behind `ready`, and then there is an NT hash.
+    wait_for(&site.serve(&[]), "NTLM", true);
     for (policy, clear) in
         [("PlainTextLogin", &ALL[..]), ("PlainTextAuthentication", &PROOFS[..]), ("SecureLogin", &[][..])]
     {

@@ -4,7 +4,7 @@ use crate::bearer::{Issuer, claims, oauthbearer, settings, xoauth2};
 use crate::kdc::Kdc;
 use crate::support::texts::{LOGON, LOGON_FAILURE};
 use crate::support::{Client, Server, Site, eventually};
-use crate::tools::{REFUSED, WELCOME, python, said};
+use crate::tools::{REFUSED, WELCOME, python, said, wait_for};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -54,11 +54,18 @@ fn no_log_holds_a_secret_of_any_mechanism() {
         site.set(name, &value);
     }
     let keytab = format!("GssapiKeytab={}", kdc.keytab("pop.keytab", &["pop/localhost"]));
-    let options = ["LoginType=PlainTextLogin", "MaxLoginDelay=0", "ProtocolLogEnabled=1", &keytab];
+    let options = [
+        "LoginType=PlainTextLogin",
+        "MaxLoginDelay=0",
+        "ProtocolLogEnabled=1",
+        "ExtendedProtectionPolicy=Allow",
+        &keytab,
+    ];
     let mut arguments = vec!["serve", "-l", "127.0.0.1:0", "-s", "127.0.0.1:0"];
     options.iter().for_each(|option| arguments.extend(["--set", option]));
     let server = Server::launch(&site, site.command(&arguments).env("RUST_LOG", "trace"));
 
+    wait_for(&server, "NTLM", true);
     in_clear(&server, RIGHT, LOGON);
     in_clear(&server, WRONG, LOGON_FAILURE);
     let port = |kind: &str| server.address(kind).port().to_string();

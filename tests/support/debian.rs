@@ -4,6 +4,7 @@
 //! unpacked files lie over the system's.
 
 use super::privileged::{STAY, is_root, require_mounts};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -18,6 +19,10 @@ pub fn unpack(name: &str, packages: &[&str]) -> Unpacked {
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian");
+    // Others may want other packages of the same program.
+    let mut which = DefaultHasher::new();
+    packages.hash(&mut which);
+    let name = &format!("{name}-{:x}", which.finish());
     let root = folder.join(name);
     if !root.join("complete").exists() {
         let fresh = folder.join(format!("{name}.{}", std::process::id()));

@@ -22,7 +22,7 @@ use super::{ImportError, Result, Source};
 use crate::secret::Secret;
 
 /// Most messages of one folder that are taken over: what is known of them fits into 64 MiB.
-pub const MOST_MESSAGES: usize = 150_000;
+pub const MOST_MESSAGES: usize = 120_000;
 
 /// What proves who we are.
 pub enum Credential {
