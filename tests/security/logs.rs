@@ -111,7 +111,12 @@ fn nothing_is_logged_on_a_disk_that_is_nearly_full() {
             server.connect().quit();
         }
         assert_eq!(octets(&logs), before);
-        assert_eq!(server.log().lines().filter(|line| line.contains("nearly full")).count(), 1, "{}", server.log());
+        assert_eq!(
+            server.log().lines().filter(|line| line.contains("nothing is logged while")).count(),
+            1,
+            "{}",
+            server.log()
+        );
         std::fs::remove_file(disk.join("ballast")).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(1100));
         server.connect().quit();
