@@ -67,7 +67,7 @@ fn lists_that_are_too_long() {
             said => usual(said),
         }),
     );
-    assert!(error.contains("more than 150000 messages"), "{error}");
+    assert!(error.contains("more than 120000 messages"), "{error}");
 }
 
 /// The longest list that is taken, with the longest unique-ids.
