@@ -1,47 +1,8 @@
 //! A mailbox moves away from Debian's Dovecot, over POP3 and as files.
 
-use crate::support::debian::{Daemon, free_port, unpack};
+use crate::support::dovecot::{dovecot, lay_out, owner};
 use crate::support::messages::{DOTTED, PLAIN, message, unstuffed};
-use crate::support::privileged::is_root;
-use crate::support::{Client, Site, eventually};
-use std::path::Path;
-
-/// Dovecot with alice's Maildir in `folder`.
-fn dovecot(folder: &Path, port: u16) -> Daemon {
-    dovecot_with(folder, port, &format!("maildir:{}/Maildir", folder.display()))
-}
-
-/// Dovecot with mail of any kind.
-pub fn dovecot_with(folder: &Path, port: u16, mail: &str) -> Daemon {
-    let packages = unpack("dovecot", &["dovecot-core", "dovecot-pop3d"]);
-    let me = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
-    let (internal, login) = if is_root() { ("daemon", "nobody") } else { (&*me, &*me) };
-    let (uid, gid) = owner();
-    let place = folder.display();
-    let configuration = format!(
-        "protocols = pop3\nlisten = 127.0.0.1\nbase_dir = {place}/run\nstate_dir = {place}/state\nlog_path = {place}/log\n\
-         ssl = no\ndisable_plaintext_auth = no\ndefault_internal_user = {internal}\ndefault_internal_group = {internal}\n\
-         default_login_user = {login}\nfirst_valid_uid = 0\nfirst_valid_gid = 0\nmail_location = {mail}\nmbox_write_locks = fcntl\nmbox_lazy_writes = no\n\
-         passdb {{\n driver = static\n args = password=secret\n}}\n\
-         userdb {{\n driver = static\n args = uid={uid} gid={gid} home={place}\n}}\n\
-         service pop3-login {{\n chroot =\n inet_listener pop3 {{\n  port = {port}\n }}\n inet_listener pop3s {{\n  port = 0\n }}\n}}\n\
-         service anvil {{\n chroot =\n}}\nservice stats {{\n chroot =\n}}\nservice ipc {{\n chroot =\n}}\n"
-    );
-    std::fs::write(folder.join("conf"), configuration).unwrap();
-    let conf = folder.join("conf");
-    let daemon = Daemon::start(
-        &mut packages.command(&[], &["/usr/sbin/dovecot", "-F", "-c", conf.to_str().unwrap()]),
-        &folder.join("log"),
-    );
-    eventually("dovecot answers", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    daemon
-}
-
-/// Whose files Dovecot reads: it does not do that as root.
-pub fn owner() -> (nix::unistd::Uid, nix::unistd::Gid) {
-    let mail = || nix::unistd::User::from_name("mail").unwrap().unwrap();
-    if is_root() { (mail().uid, mail().gid) } else { (nix::unistd::geteuid(), nix::unistd::getegid()) }
-}
+use crate::support::{Client, Site};
 
 /// Unique-ids and messages as Dovecot shows them.
 pub fn shown(port: u16) -> (Vec<String>, Vec<Vec<u8>>) {
@@ -59,21 +20,6 @@ pub fn shown(port: u16) -> (Vec<String>, Vec<Vec<u8>>) {
     (ids, messages)
 }
 
-/// What Dovecot needs at `folder`, and may enter.
-pub fn lay_out(site: &Site, folder: &Path) {
-    for name in ["run", "Maildir", "Maildir/new", "Maildir/cur", "Maildir/tmp"] {
-        std::fs::create_dir_all(folder.join(name)).unwrap();
-        let whose = if name == "run" { None } else { Some(owner()) };
-        let (uid, gid) = (whose.map(|who| who.0.as_raw()), whose.map(|who| who.1.as_raw()));
-        std::os::unix::fs::chown(folder.join(name), uid, gid).unwrap();
-    }
-    if is_root() {
-        use std::os::unix::fs::PermissionsExt;
-        let open = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(site.path(""), open).unwrap();
-    }
-}
-
 /// Its clients find the unique-ids that they know.
 #[test]
 fn an_exported_mailbox_in_debians_dovecot() {
@@ -89,9 +35,8 @@ fn an_exported_mailbox_in_debians_dovecot() {
     let (uid, gid) = owner();
     let status = std::process::Command::new("chown").arg("-R").arg(format!("{uid}:{gid}")).arg(&maildir).status();
     assert!(status.unwrap().success());
-    let port = free_port();
-    let _server = dovecot(&folder, port);
-    let (ids, messages) = shown(port);
+    let (_server, ports) = dovecot(&folder, "");
+    let (ids, messages) = shown(ports.pop3);
     assert_eq!((ids.len(), &*ids[0], &*ids[1], &*ids[2]), (4, "1", "2", "P:odd|id"), "{ids:?}");
     assert!(messages[1].ends_with(DOTTED));
     let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
@@ -111,8 +56,8 @@ fn a_mailbox_of_debians_dovecot() {
     put(1, PLAIN);
     put(3, DOTTED);
     put(2, &message("8-bit \u{e4}", &"a line\r\n".repeat(20_000)));
-    let port = free_port();
-    let server = dovecot(&folder, port);
+    let (server, ports) = dovecot(&folder, "");
+    let port = ports.pop3;
     let (first, _) = shown(port);
     put(0, &message("late", "it has the oldest name, but came last"));
     let (saved, messages) = shown(port);

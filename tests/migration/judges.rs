@@ -1,10 +1,10 @@
 //! Other programs as judges: Python's `mailbox` module and Debian's Dovecot count the messages of mboxes that are written
 //! here in each form, and POP3 clients find nothing new behind an import.
 
-use crate::dovecot::{dovecot_with, lay_out, owner, shown};
+use crate::dovecot::shown;
 use crate::foreign::messages;
 use crate::support::Site;
-use crate::support::debian::free_port;
+use crate::support::dovecot::{dovecot_with, lay_out, owner};
 use crate::support::random::Random;
 use crate::support::site::text;
 use std::fs;
@@ -138,9 +138,9 @@ fn an_mbox_of_debians_dovecot() {
     fs::write(&inbox, first + &second).unwrap();
     let (uid, gid) = owner();
     std::os::unix::fs::chown(&inbox, Some(uid.as_raw()), Some(gid.as_raw())).unwrap();
-    let port = free_port();
     let mail = format!("mbox:{}/Maildir:INBOX={}", folder.display(), inbox.display());
-    let old = dovecot_with(&folder, port, &mail);
+    let (old, ports) = dovecot_with(&folder, &mail, "");
+    let port = ports.pop3;
     let (ids, _) = shown(port);
     assert_eq!(ids.len(), written.len() + more.len());
     let fetched = mpop(&site, port, "secret");

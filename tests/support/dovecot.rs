@@ -14,6 +14,11 @@ pub struct Ports {
 
 /// Dovecot with alice's Maildir in `folder`; her password is `secret`, unless `more` says something else.
 pub fn dovecot(folder: &Path, more: &str) -> (Daemon, Ports) {
+    dovecot_with(folder, &format!("maildir:{}/Maildir", folder.display()), more)
+}
+
+/// Dovecot with mail of any kind.
+pub fn dovecot_with(folder: &Path, mail: &str, more: &str) -> (Daemon, Ports) {
     let packages = unpack("dovecot", &["dovecot-core", "dovecot-pop3d", "dovecot-imapd"]);
     let me = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
     let (internal, login) = if is_root() { ("daemon", "nobody") } else { (&*me, &*me) };
@@ -30,7 +35,7 @@ pub fn dovecot(folder: &Path, more: &str) -> (Daemon, Ports) {
     let configuration = format!(
         "protocols = pop3 imap\nlisten = 127.0.0.1\nbase_dir = {place}/run\nstate_dir = {place}/state\nlog_path = {place}/log\n\
          ssl = no\ndisable_plaintext_auth = no\ndefault_internal_user = {internal}\ndefault_internal_group = {internal}\n\
-         default_login_user = {login}\nfirst_valid_uid = 0\nfirst_valid_gid = 0\nmail_location = maildir:{place}/Maildir\n\
+         default_login_user = {login}\nfirst_valid_uid = 0\nfirst_valid_gid = 0\nmail_location = {mail}\nmbox_write_locks = fcntl\nmbox_lazy_writes = no\n\
          {passwords}userdb {{\n driver = static\n args = uid={uid} gid={gid} home={place}\n}}\n{}{}\
          service anvil {{\n chroot =\n}}\nservice stats {{\n chroot =\n}}\nservice ipc {{\n chroot =\n}}\n{more}",
         listener("pop3", ports.pop3),

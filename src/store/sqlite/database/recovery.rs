@@ -22,6 +22,8 @@
 //! * While such a shell stays open after the server has ended, the next start is not the first to open the database, and goes on with the
 //!   log as it is in memory. Close the shell before the server is started again.
 
+use crate::files::atomic::Directory;
+use crate::files::path;
 use crate::store::{Result, StoreError};
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use nix::sys::stat::{major, minor};
@@ -108,14 +110,8 @@ impl Leftover {
 pub fn sync_directory(database: &Path) -> Result<()> {
     let io = |error: io::Error| StoreError::Io(format!("{}: {error}", database.display()));
     let database = database.canonicalize().map_err(io)?;
-    let directory = database.parent().unwrap_or(Path::new("/"));
-    let opened = File::open(directory).map_err(|error| StoreError::Io(format!("{}: {error}", directory.display())))?;
-    match opened.sync_all() {
-        // A file system that has nothing to sync there says so.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        Err(error) => Err(StoreError::sync(&error).of(directory)),
-        Ok(()) => Ok(()),
-    }
+    let directory = path::directory(&database);
+    Directory::open(directory).map_err(io)?.sync().map_err(|error| StoreError::sync(&error).of(directory))
 }
 
 /// A file that SQLite keeps beside the database; it follows links before it appends to the name.
