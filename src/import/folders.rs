@@ -47,7 +47,8 @@ pub fn open(folder: Folder, format: Option<&UidFormat>) -> Result<Box<dyn Source
         }
         Some(files) => Ok(Box::new(files)),
         None => {
-            let mut tree = Tree { folder, format, thunderbird, found: Vec::new(), notes: Notes::default() };
+            let (found, refused, notes) = (Vec::new(), Vec::new(), Notes::default());
+            let mut tree = Tree { folder, format, thunderbird, found, refused, notes };
             tree.collect(here, false, 0)?;
             if tree.found.is_empty() && !thunderbird {
                 let what =
@@ -55,6 +56,8 @@ pub fn open(folder: Folder, format: Option<&UidFormat>) -> Result<Box<dyn Source
                 return Err(ImportError::NoMail(format!("{place:?} {what}")));
             }
             tree.found.sort_by_key(|found| (!found.is_inbox(), found.inside.clone()));
+            let source = Box::new(Refused(tree.refused));
+            tree.found.push(Part { inside: PathBuf::new(), source, trash: false });
             Ok(Box::new(Many { parts: tree.found, at: Vec::new(), notes: tree.notes }))
         }
     }
@@ -83,6 +86,8 @@ struct Tree<'a> {
     format: Option<&'a UidFormat>,
     thunderbird: bool,
     found: Vec<Part>,
+    /// What is no mailbox, and why.
+    refused: Vec<String>,
     notes: Notes,
 }
 
@@ -126,25 +131,45 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// Takes a file if it is a mailbox; one with an index must be.
-    fn mailbox(&mut self, inside: &Path, trash: bool, must: bool) -> Result<()> {
+    /// Takes a file if it is a mailbox. What is none is refused by name, except among the many other files of Thunderbird:
+    /// there one with an index must be a mailbox.
+    fn mailbox(&mut self, inside: &Path, trash: bool, indexed: bool) -> Result<()> {
         let (place, file) = (self.folder.place(inside), packed(&self.folder, inside)?);
-        match file.start(kind::START).map(|start| kind::of(&start)) {
+        let error = match file.start(kind::START).map(|start| kind::of(&start)) {
             Ok(Kind::Mbox | Kind::Mmdf) => {
                 let source = Box::new(Mbox::new(&place, file, self.format.cloned()));
                 self.found.push(Part { inside: inside.to_owned(), source, trash });
-                Ok(())
+                return Ok(());
             }
-            Ok(Kind::Empty) => Ok(()),
-            Ok(Kind::Other(what)) if must => Err(ImportError::NoMail(format!("{place:?} is {what}"))),
-            Ok(_) if must => Err(ImportError::NoMail(format!("{place:?} is no mbox, though it has an index of one"))),
-            Err(error) if must => Err(damaged(&place, error)),
-            _ => Ok(()),
+            Ok(Kind::Empty) => return Ok(()),
+            _ if self.thunderbird && !indexed => return Ok(()),
+            Ok(Kind::Other(what)) => ImportError::NoMail(format!("{place:?} is {what}")),
+            Ok(_) => ImportError::NoMail(format!("{place:?} is no mbox")),
+            Err(error) => damaged(&place, error),
+        };
+        match error {
+            ImportError::NoMail(why) if !indexed => self.refused.push(why),
+            error => return Err(error),
         }
+        Ok(())
     }
 
     fn is_trash(&self, name: &str) -> bool {
         self.thunderbird && name.eq_ignore_ascii_case("trash")
+    }
+}
+
+/// Files that are no mailboxes, and why: they keep back none of the others.
+struct Refused(Vec<String>);
+
+impl Source for Refused {
+    fn list(&mut self) -> Result<Vec<Listed>> {
+        let listed = |why: &String| Listed { place: why.clone(), fault: Some(why.clone()), ..Listed::default() };
+        Ok(self.0.iter().map(listed).collect())
+    }
+
+    fn fetch(&mut self, at: usize, _: u64, _: &mut Vec<u8>) -> Result<()> {
+        Err(ImportError::NoMail(self.0[at].clone()))
     }
 }
 

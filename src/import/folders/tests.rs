@@ -186,7 +186,27 @@ fn thunderbirds_trees_are_walked() {
 #[test]
 fn folders_of_mailboxes_are_trees_too() {
     let bed = Bed::new(&[("mail/a", MBOX), ("mail/sub/b", MBOX), ("mail/Old.mbox/mbox", MBOX), ("mail/notes", "x")]);
-    assert_eq!(bed.source("mail").0.len(), 6);
+    let (listed, _) = bed.source("mail");
+    let faults: Vec<&String> = listed.iter().filter_map(|listed| listed.fault.as_ref()).collect();
+    assert_eq!((listed.len(), faults.len()), (7, 1), "{faults:?}");
+    assert!(faults[0].contains("mail/notes\" is"), "{faults:?}");
+}
+
+/// Beside a good mailbox nothing is passed over in silence, and it keeps back nothing.
+#[test]
+fn what_is_no_mailbox_beside_one_is_refused_by_name() {
+    let bed = Bed::new(&[("mail/Inbox", MBOX)]);
+    bed.write("mail/Sent.gz", b"\x1f\x8b\x08\0\0");
+    bed.write("mail/wide.mbox", b"\xff\xfeF\0r\0o\0m\0");
+    bed.write("mail/box.zip", b"PK\x03\x04");
+    bed.write("mail/RMAIL", b"BABYL OPTIONS: -*- rmail -*-\n");
+    bed.write("mail/p.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
+    let (listed, _) = bed.source("mail");
+    let faults: String = listed.iter().filter_map(|listed| listed.fault.clone()).collect::<Vec<_>>().join("\n");
+    assert_eq!(listed.len(), 7, "{faults}");
+    for name in ["Sent.gz", "wide.mbox", "box.zip", "RMAIL", "p.png"] {
+        assert!(faults.contains(&format!("mail/{name}\"")), "{name}: {faults}");
+    }
 }
 
 #[test]
