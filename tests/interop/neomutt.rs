@@ -42,9 +42,10 @@ fn open(neomutt: &Unpacked, server: &Server, url: &str) -> String {
         certificate.display()
     );
     std::fs::write(&configuration, lines).unwrap();
-    let run = format!("timeout 60 neomutt -n -F {} -f {url} -e 'push <quit>'", configuration.display());
-    let mut command = neomutt.command(&[], &["script", "-qec", &run, "/dev/null"]);
-    command.env("TERM", "xterm").env("HOME", server.path(""));
+    // The shell becomes NeoMutt and the deadline stands outside: a child of either would not own the terminal and be stopped.
+    let run = format!("exec neomutt -n -F {} -f {url} -e 'push <quit>'", configuration.display());
+    let mut command = neomutt.command(&[], &["timeout", "-k", "5", "60", "script", "-qec", &run, "/dev/null"]);
+    command.env("TERM", "xterm").env("HOME", server.path("")).env("SHELL", "/bin/sh");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = feed(&mut command, b"");
     text(&output.stdout) + &text(&output.stderr)
