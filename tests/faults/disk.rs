@@ -53,14 +53,15 @@ enum Pending {
 enum Renaming {
     Set(PathBuf, Entry),
     Remove(PathBuf),
-    Move(PathBuf, PathBuf),
+    /// What is moved is known, as the new folder holds it: its sync is enough, whatever the old one has forgotten.
+    Move(PathBuf, PathBuf, Entry),
     Exchange(PathBuf, PathBuf),
 }
 
 impl Renaming {
     /// The folder whose sync makes it durable.
     fn folder(&self) -> &Path {
-        let (Renaming::Set(path, _) | Renaming::Remove(path) | Renaming::Move(_, path) | Renaming::Exchange(_, path)) =
+        let (Renaming::Set(path, _) | Renaming::Remove(path) | Renaming::Move(_, path, _) | Renaming::Exchange(_, path)) =
             self;
         path.parent().unwrap()
     }
@@ -69,7 +70,10 @@ impl Renaming {
         match self {
             Renaming::Set(path, entry) => drop(names.insert(path.clone(), *entry)),
             Renaming::Remove(path) => drop(names.remove(path)),
-            Renaming::Move(from, to) => drop(names.remove(from).map(|entry| names.insert(to.clone(), entry))),
+            Renaming::Move(from, to, entry) => {
+                names.remove(from);
+                names.insert(to.clone(), *entry);
+            }
             Renaming::Exchange(one, other) => {
                 let (first, second) = (names.remove(one), names.remove(other));
                 names.extend(second.map(|entry| (one.clone(), entry)));
@@ -142,7 +146,11 @@ impl Disk {
                     self.files[*file].pending.clear();
                 }
             }
-            Change::Rename(from, to) => self.name(Renaming::Move(from.clone(), to.clone())),
+            Change::Rename(from, to) => {
+                if let Some(entry) = self.seen.get(from).copied() {
+                    self.name(Renaming::Move(from.clone(), to.clone(), entry));
+                }
+            }
             Change::Exchange(one, other) => self.name(Renaming::Exchange(one.clone(), other.clone())),
             Change::Link(from, to) => {
                 if let Some(entry) = self.seen.get(from).copied() {
