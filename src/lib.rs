@@ -67,6 +67,7 @@ mod generated;
 pub mod http;
 pub mod import;
 pub mod lmtp;
+pub mod lock;
 pub mod message;
 pub mod metrics;
 pub mod net;

@@ -10,12 +10,13 @@
 mod disk;
 mod file;
 
+use crate::lock::IgnorePoison;
 use crate::settings::Settings;
 use disk::Room;
 use file::LogFile;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Events of a connection that are shown before somebody has logged in; of more only the number is.
@@ -186,7 +187,7 @@ impl ProtocolLog {
             return;
         }
         let folder = settings.log_file_location.as_ref().unwrap_or(&self.folder);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().ignore_poison();
         if !state.room.is_left(folder, lines.len() as u64, Instant::now()) {
             return;
         }

@@ -2,10 +2,11 @@
 
 use super::exit::{Code, Error};
 use crate::auth::credential::{CredentialError, Credentials, KeyFile, Secret};
+use crate::lock::IgnorePoison;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
 
 /// Longest password, octets: the longest that AUTH PLAIN carries (RFC 4616 section 2).
@@ -152,7 +153,7 @@ impl Drop for EchoOff {
 }
 
 fn restore(saved: &Mutex<Option<Termios>>) {
-    if let Some(saved) = saved.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    if let Some(saved) = saved.lock().ignore_poison().take() {
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &saved);
     }
 }

@@ -8,9 +8,10 @@
 
 use super::Secret;
 use super::hmac::{Key, hmac_sha256};
+use crate::lock::IgnorePoison;
 use crate::store::UserId;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How long after a full check its result counts. A hit does not renew it.
@@ -69,7 +70,7 @@ impl Cache {
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().ignore_poison()
     }
 }
 

@@ -1,10 +1,11 @@
 //! How long a failed login is held back.
 
 use super::network;
+use crate::lock::IgnorePoison;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// The delay of the second failure in a row; the first one, most likely a slip, has none.
@@ -82,7 +83,7 @@ impl Delays {
     }
 
     fn lock(&self) -> MutexGuard<'_, Failures> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+        self.failures.lock().ignore_poison()
     }
 
     /// ASCII letters of a name compare without case, as in the store.

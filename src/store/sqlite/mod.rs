@@ -41,9 +41,10 @@ pub use database::companions;
 pub use database::migrate::{APPLICATION_ID, newest_version};
 pub use engine::{Options, Sqlite};
 
+use crate::lock::IgnorePoison;
 use std::sync::Mutex;
 
 /// A poisoned lock guards nothing that a panic could have left half done.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().ignore_poison()
 }
