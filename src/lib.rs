@@ -64,6 +64,7 @@ pub mod exit;
 pub mod files;
 #[cfg(test)]
 mod generated;
+pub mod hmac;
 pub mod http;
 pub mod import;
 pub mod lmtp;

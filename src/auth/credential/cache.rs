@@ -7,7 +7,7 @@
 //! (that is asked of the live row each time).
 
 use super::Secret;
-use super::hmac::{Key, hmac_sha256};
+use crate::hmac::{Key, hmac_sha256};
 use crate::lock::IgnorePoison;
 use crate::store::UserId;
 use std::collections::{HashMap, VecDeque};
@@ -66,7 +66,7 @@ impl Cache {
 
     fn code(&self, user: UserId, stored: &Secret, password: &Secret) -> [u8; 32] {
         let length = (stored.expose().len() as u64).to_be_bytes();
-        *hmac_sha256(&self.key, &[&user.0.to_be_bytes(), &length, stored.expose(), password.expose()])
+        *hmac_sha256(&self.key[..], &[&user.0.to_be_bytes(), &length, stored.expose(), password.expose()])
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
