@@ -60,6 +60,7 @@
 pub mod auth;
 pub mod cli;
 pub mod clock;
+pub mod complaints;
 pub mod exit;
 pub mod files;
 #[cfg(test)]

@@ -10,6 +10,7 @@
 mod disk;
 mod file;
 
+use crate::complaints::Complaints;
 use crate::lock::IgnorePoison;
 use crate::settings::Settings;
 use disk::Room;
@@ -19,10 +20,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
+/// How often a directory is brought under its quota.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// Events of a connection that are shown before somebody has logged in; of more only the number is.
 const STRANGER: u64 = 200;
-/// How often the same complaint is logged.
-const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -168,8 +169,8 @@ struct State {
     room: Room,
     /// When the folder was last brought under its quota, and under which.
     pruned: Option<(SystemTime, u64)>,
-    /// The folder that we complained about last, and when.
-    complaint: Option<(PathBuf, Instant)>,
+    /// Directories that could not be written.
+    complaints: Complaints<PathBuf, Instant>,
 }
 
 impl ProtocolLog {
@@ -193,7 +194,7 @@ impl ProtocolLog {
         }
         let written = state.append(folder, settings, now, &lines);
         if let Err((path, error)) = written
-            && state.complains(folder, Instant::now())
+            && state.complaints.is_due(folder.to_owned(), Instant::now())
         {
             log::warn!("protocol log {}: {error}; its lines are lost", path.display());
         }
@@ -206,23 +207,13 @@ impl State {
         let file = LogFile::current(&mut self.open, folder, settings, now, lines.len() as u64)?;
         let quota = settings.log_folder_size_quota;
         let recent = |(at, under): (SystemTime, u64)| {
-            under == quota && now.duration_since(at).is_ok_and(|since| since < REPEAT_AFTER)
+            under == quota && now.duration_since(at).is_ok_and(|since| since < PRUNE_EVERY)
         };
         if begun || file.is_new() || !self.pruned.is_some_and(recent) {
             self.pruned = Some((now, quota));
             file.prune(folder, quota);
         }
         file.append(lines.as_bytes())
-    }
-
-    /// Whether it is time to complain about this folder.
-    fn complains(&mut self, folder: &Path, now: Instant) -> bool {
-        let known = |(other, since): &(PathBuf, Instant)| other == folder && now < *since + REPEAT_AFTER;
-        if self.complaint.as_ref().is_some_and(known) {
-            return false;
-        }
-        self.complaint = Some((folder.to_owned(), now));
-        true
     }
 }
 
@@ -343,15 +334,5 @@ mod tests {
         ] {
             assert_eq!(quoted(data), written);
         }
-    }
-
-    #[test]
-    fn a_folder_is_complained_about_once_a_minute() {
-        let (mut state, now) = (State::default(), Instant::now());
-        let (one, other) = (Path::new("one"), Path::new("other"));
-        assert!(state.complains(one, now));
-        assert!(!state.complains(one, now + REPEAT_AFTER / 2));
-        assert!(state.complains(one, now + REPEAT_AFTER));
-        assert!(state.complains(other, now + REPEAT_AFTER), "another folder");
     }
 }

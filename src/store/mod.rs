@@ -19,6 +19,7 @@
 
 mod error;
 mod listing;
+#[cfg(any(test, feature = "memory"))]
 pub mod memory;
 pub mod sqlite;
 mod statistics;
