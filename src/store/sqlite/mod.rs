@@ -36,10 +36,10 @@ mod retention;
 mod statistics;
 mod writer;
 
-pub use backup::objects::Objects;
+pub use crate::store::Options;
 pub use database::companions;
 pub use database::migrate::{APPLICATION_ID, newest_version};
-pub use engine::{Options, Sqlite};
+pub use engine::Sqlite;
 
 use crate::lock::IgnorePoison;
 use std::sync::Mutex;
