@@ -19,7 +19,7 @@ const DEFAULT: &str = "/var/lib/pillarbox/mail.db";
 
 /// Adds `-d, --db FILE`.
 pub fn option(options: &mut Options) {
-    options.optopt("d", "db", "the database (else $PILLARBOX_DB, else /var/lib/pillarbox/mail.db)", "FILE");
+    options.optopt("d", "db", "the database (default: $PILLARBOX_DB or /var/lib/pillarbox/mail.db)", "FILE");
 }
 
 /// The database: `-d`, else `$PILLARBOX_DB`, else the default.
@@ -70,7 +70,7 @@ pub fn readable(path: &Path) -> Result<(), Error> {
             Err(error) => Err(Error::file(format_args!("cannot open the database {path:?}"), &error, Code::Io)),
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(Error::new(Code::NoInput, format!("there is no database {path:?} (pillarbox init makes one)")))
+            Err(Error::new(Code::NoInput, format!("there is no database {path:?} (run pillarbox init to create it)")))
         }
         Err(error) => Err(Error::file(format_args!("cannot open the database {path:?}"), &error, Code::Io)),
     }
@@ -82,12 +82,12 @@ pub fn readable(path: &Path) -> Result<(), Error> {
 /// 73 if its directory does not exist or something that is no regular file has the name, 77 if nothing may be written
 /// there, or the directory cannot be read: it could not be synced.
 pub fn creatable(path: &Path) -> Result<(), Error> {
-    let what = format!("cannot make {path:?}");
+    let what = format!("cannot create {path:?}");
     if let Ok(there) = std::fs::metadata(path).map(|there| there.file_type())
         && !there.is_file()
     {
         // A device would be lost for all when a finished copy takes its name.
-        let kind = if there.is_dir() { "a folder" } else { "no regular file" };
+        let kind = if there.is_dir() { "a directory" } else { "not a regular file" };
         return Err(Error::new(Code::CantCreate, format!("{what}: it is {kind}")));
     }
     let directory = directory(path);

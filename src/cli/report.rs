@@ -11,7 +11,7 @@ pub(super) const COMMAND: Command = Command {
     name: "report",
     arguments: "FILE.html",
     summary: "writes the status page with its charts as a file",
-    notes: "A running server is asked for it; without one the page says what the database knows.",
+    notes: "The page comes from the running server; if there is none, from the database alone.",
     options: |_| {},
     run: |matches| {
         let [file] = arguments(matches, "FILE.html")?;
@@ -28,7 +28,7 @@ pub(super) const COMMAND: Command = Command {
 
 fn made_here(path: &Path) -> Result<String, Error> {
     let store = database::open(path)?;
-    let status = status::facts(path, Some(&store), "no server runs".into());
+    let status = status::facts(path, Some(&store), "no server is running".into());
     let report = answers::report(&store, &status, now()).map_err(|error| Error::database(path, &error))?;
     Ok(report.html())
 }
