@@ -9,8 +9,8 @@ use crate::store::{Location, Objects};
 pub(super) const COMMAND: Command = Command {
     name: "check",
     arguments: "",
-    summary: "verifies the database (integrity, counters, orphans, schema, modes of files); prints one line per fault",
-    notes: "Exit 65: there are faults. Lines that begin with \"note:\" are none. May run while the server runs.",
+    summary: "verifies the database (integrity, counters, orphans, schema, file modes); prints one line per fault",
+    notes: "Exit 65: there are faults. Lines starting with \"note:\" are not faults. The server may be running.",
     options: |_| {},
     run: |matches| {
         let [] = arguments(matches, "")?;

@@ -20,8 +20,8 @@ const DEFAULT: &str = "/var/lib/pillarbox/mail.db";
 
 /// Adds `-d, --db DATABASE` and `--state DIR`.
 pub fn option(options: &mut Options) {
-    options.optopt("d", "db", "the database (else $PILLARBOX_DB, else /var/lib/pillarbox/mail.db)", "DATABASE");
-    options.optopt("", "state", "where the files beside the database are (else where its file is)", "DIR");
+    options.optopt("d", "db", "the database (default: $PILLARBOX_DB or /var/lib/pillarbox/mail.db)", "DATABASE");
+    options.optopt("", "state", "the directory for the files beside the database (default: the database's own)", "DIR");
 }
 
 /// The database: `-d`, else `$PILLARBOX_DB`, else the default; and the files beside it.
@@ -102,7 +102,7 @@ fn openable(path: &Path) -> Result<(), Error> {
             Err(error) => Err(Error::file(format_args!("cannot open the database {path:?}"), &error, Code::Io)),
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(Error::new(Code::NoInput, format!("there is no database {path:?} (pillarbox init makes one)")))
+            Err(Error::new(Code::NoInput, format!("there is no database {path:?} (run pillarbox init to create it)")))
         }
         Err(error) => Err(Error::file(format_args!("cannot open the database {path:?}"), &error, Code::Io)),
     }
@@ -114,12 +114,12 @@ fn openable(path: &Path) -> Result<(), Error> {
 /// 73 if its directory does not exist or something that is no regular file has the name, 77 if nothing may be written
 /// there, or the directory cannot be read: it could not be synced.
 pub fn creatable(path: &Path) -> Result<(), Error> {
-    let what = format!("cannot make {path:?}");
+    let what = format!("cannot create {path:?}");
     if let Ok(there) = std::fs::metadata(path).map(|there| there.file_type())
         && !there.is_file()
     {
         // A device would be lost for all when a finished copy takes its name.
-        let kind = if there.is_dir() { "a folder" } else { "no regular file" };
+        let kind = if there.is_dir() { "a directory" } else { "not a regular file" };
         return Err(Error::new(Code::CantCreate, format!("{what}: it is {kind}")));
     }
     let directory = directory(path);

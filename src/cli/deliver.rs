@@ -29,19 +29,14 @@ pub(super) const COMMAND: Command = Command {
     name: "deliver",
     arguments: "RECIPIENT...",
     summary: "stores one message from standard input in each recipient's mailbox",
-    notes: "All of the message must have come within SECONDS of --timeout.\n\
-            Exit 0: every copy is on the disk. 67: a recipient is unknown, nothing was stored for anybody.\n\
+    notes: "Exit 0: every copy is on disk. 67: a recipient is unknown, nothing was stored for anybody.\n\
             75: try again later (a mailbox is over its quota or out of unique-ids, though the others have their\n\
-            copies; the message has not come in time; the database is locked or damaged; the disk is full or failed). 69: over quota, and OverQuotaPermanent is set. 65: the message is larger than MaxReceiveSize. 66: there is no database.\n\
-            77: the database may not be opened.",
+            copies; the message was not complete in time; the database is locked or damaged; the disk is full or\n\
+            failed). 69: over quota, and OverQuotaPermanent is set. 65: the message is larger than MaxReceiveSize.\n\
+            66: there is no database. 77: no permission to open the database.",
     options: |options| {
-        options.optopt(
-            "f",
-            "sender",
-            "envelope sender; puts a Return-Path line first (\"\" or \"<>\": none)",
-            "SENDER",
-        );
-        options.optopt("", "timeout", "how long to wait for the message, seconds (3600)", "SECONDS");
+        options.optopt("f", "sender", "envelope sender, written to Return-Path (\"\" or \"<>\": none)", "SENDER");
+        options.optopt("", "timeout", "seconds to wait for the message (3600)", "SECONDS");
     },
     run: |matches| {
         if matches.free.is_empty() {
@@ -57,7 +52,7 @@ pub(super) const COMMAND: Command = Command {
 fn duration(seconds: &str) -> Result<Duration, Error> {
     match seconds.parse::<u32>() {
         Ok(number) if number > 0 => Ok(Duration::from_secs(number.into())),
-        _ => Err(Error::usage(format!("--timeout: {seconds:?} is no number of seconds, 1 or more"))),
+        _ => Err(Error::usage(format!("--timeout: {seconds:?} must be a number of seconds, 1 or more"))),
     }
 }
 
@@ -69,7 +64,7 @@ fn reverse_path(sender: &str) -> Result<String, Error> {
         false => Some(path.to_owned()).filter(|path| !path.contains(['<', '>'])),
     };
     let sound = |path: &String| !path.contains(char::is_control) && quoted(path).len() <= LONGEST_SENDER;
-    meant.filter(sound).ok_or_else(|| Error::usage(format!("-f: {sender:?} is no sender")))
+    meant.filter(sound).ok_or_else(|| Error::usage(format!("-f: {sender:?} is not a valid sender")))
 }
 
 /// `RECIPIENT` as it is meant: some mail programs hand a local part over in quotation marks.
@@ -140,7 +135,7 @@ fn take_in(
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 return Err(Error::new(
                     Code::TempFail,
-                    "the message has not come in time (--timeout): nothing was stored",
+                    "the message was not complete in time (--timeout): nothing was stored",
                 ));
             }
             Err(error) => return Err(Error::file("cannot read the message", &error, Code::Io)),
@@ -180,7 +175,7 @@ impl Recipients {
         found.over_quota = settings.over_quota_permanent.then_some(Code::Unavailable);
         for recipient in recipients {
             let names = recipient_names(&meant(recipient), &settings.domains, &settings.recipient_delimiter);
-            let mailboxes = store.recipients(&names).map_err(|error| trouble("cannot look recipients up", &error))?;
+            let mailboxes = store.recipients(&names).map_err(|error| trouble("cannot look up recipients", &error))?;
             if mailboxes.is_empty() {
                 unknown.push(format!("{recipient:?}"));
             }
@@ -198,7 +193,7 @@ impl Recipients {
             match store.room(*mailbox) {
                 Ok(room) if room >= storage_size(1) => return Ok(()),
                 Ok(_) | Err(StoreError::NoSuchMailbox) => {}
-                Err(error) => return Err(trouble("cannot look quotas up", &error)),
+                Err(error) => return Err(trouble("cannot look up quotas", &error)),
             }
         }
         self.verdict(self.mailboxes.iter().map(|_| Some(&StoreError::OverQuota)))

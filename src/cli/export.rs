@@ -16,8 +16,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(super) const COMMAND: Command = Command {
     name: "export",
     arguments: "-u USER DIR",
-    summary: "writes a mailbox as a Maildir, unique-ids included",
-    notes: "DIR must not exist yet, or be empty. import of it gives the same mailbox. Exit 73: DIR is not empty.",
+    summary: "writes a mailbox as a Maildir, including its unique-ids",
+    notes: "DIR must be new or empty. Importing it reproduces the mailbox. Exit 73: DIR is not empty.",
     options: mailbox::option,
     run: |matches| {
         let user = mailbox::user(matches)?;
@@ -41,7 +41,7 @@ struct Export<'a> {
 
 impl<'a> Export<'a> {
     fn new(store: &'a dyn Store, mailbox: MailboxId, folder: &'a Path) -> Result<Self, Error> {
-        let failed = |error| Error::file(format_args!("cannot make {folder:?}"), &error, Code::CantCreate);
+        let failed = |error| Error::file(format_args!("cannot create {folder:?}"), &error, Code::CantCreate);
         let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
         if occupied {
             return Err(Error::new(Code::CantCreate, format!("{folder:?} is not empty")));

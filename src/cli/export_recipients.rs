@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 pub(super) const COMMAND: Command = Command {
     name: "export-recipients",
     arguments: "",
-    summary: "prints the addresses that mail is taken for, one a line",
+    summary: "prints the addresses that mail is accepted for, one per line",
     notes: "Names without a domain are at each of Domains; @DOMAIN is a catch-all. Sub-addresses are not listed.
 Exit 78: a name has no domain and Domains is empty, so that it has any.",
     options: |_| {},
@@ -19,7 +19,9 @@ Exit 78: a name has no domain and Domains is empty, so that it has any.",
         let names = store.recipient_names().map_err(|error| Error::store("cannot read the names", &error))?;
         let endless = names.iter().find(|name| domains.is_empty() && !name.contains('@'));
         if let Some(name) = endless {
-            let text = format!("Domains is empty: {name} has mail for any domain, of which there is no list");
+            let text = format!(
+                "Domains is empty: {name} gets mail for any domain, so its addresses cannot be listed; set Domains"
+            );
             return Err(Error::new(Code::Config, text));
         }
         let addresses: BTreeSet<String> = names.iter().flat_map(|name| addresses_of(name, &domains)).collect();

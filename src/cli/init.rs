@@ -8,7 +8,7 @@ use crate::store::sqlite::Sqlite;
 pub(super) const COMMAND: Command = Command {
     name: "init",
     arguments: "",
-    summary: "makes the database, or brings it to the newest schema; nothing is lost by running it again",
+    summary: "creates the database, or migrates it to the newest schema; running it again does no harm",
     notes: "",
     options: |_| {},
     run: |matches| {

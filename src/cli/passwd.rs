@@ -11,9 +11,9 @@ pub(super) const COMMAND: Command = Command {
     name: "passwd",
     arguments: "USER",
     summary: "sets a user's password: one line of standard input, or typed twice on a terminal",
-    notes: "Every verifier that the enabled mechanisms need is made. Exit 67: there is no such user.",
+    notes: "It also stores the verifiers that the enabled mechanisms need. Exit 67: there is no such user.",
     options: |options| {
-        options.optflag("", "create", "make the user, and a mailbox of the same name, if there is none");
+        options.optflag("", "create", "create the user and a mailbox of the same name if missing");
     },
     run: |matches| {
         let [user] = arguments(matches, "USER")?;
@@ -26,7 +26,7 @@ fn set(location: &Location, user: &str, create: bool) -> Result<(), Error> {
     // Nobody should type a password for a user who does not exist.
     let known = find(&*store, user)?;
     if known.is_none() && !create {
-        return Err(Error::new(Code::NoUser, format!("there is no user {user:?} (--create makes one)")));
+        return Err(Error::new(Code::NoUser, format!("there is no user {user:?} (--create creates it)")));
     }
     let password = password::read()?;
     let user = match known {

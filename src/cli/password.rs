@@ -26,9 +26,9 @@ pub fn read() -> Result<Secret, Error> {
     }
     let silence = EchoOff::begin()?;
     let first = ask("Password: ", &mut stdin.lock())?;
-    let again = ask("Once more: ", &mut stdin.lock())?;
+    let again = ask("Repeat password: ", &mut stdin.lock())?;
     drop(silence);
-    if first == again { Ok(first) } else { Err(Error::new(Code::Data, "the passwords differ")) }
+    if first == again { Ok(first) } else { Err(Error::new(Code::Data, "the passwords do not match")) }
 }
 
 /// Reads a password that exists already: a typing error shows when it is used.
@@ -121,7 +121,7 @@ struct EchoOff(Arc<Mutex<Option<Termios>>>);
 
 impl EchoOff {
     fn begin() -> Result<Self, Error> {
-        let failed = |error: nix::Error| Error::new(Code::Io, format!("cannot switch the echo off: {error}"));
+        let failed = |error: nix::Error| Error::new(Code::Io, format!("cannot turn off the terminal's echo: {error}"));
         let saved = tcgetattr(io::stdin()).map_err(failed)?;
         let mut silent = saved.clone();
         silent.local_flags.remove(LocalFlags::ECHO);

@@ -12,7 +12,7 @@ pub(super) const COMMAND: Command = Command {
     name: "report",
     arguments: "FILE.html",
     summary: "writes the status page with its charts as a file",
-    notes: "A running server is asked for it; without one the page says what the database knows.",
+    notes: "The page comes from the running server; if there is none, from the database alone.",
     options: |_| {},
     run: |matches| {
         let [file] = arguments(matches, "FILE.html")?;
@@ -29,7 +29,7 @@ pub(super) const COMMAND: Command = Command {
 
 fn made_here(location: &Location) -> Result<String, Error> {
     let store = database::open(location)?;
-    let status = status::facts(location, Some(&*store), "no server runs".into());
+    let status = status::facts(location, Some(&*store), "no server is running".into());
     let report =
         answers::report(&*store, &status, now()).map_err(|error| Error::database(&location.database, &error))?;
     Ok(report.html())

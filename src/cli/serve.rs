@@ -13,10 +13,10 @@ pub(super) const COMMAND: Command = Command {
     arguments: "",
     summary: "runs the server until SIGTERM or SIGINT; SIGHUP re-reads the certificate",
     notes: "With any of -l, -s and -m, only the listeners named here are bound; port 0 picks a free port.\n\
-            Each listener is printed when all are bound, then the line \"ready\". Logs go to standard error\n\
-            (RUST_LOG sets how much; the default is info).",
+            Once all are bound, it prints a line for each and then \"ready\". It logs to standard error\n\
+            (RUST_LOG sets the level; the default is info).",
     options: |options| {
-        options.optmulti("l", "listen", "POP3 in clear and with STLS", "ADDR:PORT");
+        options.optmulti("l", "listen", "POP3 without TLS and with STLS", "ADDR:PORT");
         options.optmulti("s", "listen-tls", "POP3 over TLS", "ADDR:PORT");
         options.optmulti("m", "lmtp", "LMTP on TCP or on a Unix socket", "ADDR:PORT|/PATH");
         options.optmulti("", "set", "override a setting for this run", "NAME=VALUE");
@@ -50,7 +50,8 @@ fn bindings(matches: &Matches, option: &str, setting: &str) -> Result<Vec<String
     for binding in &given {
         let right = !binding.is_empty() && settings::parse_override(&format!("{setting}={binding}")).is_ok();
         if !right || binding.contains(',') {
-            return Err(Error::usage(format!("-{option}: cannot listen on {binding:?}, which is no ADDR:PORT")));
+            let form = if option == "m" { "ADDR:PORT or an absolute path" } else { "ADDR:PORT" };
+            return Err(Error::usage(format!("-{option}: cannot listen on {binding:?}, it must be {form}")));
         }
     }
     Ok(given)

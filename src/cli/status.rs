@@ -21,10 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const COMMAND: Command = Command {
     name: "status",
     arguments: "",
-    summary: "tells what the server and its database are doing",
-    notes: "Exit 0: all is well. 1: there are warnings. 2: no server answers, or its store does not.",
+    summary: "shows the state of the server and its database",
+    notes: "Exit 0: all is well. 1: there are warnings. 2: no server answers, or it cannot reach its database.",
     options: |options| {
-        options.optflag("", "json", "one JSON object");
+        options.optflag("", "json", "print one JSON object");
     },
     run: |matches| {
         let [] = arguments(matches, "")?;
@@ -39,7 +39,7 @@ fn verdict(location: &Location, matches: &Matches) -> Result<(), Error> {
     let (state, text) = match ask(&location.beside, if json { "/status" } else { "/status.txt" }).and_then(state) {
         Ok(answer) => answer,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            return Err(Error::file("cannot ask the server", &error, Code::NoPerm));
+            return Err(Error::file("cannot query the server", &error, Code::NoPerm));
         }
         Err(error) => {
             let status = stopped(location, &error);
@@ -73,15 +73,15 @@ fn state((head, body): (String, String)) -> io::Result<(u8, String)> {
 }
 
 fn unreadable() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "what answers is no server of ours")
+    io::Error::new(io::ErrorKind::InvalidData, "the answer is not from a Pillarbox server")
 }
 
 /// The state of a database whose server does not answer.
 fn stopped(location: &Location, error: &io::Error) -> Status {
     let why = match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => "no server runs".to_owned(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => "no server is running".to_owned(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "the server does not answer".to_owned(),
-        _ => format!("the server cannot be asked: {error}"),
+        _ => format!("cannot query the server: {error}"),
     };
     // One that hangs may hang at the disk.
     let store = if why.contains("does not answer") { None } else { database::open(location).ok() };

@@ -29,9 +29,9 @@ pub enum Kind {
     Other(String),
 }
 
-const NULS: &str = "no mail: there are NULs near its start";
+const NULS: &str = "not mail: it has NULs near the start";
 const UNPACK: &str = "unpack it first";
-const CONVERT: &str = "doveadm backup of Dovecot makes a Maildir of it";
+const CONVERT: &str = "convert it to a Maildir with doveadm backup";
 
 /// How files begin that people take for mail, and what they are. Longer beginnings before shorter ones.
 const BEGINNINGS: &[(&[u8], &str, &str)] = &[
@@ -48,26 +48,26 @@ const BEGINNINGS: &[(&[u8], &str, &str)] = &[
     (b"PK\x05\x06", "an empty zip archive", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
     (b"Rar!", "a rar archive", UNPACK),
-    (b"!BDN", "an Outlook data file (PST or OST)", "readpst of Debian's pst-utils makes mbox files of it"),
+    (b"!BDN", "an Outlook data file (PST or OST)", "convert it with readpst from Debian's pst-utils"),
     (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         "an Outlook message or another OLE2 file (MSG)",
-        "msgconvert of Debian's libemail-outlook-message-perl makes an .eml of it",
+        "convert it with msgconvert from Debian's libemail-outlook-message-perl",
     ),
-    (b"\xcf\xad\x12\xfe", "a mail folder of Outlook Express (DBX)", "undbx makes .eml files of it"),
-    (b"\x78\x9f\x3e\x22", "an attachment of Outlook (TNEF)", "take the message that it was in"),
+    (b"\xcf\xad\x12\xfe", "a mail folder of Outlook Express (DBX)", "convert it with undbx"),
+    (b"\x78\x9f\x3e\x22", "an attachment of Outlook (TNEF)", "import the message that contained it"),
     (b"SQLite format 3\0", "an SQLite database", "export the mail with the program that wrote it"),
-    (b"*mbx*\r\n", "an mbx file of UW's c-client", "mailutil copy makes an mbox of it"),
-    (b"*mtx*\r\n", "an mtx file of UW's c-client", "mailutil copy makes an mbox of it"),
-    (b"BABYL OPTIONS:", "a Babyl file of Emacs", "M-x unrmail makes an mbox of it"),
-    (b"// <!-- <mdb:mork:z", "an index of Thunderbird", "take the file of the same name without .msf"),
+    (b"*mbx*\r\n", "an mbx file of UW's c-client", "convert it to mbox with mailutil copy"),
+    (b"*mtx*\r\n", "an mtx file of UW's c-client", "convert it to mbox with mailutil copy"),
+    (b"BABYL OPTIONS:", "a Babyl file of Emacs", "convert it to mbox with M-x unrmail"),
+    (b"// <!-- <mdb:mork:z", "an index of Thunderbird", "import the file of the same name without .msf"),
     (b"\xff\xfe", "text in UTF-16", "save it as UTF-8"),
     (b"\xfe\xff", "text in UTF-16", "save it as UTF-8"),
     (b"\0\0\xfe\xff", "text in UTF-32", "save it as UTF-8"),
-    (b"%PDF-", "a PDF", "take the message that it was made of"),
+    (b"%PDF-", "a PDF", "import the original message"),
     (b"{\\rtf", "an RTF file", "save it as .eml"),
-    (b"BEGIN:V", "a calendar or an address book", "it has no mail"),
-    (b"bplist00", "a property list", "it has no mail"),
+    (b"BEGIN:V", "a calendar or an address book", "it contains no mail"),
+    (b"bplist00", "a property list", "it contains no mail"),
 ];
 
 /// Looks at the first octets of a file, [`START`] of them if it has as many.
@@ -93,12 +93,10 @@ pub fn of(start: &[u8]) -> Kind {
     } else if is_dbox(text) {
         Kind::Other(format!("a file of Dovecot's dbox: {CONVERT}"))
     } else if line.trim_ascii_start().starts_with(b"<") {
-        Kind::Other("HTML or XML: take the message that it was made of".to_owned())
+        Kind::Other("HTML or XML: import the original message".to_owned())
     } else {
         let line = String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned();
-        Kind::Other(format!(
-            "no mail: its first line, {line:?}, is neither a header field nor the separator of an mbox"
-        ))
+        Kind::Other(format!("not mail: its first line, {line:?}, is neither a header field nor an mbox separator"))
     }
 }
 

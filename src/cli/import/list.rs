@@ -26,11 +26,11 @@ struct Line {
 /// 75 if all failures are temporary, else the code of the first other one.
 pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
     if matches.opt_present("u") || matches.opt_present("uidl") || !matches.free.is_empty() {
-        return Err(Error::usage("--list stands alone: its lines name the users and where their mail is"));
+        return Err(Error::usage("--list cannot be combined with a user or a source: its lines name them"));
     }
     let text =
         std::fs::read(file).map_err(|error| Error::file(format_args!("cannot read {file:?}"), &error, Code::Io))?;
-    let text = String::from_utf8(text).map_err(|_| Error::new(Code::Data, format!("{file:?} is not in UTF-8")))?;
+    let text = String::from_utf8(text).map_err(|_| Error::new(Code::Data, format!("{file:?} is not UTF-8")))?;
     let location = database::location(matches);
     let store: Arc<dyn Store> = database::open(&location)?;
     let (mut table, mut failures) = (Vec::new(), Vec::new());
@@ -78,16 +78,16 @@ fn source(line: &Line) -> Result<String, Error> {
     let usage = |what: &str| Error::usage(format!("{:?}: {what}", line.source));
     match (&line.login, line.source.split_once("://")) {
         (None, _) if line.password_file.is_some() && !Address::is_one(&line.source) => {
-            Err(usage("files need no password"))
+            Err(usage("only a server takes a password-file"))
         }
         (None, _) => Ok(line.source.clone()),
         (Some(login), Some((scheme, server))) if Address::is_one(&line.source) => {
             if server.contains('@') {
-                return Err(usage("it has a login already"));
+                return Err(usage("the source already contains a login"));
             }
             Ok(format!("{scheme}://{}@{server}", crate::import::percent::encoded(login).replace('/', "%2F")))
         }
-        (Some(_), _) => Err(usage("files need no login")),
+        (Some(_), _) => Err(usage("only a server takes a login")),
     }
 }
 
@@ -103,7 +103,7 @@ fn lines(text: &str) -> Vec<(usize, Result<Line, String>)> {
 fn read(number: usize, line: &str) -> Result<Line, String> {
     let mut fields = fields(line)?.into_iter();
     let (Some(user), Some(source)) = (fields.next(), fields.next()) else {
-        return Err("it is not `user,source[,login[,password-file]]`".to_owned());
+        return Err("it must be `user,source[,login[,password-file]]`".to_owned());
     };
     let mut optional = || fields.next().filter(|field| !field.is_empty());
     let (login, password_file) = (optional(), optional());
@@ -111,7 +111,7 @@ fn read(number: usize, line: &str) -> Result<Line, String> {
         return Err("user or source is empty".to_owned());
     }
     match fields.next() {
-        Some(_) => Err("it has more than four fields; one with a comma stands in quotes".to_owned()),
+        Some(_) => Err("it has more than four fields; a field with a comma must be quoted".to_owned()),
         None => Ok(Line { number, user, source, login, password_file }),
     }
 }
@@ -141,7 +141,7 @@ fn fields(line: &str) -> Result<Vec<String>, String> {
         match behind.strip_prefix(',') {
             Some(more) => rest = more,
             None if behind.is_empty() => return Ok(fields),
-            None => return Err("something stands behind a quote".to_owned()),
+            None => return Err("unexpected text after a closing quote".to_owned()),
         }
     }
 }
