@@ -52,7 +52,7 @@ pub fn scan(mut reader: impl BufRead) -> Result<Scan, Failure> {
 
 fn draft(from: u64, start: u64) -> Draft {
     let separator = Separator { form: Form::Bare, sender: None, received_at: None };
-    Draft { from, blank: 0, start, body: None, unquoted: false, end: None, separator, facts: Facts::default() }
+    Draft { from, blank: 0, start, body: None, unquoted: false, headless: false, end: None, separator, facts: Facts::default() }
 }
 
 fn take(draft: &mut Draft, head: &mut Option<Vec<u8>>, octets: &[u8]) {
