@@ -255,6 +255,30 @@ fn mmdf_is_read() {
     assert_eq!(messages(&format!("{mark}S: 1\n\none\n{mark}S: 2\n\ntwo\n")).1, ["S: 1\n\none\n", "S: 2\n\ntwo\n"]);
 }
 
+/// Python's `mailbox.MMDF` adds a line end to each message, mutt does not.
+#[test]
+fn mmdf_of_python_has_an_empty_line_too_many() {
+    let mark = "\u{1}\u{1}\u{1}\u{1}\n";
+    let python = "From MAILER-DAEMON Mon Nov 23 12:00:00 2026\n";
+    for (messages_in, from, added) in [
+        (&["S: 1\n\none\n", "S: 2\n\ntwo\n\n", "S: 3\n\n"][..], A, "\n"),
+        (&["S: 1\n\none", "S: 2\n\ntwo\n"], python, "\n"),
+        (&["S: 1\n\n"], python, "\n"),
+        (&["S: 1\n\none\n", "S: 2\n\ntwo\n\n"], A, ""),
+        (&["S: 1\n\n", "S: 2\n\n"], A, ""),
+        (&["S: 1\n\n", "S: 2\n\ntwo\n\n"], "", ""),
+    ] {
+        for end in ["\n", "\r\n"] {
+            let file: String = messages_in.iter().map(|it| format!("{mark}{from}{it}{added}{mark}")).collect();
+            let expected: Vec<String> = messages_in
+                .iter()
+                .map(|it| if it.ends_with('\n') { it.replace('\n', end) } else { format!("{it}\n").replace('\n', end) })
+                .collect();
+            assert_eq!(messages(&file.replace('\n', end)).1, expected, "{file:?}");
+        }
+    }
+}
+
 #[test]
 fn bookkeeping_is_no_mail() {
     let books = format!("{A}From: MAILER-DAEMON\nX-IMAP: 1795428000 0000000009\nStatus: RO\n\nbooks\n\n");
