@@ -61,7 +61,16 @@ impl Cluster {
             .arg(primary)
             .arg("--pgdata")
             .arg(folder.join("data")));
-        Cluster::launch(folder, settings)
+        Cluster::launch(folder, &[&["wal_retrieve_retry_interval=100ms"], settings].concat())
+    }
+
+    /// From now on no commit is acknowledged that this standby has not on disk.
+    pub fn require(&self, standby: &str) {
+        let lines = format!("ALTER SYSTEM SET synchronous_standby_names = '{standby}';\nSELECT pg_reload_conf();");
+        self.sql("postgres", &lines);
+        eventually("the standby is synchronous", || {
+            self.sql("postgres", "SELECT sync_state FROM pg_stat_replication").trim() == "sync"
+        });
     }
 
     /// Starts the server on the data in this folder, and waits until it answers.
