@@ -86,6 +86,9 @@ pub struct MessageId {
     pub body: i64,
 }
 
+/// Octets of a message that [`Mail::deliver_all`] takes at most.
+pub const LARGEST_TOGETHER: u64 = 256 << 10;
+
 /// What an engine answers.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
@@ -139,6 +142,25 @@ pub trait Mail: Send + Sync {
 
     /// Starts taking in one message of `limit` octets at most, all that is pushed counted.
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_>;
+
+    /// Stores messages of one mailbox (CRLF lines, unstuffed, of [`LARGEST_TOGETHER`] octets at most) in their order, and
+    /// returns when they are durable; an engine may do so in one transaction. One answer each, up to the first error that is not [`StoreError::Refused`]:
+    /// nothing behind that is stored.
+    fn deliver_all(&self, to: MailboxId, messages: Vec<(Vec<u8>, Envelope)>) -> Vec<Result<Uid>> {
+        let mut answers = Vec::with_capacity(messages.len());
+        for (octets, envelope) in messages {
+            let mut upload = self.upload(LARGEST_TOGETHER);
+            let pushed = upload.push(&octets).and_then(|()| upload.deliver(&[to], &envelope));
+            let answer =
+                pushed.and_then(|answers| answers.into_iter().next().unwrap_or(Err(StoreError::NoSuchMailbox)));
+            let goes_on = matches!(answer, Ok(_) | Err(StoreError::Refused(_)));
+            answers.push(answer);
+            if !goes_on {
+                break;
+            }
+        }
+        answers
+    }
 }
 
 /// What is known of a message beside its octets.
