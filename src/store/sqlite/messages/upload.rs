@@ -8,6 +8,7 @@
 //! each, and go on in one body that they have in common ([`copies`]).
 
 mod copies;
+mod group;
 mod staging;
 
 use crate::clock::Stamp;
@@ -21,6 +22,8 @@ use crate::store::sqlite::writer::Lane;
 use crate::store::{Envelope, MailboxId, Result, Sample, StoreError, Uid, Upload};
 use copies::Row;
 use rusqlite::Connection;
+
+pub use group::deliver as deliver_group;
 
 pub use copies::next_uid;
 pub use copies::{insert_chunk, insert_summary};
