@@ -68,7 +68,7 @@ impl Monitor {
         let complaint = self.complained.is_none_or(|since| now.saturating_duration_since(since) >= REPEAT_AFTER);
         match self.shut_out(&configuration) {
             Err(error) if complaint => {
-                warn!("who may stay cannot be found out: {error}");
+                warn!("cannot check which sessions are still valid: {error}");
                 self.complained = Some(now);
             }
             Err(_) => {}

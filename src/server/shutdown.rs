@@ -21,7 +21,7 @@ impl ShutdownRequest {
 
     /// Ends the process as SIGTERM does, but with this error; the first one counts.
     pub(super) fn end(&self, error: Error) {
-        error!("{error}: the server ends");
+        error!("{error}: shutting down");
         self.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.signals.close();
     }

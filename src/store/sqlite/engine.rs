@@ -124,7 +124,7 @@ impl Sqlite {
         self.readers.with(check::faults_and_shortages)
     }
 
-    /// What of the schema is not of this program.
+    /// What of the schema is not part of this program.
     ///
     /// # Errors
     /// It cannot be read.
