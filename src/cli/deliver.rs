@@ -35,12 +35,7 @@ pub(super) const COMMAND: Command = Command {
             failed). 69: over quota, and OverQuotaPermanent is set. 65: the message is larger than MaxReceiveSize.\n\
             66: there is no database. 77: no permission to open the database.",
     options: |options| {
-        options.optopt(
-            "f",
-            "sender",
-            "envelope sender, written to Return-Path (\"\" or \"<>\": none)",
-            "SENDER",
-        );
+        options.optopt("f", "sender", "envelope sender, written to Return-Path (\"\" or \"<>\": none)", "SENDER");
         options.optopt("", "timeout", "seconds to wait for the message (3600)", "SECONDS");
     },
     run: |matches| {

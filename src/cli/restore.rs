@@ -75,7 +75,9 @@ fn require_file(backup: &Path) -> Result<(), Error> {
     match log_beside(backup) {
         None => Ok(()),
         Some(log) => {
-            let text = format!("{backup:?} is not a complete backup, {log:?} belongs to it: run pillarbox backup -d {backup:?} to make one");
+            let text = format!(
+                "{backup:?} is not a complete backup, {log:?} belongs to it: run pillarbox backup -d {backup:?} to make one"
+            );
             Err(Error::new(Code::Data, text))
         }
     }

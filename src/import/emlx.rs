@@ -37,8 +37,8 @@ pub fn read(path: &Path, file: &Packed, limit: u64, octets: &mut Vec<u8>) -> Res
         return Err(ImportError::NoMail(format!("{} {what}", place())));
     }
     let start = file.start(FIRST_LINE).map_err(|error| damaged(path, error))?;
-    let (from, count) =
-        count(&start).ok_or_else(|| ImportError::NoMail(format!("{} does not start with a number of octets", place())))?;
+    let (from, count) = count(&start)
+        .ok_or_else(|| ImportError::NoMail(format!("{} does not start with a number of octets", place())))?;
     if count > limit {
         return Err(ImportError::TooBig(path.display().to_string()));
     }

@@ -96,9 +96,7 @@ pub fn of(start: &[u8]) -> Kind {
         Kind::Other("HTML or XML: import the original message".to_owned())
     } else {
         let line = String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned();
-        Kind::Other(format!(
-            "not mail: its first line, {line:?}, is neither a header field nor an mbox separator"
-        ))
+        Kind::Other(format!("not mail: its first line, {line:?}, is neither a header field nor an mbox separator"))
     }
 }
 

@@ -224,7 +224,7 @@ impl Transfer<'_> {
             self.report.checked.insert(position);
         } else {
             let id = message.unique_id.as_deref().unwrap_or_default();
-            let text = format!("{}: unique-id {id:?} already belongs to another message in the mailbox", message.place);
+            let text = format!("{}: unique-id {id:?} was given to another message in the mailbox", message.place);
             self.report.refuse(position, text);
         }
         Ok(())
@@ -400,7 +400,8 @@ pub fn differences(
             continue;
         };
         if let Some(first) = places.insert(id, &message.place) {
-            differences.push(format!("{}: unique-id {id:?} is also that of {first}; only one was imported", message.place));
+            differences
+                .push(format!("{}: unique-id {id:?} is also that of {first}; only one was imported", message.place));
         } else if entry.uid.0 < last {
             differences.push(format!("{}: unique-id {id:?} is in a different position", message.place));
         }

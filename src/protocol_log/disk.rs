@@ -30,9 +30,9 @@ impl Room {
             (self.looked, self.written) = (Some(now), 0);
             let full = is_full(folder);
             if full && !self.full {
-                log::warn!("protocol log {}: the disk is nearly full, logging is suspended", folder.display());
+                log::warn!("protocol log {}: nothing is logged while the disk is nearly full", folder.display());
             } else if self.full && !full {
-                log::info!("protocol log {}: the disk has space again, logging resumes", folder.display());
+                log::info!("protocol log {}: the disk has space again", folder.display());
             }
             self.full = full;
         }

@@ -24,7 +24,7 @@ impl Reaper {
         let dates = self.calendar.dates(now);
         if let Some(jump) = dates.jump {
             log::warn!(
-                "clock: jumped by {jump} seconds; trusted after a day, so that no mail is deleted early"
+                "the clock has jumped by {jump} seconds; it is trusted after a day, so that no mail is deleted early"
             );
         }
         let date = dates.earliest;

@@ -255,7 +255,7 @@ fn no_thread(error: io::Error) -> Error {
 fn wait(signals: &mut Signals, maintenance: &Maintenance) -> bool {
     for signal in signals.forever() {
         if signal != SIGHUP {
-            info!("signal {signal}: shutting down; running commands may finish");
+            info!("signal {signal}: no new connections; running commands may finish");
             return true;
         }
         service_manager::reloading();

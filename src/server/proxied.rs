@@ -46,10 +46,12 @@ pub(super) fn welcome(
             }
         }
         // A health check that only connects.
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => debug!("{}: disconnected without sending anything", peer.ip()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            debug!("{}: disconnected without sending anything", peer.ip())
+        }
         Err(error) => {
             server.metrics.refuse(RefusedBecause::Proxy);
-            info!("{}: closed, ProxyNetworks requires a PROXY header: {}", peer.ip(), why(&error));
+            info!("{}: closed without the PROXY header that ProxyNetworks requires: {}", peer.ip(), why(&error));
         }
     }
 }

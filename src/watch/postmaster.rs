@@ -9,7 +9,11 @@ pub fn message(warnings: &[Warning], host: &str, now: i64) -> Vec<u8> {
     let head = [
         format!("From: Pillarbox <postmaster@{host}>"),
         "To: undisclosed-recipients:;".into(),
-        format!("Subject: {}{} from the mail server {host}", if urgent { "Urgent: " } else { "" }, count(warnings.len())),
+        format!(
+            "Subject: {}{} from the mail server {host}",
+            if urgent { "Urgent: " } else { "" },
+            count(warnings.len())
+        ),
         format!("Date: {}", rfc5322(now)),
         format!("Message-ID: <warnings.{now}@{host}>"),
         // RFC 3834: nobody shall answer this.

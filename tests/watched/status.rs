@@ -85,7 +85,9 @@ fn the_report_is_the_page_with_a_server_and_without() {
     server.alice().quit();
     let page = report();
     assert!(
-        page.contains("<!DOCTYPE html>") && page.contains("1 logins, 0 failures") && !page.contains("no server is running")
+        page.contains("<!DOCTYPE html>")
+            && page.contains("1 logins, 0 failures")
+            && !page.contains("no server is running")
     );
     site.fail(&["report", "/nonexistent/x.html"], b"", 73);
     site.fail(&["report"], b"", 64);

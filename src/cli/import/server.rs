@@ -14,7 +14,12 @@ use zeroize::Zeroizing;
 const LONGEST_TOKEN: u64 = 48 * 1024;
 
 pub(super) fn options(options: &mut getopts::Options) {
-    options.optopt("", "token", "log in with the OAuth token in FILE (-: standard input) instead of a password", "FILE");
+    options.optopt(
+        "",
+        "token",
+        "log in with the OAuth token in FILE (-: standard input) instead of a password",
+        "FILE",
+    );
     options.optflag("", "insecure", "send the password unencrypted if the server has no TLS");
     options.optflag("", "no-uidl", "for POP3 servers without UIDL: give messages new unique-ids");
 }

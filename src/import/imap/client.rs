@@ -55,7 +55,9 @@ impl Client {
         match client.response(None)? {
             Response::Status(Condition::Ok, _) => {}
             Response::Status(Condition::Preauth, text) => {
-                return Err(client.wire.malformed(&format!("a greeting for a session that is already logged in: {text}")));
+                return Err(client
+                    .wire
+                    .malformed(&format!("a greeting for a session that is already logged in: {text}")));
             }
             Response::Status(_, text) => return Err(client.goodbye(&text)),
             _ => return Err(client.wire.malformed("something other than an IMAP greeting")),

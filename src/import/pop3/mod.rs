@@ -83,8 +83,9 @@ impl Pop3 {
         match verdict {
             Verdict::Wrong => {
                 let came = measure.octets;
-                let text =
-                    format!("{stated} octets in LIST, but {came} were received, and the sizes of other messages are exact");
+                let text = format!(
+                    "{stated} octets in LIST, but {came} were received, and the sizes of other messages are exact"
+                );
                 Err(self.client.wire().malformed(&text))
             }
             _ => Ok(()),

@@ -165,6 +165,9 @@ mod tests {
              CREATE VIEW notes_view AS SELECT text FROM notes;",
         );
         assert_eq!(objects.faults, [""; 0]);
-        assert_eq!(objects.notes, ["table notes: is not part of this program", "view notes_view: is not part of this program"]);
+        assert_eq!(
+            objects.notes,
+            ["table notes: is not part of this program", "view notes_view: is not part of this program"]
+        );
     }
 }
