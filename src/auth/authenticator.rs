@@ -116,8 +116,8 @@ impl Authenticator {
         answer.unwrap_or_else(|trouble| {
             match trouble {
                 // A crowd does that, each of it: the connection says so once.
-                AuthError::Credential(CredentialError::Busy) => log::debug!("login cannot be checked: {trouble}"),
-                trouble => log::error!("login cannot be checked: {trouble}"),
+                AuthError::Credential(CredentialError::Busy) => log::debug!("cannot check a login: {trouble}"),
+                trouble => log::error!("cannot check a login: {trouble}"),
             }
             Answer::Unavailable
         })
@@ -170,7 +170,7 @@ impl Authenticator {
                 Verdict::Wrong => (),
                 Verdict::Malformed => {
                     let name = account.map_or("", |account| &account.name);
-                    log::warn!("users.password of {name} is no hash we can use: no password matches it");
+                    log::warn!("users.password of {name}: unusable hash, no password matches it");
                 }
             }
         }
@@ -249,7 +249,7 @@ impl Authenticator {
     }
 
     fn or_log<T>(&self, account: &Account, result: Result<T>) -> Option<T> {
-        result.map_err(|trouble| log::warn!("verifiers of {} cannot be stored: {trouble}", account.name)).ok()
+        result.map_err(|trouble| log::warn!("cannot store verifiers of {}: {trouble}", account.name)).ok()
     }
 
     /// The verifier a proof is checked with: the user's, or a false one that is the same every time.
@@ -263,7 +263,7 @@ impl Authenticator {
         if let Some(account) = &account
             && stored.is_none()
         {
-            log::debug!("{} has no {scheme:?} verifier (yet): a false one is used", printable(&account.name));
+            log::debug!("{} has no {scheme:?} verifier yet: a fake one is used", printable(&account.name));
         }
         let usable = account.filter(|account| scheme != Scheme::NtHash || account.ntlm);
         let used = match usable.as_ref().and_then(|account| Some((account, account.password.as_ref()?))) {
@@ -350,10 +350,10 @@ impl Authenticator {
     fn login(&self, account: &Account, authzid: Option<&str>, policy: &LoginPolicy<'_>) -> Result<Allowed> {
         let opened = match authzid {
             _ if !account.pop_enabled => Err("users.pop_enabled is 0"),
-            _ if !is_here(account.site.as_deref(), policy) => Err("the mailbox is of another site"),
+            _ if !is_here(account.site.as_deref(), policy) => Err("the mailbox belongs to another site"),
             None => account.mailbox.map(|mailbox| (mailbox, account.name.clone())).ok_or("the user has no mailbox"),
             Some(name) => match self.store.principal(account.user, &login_names(name, policy.domains))? {
-                None => Err("there is no such mailbox to open"),
+                None => Err("there is no such mailbox"),
                 Some(principal) => opened(account, principal, policy),
             },
         };
@@ -378,11 +378,11 @@ fn opened(
     policy: &LoginPolicy<'_>,
 ) -> std::result::Result<(MailboxId, String), &'static str> {
     if !principal.delegated && account.mailbox != Some(principal.mailbox) {
-        Err("there is no such row in delegates")
+        Err("there is no such delegation")
     } else if !principal.pop_enabled {
         Err("users.pop_enabled of the mailbox's user is 0")
     } else if !is_here(principal.site.as_deref(), policy) {
-        Err("the mailbox to open is of another site")
+        Err("the mailbox to open belongs to another site")
     } else {
         Ok((principal.mailbox, principal.name))
     }

@@ -263,7 +263,7 @@ mod tests {
         let listed = formatted(folder.path(), Some("%f")).list().unwrap();
         let ids: Vec<_> = listed.iter().map(|listed| listed.unique_id.as_deref()).collect();
         assert_eq!(ids, [None, Some("10.y"), Some("20.x,S=1")]);
-        assert!(listed[0].fault.as_ref().unwrap().contains("no unique-id"));
+        assert!(listed[0].fault.as_ref().unwrap().contains("not a valid unique-id"));
         let error = formatted(folder.path(), Some("%u")).list().unwrap_err();
         assert!(error.to_string().contains("no dovecot-uidlist"), "{error}");
     }

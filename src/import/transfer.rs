@@ -245,7 +245,7 @@ impl Transfer<'_> {
             self.report.checked.insert(position);
         } else {
             let id = message.unique_id.as_deref().unwrap_or_default();
-            let text = format!("{}: unique-id {id:?} already belongs to another message in the mailbox", message.place);
+            let text = format!("{}: unique-id {id:?} was given to another message in the mailbox", message.place);
             self.report.refuse(position, text);
         }
         Ok(())

@@ -207,7 +207,7 @@ impl Shared {
 /// Runs a job; what it panics with goes to the log.
 fn run(name: &str, job: Job) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
-        log::error!("{name}: a job was ended by a panic: {}", text(&*panic));
+        log::error!("{name}: a job panicked: {}", text(&*panic));
     }
 }
 

@@ -21,12 +21,12 @@ impl Hurry {
         let (sender, receiver) = bounded(1);
         let listen = move || {
             if signals.forever().any(|signal| matches!(signal, SIGTERM | SIGINT)) {
-                info!("a second signal: the server ends at once");
+                info!("second signal: shutting down immediately");
                 let _ = sender.send(());
             }
         };
         if let Err(error) = std::thread::Builder::new().name("signals".into()).spawn(listen) {
-            warn!("a second signal will not be heard: {error}");
+            warn!("shutdown: a second signal will have no effect: {error}");
         }
         Self(receiver)
     }
@@ -50,7 +50,7 @@ pub(super) fn drain(server: &ServerState, time: Duration, hurry: &Hurry) -> bool
         return false;
     }
     server.health.drain();
-    info!("new clients are sent away for {} seconds (DrainSeconds)", time.as_secs());
+    info!("shutdown: turning new clients away for {} seconds (DrainSeconds)", time.as_secs());
     let end = Instant::now() + time;
     while Instant::now() < end {
         let left = end.saturating_duration_since(Instant::now());
@@ -71,7 +71,7 @@ pub(super) fn finish(server: &ServerState, workers: &Workers, grace: Duration, h
             return;
         }
         if Instant::now() >= deadline || hurry.came_within(Duration::ZERO) {
-            return warn!("{left} connections were cut");
+            return warn!("shutdown: {left} connections were cut off");
         }
     }
 }

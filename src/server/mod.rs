@@ -185,7 +185,7 @@ fn name_exposed(options: &ServeOptions, settings: &Settings, listeners: &[Listen
 fn status_socket(db: &Path) -> Option<Listener> {
     let path = answers::socket(db);
     bind::local(Service::Status, &path, 0o600, "")
-        .inspect_err(|error| warn!("pillarbox status will find no server: {error}"))
+        .inspect_err(|error| warn!("pillarbox status will not find this server: {error}"))
         .ok()
 }
 
@@ -249,14 +249,14 @@ fn start(
 }
 
 fn no_thread(error: io::Error) -> Error {
-    Error::new(Code::Unavailable, format!("cannot make a thread: {error}"))
+    Error::new(Code::Unavailable, format!("cannot create a thread: {error}"))
 }
 
 /// Until SIGTERM, SIGINT or a [`ShutdownRequest`]; SIGHUP reads files again. Says whether it was a signal.
 fn wait(signals: &mut Signals, maintenance: &Maintenance) -> bool {
     for signal in signals.forever() {
         if signal != SIGHUP {
-            info!("signal {signal}: no new connections; commands that run may finish");
+            info!("signal {signal}: no new connections; running commands may finish");
             return true;
         }
         service_manager::reloading();

@@ -88,7 +88,7 @@ impl Drop for Teller {
 
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        log::debug!("the service manager cannot be told: {error}");
+        log::debug!("cannot notify the service manager: {error}");
     }
 }
 
@@ -125,6 +125,6 @@ fn listener(sockets: &mut ListenFd, at: usize, name: &str) -> Result<Listener, E
             let socket = Entrance::Unix(super::unix::Bound::inherited(socket, path));
             Ok(Listener { service, socket, address, inherited: Some(inherited) })
         }
-        _ => Err(wrong("not a listening socket that this can be spoken on")),
+        _ => Err(wrong("must be a listening TCP socket, or for lmtp a Unix one")),
     }
 }

@@ -35,7 +35,7 @@ pub enum StoreError {
 impl StoreError {
     /// What the failure of a sync means.
     pub fn sync(error: &dyn fmt::Display) -> Self {
-        Self::Sync(format!("what was written cannot be made durable ({error}): look at the disk"))
+        Self::Sync(format!("written data cannot be made durable ({error}): check the disk"))
     }
 
     /// The same error, with a file's name in front of its text.
@@ -61,7 +61,7 @@ impl fmt::Display for StoreError {
             Self::OverQuota => f.write_str("mailbox is over its quota"),
             Self::TooBig => f.write_str("message is larger than MaxReceiveSize"),
             Self::OutOfUids => f.write_str("mailbox has given out all of its unique-ids"),
-            Self::Abandoned => f.write_str("nothing more of the message came for a day, so it was given up"),
+            Self::Abandoned => f.write_str("the rest of the message did not arrive within a day"),
             Self::Busy(text)
             | Self::Io(text)
             | Self::Sync(text)

@@ -89,7 +89,7 @@ impl Watch {
                 *written = Some((hour, standing(&sample)));
             }
             Err(error) => {
-                debug!("statistics cannot be written: {error}");
+                debug!("cannot write statistics: {error}");
                 metrics.put_back();
             }
         }
@@ -101,7 +101,7 @@ impl Watch {
             Ok(_) => self.server.health.reached(GOOD_FOR),
             Err(error) => {
                 if self.server.health.unavailable().is_none() {
-                    error!("the store cannot be reached, new clients are sent away: {error}");
+                    error!("cannot reach the database, turning new clients away: {error}");
                 }
                 self.server.health.failed();
             }

@@ -183,7 +183,7 @@ fn thunderbirds_trees_are_walked() {
     assert_eq!(bed.source("Mail/Inbox.sbd").0.len(), 3);
     // A mailbox that cannot be read is not passed over.
     bed.write("Mail/Sent", b"\0\0\0\0");
-    assert!(bed.faults("Mail")[0].contains("Sent\" is no mail: there are NULs"), "{:?}", bed.faults("Mail"));
+    assert!(bed.faults("Mail")[0].contains("Sent\" is not mail: it has NULs"), "{:?}", bed.faults("Mail"));
     bed.write("Mail/Sent", b"From nobody knows when\nA: b\n");
     assert!(bed.faults("Mail")[0].contains("form that is not known"), "{:?}", bed.faults("Mail"));
     assert_eq!(bed.source("Mail").0.len(), listed.len() - 1, "the others come");
@@ -234,8 +234,8 @@ fn what_is_no_mail_is_named() {
         ("one.u.1", "dbox"),
         ("page.eml", "HTML"),
         ("text", "first line"),
-        ("nothing", "no mail that is known"),
-        ("none", "no mail that is known"),
+        ("nothing", "contains no known mail"),
+        ("none", "contains no known mail"),
     ] {
         let text = bed.refusal(name);
         assert!(text.contains(what), "{name}: {text}");

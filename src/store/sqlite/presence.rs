@@ -129,7 +129,7 @@ impl Presence for Sqlite {
         };
         // Nothing that is written later overtakes it.
         let deleted = self.writer.submit(Lane::Maintenance, 0, delete)?.wait_for(RESET_TIMEOUT);
-        deleted.unwrap_or_else(|| Err(StoreError::Busy("who was on when a server crashed is forgotten later".into())))
+        deleted.unwrap_or_else(|| Err(StoreError::Busy("the sessions of a crashed server are removed later".into())))
     }
 }
 

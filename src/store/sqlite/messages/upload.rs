@@ -100,7 +100,7 @@ impl<'a> Staging<'a> {
         if let Some(body) = self.body.take() {
             let work = move |connection: &_| staging::abandon(connection, body);
             if let Err(error) = self.store.writer.submit(Lane::Maintenance, ROW_OCTETS, work) {
-                log::warn!("store: an upload that was dropped stays for a day: {error}");
+                log::warn!("store: an aborted upload stays for a day: {error}");
             }
         }
     }
