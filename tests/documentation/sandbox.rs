@@ -20,7 +20,7 @@ impl Sandbox {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("pillarbox");
-        for name in ["pillarbox/target/release", "blocks", "root", "layers"] {
+        for name in ["pillarbox/target/release", "blocks", "root"] {
             fs::create_dir_all(folder.path().join(name)).unwrap();
         }
         let mut copy = Command::new("cp");
