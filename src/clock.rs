@@ -15,8 +15,9 @@ mod calendar;
 
 pub use calendar::{Calendar, Dates};
 
+use crate::lock::IgnorePoison;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How far ahead a date may lie to be waited for, seconds. The triggers of the schema know it too.
@@ -84,7 +85,7 @@ impl Stamps {
     /// For what is stored now.
     pub fn stamp(&self) -> Stamp {
         let now = self.clock.now();
-        let mut calendar = self.calendar.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calendar = self.calendar.lock().ignore_poison();
         Stamp { now: now.unix, date: calendar.dates(now).latest }
     }
 }

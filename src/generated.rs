@@ -3,8 +3,9 @@
 //! A test calls [`assert_region`] for each. `make generate` runs these tests with `PILLARBOX_GENERATE` set: then
 //! they write the region instead.
 
+use crate::lock::IgnorePoison;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Tests run side by side, and two regions may be in one file.
 static WRITING: Mutex<()> = Mutex::new(());
@@ -13,7 +14,7 @@ static WRITING: Mutex<()> = Mutex::new(());
 /// each in a comment on a line of its own.
 #[track_caller]
 pub fn assert_region(file: &str, name: &str, lines: &str) {
-    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _writing = WRITING.lock().ignore_poison();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let before = std::fs::read_to_string(&path).unwrap();
     let after = replaced(&before, name, lines).unwrap_or_else(|| panic!("{file} has no region {name:?}"));

@@ -60,13 +60,16 @@
 pub mod auth;
 pub mod cli;
 pub mod clock;
+pub mod complaints;
 pub mod exit;
 pub mod files;
 #[cfg(test)]
 mod generated;
+pub mod hmac;
 pub mod http;
 pub mod import;
 pub mod lmtp;
+pub mod lock;
 pub mod message;
 pub mod metrics;
 pub mod net;

@@ -10,18 +10,20 @@
 mod disk;
 mod file;
 
+use crate::complaints::Complaints;
+use crate::lock::IgnorePoison;
 use crate::settings::Settings;
 use disk::Room;
 use file::LogFile;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
+/// How often a directory is brought under its quota.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// Events of a connection that are shown before somebody has logged in; of more only the number is.
 const STRANGER: u64 = 200;
-/// How often the same complaint is logged.
-const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -167,8 +169,8 @@ struct State {
     room: Room,
     /// When the folder was last brought under its quota, and under which.
     pruned: Option<(SystemTime, u64)>,
-    /// The folder that we complained about last, and when.
-    complaint: Option<(PathBuf, Instant)>,
+    /// Directories that could not be written.
+    complaints: Complaints<PathBuf, Instant>,
 }
 
 impl ProtocolLog {
@@ -186,13 +188,13 @@ impl ProtocolLog {
             return;
         }
         let folder = settings.log_file_location.as_ref().unwrap_or(&self.folder);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().ignore_poison();
         if !state.room.is_left(folder, lines.len() as u64, Instant::now()) {
             return;
         }
         let written = state.append(folder, settings, now, &lines);
         if let Err((path, error)) = written
-            && state.complains(folder, Instant::now())
+            && state.complaints.is_due(folder.to_owned(), Instant::now())
         {
             log::warn!("protocol log {}: {error}; its lines are lost", path.display());
         }
@@ -205,23 +207,13 @@ impl State {
         let file = LogFile::current(&mut self.open, folder, settings, now, lines.len() as u64)?;
         let quota = settings.log_folder_size_quota;
         let recent = |(at, under): (SystemTime, u64)| {
-            under == quota && now.duration_since(at).is_ok_and(|since| since < REPEAT_AFTER)
+            under == quota && now.duration_since(at).is_ok_and(|since| since < PRUNE_EVERY)
         };
         if begun || file.is_new() || !self.pruned.is_some_and(recent) {
             self.pruned = Some((now, quota));
             file.prune(folder, quota);
         }
         file.append(lines.as_bytes())
-    }
-
-    /// Whether it is time to complain about this folder.
-    fn complains(&mut self, folder: &Path, now: Instant) -> bool {
-        let known = |(other, since): &(PathBuf, Instant)| other == folder && now < *since + REPEAT_AFTER;
-        if self.complaint.as_ref().is_some_and(known) {
-            return false;
-        }
-        self.complaint = Some((folder.to_owned(), now));
-        true
     }
 }
 
@@ -342,15 +334,5 @@ mod tests {
         ] {
             assert_eq!(quoted(data), written);
         }
-    }
-
-    #[test]
-    fn a_folder_is_complained_about_once_a_minute() {
-        let (mut state, now) = (State::default(), Instant::now());
-        let (one, other) = (Path::new("one"), Path::new("other"));
-        assert!(state.complains(one, now));
-        assert!(!state.complains(one, now + REPEAT_AFTER / 2));
-        assert!(state.complains(one, now + REPEAT_AFTER));
-        assert!(state.complains(other, now + REPEAT_AFTER), "another folder");
     }
 }

@@ -12,6 +12,7 @@ mod pending;
 mod warning;
 
 use crate::clock::{Calendar, Clock, Moment};
+use crate::complaints::Complaints;
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::store::{CertificateFiles, Expire, Pending, Result, Scheme, Store, StoreError, Usable};
@@ -29,8 +30,6 @@ const SECOND: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(25);
 /// How often what is only kept in memory is tidied.
 const TIDY: Duration = LOOK;
-/// How often the same complaint is logged.
-const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
 /// What replaces a plain-text password: its hash, and the verifiers of the mechanisms that need their own.
 pub struct Verifiers {
@@ -86,7 +85,7 @@ pub struct Reaper {
     reaping: bool,
     calendar: Calendar,
     tidy_due: Duration,
-    complaints: Vec<(&'static str, Duration, String)>,
+    complaints: Complaints<(&'static str, String), Duration>,
 }
 
 impl Reaper {
@@ -111,7 +110,7 @@ impl Reaper {
             reaping: false,
             calendar: Calendar::default(),
             tidy_due: Duration::ZERO,
-            complaints: Vec::new(),
+            complaints: Complaints::default(),
         }
     }
 
@@ -220,19 +219,16 @@ impl Reaper {
 
     /// Logs a failure, the same one once a minute.
     fn log_failure<T>(&mut self, what: &'static str, at: Duration, outcome: Result<T>) {
-        let Err(error) = outcome else { return self.complaints.retain(|(other, ..)| *other != what) };
-        if matches!(error, StoreError::Sync(_)) {
+        match outcome {
+            Ok(_) => self.complaints.forget(|(other, _)| *other == what),
             // That is the end, and said as such.
-            return;
-        }
-        let text = error.to_string();
-        let known = |(other, since, last): &(&'static str, Duration, String)| {
-            *other == what && *last == text && at < *since + REPEAT_AFTER
-        };
-        if !self.complaints.iter().any(known) {
-            log::warn!("maintenance could not {what}: {text}");
-            self.complaints.retain(|(other, ..)| *other != what);
-            self.complaints.push((what, at, text));
+            Err(StoreError::Sync(_)) => {}
+            Err(error) => {
+                let text = error.to_string();
+                if self.complaints.is_due((what, text.clone()), at) {
+                    log::warn!("maintenance could not {what}: {text}");
+                }
+            }
         }
     }
 }

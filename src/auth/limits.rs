@@ -15,11 +15,12 @@ pub use delays::Delays;
 pub use places::{Place, Places};
 pub use refusals::Refusals;
 
+use crate::lock::IgnorePoison;
 use crate::store::UserId;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Which limit a connection would exceed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,7 +136,7 @@ pub fn network(peer: IpAddr) -> IpAddr {
 }
 
 fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
-    counts.lock().unwrap_or_else(PoisonError::into_inner)
+    counts.lock().ignore_poison()
 }
 
 /// One more for `key`, if it has fewer than `max`.

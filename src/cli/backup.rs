@@ -14,17 +14,17 @@ use std::path::Path;
 pub(super) const COMMAND: Command = Command {
     name: "backup",
     arguments: "FILE",
-    summary: "writes a consistent copy of the database, also while the server runs",
-    notes: "The copy is verified and on the disk before it takes the place of an older FILE.",
+    summary: "writes a consistent copy of the database, even while the server runs",
+    notes: "The copy is verified and synced to disk before it replaces an older FILE.",
     options: |_| {},
     run: |matches| {
         let [target] = arguments(matches, "FILE")?;
-        backup(&database::path(matches), Path::new(&target))
+        backup(&database::file(matches, "pg_dump and pg_basebackup do it")?, Path::new(&target))
     },
 };
 
 fn backup(from: &Path, target: &Path) -> Result<(), Error> {
-    let store = database::open(from)?;
+    let store = database::open_file(from)?;
     let target = &database::place(target)?;
     if same_file(from, target) {
         return Err(Error::usage(format!("{target:?} is the database itself")));
@@ -71,7 +71,7 @@ fn clear_logs(target: &Path) -> Result<(), Error> {
     match log_beside(target) {
         None => Ok(()),
         Some(log) => {
-            let text = format!("{log:?} is in the way of {target:?}: it belongs to a file that is gone, remove it");
+            let text = format!("cannot write {target:?}: {log:?} is left over from an older file; remove it");
             Err(Error::new(Code::CantCreate, text))
         }
     }
@@ -82,7 +82,7 @@ pub(super) fn refuse_in_use(file: &Path, whom: &str) -> Result<(), Error> {
     match Sqlite::is_in_use(file) {
         Ok(false) => Ok(()),
         Ok(true) => Err(Error::new(Code::TempFail, format!("{file:?} is in use: stop {whom} first"))),
-        Err(error) => Err(Error::store(format_args!("cannot find out whether {file:?} is in use"), &error)),
+        Err(error) => Err(Error::store(format_args!("cannot determine whether {file:?} is in use"), &error)),
     }
 }
 

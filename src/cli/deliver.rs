@@ -11,12 +11,12 @@ use crate::lmtp::path::{LONGEST_SENDER, quoted, unquoted};
 use crate::message::address::recipient_names;
 use crate::message::dot::Normaliser;
 use crate::settings::Settings;
-use crate::store::sqlite::{Options, Sqlite};
-use crate::store::{Accounts, Envelope, Mail, MailboxId, StoreError, Upload, storage_size};
+use crate::store::{Engine, Envelope, Location, MailboxId, Options, Store, StoreError, Upload, storage_size};
 use input::Input;
 use leading::EnvelopeStripper;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How much of standard input is held at a time, octets.
@@ -29,19 +29,14 @@ pub(super) const COMMAND: Command = Command {
     name: "deliver",
     arguments: "RECIPIENT...",
     summary: "stores one message from standard input in each recipient's mailbox",
-    notes: "All of the message must have come within SECONDS of --timeout.\n\
-            Exit 0: every copy is on the disk. 67: a recipient is unknown, nothing was stored for anybody.\n\
+    notes: "Exit 0: every copy is on disk. 67: a recipient is unknown, nothing was stored for anybody.\n\
             75: try again later (a mailbox is over its quota or out of unique-ids, though the others have their\n\
-            copies; the message has not come in time; the database is locked or damaged; the disk is full or failed). 69: over quota, and OverQuotaPermanent is set. 65: the message is larger than MaxReceiveSize. 66: there is no database.\n\
-            77: the database may not be opened.",
+            copies; the message was not complete in time; the database is locked or damaged; the disk is full or\n\
+            failed). 69: over quota, and OverQuotaPermanent is set. 65: the message is larger than MaxReceiveSize.\n\
+            66: there is no database. 77: no permission to open the database.",
     options: |options| {
-        options.optopt(
-            "f",
-            "sender",
-            "envelope sender; puts a Return-Path line first (\"\" or \"<>\": none)",
-            "SENDER",
-        );
-        options.optopt("", "timeout", "how long to wait for the message, seconds (3600)", "SECONDS");
+        options.optopt("f", "sender", "envelope sender, written to Return-Path (\"\" or \"<>\": none)", "SENDER");
+        options.optopt("", "timeout", "seconds to wait for the message (3600)", "SECONDS");
     },
     run: |matches| {
         if matches.free.is_empty() {
@@ -49,7 +44,7 @@ pub(super) const COMMAND: Command = Command {
         }
         let sender = matches.opt_str("f").map(|sender| reverse_path(&sender)).transpose()?;
         let timeout = matches.opt_str("timeout").map_or(Ok(TIMEOUT), |seconds| duration(&seconds))?;
-        deliver(&database::path(matches), &matches.free, sender.as_deref(), timeout)
+        deliver(&database::location(matches), &matches.free, sender.as_deref(), timeout)
     },
 };
 
@@ -57,7 +52,7 @@ pub(super) const COMMAND: Command = Command {
 fn duration(seconds: &str) -> Result<Duration, Error> {
     match seconds.parse::<u32>() {
         Ok(number) if number > 0 => Ok(Duration::from_secs(number.into())),
-        _ => Err(Error::usage(format!("--timeout: {seconds:?} is no number of seconds, 1 or more"))),
+        _ => Err(Error::usage(format!("--timeout: {seconds:?} must be a number of seconds, 1 or more"))),
     }
 }
 
@@ -69,7 +64,7 @@ fn reverse_path(sender: &str) -> Result<String, Error> {
         false => Some(path.to_owned()).filter(|path| !path.contains(['<', '>'])),
     };
     let sound = |path: &String| !path.contains(char::is_control) && quoted(path).len() <= LONGEST_SENDER;
-    meant.filter(sound).ok_or_else(|| Error::usage(format!("-f: {sender:?} is no sender")))
+    meant.filter(sound).ok_or_else(|| Error::usage(format!("-f: {sender:?} is not a valid sender")))
 }
 
 /// `RECIPIENT` as it is meant: some mail programs hand a local part over in quotation marks.
@@ -79,11 +74,11 @@ fn meant(recipient: &str) -> String {
     quoted.unwrap_or_else(|| inner.to_owned())
 }
 
-fn deliver(path: &Path, recipients: &[String], sender: Option<&str>, timeout: Duration) -> Result<(), Error> {
-    let store = open(path)?;
-    let settings = database::settings(&store).map_err(mendable)?;
-    let to = Recipients::find(&store, &settings, recipients)?;
-    to.require_room(&store)?;
+fn deliver(location: &Location, recipients: &[String], sender: Option<&str>, timeout: Duration) -> Result<(), Error> {
+    let store = open(location)?;
+    let settings = database::settings(&*store).map_err(mendable)?;
+    let to = Recipients::find(&*store, &settings, recipients)?;
+    to.require_room(&*store)?;
     let trace = sender.map(|sender| format!("Return-Path: <{}>\r\n", quoted(sender))).unwrap_or_default();
     // What we put before a message does not make it too large.
     let mut upload = store.upload(settings.max_receive_size.saturating_add(trace.len() as u64));
@@ -94,19 +89,19 @@ fn deliver(path: &Path, recipients: &[String], sender: Option<&str>, timeout: Du
     let envelope = Envelope { sender: sender.unwrap_or_default().to_owned(), ..Envelope::default() };
     let answers = upload.deliver(&to.mailboxes, &envelope);
     let answers = answers.map_err(|error| trouble("the message was not stored", &error))?;
-    let finished = database::finish(&store, path).map_err(mendable);
+    let finished = database::finish(&*store, location).map_err(mendable);
     to.verdict(answers.iter().map(|answer| answer.as_ref().err())).and(finished)
 }
 
 /// A disk that is full or failed and a damaged database will be mended: the message can come again. (A database
 /// that has lost its header is damaged, too; anywhere else it is not to be told from another program's file.)
-fn open(path: &Path) -> Result<Sqlite, Error> {
-    database::open_with(path, Options { counts_deliveries: true, ..Options::default() }).map_err(|error| {
-        match error.code {
-            Code::Config if has_lost_its_header(path) => Error { code: Code::TempFail, ..error },
+fn open(location: &Location) -> Result<Arc<dyn Engine>, Error> {
+    database::open_with(location, Options { counts_deliveries: true, ..Options::default() }).map_err(
+        |error| match error.code {
+            Code::Config if location.file().is_some_and(has_lost_its_header) => Error { code: Code::TempFail, ..error },
             _ => mendable(error),
-        }
-    })
+        },
+    )
 }
 
 fn mendable(error: Error) -> Error {
@@ -140,7 +135,7 @@ fn take_in(
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 return Err(Error::new(
                     Code::TempFail,
-                    "the message has not come in time (--timeout): nothing was stored",
+                    "the message was not complete in time (--timeout): nothing was stored",
                 ));
             }
             Err(error) => return Err(Error::file("cannot read the message", &error, Code::Io)),
@@ -175,12 +170,12 @@ struct Recipients {
 }
 
 impl Recipients {
-    fn find(store: &Sqlite, settings: &Settings, recipients: &[String]) -> Result<Self, Error> {
+    fn find(store: &dyn Store, settings: &Settings, recipients: &[String]) -> Result<Self, Error> {
         let (mut found, mut unknown) = (Self::default(), Vec::new());
         found.over_quota = settings.over_quota_permanent.then_some(Code::Unavailable);
         for recipient in recipients {
             let names = recipient_names(&meant(recipient), &settings.domains, &settings.recipient_delimiter);
-            let mailboxes = store.recipients(&names).map_err(|error| trouble("cannot look recipients up", &error))?;
+            let mailboxes = store.recipients(&names).map_err(|error| trouble("cannot look up recipients", &error))?;
             if mailboxes.is_empty() {
                 unknown.push(format!("{recipient:?}"));
             }
@@ -193,12 +188,12 @@ impl Recipients {
     }
 
     /// Nobody shall send a message that no mailbox has room for.
-    fn require_room(&self, store: &Sqlite) -> Result<(), Error> {
+    fn require_room(&self, store: &dyn Store) -> Result<(), Error> {
         for mailbox in &self.mailboxes {
             match store.room(*mailbox) {
                 Ok(room) if room >= storage_size(1) => return Ok(()),
                 Ok(_) | Err(StoreError::NoSuchMailbox) => {}
-                Err(error) => return Err(trouble("cannot look quotas up", &error)),
+                Err(error) => return Err(trouble("cannot look up quotas", &error)),
             }
         }
         self.verdict(self.mailboxes.iter().map(|_| Some(&StoreError::OverQuota)))

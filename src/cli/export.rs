@@ -6,8 +6,7 @@ use super::{Command, arguments, database, mailbox, print};
 use crate::files::atomic::{AtomicFile, Directory};
 use crate::files::path::directory;
 use crate::import::percent;
-use crate::store::sqlite::Sqlite;
-use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, StoreError};
+use crate::store::{Entry, Envelope, MailboxId, MessageId, Store, StoreError};
 use std::fs::{self, DirBuilder, FileTimes};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -17,21 +16,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(super) const COMMAND: Command = Command {
     name: "export",
     arguments: "-u USER DIR",
-    summary: "writes a mailbox as a Maildir, unique-ids included",
-    notes: "DIR must not exist yet, or be empty. import of it gives the same mailbox. Exit 73: DIR is not empty.",
+    summary: "writes a mailbox as a Maildir, including its unique-ids",
+    notes: "DIR must be new or empty. Importing it reproduces the mailbox. Exit 73: DIR is not empty.",
     options: mailbox::option,
     run: |matches| {
         let user = mailbox::user(matches)?;
         let [target] = arguments(matches, "DIR")?;
-        let store = database::open(&database::path(matches))?;
-        let mailbox = mailbox::find(&store, &user)?;
-        let count = Export::new(&store, mailbox.id, Path::new(&target))?.run()?;
+        let store = database::open(&database::location(matches))?;
+        let mailbox = mailbox::find(&*store, &user)?;
+        let count = Export::new(&*store, mailbox.id, Path::new(&target))?.run()?;
         print(&format!("{count} exported\n"))
     },
 };
 
 struct Export<'a> {
-    store: &'a Sqlite,
+    store: &'a dyn Store,
     mailbox: MailboxId,
     folder: &'a Path,
     /// Directories to be synced once all messages are there.
@@ -41,8 +40,8 @@ struct Export<'a> {
 }
 
 impl<'a> Export<'a> {
-    fn new(store: &'a Sqlite, mailbox: MailboxId, folder: &'a Path) -> Result<Self, Error> {
-        let failed = |error| Error::file(format_args!("cannot make {folder:?}"), &error, Code::CantCreate);
+    fn new(store: &'a dyn Store, mailbox: MailboxId, folder: &'a Path) -> Result<Self, Error> {
+        let failed = |error| Error::file(format_args!("cannot create {folder:?}"), &error, Code::CantCreate);
         let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
         if occupied {
             return Err(Error::new(Code::CantCreate, format!("{folder:?} is not empty")));

@@ -3,24 +3,25 @@
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, print};
 use crate::message::address::addresses_of;
-use crate::store::Accounts;
 use std::collections::BTreeSet;
 
 pub(super) const COMMAND: Command = Command {
     name: "export-recipients",
     arguments: "",
-    summary: "prints the addresses that mail is taken for, one a line",
+    summary: "prints the addresses that mail is accepted for, one per line",
     notes: "Names without a domain are at each of Domains; @DOMAIN is a catch-all. Sub-addresses are not listed.
 Exit 78: a name has no domain and Domains is empty, so that it has any.",
     options: |_| {},
     run: |matches| {
         let [] = arguments(matches, "")?;
-        let store = database::open(&database::path(matches))?;
-        let domains = database::settings(&store)?.domains;
+        let store = database::open(&database::location(matches))?;
+        let domains = database::settings(&*store)?.domains;
         let names = store.recipient_names().map_err(|error| Error::store("cannot read the names", &error))?;
         let endless = names.iter().find(|name| domains.is_empty() && !name.contains('@'));
         if let Some(name) = endless {
-            let text = format!("Domains is empty: {name} has mail for any domain, of which there is no list");
+            let text = format!(
+                "Domains is empty: {name} gets mail for any domain, so its addresses cannot be listed; set Domains"
+            );
             return Err(Error::new(Code::Config, text));
         }
         let addresses: BTreeSet<String> = names.iter().flat_map(|name| addresses_of(name, &domains)).collect();

@@ -10,9 +10,9 @@ pub(super) const COMMAND: Command = Command {
     name: "hash",
     arguments: "",
     summary: "reads a password as passwd does and prints its PHC string ($argon2id$...) for use in SQL",
-    notes: "With --batch it reads a password from each line of standard input and prints a hash for each, in their order.",
+    notes: "With --batch it prints one hash per line of standard input, in the same order.",
     options: |options| {
-        options.optflag("", "batch", "a password from each line of standard input");
+        options.optflag("", "batch", "read a password from each line of standard input");
     },
     run: |matches| {
         let [] = arguments(matches, "")?;

@@ -11,13 +11,12 @@ use crate::import::transfer::{self, Report, Stop, Task};
 use crate::import::uid_format::UidFormat;
 use crate::import::{self, ImportError, Listed, Notes, Source, uidlist};
 use crate::secret::Secret;
-use crate::store::Mailbox;
-use crate::store::sqlite::Sqlite;
+use crate::store::{Mailbox, Store};
 use getopts::Matches;
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a terminal is told.
@@ -27,27 +26,27 @@ pub(super) const COMMAND: Command = Command {
     name: "import",
     arguments: "-u USER PATH | -u USER pop3[s]://LOGIN@HOST[:PORT] | -u USER imap[s]://LOGIN@HOST[:PORT][/FOLDER] | \
                 --list FILE",
-    summary: "takes messages over from files or another POP3 or IMAP server, unique-ids included",
+    summary: "imports messages from files or another POP3 or IMAP server, including their unique-ids",
     notes: "PATH is an mbox file, a Maildir (with the unique-ids of dovecot-uidlist or courierpop3dsizelist), an\n\
-            .eml or .emlx file, a folder of such files, an MH folder or a tree of mailboxes, gzip and zstd included;\n\
-            links and devices in it are not read. From another server the password is read from standard input; TLS\n\
-            is used where there is any, and the certificate must be good. What is there already is not stored again:\n\
-            an import that was cut can be run again. --list reads lines `user,source[,login[,password-file]]`, goes on\n\
-            after a failure and ends with a table. Exit 65: some messages were refused, a file is no mail, both sides\n\
-            differ at the end, or the server does not keep to its protocol; 69: the server cannot be reached; 75: try\n\
-            again; 77: the server refuses the login; 78: no TLS, or a bad certificate.",
+            .eml or .emlx file, a directory of such files, an MH folder or a tree of mailboxes, also compressed with\n\
+            gzip or zstd; links and devices in it are not read. For a server, the password is read from standard\n\
+            input; TLS is used if available, and the certificate must verify. Messages that were imported already are\n\
+            skipped, so an interrupted import can be repeated. --list reads lines `user,source[,login[,password-file]]`,\n\
+            continues after a failure and prints a table at the end. Exit 65: some messages were refused, a file is\n\
+            not mail, both sides differ at the end, or the server violates the protocol; 69: the server cannot be\n\
+            reached; 75: try again; 77: the server refuses the login; 78: no TLS, or a bad certificate.",
     options: |options| {
         mailbox::option(options);
-        options.optopt("", "uidl", "a unique-id a line, or what UIDL printed, for the messages of PATH", "FILE");
+        options.optopt("", "uidl", "one unique-id per line, or the output of UIDL, for the messages in PATH", "FILE");
         options.optopt(
             "",
             "uidl-format",
-            "how the old server made unique-ids of %u (uid), %v (UIDVALIDITY) and %f (name of the file)",
+            "the old server's format of unique-ids: %u (uid), %v (UIDVALIDITY), %f (file name)",
             "FORMAT",
         );
-        options.optflag("", "with-deleted", "take messages that are marked as deleted, too");
-        options.optopt("", "list", "many mailboxes: CSV lines `user,source[,login[,password-file]]`", "FILE");
-        options.optflag("", "dry-run", "say what would be done, and change nothing");
+        options.optflag("", "with-deleted", "import messages marked as deleted too");
+        options.optopt("", "list", "import many mailboxes, CSV lines `user,source[,login[,password-file]]`", "FILE");
+        options.optflag("", "dry-run", "show what would be done, change nothing");
         server::options(options);
     },
     run: |matches| {
@@ -56,19 +55,19 @@ pub(super) const COMMAND: Command = Command {
         }
         let user = mailbox::user(matches)?;
         let [from] = arguments(matches, "PATH")?;
-        let path = database::path(matches);
-        let store = Rc::new(database::open(&path)?);
+        let location = database::location(matches);
+        let store: Arc<dyn Store> = database::open(&location)?;
         let done = Import::new(&store, &user, matches)?.take(&from, matches);
-        done.and(database::finish(&store, &path))
+        done.and(database::finish(&*store, &location))
     },
 };
 
-pub(super) fn limit(store: &Sqlite) -> Result<u64, Error> {
+pub(super) fn limit(store: &dyn Store) -> Result<u64, Error> {
     Ok(database::settings(store)?.max_receive_size)
 }
 
 struct Import {
-    store: Rc<Sqlite>,
+    store: Arc<dyn Store>,
     mailbox: Mailbox,
     limit: u64,
     dry_run: bool,
@@ -82,10 +81,10 @@ struct Import {
 }
 
 impl Import {
-    fn new(store: &Rc<Sqlite>, user: &str, matches: &Matches) -> Result<Self, Error> {
+    fn new(store: &Arc<dyn Store>, user: &str, matches: &Matches) -> Result<Self, Error> {
         Ok(Self {
-            mailbox: mailbox::find(store, user)?,
-            limit: limit(store)?,
+            mailbox: mailbox::find(&**store, user)?,
+            limit: limit(&**store)?,
             store: store.clone(),
             dry_run: matches.opt_present("dry-run"),
             with_deleted: matches.opt_present("with-deleted"),
@@ -105,7 +104,7 @@ impl Import {
         });
         let (format, given) = (format.transpose()?, matches.opt_str("uidl"));
         if format.is_some() && given.is_some() {
-            return Err(Error::usage("--uidl and --uidl-format exclude each other"));
+            return Err(Error::usage("--uidl and --uidl-format cannot be combined"));
         }
         let mut source = import::open(Path::new(from), format.as_ref()).map_err(failed)?;
         let mut listed = source.list().map_err(failed)?;
@@ -125,7 +124,7 @@ impl Import {
     fn password(&self, login: &str) -> Result<Secret, Error> {
         match &self.password {
             Some(password) => Ok(password.clone()),
-            None if self.row.is_some() => Err(Error::usage("a server needs a password-file")),
+            None if self.row.is_some() => Err(Error::usage("a server source needs a password-file")),
             None => password::read_once(&format!("Password of {login}: ")),
         }
     }

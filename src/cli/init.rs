@@ -8,14 +8,14 @@ use crate::store::sqlite::Sqlite;
 pub(super) const COMMAND: Command = Command {
     name: "init",
     arguments: "",
-    summary: "makes the database, or brings it to the newest schema; nothing is lost by running it again",
+    summary: "creates the database, or migrates it to the newest schema; running it again does no harm",
     notes: "",
     options: |_| {},
     run: |matches| {
         let [] = arguments(matches, "")?;
-        let path = database::path(matches);
+        let path = database::file(matches, "init is still to come")?;
         database::creatable(&path)?;
-        unhurried(|| Sqlite::create_or_migrate(&path)).map_err(|error| Error::database(&path, &error))?;
+        unhurried(|| Sqlite::create_or_migrate(&path)).map_err(|error| Error::database(path.display(), &error))?;
         Ok(())
     },
 };

@@ -100,7 +100,7 @@ fn dispatch(arguments: &[OsString]) -> Result<(), Error> {
 /// The command of this name, typed as `given`.
 fn find(name: Option<&str>, given: impl Debug) -> Result<&'static Command, Error> {
     let found = COMMANDS.iter().find(|command| Some(command.name) == name);
-    found.copied().ok_or_else(|| Error::usage(format!("unknown command {given:?} (pillarbox -h lists them)")))
+    found.copied().ok_or_else(|| Error::usage(format!("unknown command {given:?} (pillarbox -h lists the commands)")))
 }
 
 impl Command {
@@ -116,7 +116,7 @@ impl Command {
     fn parse(&self, arguments: &[OsString]) -> Result<Matches, Error> {
         // getopts would call it an unrecognized option.
         if let Some(wrong) = arguments.iter().find(|argument| argument.to_str().is_none()) {
-            return Err(Error::usage(format!("argument {wrong:?} is not in UTF-8")));
+            return Err(Error::usage(format!("argument {wrong:?} is not UTF-8")));
         }
         let mut options = self.shown_options();
         // It needs none, but took one from the beginning.
@@ -124,7 +124,7 @@ impl Command {
             database::option(&mut options);
         }
         let parsed = options.parse(arguments);
-        parsed.map_err(|error| Error::usage(format!("{error} (pillarbox {} -h shows the usage)", self.name)))
+        parsed.map_err(|error| Error::usage(format!("{error} (see pillarbox {} -h)", self.name)))
     }
 
     fn shown_options(&self) -> Options {
@@ -167,7 +167,7 @@ fn print(text: &str) -> Result<(), Error> {
 fn arguments<const N: usize>(matches: &Matches, wanted: &str) -> Result<[String; N], Error> {
     let given = matches.free.clone();
     <[String; N]>::try_from(given).map_err(|given| match given.get(N) {
-        Some(extra) => Error::usage(format!("one argument too many: {extra:?}")),
+        Some(extra) => Error::usage(format!("unexpected argument {extra:?}")),
         None => Error::usage(format!("{wanted} is missing")),
     })
 }
@@ -205,7 +205,7 @@ mod tests {
     fn arguments_are_counted() {
         let matches = parsed(&check::COMMAND, &["a", "b"]).unwrap();
         assert_eq!(arguments::<2>(&matches, "X").unwrap(), ["a", "b"]);
-        assert_eq!(arguments::<1>(&matches, "X").unwrap_err().text, "one argument too many: \"b\"");
+        assert_eq!(arguments::<1>(&matches, "X").unwrap_err().text, "unexpected argument \"b\"");
         assert_eq!(arguments::<3>(&matches, "USER").unwrap_err().text, "USER is missing");
     }
 }

@@ -2,10 +2,11 @@
 
 use super::exit::{Code, Error};
 use crate::auth::credential::{CredentialError, Credentials, KeyFile, Secret};
+use crate::lock::IgnorePoison;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
 
 /// Longest password, octets: the longest that AUTH PLAIN carries (RFC 4616 section 2).
@@ -25,9 +26,9 @@ pub fn read() -> Result<Secret, Error> {
     }
     let silence = EchoOff::begin()?;
     let first = ask("Password: ", &mut stdin.lock())?;
-    let again = ask("Once more: ", &mut stdin.lock())?;
+    let again = ask("Repeat password: ", &mut stdin.lock())?;
     drop(silence);
-    if first == again { Ok(first) } else { Err(Error::new(Code::Data, "the passwords differ")) }
+    if first == again { Ok(first) } else { Err(Error::new(Code::Data, "the passwords do not match")) }
 }
 
 /// Reads a password that exists already: a typing error shows when it is used.
@@ -120,7 +121,7 @@ struct EchoOff(Arc<Mutex<Option<Termios>>>);
 
 impl EchoOff {
     fn begin() -> Result<Self, Error> {
-        let failed = |error: nix::Error| Error::new(Code::Io, format!("cannot switch the echo off: {error}"));
+        let failed = |error: nix::Error| Error::new(Code::Io, format!("cannot turn off the terminal's echo: {error}"));
         let saved = tcgetattr(io::stdin()).map_err(failed)?;
         let mut silent = saved.clone();
         silent.local_flags.remove(LocalFlags::ECHO);
@@ -152,7 +153,7 @@ impl Drop for EchoOff {
 }
 
 fn restore(saved: &Mutex<Option<Termios>>) {
-    if let Some(saved) = saved.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    if let Some(saved) = saved.lock().ignore_poison().take() {
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &saved);
     }
 }

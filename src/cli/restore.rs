@@ -18,16 +18,20 @@ use std::path::Path;
 pub(super) const COMMAND: Command = Command {
     name: "restore",
     arguments: "FILE",
-    summary: "makes the database anew from a backup; no server may run on it",
+    summary: "replaces the database with a backup; stop the server first",
     notes: "Next unique-ids are raised, so that ids given out after the backup are not given again. A database that\n\
             is there already is kept beside the new one, with .before-restore behind its name. Exit 75: it is in use.\n\
             74: the disk has failed; the line says which file is which.",
     options: |options| {
-        options.optflag("", "force", "restore a backup whose triggers, views or indexes are not of this program, too");
+        options.optflag("", "force", "restore even a backup with foreign triggers, views or indexes");
     },
     run: |matches| {
         let [backup] = arguments(matches, "FILE")?;
-        restore(Path::new(&backup), &database::path(matches), matches.opt_present("force"))
+        restore(
+            Path::new(&backup),
+            &database::file(matches, "pg_restore and pg_basebackup do it")?,
+            matches.opt_present("force"),
+        )
     },
 };
 
@@ -44,7 +48,7 @@ fn restore(backup: &Path, target: &Path, force: bool) -> Result<(), Error> {
     let kept = Kept::keep(target, made.directory()).map_err(|error| cannot_keep(target, &error))?;
     match made.replace() {
         Ok(()) => match kept.name() {
-            Some(kept) => print(&format!("restored; the database before is {}\n", kept.display())),
+            Some(kept) => print(&format!("restored; the previous database is kept as {}\n", kept.display())),
             None => print("restored\n"),
         },
         Err(failure @ Failure::Unplaced(_)) => {
@@ -57,7 +61,7 @@ fn restore(backup: &Path, target: &Path, force: bool) -> Result<(), Error> {
 
 /// The new database has its name, the old one another: nothing is undone, both files are whole.
 fn may_be_lost(target: &Path, kept: Option<&Path>, error: &io::Error) -> Error {
-    let before = kept.map_or_else(String::new, |kept| format!("; the database before is {kept:?}"));
+    let before = kept.map_or_else(String::new, |kept| format!("; the previous database is kept as {kept:?}"));
     let text = format!("{target:?} is the restored database, but may not survive a power loss: {error}{before}");
     Error::new(Code::Io, text)
 }
@@ -70,12 +74,14 @@ fn cannot_keep(target: &Path, error: &io::Error) -> Error {
 fn require_file(backup: &Path) -> Result<(), Error> {
     let metadata = fs::metadata(backup).map_err(|error| unreadable(backup, &error))?;
     if !metadata.is_file() {
-        return Err(Error::new(Code::Data, format!("{backup:?} is no file")));
+        return Err(Error::new(Code::Data, format!("{backup:?} is not a file")));
     }
     match log_beside(backup) {
         None => Ok(()),
         Some(log) => {
-            let text = format!("{backup:?} is no backup, {log:?} belongs to it: pillarbox backup -d makes one of both");
+            let text = format!(
+                "{backup:?} is not a complete backup, {log:?} belongs to it: run pillarbox backup -d {backup:?} to make one"
+            );
             Err(Error::new(Code::Data, text))
         }
     }
@@ -96,12 +102,12 @@ fn make(backup: &Path, target: &Path, force: bool) -> Result<AtomicFile, Error> 
         return Err(Error::new(Code::Data, format!("{backup:?} has faults, so nothing was restored: {fault}")));
     }
     if let Some(fault) = Sqlite::objects_of_copy(made.path()).map_err(failed)?.faults.first().filter(|_| !force) {
-        let text = format!("{backup:?} was changed, so nothing was restored (--force does it all the same): {fault}");
+        let text = format!("{backup:?} was changed, so nothing was restored (--force restores it anyway): {fault}");
         return Err(Error::new(Code::Data, text));
     }
     require_whole(&made, target)?;
     if let Ok(old) = fs::metadata(target) {
-        let what = format!("the new database cannot be given to the owner of {target:?}");
+        let what = format!("cannot give the new database to the owner of {target:?}");
         made.belong_like(&old).map_err(|error| Error::file(what, &error, Code::CantCreate))?;
     }
     Ok(made)
@@ -118,7 +124,7 @@ fn copy(backup: &Path, to: &AtomicFile) -> Result<(), Error> {
 fn not_restored(made: &AtomicFile, backup: &Path, error: &StoreError) -> Error {
     match error {
         StoreError::Internal(_) | StoreError::Damaged(_) => {
-            let error = copy_failed(made, backup, format_args!("{backup:?} is no backup"), error);
+            let error = copy_failed(made, backup, format_args!("{backup:?} is not a backup"), error);
             Error { code: Code::Data, ..error }
         }
         _ => copy_failed(made, backup, format_args!("restore from {backup:?}"), error),

@@ -13,17 +13,17 @@ pub(super) const COMMAND: Command = Command {
     arguments: "",
     summary: "runs the server until SIGTERM or SIGINT; SIGHUP re-reads the certificate",
     notes: "With any of -l, -s and -m, only the listeners named here are bound; port 0 picks a free port.\n\
-            Each listener is printed when all are bound, then the line \"ready\". Logs go to standard error\n\
-            (RUST_LOG sets how much; the default is info).",
+            Once all are bound, it prints a line for each and then \"ready\". It logs to standard error\n\
+            (RUST_LOG sets the level; the default is info).",
     options: |options| {
-        options.optmulti("l", "listen", "POP3 in clear and with STLS", "ADDR:PORT");
+        options.optmulti("l", "listen", "POP3 without TLS and with STLS", "ADDR:PORT");
         options.optmulti("s", "listen-tls", "POP3 over TLS", "ADDR:PORT");
         options.optmulti("m", "lmtp", "LMTP on TCP or on a Unix socket", "ADDR:PORT|/PATH");
         options.optmulti("", "set", "override a setting for this run", "NAME=VALUE");
     },
     run: |matches| {
         let options = options(matches)?;
-        database::readable(&options.db)?;
+        database::readable(&options.location)?;
         start_log("info");
         server::run(options)
     },
@@ -32,7 +32,7 @@ pub(super) const COMMAND: Command = Command {
 fn options(matches: &Matches) -> Result<ServeOptions, Error> {
     let [] = arguments(matches, "")?;
     Ok(ServeOptions {
-        db: database::path(matches),
+        location: database::location(matches),
         listen: bindings(matches, "l", "UnencryptedOrTLSBindings")?,
         listen_tls: bindings(matches, "s", "SSLBindings")?,
         lmtp: bindings(matches, "m", "LmtpBindings")?,
@@ -50,7 +50,8 @@ fn bindings(matches: &Matches, option: &str, setting: &str) -> Result<Vec<String
     for binding in &given {
         let right = !binding.is_empty() && settings::parse_override(&format!("{setting}={binding}")).is_ok();
         if !right || binding.contains(',') {
-            return Err(Error::usage(format!("-{option}: cannot listen on {binding:?}, which is no ADDR:PORT")));
+            let form = if option == "m" { "ADDR:PORT or an absolute path" } else { "ADDR:PORT" };
+            return Err(Error::usage(format!("-{option}: cannot listen on {binding:?}, it must be {form}")));
         }
     }
     Ok(given)
@@ -103,7 +104,7 @@ mod tests {
         let line =
             ["-d", "x.db", "-l", "127.0.0.1:0", "--listen", "[::1]:1110", "-s", "127.0.0.1:1995", "-m", "/run/l"];
         let options = read(&[&line[..], &["--set", "Banner=a=b", "--set=maxcommandsize=40"]].concat()).unwrap();
-        assert_eq!(options.db, PathBuf::from("x.db"));
+        assert_eq!(options.location.beside, PathBuf::from("x.db"));
         assert_eq!(options.listen, ["127.0.0.1:0", "[::1]:1110"]);
         assert_eq!(options.listen_tls, ["127.0.0.1:1995"]);
         assert_eq!(options.lmtp, ["/run/l"]);

@@ -12,8 +12,8 @@ use crate::net::tls;
 use crate::secret::Secret;
 use crate::server::{self, ServeOptions, Trial};
 use crate::shared::fault::Fault;
-use crate::store::Accounts;
 use crate::store::sqlite::Sqlite;
+use crate::store::{Database, Location, Store};
 use getopts::Matches;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,32 +32,33 @@ const SETTINGS: [(&str, &str); 3] =
 pub(super) const COMMAND: Command = Command {
     name: "try",
     arguments: "",
-    summary: "runs a server for tests of clients, on a temporary database that goes with the process",
-    notes: "The listeners, on free ports of 127.0.0.1, are printed as serve prints them: pop3, pop3s, lmtp, then \"ready\".\n\
-            SIGTERM or SIGINT (Ctrl-C) ends it. Mail comes in by LMTP, too. LIST shows exact sizes, logins in clear are\n\
-            allowed, unique-ids begin with 1, and the certificate is self-signed. RUST_LOG=info logs every session.\n\
+    summary: "runs a server with a temporary database for testing clients",
+    notes: "It listens on free ports of 127.0.0.1 and prints them like serve: pop3, pop3s, lmtp, then \"ready\".\n\
+            SIGTERM or SIGINT (Ctrl-C) stops it and removes the database. Deliver mail over LMTP. LIST shows exact sizes,\n\
+            unencrypted logins are allowed, unique-ids start at 1, and the certificate is self-signed. RUST_LOG=info\n\
+            logs every session.\n\
             \n\
             Faults, on every POP3 connection:\n\
-            \x20   slow[=N]         answers trickle: an octet every N milliseconds (10). Provokes timeouts, and clients that\n\
-            \x20                    take what one read returns for a whole line\n\
-            \x20   drop[=N]         the connection is cut in the middle of RETR of message N (1). Provokes half messages that\n\
-            \x20                    are kept, and mail that is fetched twice\n\
-            \x20   temp[=N]         command N (1) of a connection gets -ERR [SYS/TEMP]. Provokes clients that give up, or ask\n\
-            \x20                    for another password, where trying again would do\n\
-            \x20   in-use           every login gets -ERR [IN-USE]. Provokes clients that take it for a wrong password\n\
-            \x20   split-end[=N]    the last N octets (2; 1 to 4) of CRLF \".\" CRLF come late, in a write or TLS record of\n\
-            \x20                    their own. Provokes clients that look for the end in one read, and hang\n\
-            \x20   wrong-size[=N]   STAT and LIST show N percent (50; 0 to 1000) of what RETR sends. Provokes clients that\n\
+            \x20   slow[=N]         replies arrive one octet every N milliseconds (10). Provokes timeouts, and clients that\n\
+            \x20                    expect one read to return a whole line\n\
+            \x20   drop[=N]         the connection is cut in the middle of RETR of message N (1). Provokes partial messages\n\
+            \x20                    that are kept, and mail downloaded twice\n\
+            \x20   temp[=N]         command N (1) of a connection gets -ERR [SYS/TEMP]. Provokes clients that give up or ask\n\
+            \x20                    for a new password instead of retrying\n\
+            \x20   in-use           every login gets -ERR [IN-USE]. Provokes clients that treat it as a wrong password\n\
+            \x20   split-end[=N]    the last N octets (2; 1 to 4) of CRLF \".\" CRLF arrive late, in a separate write or TLS\n\
+            \x20                    record. Provokes clients that look for the end within one read, and hang\n\
+            \x20   wrong-size[=N]   STAT and LIST show N percent (50; 0 to 1000) of the real size. Provokes clients that\n\
             \x20                    read as many octets as LIST says\n\
-            \x20   new-uids         UIDL differs in every session. Provokes mail that is fetched again and again\n\
-            \x20   no-stuffing      dots at the start of a line are not doubled. Provokes dots that are lost, messages that end\n\
-            \x20                    early, and clients that take mail for answers\n\
-            \x20   expired          the certificate expired yesterday. Provokes clients that do not look",
+            \x20   new-uids         UIDL differs in every session. Provokes mail downloaded again and again\n\
+            \x20   no-stuffing      dots at the start of a line are not doubled. Provokes lost dots, messages that end\n\
+            \x20                    early, and clients that take mail for replies\n\
+            \x20   expired          the certificate expired yesterday. Provokes clients that do not verify it",
     options: |options| {
-        options.optmulti("", "user", "a user (else demo:demo)", "NAME:PASSWORD");
-        options.optmulti("", "mail", "mail, as import reads it, for USER (else the first user)", "[USER=]PATH");
-        options.optopt("", "fault", "go wrong on purpose", "KIND[=N]");
-        options.optflag("", "json", "print one line of JSON in place of the listeners");
+        options.optmulti("", "user", "a user (default demo:demo)", "NAME:PASSWORD");
+        options.optmulti("", "mail", "anything import reads, for USER (default: the first user)", "[USER=]PATH");
+        options.optopt("", "fault", "misbehave on purpose", "KIND[=N]");
+        options.optflag("", "json", "print one line of JSON instead of the listeners");
     },
     run: |matches| {
         let request = Request::new(matches)?;
@@ -95,14 +96,15 @@ impl Request {
     /// Makes the database in this folder, with users and mail.
     fn prepare(&self, folder: &Path) -> Result<Trial, Error> {
         let db = folder.join("mail.db");
-        Sqlite::create_or_migrate(&db).map_err(|error| Error::database(&db, &error))?;
-        let store = database::open(&db)?;
+        Sqlite::create_or_migrate(&db).map_err(|error| Error::database(db.display(), &error))?;
+        let location = Location::new(Database::File(db.clone()), None);
+        let store = database::open(&location)?;
         let credentials = credentials(KeyFile::beside(&db))?;
         for (name, password) in &self.users {
-            create(&store, &credentials, name, password)?;
+            create(&*store, &credentials, name, password)?;
         }
         for (name, path) in &self.mail {
-            fill(&store, name, path)?;
+            fill(&*store, name, path)?;
         }
         if self.fault == Some(Fault::Expired) {
             tls::expired(&with_suffix(&db, ".crt"), &with_suffix(&db, ".key"))
@@ -110,7 +112,8 @@ impl Request {
         }
         let listeners = || vec![LOOPBACK.to_owned()];
         let overrides = SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let options = ServeOptions { db, listen: listeners(), listen_tls: listeners(), lmtp: listeners(), overrides };
+        let options =
+            ServeOptions { location, listen: listeners(), listen_tls: listeners(), lmtp: listeners(), overrides };
         Ok(Trial { options, fault: self.fault, json: self.json })
     }
 }
@@ -136,7 +139,7 @@ fn mail(text: &str, users: &[(String, Secret)]) -> Result<(String, PathBuf), Err
     }
 }
 
-fn create(store: &Sqlite, credentials: &Credentials, name: &str, password: &Secret) -> Result<(), Error> {
+fn create(store: &dyn Store, credentials: &Credentials, name: &str, password: &Secret) -> Result<(), Error> {
     let failed = |error| Error::store(format_args!("user {name:?}"), &error);
     let id = store.create_user(name).map_err(failed)?;
     let made = credentials.verifiers_for(name, id, password, false);
@@ -146,7 +149,7 @@ fn create(store: &Sqlite, credentials: &Credentials, name: &str, password: &Secr
 }
 
 /// What cannot be taken over is an error: a test should not run with less mail than it was given.
-fn fill(store: &Sqlite, user: &str, path: &Path) -> Result<(), Error> {
+fn fill(store: &dyn Store, user: &str, path: &Path) -> Result<(), Error> {
     let mailbox = mailbox::find(store, user)?;
     let mut source = source::open(path, None).map_err(import::failed)?;
     let listed = source.list().map_err(import::failed)?;
@@ -175,7 +178,7 @@ impl Folder {
         // mkdtemp(3) makes it with mode 0700.
         let made = nix::unistd::mkdtemp(&template);
         let failed = |errno: nix::errno::Errno| {
-            Error::file(format_args!("cannot make a folder {template:?}"), &errno.into(), Code::CantCreate)
+            Error::file(format_args!("cannot create the directory {template:?}"), &errno.into(), Code::CantCreate)
         };
         made.map(Self).map_err(failed)
     }

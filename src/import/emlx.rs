@@ -33,12 +33,12 @@ pub struct Marks {
 pub fn read(path: &Path, file: &Packed, limit: u64, octets: &mut Vec<u8>) -> Result<()> {
     let place = || format!("{path:?}");
     if path.as_os_str().to_string_lossy().contains(".partial.emlx") {
-        let what = "has lost its attachments to files beside it (.partial.emlx): export it from Mail";
+        let what = "lacks its attachments, which are in separate files (.partial.emlx): export it from Mail";
         return Err(ImportError::NoMail(format!("{} {what}", place())));
     }
     let start = file.start(FIRST_LINE).map_err(|error| damaged(path, error))?;
-    let (from, count) =
-        count(&start).ok_or_else(|| ImportError::NoMail(format!("{} has no number of octets", place())))?;
+    let (from, count) = count(&start)
+        .ok_or_else(|| ImportError::NoMail(format!("{} does not start with a number of octets", place())))?;
     if count > limit {
         return Err(ImportError::TooBig(path.display().to_string()));
     }

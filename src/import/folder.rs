@@ -53,8 +53,8 @@ pub fn open(path: &Path) -> Result<Opened> {
     let opened = nix::fcntl::open(&bare, flags | READ, Mode::empty());
     let wrong = |what: &str| ImportError::Data(format!("{path:?} is {what}"));
     let fd = opened.map_err(|errno| match errno {
-        Errno::ELOOP if root => wrong("a link, which is not followed for root: name what it leads to"),
-        Errno::ENXIO | Errno::ENODEV => wrong("neither a file nor a folder"),
+        Errno::ELOOP if root => wrong("a link, which root does not follow: give the path it points to"),
+        Errno::ENXIO | Errno::ENODEV => wrong("neither a file nor a directory"),
         errno => file_error(path)(errno.into()),
     })?;
     let file = File::from(fd);
@@ -64,7 +64,7 @@ pub fn open(path: &Path) -> Result<Opened> {
     } else if kind.is_file() {
         Ok(Opened::File(file))
     } else {
-        Err(wrong("neither a file nor a folder"))
+        Err(wrong("neither a file nor a directory"))
     }
 }
 

@@ -28,7 +28,7 @@ pub fn open(folder: Folder, format: Option<&UidFormat>) -> Result<Box<dyn Source
     }
     let place = folder.path().to_owned();
     if is_dbox(&folder)? {
-        let what = "is Dovecot's dbox: doveadm backup of Dovecot makes a Maildir of it";
+        let what = "is Dovecot's dbox: convert it to a Maildir with doveadm backup";
         return Err(ImportError::NoMail(format!("{place:?} {what}")));
     }
     let entries = folder.entries(here)?;
@@ -52,7 +52,7 @@ pub fn open(folder: Folder, format: Option<&UidFormat>) -> Result<Box<dyn Source
             tree.collect(here, false, 0)?;
             if tree.found.is_empty() && !thunderbird {
                 let what =
-                    "has no mail that is known: it is no Maildir or MH folder, and has no .eml, .emlx or mbox files";
+                    "contains no known mail: it is not a Maildir or MH folder, and has no .eml, .emlx or mbox files";
                 return Err(ImportError::NoMail(format!("{place:?} {what}")));
             }
             tree.found.sort_by_key(|found| (!found.is_inbox(), found.inside.clone()));
@@ -144,7 +144,7 @@ impl Tree<'_> {
             Ok(Kind::Empty) => return Ok(()),
             _ if self.thunderbird && !indexed => return Ok(()),
             Ok(Kind::Other(what)) => ImportError::NoMail(format!("{place:?} is {what}")),
-            Ok(_) => ImportError::NoMail(format!("{place:?} is no mbox")),
+            Ok(_) => ImportError::NoMail(format!("{place:?} is not an mbox")),
             Err(error) => damaged(&place, error),
         };
         match error {

@@ -3,7 +3,7 @@
 /// Octets of a file that are looked at.
 pub const START: u64 = 4096;
 
-/// Octets in which mail has no NUL.
+/// Octets in which a file shows whether it is text.
 const TEXT: usize = 512;
 
 /// What some programs write at the start of every file (UTF-8's byte order mark).
@@ -29,9 +29,11 @@ pub enum Kind {
     Other(String),
 }
 
-const NULS: &str = "no mail: there are NULs near its start";
+const NULS: &str = "not mail: it has NULs near the start";
+const BINARY: &str = "not mail: it is not text";
 const UNPACK: &str = "unpack it first";
-const CONVERT: &str = "doveadm backup of Dovecot makes a Maildir of it";
+const WITHIN: &str = "import the message that contained it";
+const CONVERT: &str = "convert it to a Maildir with doveadm backup";
 
 /// How files begin that people take for mail, and what they are. Longer beginnings before shorter ones.
 const BEGINNINGS: &[(&[u8], &str, &str)] = &[
@@ -48,26 +50,33 @@ const BEGINNINGS: &[(&[u8], &str, &str)] = &[
     (b"PK\x05\x06", "an empty zip archive", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
     (b"Rar!", "a rar archive", UNPACK),
-    (b"!BDN", "an Outlook data file (PST or OST)", "readpst of Debian's pst-utils makes mbox files of it"),
+    (b"!BDN", "an Outlook data file (PST or OST)", "convert it with readpst from Debian's pst-utils"),
     (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         "an Outlook message or another OLE2 file (MSG)",
-        "msgconvert of Debian's libemail-outlook-message-perl makes an .eml of it",
+        "convert it with msgconvert from Debian's libemail-outlook-message-perl",
     ),
-    (b"\xcf\xad\x12\xfe", "a mail folder of Outlook Express (DBX)", "undbx makes .eml files of it"),
-    (b"\x78\x9f\x3e\x22", "an attachment of Outlook (TNEF)", "take the message that it was in"),
+    (b"\xcf\xad\x12\xfe", "a mail folder of Outlook Express (DBX)", "convert it with undbx"),
+    (b"\x78\x9f\x3e\x22", "an attachment of Outlook (TNEF)", WITHIN),
     (b"SQLite format 3\0", "an SQLite database", "export the mail with the program that wrote it"),
-    (b"*mbx*\r\n", "an mbx file of UW's c-client", "mailutil copy makes an mbox of it"),
-    (b"*mtx*\r\n", "an mtx file of UW's c-client", "mailutil copy makes an mbox of it"),
-    (b"BABYL OPTIONS:", "a Babyl file of Emacs", "M-x unrmail makes an mbox of it"),
-    (b"// <!-- <mdb:mork:z", "an index of Thunderbird", "take the file of the same name without .msf"),
+    (b"*mbx*\r\n", "an mbx file of UW's c-client", "convert it to mbox with mailutil copy"),
+    (b"*mtx*\r\n", "an mtx file of UW's c-client", "convert it to mbox with mailutil copy"),
+    (b"BABYL OPTIONS:", "a Babyl file of Emacs", "convert it to mbox with M-x unrmail"),
+    (b"// <!-- <mdb:mork:z", "an index of Thunderbird", "import the file of the same name without .msf"),
     (b"\xff\xfe", "text in UTF-16", "save it as UTF-8"),
     (b"\xfe\xff", "text in UTF-16", "save it as UTF-8"),
     (b"\0\0\xfe\xff", "text in UTF-32", "save it as UTF-8"),
-    (b"%PDF-", "a PDF", "take the message that it was made of"),
+    (b"\x89PNG", "a picture (PNG)", WITHIN),
+    (b"\xff\xd8\xff", "a picture (JPEG)", WITHIN),
+    (b"GIF87a", "a picture (GIF)", WITHIN),
+    (b"GIF89a", "a picture (GIF)", WITHIN),
+    (b"II*\0", "a picture (TIFF)", WITHIN),
+    (b"MM\0*", "a picture (TIFF)", WITHIN),
+    (b"\x7fELF", "a program", "it has no mail"),
+    (b"%PDF-", "a PDF", "import the original message"),
     (b"{\\rtf", "an RTF file", "save it as .eml"),
-    (b"BEGIN:V", "a calendar or an address book", "it has no mail"),
-    (b"bplist00", "a property list", "it has no mail"),
+    (b"BEGIN:V", "a calendar or an address book", "it contains no mail"),
+    (b"bplist00", "a property list", "it contains no mail"),
 ];
 
 /// Looks at the first octets of a file, [`START`] of them if it has as many.
@@ -93,24 +102,45 @@ pub fn of(start: &[u8]) -> Kind {
     } else if is_dbox(text) {
         Kind::Other(format!("a file of Dovecot's dbox: {CONVERT}"))
     } else if line.trim_ascii_start().starts_with(b"<") {
-        Kind::Other("HTML or XML: take the message that it was made of".to_owned())
+        Kind::Other("HTML or XML: import the original message".to_owned())
     } else {
         let line = String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned();
-        Kind::Other(format!(
-            "no mail: its first line, {line:?}, is neither a header field nor the separator of an mbox"
-        ))
+        Kind::Other(format!("not mail: its first line, {line:?}, is neither a header field nor an mbox separator"))
     }
 }
 
 /// What a file is that cannot be mail, whatever its name, and what to do.
 pub fn other(start: &[u8]) -> Option<String> {
-    let near = &start[..start.len().min(TEXT)];
-    foreign(start).or_else(|| near.contains(&0).then(|| NULS.to_owned()))
+    foreign(start).or_else(|| is_binary(start).then(|| NULS.to_owned()))
 }
 
-/// The same of what a server took for mail: one that has NULs may still be that, but not one that begins with them.
+/// The same of what a server took for mail, whatever its first line is: text without a header may be that, and one with
+/// NULs.
 pub fn other_than_stored(start: &[u8]) -> Option<String> {
-    foreign(start).or_else(|| start.starts_with(&[0]).then(|| NULS.to_owned()))
+    if start.is_empty() {
+        return Some("empty".to_owned());
+    }
+    let binary = start[0] == 0 || !begins_as_mail(start) && has_controls(start, 16);
+    foreign(start).or_else(|| binary.then(|| BINARY.to_owned()))
+}
+
+/// A file that has NULs near its start. Where it begins as mail does, they must be more than one here and there.
+fn is_binary(start: &[u8]) -> bool {
+    let near = &start[..start.len().min(TEXT)];
+    near.contains(&0) && (!begins_as_mail(start) || has_controls(near, 8))
+}
+
+/// Whether more than one octet in so many is a control character that no text has. (ISO 2022 needs ESC, SO and SI; of
+/// compressed data it is one in eleven.)
+fn has_controls(octets: &[u8], most: usize) -> bool {
+    let controls = octets.iter().filter(|octet| matches!(octet, 0..=7 | 0x10..=0x1a | 0x1c..=0x1f)).count();
+    controls * most > octets.len()
+}
+
+/// Its first line is a field or a separator.
+fn begins_as_mail(start: &[u8]) -> bool {
+    let text = start.strip_prefix(MARK).unwrap_or(start).trim_ascii_start();
+    text.starts_with(b"From ") || text.starts_with(b">From ") || text.starts_with(MMDF) || is_field(text)
 }
 
 /// A file of another kind.
@@ -171,6 +201,41 @@ mod tests {
             (b">From a Mon Nov 23 10:00:00 2026\nA: b\n", Kind::Message),
         ] {
             assert_eq!(of(start), kind, "{}", start.escape_ascii());
+        }
+    }
+
+    /// One NUL in a short message is no binary file; a picture is, whatever a server thought of it.
+    #[test]
+    fn nuls_alone_are_no_reason() {
+        let texts = "Subject: a\0b\n\nhello there\n";
+        for start in [texts.to_owned(), format!("From a Mon Nov 23 10:00:00 2026\n{texts}").repeat(5)] {
+            assert_eq!((other(start.as_bytes()), other_than_stored(start.as_bytes())), (None, None), "{start:?}");
+        }
+        for stored in [
+            &b"no header at all\n"[..],
+            b"\xe4\xf6\xfc: 8 bit\n",
+            b"\n\nA: b\n",
+            b"\x1b$B8+\x1b(B\n",
+            b"<html>\n",
+            b"2 M1e C5a0b1c2d\n",
+            b"Subject: x\n\nalmost nothing but \x01 and \x02\n",
+        ] {
+            assert_eq!(other_than_stored(stored), None, "{}", stored.escape_ascii());
+        }
+        let noise: Vec<u8> = (0..600_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let png = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice(), &noise].concat();
+        for (start, what) in [
+            (&b""[..], "empty"),
+            (&png, "PNG"),
+            (b"\xff\xd8\xff\xe0\0\x10JFIF", "JPEG"),
+            (b"PK\x03\x04\x14", "zip"),
+            (b"\xff\xfeS\0", "UTF-16"),
+            (b"S\0u\0", "UTF-16"),
+            (&noise, "no mail"),
+            (b"\0\0\0\x18ftypmp42", "no mail"),
+            (b"\0\0\0\0", "no mail"),
+        ] {
+            assert!(other_than_stored(start).is_some_and(|text| text.contains(what)), "{}", start.escape_ascii());
         }
     }
 

@@ -99,6 +99,7 @@ impl Source for Mbox {
         let (ranges, inner) = lengths::resolve(&scan);
         self.notes.from_lines += inner;
         for (mut draft, range) in scan.drafts.into_iter().enumerate().filter_map(|(at, it)| Some((it, ranges[at]?))) {
+            self.notes.headless += usize::from(draft.headless);
             let first = self.messages.is_empty() && base.is_none();
             if first {
                 base = draft.facts.base;

@@ -101,6 +101,8 @@ pub trait Source {
 pub struct Notes {
     /// Lines of an mbox that begin with `From ` and were taken for text.
     pub from_lines: usize,
+    /// Messages of an mbox that have no header, and are told from the text before them by their dated separators only.
+    pub headless: usize,
     /// Messages in which c-client keeps its books.
     pub bookkeeping: usize,
     /// Links, devices and pipes in a folder: they are not read.
@@ -110,6 +112,7 @@ pub struct Notes {
 impl std::ops::AddAssign for Notes {
     fn add_assign(&mut self, other: Self) {
         self.from_lines += other.from_lines;
+        self.headless += other.headless;
         self.bookkeeping += other.bookkeeping;
         self.not_read += other.not_read;
     }

@@ -224,7 +224,7 @@ impl Transfer<'_> {
             self.report.checked.insert(position);
         } else {
             let id = message.unique_id.as_deref().unwrap_or_default();
-            let text = format!("{}: unique-id {id:?} was given to another message of the mailbox", message.place);
+            let text = format!("{}: unique-id {id:?} already belongs to another message in the mailbox", message.place);
             self.report.refuse(position, text);
         }
         Ok(())
@@ -246,7 +246,7 @@ impl Transfer<'_> {
             self.store(position, message, None)?;
         }
         if let Some(id) = message.unique_id.as_ref().filter(|_| self.report.stored > stored) {
-            let text = format!("{}: unique-id {id:?} is another message's; it has a number of its own", message.place);
+            let text = format!("{}: unique-id {id:?} belongs to another message, so it got a new one", message.place);
             self.report.own_number.push(text);
         }
         Ok(())
@@ -400,9 +400,10 @@ pub fn differences(
             continue;
         };
         if let Some(first) = places.insert(id, &message.place) {
-            differences.push(format!("{}: unique-id {id:?} is that of {first}, too; one is here", message.place));
+            differences
+                .push(format!("{}: unique-id {id:?} is also that of {first}; only one was imported", message.place));
         } else if entry.uid.0 < last {
-            differences.push(format!("{}: unique-id {id:?} stands in another order", message.place));
+            differences.push(format!("{}: unique-id {id:?} is in a different position", message.place));
         }
         last = last.max(entry.uid.0);
         let checked = report.checked.contains(&at);
@@ -421,8 +422,8 @@ pub fn differences(
 
 fn unlike(message: &Listed, there: u64, entry: Entry) -> String {
     match u64::from(entry.octets) {
-        here if here == there => format!("{}: other octets there than here", message.place),
-        here => format!("{}: {there} octets there, {here} here", message.place),
+        here if here == there => format!("{}: the content differs", message.place),
+        here => format!("{}: {there} octets on the old server, {here} here", message.place),
     }
 }
 

@@ -50,7 +50,7 @@ impl UidFormat {
         }
         push_text(&mut parts, rest);
         if !text.bytes().all(|octet| (0x21..=0x7e).contains(&octet)) {
-            return Err("a unique-id has only characters of 0x21 to 0x7E".to_owned());
+            return Err("a unique-id may only have characters from 0x21 to 0x7E".to_owned());
         }
         let format = Self { parts };
         if format.has(What::Uid) || format.has(What::FileName) {
@@ -74,7 +74,7 @@ impl UidFormat {
                     let value = match what {
                         What::Uid => number(uid),
                         What::Validity => number(validity),
-                        What::FileName => file_name.ok_or("%f: it has no file of its own")?.to_owned(),
+                        What::FileName => file_name.ok_or("%f: the message has no file of its own")?.to_owned(),
                     };
                     push_value(&mut id, &value, *width, *zeros);
                 }
@@ -83,7 +83,7 @@ impl UidFormat {
         if is_unique_id(&id) {
             Ok(id)
         } else {
-            Err(format!("{id:?} is no unique-id: 1 to 70 characters of 0x21 to 0x7E"))
+            Err(format!("{id:?} is not a valid unique-id: 1 to 70 characters from 0x21 to 0x7E"))
         }
     }
 
@@ -133,9 +133,9 @@ fn variable(text: &str) -> Result<(Part, &str), String> {
         Some('u') => What::Uid,
         Some('v') => What::Validity,
         Some('f') if !hexadecimal => What::FileName,
-        Some('f') => return Err("%f is no number".to_owned()),
-        Some(other) => return Err(format!("%{other} is not known, only %u, %v, %f and %%")),
-        None => return Err("there is nothing behind its last %".to_owned()),
+        Some('f') => return Err("%f is not a number".to_owned()),
+        Some(other) => return Err(format!("%{other} is not known; use %u, %v, %f or %%")),
+        None => return Err("it ends in a single %".to_owned()),
     };
     Ok((Part::Variable { what, width, zeros, hexadecimal }, letters.as_str()))
 }

@@ -150,11 +150,11 @@ pub fn given(text: &str, count: usize) -> Result<Vec<String>> {
             _ => return Err(wrong("not `unique-id` or `number unique-id`")),
         };
         if !is_unique_id(id) {
-            return Err(wrong("a unique-id has 1 to 70 characters of 0x21 to 0x7E"));
+            return Err(wrong("a unique-id must have 1 to 70 characters from 0x21 to 0x7E"));
         }
         let place = ids.get_mut(position).ok_or_else(|| wrong(&format!("there are only {count} messages")))?;
         if place.replace(id.to_owned()).is_some() {
-            return Err(wrong("this message has a unique-id already"));
+            return Err(wrong("this message already has a unique-id"));
         }
         next = position + 1;
     }

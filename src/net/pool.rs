@@ -10,11 +10,12 @@
 //! * A panic costs one job: the worker logs it and takes the next.
 //! * Where the system gives no thread, [`Pool::release_idle`] of another pool gives back what it holds for later.
 
+use crate::lock::IgnorePoison;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -146,7 +147,7 @@ impl Pool {
             if left.is_zero() {
                 break;
             }
-            state = self.shared.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.shared.ended.wait_timeout(state, left).ignore_poison().0;
         }
         state.busy()
     }
@@ -168,7 +169,7 @@ impl Drop for Pool {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().ignore_poison()
     }
 
     /// A worker's life.

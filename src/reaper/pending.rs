@@ -2,6 +2,7 @@
 //! transaction. Nobody waits for it, and nothing that fails here ends anything.
 
 use super::{MakeVerifiers, Reaper, SECOND, Verifiers};
+use crate::lock::IgnorePoison;
 use crate::secret::Secret;
 use crate::store::{Pending, Replacement, Result, UserId};
 use std::sync::Mutex;
@@ -129,7 +130,7 @@ fn hash(
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(pending) = waiting.get(number) else { return };
             let outcome = verifiers(pending);
-            made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((number, outcome));
+            made.lock().ignore_poison().push((number, outcome));
             if began.elapsed() >= BATCH {
                 return;
             }
@@ -142,7 +143,7 @@ fn hash(
         }
         work();
     });
-    let mut made = made.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut made = made.into_inner().ignore_poison();
     made.sort_by_key(|(number, _)| *number);
     let mut made = made.into_iter().peekable();
     let outcomes = waiting

@@ -3,6 +3,7 @@
 //! Here the client's message is parsed and the user's name is taken from what the [`Checker`] says
 //! of the token. Must not be known here: what a token looks like inside (`jwt`).
 
+use super::gs2::{self, Flag};
 use super::{Answer, Context, Failure, Identity, Mechanism, Outcome, Query};
 use std::fmt;
 use std::sync::Arc;
@@ -125,20 +126,14 @@ impl Bearer {
 /// What is wrong with it, for the client to read.
 pub fn parse_oauthbearer(message: &[u8]) -> Result<Message<'_>, &'static str> {
     let (header, pairs) = text(message)?.split_once('\x01').ok_or("OAUTHBEARER needs a GS2 header")?;
-    let mut fields = header.split(',');
-    let (Some(flag), Some(authzid), Some(""), None) = (fields.next(), fields.next(), fields.next(), fields.next())
-    else {
-        return Err("OAUTHBEARER has an invalid GS2 header");
-    };
-    if !matches!(flag, "n" | "y") {
+    let (header, rest) = gs2::parse(header)?;
+    if !rest.is_empty() {
+        return Err("GS2 header does not end the line");
+    }
+    if let Flag::Bound(_) = header.flag {
         return Err("OAUTHBEARER has no channel binding");
     }
-    let user = match authzid.strip_prefix("a=") {
-        Some(name) => Some(saslname(name).ok_or("OAUTHBEARER has an invalid authorization identity")?),
-        None if authzid.is_empty() => None,
-        None => return Err("OAUTHBEARER has an invalid authorization identity"),
-    };
-    Ok(Message { user, token: token(&parse_pairs(pairs)?)? })
+    Ok(Message { user: header.authzid, token: token(&parse_pairs(pairs)?)? })
 }
 
 /// `"user=" name %x01 "auth=Bearer " token %x01 %x01` (Google's and Microsoft's description).
@@ -186,11 +181,6 @@ fn token<'a>(pairs: &[(&str, &'a str)]) -> Result<&'a str, &'static str> {
         return Err("bearer token is too long");
     }
     Ok(token)
-}
-
-/// A name in which `=2C` and `=3D` stand for a comma and an equals sign (RFC 5801 section 4).
-fn saslname(name: &str) -> Option<String> {
-    super::scram::message::saslname(name).ok()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 pub mod bearer;
 mod context;
+pub mod gs2;
 pub mod gssapi;
 pub mod ntlm;
 pub mod plain;

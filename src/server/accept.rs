@@ -6,6 +6,7 @@ use super::proxied;
 use super::shutdown::ShutdownRequest;
 use super::workers::Workers;
 use crate::auth::limits::{Full, Permit};
+use crate::complaints::Complaints;
 use crate::http;
 use crate::lmtp;
 use crate::net::pool::Refusal;
@@ -23,9 +24,6 @@ use std::time::{Duration, Instant};
 
 /// What an accept loop waits after an error, for instance when there are no file descriptors left.
 const BACK_OFF: Duration = Duration::from_millis(100);
-
-/// How often an accept loop complains.
-const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
 /// A running accept loop.
 pub struct Loop {
@@ -66,7 +64,7 @@ impl Loop {
 }
 
 fn run(listener: &Listener, closed: &AtomicBool, server: &Arc<ServerState>, workers: &Arc<Workers>) {
-    let mut said = None;
+    let mut complaints = Complaints::default();
     while !closed.load(Ordering::SeqCst) {
         match listener.accept() {
             Ok(visitor) => match (listener.service, visitor.peer()) {
@@ -79,9 +77,8 @@ fn run(listener: &Listener, closed: &AtomicBool, server: &Arc<ServerState>, work
             Err(_) if closed.load(Ordering::SeqCst) => return,
             Err(error) if transient(&error) => {}
             Err(error) => {
-                if said.is_none_or(|said: Instant| said.elapsed() >= REPEAT_AFTER) {
+                if complaints.is_due((), Instant::now()) {
                     warn!("{} listener {}: accept: {error}", listener.service, listener.address);
-                    said = Some(Instant::now());
                 }
                 std::thread::sleep(BACK_OFF);
             }

@@ -7,6 +7,7 @@ use super::shutdown::ShutdownRequest;
 use crate::auth::credential::Credentials;
 use crate::clock::SystemClock;
 use crate::exit::{Code, Error};
+use crate::lock::IgnorePoison;
 use crate::message::address::common_name;
 use crate::reaper::{self, Hooks, Reaper, Verifiers};
 use crate::sasl::Context;
@@ -15,7 +16,7 @@ use crate::shared::state::{Configuration, ServerState};
 use crate::store::{Pending, Store};
 use crossbeam_channel::Sender;
 use log::{error, warn};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -83,7 +84,7 @@ impl Maintenance {
 }
 
 fn lock(change: &Mutex<Change>) -> MutexGuard<'_, Change> {
-    change.lock().unwrap_or_else(PoisonError::into_inner)
+    change.lock().ignore_poison()
 }
 
 fn verifiers(credentials: &Credentials, pending: &Pending, domains: &[String]) -> Result<Verifiers, String> {
@@ -130,7 +131,7 @@ impl Change {
         credentials: Arc<Credentials>,
     ) -> Self {
         credentials.set_scram_iterations(settings.scram_iterations);
-        let mut certificates = Certificates::new(server.clone(), options.db.clone());
+        let mut certificates = Certificates::new(server.clone(), options.location.beside.clone());
         certificates.apply(settings);
         Self { server, certificates, trust, credentials }
     }

@@ -4,6 +4,7 @@
 //! over. Who may stay is the authenticator's business, how a connection is ended that of [`crate::shared::connections`].
 
 use crate::auth::authenticator::{LoginPolicy, Unbounded};
+use crate::complaints::Complaints;
 use crate::shared::connections::EndReason;
 use crate::shared::state::{Configuration, ServerState};
 use crossbeam_channel::{RecvTimeoutError, Sender};
@@ -17,8 +18,6 @@ use std::time::{Duration, Instant};
 
 /// How often we look.
 const LOOK: Duration = Duration::from_millis(250);
-/// How often the same complaint is logged.
-const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
 /// The thread, from start to end.
 pub(super) struct SessionMonitor {
@@ -30,7 +29,7 @@ struct Monitor {
     server: Arc<ServerState>,
     /// What all sessions were last compared with.
     seen: Option<(i64, Arc<Configuration>)>,
-    complained: Option<Instant>,
+    complaints: Complaints<(), Instant>,
 }
 
 impl SessionMonitor {
@@ -40,7 +39,7 @@ impl SessionMonitor {
     /// It cannot be made.
     pub(super) fn start(server: Arc<ServerState>) -> io::Result<Self> {
         let (stop, stopped) = crossbeam_channel::bounded(1);
-        let mut monitor = Monitor { server, seen: None, complained: None };
+        let mut monitor = Monitor { server, seen: None, complaints: Complaints::default() };
         let work = move || {
             while matches!(stopped.recv_timeout(LOOK), Err(RecvTimeoutError::Timeout)) {
                 // A panic costs one look, and was logged by the thread's hook.
@@ -65,14 +64,10 @@ impl Monitor {
         let longest = Some(settings.max_session_time).filter(|time| !time.is_zero());
         self.server.connections.enforce(now, settings.longest_login(), longest);
         self.server.refusals.due(now).iter().for_each(|line| info!("{line}"));
-        let complaint = self.complained.is_none_or(|since| now.saturating_duration_since(since) >= REPEAT_AFTER);
         match self.shut_out(&configuration) {
-            Err(error) if complaint => {
-                warn!("who may stay cannot be found out: {error}");
-                self.complained = Some(now);
-            }
+            Err(error) if self.complaints.is_due((), now) => warn!("who may stay cannot be found out: {error}"),
             Err(_) => {}
-            Ok(()) => self.complained = None,
+            Ok(()) => self.complaints.forget(|()| true),
         }
     }
 

@@ -1,10 +1,11 @@
 //! What ends the process beside a signal: something that cannot go on, found out by any thread.
 
 use crate::exit::{Code, Error};
+use crate::lock::IgnorePoison;
 use log::error;
 use signal_hook::iterator::Handle;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Wakes the thread that waits for signals, and keeps why. Clones share it.
 #[derive(Clone)]
@@ -22,7 +23,7 @@ impl ShutdownRequest {
     /// Ends the process as SIGTERM does, but with this error; the first one counts.
     pub(super) fn end(&self, error: Error) {
         error!("{error}: the server ends");
-        self.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.why.lock().ignore_poison().get_or_insert(error);
         self.signals.close();
     }
 
@@ -38,7 +39,7 @@ impl ShutdownRequest {
     /// # Errors
     /// What [`ShutdownRequest::end`] was told first.
     pub(super) fn verdict(&self) -> Result<(), Error> {
-        self.why.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+        self.why.lock().ignore_poison().take().map_or(Ok(()), Err)
     }
 }
 

@@ -8,11 +8,12 @@
 //! is cut by [`Connections::enforce`].
 
 use crate::auth::limits::Permit;
+use crate::lock::IgnorePoison;
 use crate::net::tls::Handle;
 use crate::sasl::Login;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Workers beyond `MaxConnections`: one whose connection has ended or made room has given its permit back, and is not idle yet.
@@ -177,7 +178,7 @@ impl Connections {
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        self.live.lock().ignore_poison()
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a server counts of what it does. Nobody waits for anybody here, and nobody is named.
 
+use crate::lock::IgnorePoison;
 use crate::metrics::{Counter, Gauge, Page, StoreMetrics};
 use crate::pop3::command;
 use crate::sasl::MECHANISMS;
 use crate::store::{Sample, StoreError, Uid};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// How a copy ended, as `pillarbox_deliveries_total` calls it.
 const RESULTS: [&str; 4] = ["stored", "over_quota", "too_big", "failed"];
@@ -118,7 +119,7 @@ impl Metrics {
     /// What was done since this was asked last; then comes [`Metrics::keep`] or [`Metrics::put_back`].
     pub fn take(&self) -> Sample {
         let total = self.total();
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock().ignore_poison();
         let sample = Sample { most_sessions: self.sessions.take_most(), ..difference(&total, &written.taken) };
         written.taken = total;
         sample
@@ -126,19 +127,19 @@ impl Metrics {
 
     /// What [`Metrics::take`] gave is in the statistics.
     pub fn keep(&self) {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock().ignore_poison();
         written.kept = written.taken;
     }
 
     /// What [`Metrics::take`] gave could not be kept: it counts as not taken.
     pub fn put_back(&self) {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock().ignore_poison();
         written.taken = written.kept;
     }
 
     /// What is not in the statistics yet, what is on its way included.
     pub fn untaken(&self) -> Sample {
-        difference(&self.total(), &self.written.lock().unwrap_or_else(PoisonError::into_inner).kept)
+        difference(&self.total(), &self.written.lock().ignore_poison().kept)
     }
 
     fn total(&self) -> Sample {

@@ -3,6 +3,7 @@
 
 use crate::auth::authenticator::Authenticator;
 use crate::auth::limits::{Delays, Limits, Places, Refusals};
+use crate::lock::IgnorePoison;
 use crate::metrics::StoreMetrics;
 use crate::net::tls::Acceptor;
 use crate::protocol_log::ProtocolLog;
@@ -14,7 +15,7 @@ use crate::shared::health::Health;
 use crate::shared::metrics::Metrics;
 use crate::store::{Expire, Store};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 /// What an administrator can change while we run. Replaced as a whole.
 #[derive(Clone, Debug, Default)]
@@ -89,11 +90,11 @@ impl ServerState {
 
     /// The settings as they are now.
     pub fn configuration(&self) -> Arc<Configuration> {
-        self.configuration.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.configuration.read().ignore_poison().clone()
     }
 
     /// From now on these settings hold.
     pub fn configure(&self, configuration: Configuration) {
-        *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(configuration);
+        *self.configuration.write().ignore_poison() = Arc::new(configuration);
     }
 }

@@ -11,12 +11,13 @@ mod rounds;
 pub mod status;
 pub mod warnings;
 
+use crate::lock::IgnorePoison;
 use crate::settings::Settings;
 use crate::shared::state::ServerState;
 use crate::store::{Figures, Sample};
 use log::{debug, error};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use warnings::Facts;
 
@@ -73,7 +74,7 @@ impl Watch {
     /// disk alone.
     pub fn write_statistics(&self) {
         let (metrics, now) = (&self.server.metrics, now());
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock().ignore_poison();
         let mut sample = metrics.take();
         if let Ok(figures) = self.server.store.figures() {
             (sample.messages, sample.database_octets) = (figures.messages, figures.database_octets);

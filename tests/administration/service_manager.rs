@@ -33,7 +33,7 @@ fn activated(site: &Arc<Site>, sockets: &[&TcpListener], names: &str) -> Command
     command
 }
 
-/// Connections that come while no server runs wait for the next one: the socket is not ours to shut down.
+/// Connections that come while no server is running wait for the next one: the socket is not ours to shut down.
 #[test]
 fn a_socket_that_was_handed_over_outlives_the_server() {
     let site = Site::with_alice(&[]);

@@ -57,7 +57,7 @@ fn asks_twice_without_echo() {
     let mut terminal = Terminal::new();
     terminal.prompt("Password: ");
     terminal.enter("se cret\n");
-    terminal.prompt("\nOnce more: ");
+    terminal.prompt("\nRepeat password: ");
     terminal.enter("se cret\n");
     let (code, stdout, stderr) = terminal.end();
     assert_eq!(code, Some(0), "{stderr}");
@@ -69,10 +69,10 @@ fn passwords_that_differ_are_refused() {
     let mut terminal = Terminal::new();
     terminal.prompt("Password: ");
     terminal.enter("se cret\n");
-    terminal.prompt("\nOnce more: ");
+    terminal.prompt("\nRepeat password: ");
     terminal.enter("se crte\n");
     let (code, stdout, stderr) = terminal.end();
-    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(65), "", "\npillarbox: the passwords differ\n"));
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(65), "", "\npillarbox: the passwords do not match\n"));
 }
 
 #[test]

@@ -27,7 +27,8 @@ fn server(settings: &[(&str, &str)]) -> Server {
 
 /// Everything a client sees of an exchange of SCRAM, less what is random.
 fn scram(server: &Server, user: &str, password: &str) -> Vec<String> {
-    use pillarbox::auth::credential::{hmac_sha256, scram::Keys};
+    use pillarbox::auth::credential::scram::Keys;
+    use pillarbox::hmac::hmac_sha256;
     let mut client = server.connect();
     let first = format!("n={user},r=abc");
     let reply = client.say(&format!("AUTH SCRAM-SHA-256 {}", STANDARD.encode(format!("n,,{first}"))));
@@ -41,9 +42,9 @@ fn scram(server: &Server, user: &str, password: &str) -> Vec<String> {
     // The client key is not kept: it comes from the salted password (RFC 5802 section 3).
     let mut salted = [0; 32];
     pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password.as_bytes(), &salt, rounds, &mut salted);
-    let mut proof = *hmac_sha256(&pillarbox::auth::credential::Key::new(salted), &[b"Client Key"]);
+    let mut proof = *hmac_sha256(&salted, &[b"Client Key"]);
     let stored: [u8; 32] = keys.stored_key.expose().try_into().unwrap();
-    let signature = hmac_sha256(&pillarbox::auth::credential::Key::new(stored), &[message.as_bytes()]);
+    let signature = hmac_sha256(&stored, &[message.as_bytes()]);
     proof.iter_mut().zip(signature.iter()).for_each(|(octet, other)| *octet ^= other);
     let mut replies = vec![format!("{} {}", fields[1].len(), fields[2])];
     replies.push(client.say(&STANDARD.encode(format!("{bare},p={}", STANDARD.encode(proof)))));

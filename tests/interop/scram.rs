@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use openssl::ssl::SslVersion;
 use pillarbox::auth::credential::scram::Keys;
-use pillarbox::auth::credential::{Key, hmac_sha256};
+use pillarbox::hmac::hmac_sha256;
 
 fn server() -> Server {
     Site::with_alice(&[b"Subject: x\n\ny\n"]).serve(&[])
@@ -155,9 +155,9 @@ fn bound_message(bare: &str, challenge: &str, password: &str, binding: &[u8]) ->
     let mut salted = [0; 32];
     pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password.as_bytes(), &salt, rounds, &mut salted);
     let without = format!("c={},r={}", STANDARD.encode(binding), fields[0]);
-    let mut proof = *hmac_sha256(&Key::new(salted), &[b"Client Key"]);
+    let mut proof = *hmac_sha256(&salted, &[b"Client Key"]);
     let stored: [u8; 32] = Keys::derive(&password.into(), &salt, rounds).stored_key.expose().try_into().unwrap();
-    let signature = hmac_sha256(&Key::new(stored), &[format!("{bare},{challenge},{without}").as_bytes()]);
+    let signature = hmac_sha256(&stored, &[format!("{bare},{challenge},{without}").as_bytes()]);
     proof.iter_mut().zip(signature.iter()).for_each(|(octet, other)| *octet ^= other);
     format!("{without},p={}", STANDARD.encode(proof))
 }

@@ -47,7 +47,7 @@ fn without_a_server_the_database_is_read() {
     assert_eq!((code, found["state"].as_str()), (2, Some("down")));
     assert_eq!((&found["pending_passwords"], &found["deliveries"]), (&1.into(), &1.into()));
     assert!(found["since"].is_null() && found["sessions"].is_null());
-    assert_eq!(found["warnings"][0], "no server runs");
+    assert_eq!(found["warnings"][0], "no server is running");
 }
 
 #[test]
@@ -80,12 +80,14 @@ fn the_report_is_the_page_with_a_server_and_without() {
         std::fs::read_to_string(&file).unwrap()
     };
     let page = report();
-    assert!(page.contains("no server runs") && page.contains(">alice</th>"), "{page}");
+    assert!(page.contains("no server is running") && page.contains(">alice</th>"), "{page}");
     let server = site.serve(&[]);
     server.alice().quit();
     let page = report();
     assert!(
-        page.contains("<!DOCTYPE html>") && page.contains("1 logins, 0 failures") && !page.contains("no server runs")
+        page.contains("<!DOCTYPE html>")
+            && page.contains("1 logins, 0 failures")
+            && !page.contains("no server is running")
     );
     site.fail(&["report", "/nonexistent/x.html"], b"", 73);
     site.fail(&["report"], b"", 64);

@@ -8,11 +8,12 @@
 
 use super::turns::Turns;
 use super::{Client, CredentialError, Secret, random};
+use crate::lock::IgnorePoison;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -139,7 +140,7 @@ impl Hasher {
     pub fn wait_for_logins(&self) {
         let wanted = |state: &mut State| state.permits == 0 || !state.turns.is_empty();
         let state = self.lock();
-        drop(self.idle.wait_timeout_while(state, BEHIND, wanted).unwrap_or_else(PoisonError::into_inner));
+        drop(self.idle.wait_timeout_while(state, BEHIND, wanted).ignore_poison());
     }
 
     /// Who is called has the permit already.
@@ -152,7 +153,7 @@ impl Hasher {
                 state.turns.leave(client, &ticket);
                 return None;
             }
-            state = ticket.called.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = ticket.called.wait_timeout(state, left).ignore_poison().0;
         }
         Some(state)
     }
@@ -166,7 +167,7 @@ impl Hasher {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().ignore_poison()
     }
 }
 

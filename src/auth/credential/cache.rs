@@ -7,10 +7,11 @@
 //! (that is asked of the live row each time).
 
 use super::Secret;
-use super::hmac::{Key, hmac_sha256};
+use crate::hmac::{Key, hmac_sha256};
+use crate::lock::IgnorePoison;
 use crate::store::UserId;
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use hashlink::LruCache;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How long after a full check its result counts. A hit does not renew it.
@@ -21,70 +22,53 @@ const MOST: usize = 16_384;
 /// Credentials that were verified at most [`TIME_TO_LIVE`] ago.
 pub struct Cache {
     key: Key,
-    entries: Mutex<Entries>,
-    most: usize,
-}
-
-#[derive(Default)]
-struct Entries {
-    verified: HashMap<[u8; 32], Instant>,
-    /// The same in the order of their ends.
-    order: VecDeque<([u8; 32], Instant)>,
+    /// When each code was verified, the oldest first.
+    verified: Mutex<LruCache<[u8; 32], Instant>>,
 }
 
 impl Cache {
     /// An empty one; `key` is random and of this process only.
     pub fn new(key: Key) -> Self {
-        Self { key, entries: Mutex::default(), most: MOST }
+        Self::holding(key, MOST)
+    }
+
+    fn holding(key: Key, most: usize) -> Self {
+        Self { key, verified: Mutex::new(LruCache::new(most)) }
     }
 
     /// Whether this password was found right for this stored value lately.
     pub fn contains(&self, user: UserId, stored: &Secret, password: &Secret, now: Instant) -> bool {
         let code = self.code(user, stored, password);
-        self.lock().verified.get(&code).is_some_and(|verified| is_fresh(*verified, now))
+        self.lock().peek(&code).is_some_and(|verified| is_fresh(*verified, now))
     }
 
     /// Remembers a full check that succeeded.
     pub fn insert(&self, user: UserId, stored: &Secret, password: &Secret, now: Instant) {
         let code = self.code(user, stored, password);
-        let mut entries = self.lock();
-        entries.verified.insert(code, now);
-        entries.order.push_back((code, now));
-        entries.drop_old(now, self.most);
+        self.lock().insert(code, now);
+        self.expire(now);
     }
 
     /// Forgets what is too old; to be called now and then.
     pub fn expire(&self, now: Instant) {
-        self.lock().drop_old(now, self.most);
+        let mut verified = self.lock();
+        while verified.iter().next().is_some_and(|(_, since)| !is_fresh(*since, now)) {
+            verified.remove_lru();
+        }
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
-        *self.lock() = Entries::default();
+        self.lock().clear();
     }
 
     fn code(&self, user: UserId, stored: &Secret, password: &Secret) -> [u8; 32] {
         let length = (stored.expose().len() as u64).to_be_bytes();
-        *hmac_sha256(&self.key, &[&user.0.to_be_bytes(), &length, stored.expose(), password.expose()])
+        *hmac_sha256(&self.key[..], &[&user.0.to_be_bytes(), &length, stored.expose(), password.expose()])
     }
 
-    fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Entries {
-    fn drop_old(&mut self, now: Instant, most: usize) {
-        while let Some((code, verified)) = self.order.front().copied() {
-            if self.order.len() <= most && is_fresh(verified, now) {
-                break;
-            }
-            self.order.pop_front();
-            // A later check of the same credentials has an entry of its own further back.
-            if self.verified.get(&code) == Some(&verified) {
-                self.verified.remove(&code);
-            }
-        }
+    fn lock(&self) -> MutexGuard<'_, LruCache<[u8; 32], Instant>> {
+        self.verified.lock().ignore_poison()
     }
 }
 
@@ -97,7 +81,7 @@ mod tests {
     use super::*;
 
     fn cache(most: usize) -> Cache {
-        Cache { most, ..Cache::new(Key::new([7; 32])) }
+        Cache::holding(Key::new([7; 32]), most)
     }
 
     #[test]
@@ -130,10 +114,9 @@ mod tests {
         cache.insert(UserId(1), &phc, &password, last);
         cache.expire(start + TIME_TO_LIVE);
         assert!(cache.contains(UserId(1), &phc, &password, start + TIME_TO_LIVE), "a second check does");
-        assert_eq!(cache.lock().order.len(), 1);
+        assert_eq!(cache.lock().len(), 1);
         cache.expire(last + TIME_TO_LIVE);
-        let entries = cache.lock();
-        assert!(entries.verified.is_empty() && entries.order.is_empty());
+        assert!(cache.lock().is_empty());
     }
 
     #[test]

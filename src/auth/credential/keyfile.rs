@@ -4,11 +4,11 @@
 //! moment), mode 0600, and belongs to whom the database belongs. Each purpose has a key of its own
 //! derived from it. What must not be known here: what the keys are for.
 
-use super::hmac::{Key, hmac_sha256};
 use super::{CredentialError, random};
 use crate::files::atomic::{AtomicFile, Failure};
 use crate::files::path::with_suffix;
 use crate::files::regular;
+use crate::hmac::{Key, hmac_sha256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fs;
@@ -55,7 +55,7 @@ impl KeyFile {
             let _ = self.master.set(self.load()?);
         }
         let master = self.master.get().ok_or_else(|| self.error("no key"))?;
-        Ok(hmac_sha256(master, &[purpose.as_bytes()]))
+        Ok(hmac_sha256(&master[..], &[purpose.as_bytes()]))
     }
 
     fn load(&self) -> Result<Key, CredentialError> {

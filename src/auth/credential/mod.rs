@@ -11,7 +11,6 @@
 
 mod argon2;
 mod cache;
-mod hmac;
 mod imported;
 mod keyfile;
 mod nthash;
@@ -22,11 +21,11 @@ mod turns;
 
 pub use crate::secret::Secret;
 pub use argon2::{Hasher, Verdict};
-pub use hmac::{Key, hmac_sha256};
 pub use keyfile::KeyFile;
 pub use nthash::nt_hash;
 pub use stored::{Stored, classify, is_hash};
 
+use crate::hmac::{Key, hmac_sha256};
 use crate::store::{Scheme, UserId};
 use cache::Cache;
 use std::fmt;
@@ -224,7 +223,7 @@ impl Credentials {
     /// [`CredentialError::KeyFile`].
     pub fn false_scram(&self, name: &str) -> Result<scram::Keys, CredentialError> {
         let key = self.keys.key("false SCRAM keys")?;
-        let made = |what: &[u8]| Secret::new(hmac_sha256(&key, &[what, &folded(name)]).to_vec());
+        let made = |what: &[u8]| Secret::new(hmac_sha256(&key[..], &[what, &folded(name)]).to_vec());
         Ok(scram::Keys {
             salt: self.salt(name)?,
             iterations: self.iterations(),
@@ -239,7 +238,7 @@ impl Credentials {
     /// [`CredentialError::KeyFile`].
     pub fn false_nt_hash(&self, name: &str) -> Result<Secret, CredentialError> {
         let key = self.keys.key("false NT hashes")?;
-        Ok(Secret::from(&hmac_sha256(&key, &[&folded(name)])[..nthash::LENGTH]))
+        Ok(Secret::from(&hmac_sha256(&key[..], &[&folded(name)])[..nthash::LENGTH]))
     }
 
     /// A verifier that no password has, in the form in which a real one is stored, so that using it takes
@@ -307,7 +306,7 @@ impl Credentials {
     /// another one, and it does not move when a user is made or changes the password.
     fn salt(&self, name: &str) -> Result<Vec<u8>, CredentialError> {
         let key = self.keys.key("SCRAM salts")?;
-        Ok(hmac_sha256(&key, &[&folded(name)])[..scram::SALT].to_vec())
+        Ok(hmac_sha256(&key[..], &[&folded(name)])[..scram::SALT].to_vec())
     }
 }
 

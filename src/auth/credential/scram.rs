@@ -9,7 +9,7 @@
 //! clients that can send it at all do the same.
 
 use super::Secret;
-use super::hmac::{Key, hmac_sha256};
+use crate::hmac::{Key, hmac_sha256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
@@ -41,12 +41,12 @@ impl Keys {
     pub fn derive(password: &Secret, salt: &[u8], iterations: u32) -> Self {
         let mut salted: Key = Zeroizing::new([0; 32]);
         pbkdf2::pbkdf2_hmac::<Sha256>(&prepare(password), salt, iterations, &mut *salted);
-        let client_key = hmac_sha256(&salted, &[b"Client Key"]);
+        let client_key = hmac_sha256(&salted[..], &[b"Client Key"]);
         Self {
             salt: salt.to_vec(),
             iterations,
             stored_key: Secret::new(Sha256::digest(*client_key).to_vec()),
-            server_key: Secret::new(hmac_sha256(&salted, &[b"Server Key"]).to_vec()),
+            server_key: Secret::new(hmac_sha256(&salted[..], &[b"Server Key"]).to_vec()),
         }
     }
 
@@ -95,10 +95,10 @@ mod tests {
             c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
         let key = |secret: &Secret| <[u8; 32]>::try_from(secret.expose()).unwrap();
         let proof = STANDARD.decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=").unwrap();
-        let signature = hmac_sha256(&key(&keys.stored_key), &[message.as_bytes()]);
+        let signature = hmac_sha256(&key(&keys.stored_key)[..], &[message.as_bytes()]);
         let client_key: Vec<u8> = proof.iter().zip(signature.iter()).map(|(a, b)| a ^ b).collect();
         assert_eq!(Sha256::digest(client_key).as_slice(), keys.stored_key.expose());
-        let server = hmac_sha256(&key(&keys.server_key), &[message.as_bytes()]);
+        let server = hmac_sha256(&key(&keys.server_key)[..], &[message.as_bytes()]);
         assert_eq!(STANDARD.encode(*server), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
     }
 

@@ -4,8 +4,8 @@
 //! that what was sealed with another one is found without opening it. What must not be known here: where the key comes from
 //! (see `keyfile`) and what is sealed.
 
-use super::hmac::Key;
 use super::{CredentialError, Secret, random};
+use crate::hmac::Key;
 use crate::store::UserId;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

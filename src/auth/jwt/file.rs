@@ -3,11 +3,12 @@
 use super::keys::{self, Key};
 use super::{Policy, verify};
 use crate::files::regular;
+use crate::lock::IgnorePoison;
 use crate::sasl::bearer::Checker;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Longest key file, octets.
 const LONGEST_FILE: u64 = 1 << 20;
@@ -85,7 +86,7 @@ impl KeyFile {
 
     /// What the lock guards is replaced whole, so that a panic elsewhere leaves it sound.
     fn loaded(&self) -> MutexGuard<'_, Loaded> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+        self.loaded.lock().ignore_poison()
     }
 }
 

@@ -1,10 +1,11 @@
 //! How long a failed login is held back.
 
 use super::network;
-use std::collections::{BTreeMap, HashMap};
+use crate::lock::IgnorePoison;
+use hashlink::LruCache;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// The delay of the second failure in a row; the first one, most likely a slip, has none.
@@ -24,21 +25,13 @@ pub struct Delays {
     failures: Mutex<Failures>,
 }
 
-/// Failures by key, and the keys by age.
-#[derive(Default)]
-struct Failures {
-    of: HashMap<u64, Row>,
-    by_age: BTreeMap<u64, u64>,
-    next: u64,
-    capacity: usize,
-}
+/// Failures by key; the key that has not failed for the longest time gives way.
+struct Failures(LruCache<u64, Row>);
 
 #[derive(Clone, Copy)]
 struct Row {
     count: u32,
     last: Instant,
-    /// Its place in `by_age`.
-    age: u64,
 }
 
 impl Default for Delays {
@@ -54,8 +47,7 @@ impl Delays {
     }
 
     fn with_capacity(capacity: usize) -> Self {
-        let failures = Mutex::new(Failures { capacity, ..Failures::default() });
-        Self { hasher: RandomState::new(), failures }
+        Self { hasher: RandomState::new(), failures: Mutex::new(Failures(LruCache::new(capacity))) }
     }
 
     /// Notes that somebody at `peer` failed to log in as `name` at `now`. Says how long the answer
@@ -82,7 +74,7 @@ impl Delays {
     }
 
     fn lock(&self) -> MutexGuard<'_, Failures> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+        self.failures.lock().ignore_poison()
     }
 
     /// ASCII letters of a name compare without case, as in the store.
@@ -94,32 +86,22 @@ impl Delays {
 impl Failures {
     /// One more failure; says how many there are.
     fn add(&mut self, key: u64, now: Instant) -> u32 {
-        let count = match self.forget(key) {
+        let count = match self.0.peek(&key) {
             Some(row) if now.saturating_duration_since(row.last) < FORGIVEN => row.count.saturating_add(1),
             _ => 1,
         };
-        if self.of.len() >= self.capacity
-            && let Some((_, oldest)) = self.by_age.pop_first()
-        {
-            self.of.remove(&oldest);
-        }
-        let age = self.next;
-        self.next += 1;
-        self.by_age.insert(age, key);
-        self.of.insert(key, Row { count, last: now, age });
+        self.0.insert(key, Row { count, last: now });
         count
     }
 
-    fn forget(&mut self, key: u64) -> Option<Row> {
-        let row = self.of.remove(&key)?;
-        self.by_age.remove(&row.age);
-        Some(row)
+    fn forget(&mut self, key: u64) {
+        self.0.remove(&key);
     }
 
     fn forgive_one(&mut self, key: u64) {
-        match self.of.get_mut(&key) {
+        match self.0.peek_mut(&key) {
             Some(row) if row.count > 1 => row.count -= 1,
-            _ => drop(self.forget(key)),
+            _ => self.forget(key),
         }
     }
 }
@@ -238,7 +220,7 @@ mod tests {
             delays.failed(IpAddr::from(i.to_be_bytes()), &i.to_string(), MAX, now);
         }
         let failures = delays.lock();
-        assert_eq!((failures.of.len(), failures.by_age.len()), (10, 10));
+        assert_eq!(failures.0.len(), 10);
     }
 
     #[test]
@@ -249,6 +231,6 @@ mod tests {
             delays.succeeded(peer(i), &i.to_string());
         }
         let failures = delays.lock();
-        assert_eq!((failures.of.len(), failures.by_age.len()), (0, 0));
+        assert_eq!(failures.0.len(), 0);
     }
 }

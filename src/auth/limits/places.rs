@@ -8,11 +8,12 @@
 //! has logged in from before needs none.
 
 use super::network;
+use crate::lock::IgnorePoison;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// Places of an address.
@@ -130,7 +131,7 @@ impl Places {
             let now = Instant::now();
             let nap = state.row(owner).next_end().map_or(LOOK, |end| end.saturating_duration_since(now).min(LOOK));
             let nap = nap.max(Duration::from_millis(1)).min(deadline.saturating_duration_since(now));
-            state = waiter.called.wait_timeout(state, nap).unwrap_or_else(PoisonError::into_inner).0;
+            state = waiter.called.wait_timeout(state, nap).ignore_poison().0;
             state.row(owner).call(owner.places(), Instant::now());
             if waiter.granted.load(Ordering::Relaxed) {
                 return (state, true);
@@ -179,7 +180,7 @@ impl Places {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().ignore_poison()
     }
 }
 

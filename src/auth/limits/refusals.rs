@@ -4,9 +4,10 @@
 //! keeps its own line; that is not here.
 
 use super::network;
+use crate::lock::IgnorePoison;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// How often the same is said of the same address.
@@ -31,7 +32,7 @@ impl Refusals {
     /// Notes that a connection from `peer` was refused. `true`: that is to be logged now.
     #[must_use]
     pub fn add(&self, peer: Option<IpAddr>, why: &str, now: Instant) -> bool {
-        let mut rows = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = self.of.lock().ignore_poison();
         let peer = peer.map(network);
         let key = if rows.contains_key(&peer) || rows.len() < MOST { peer } else { None };
         match rows.get_mut(&key) {
@@ -50,7 +51,7 @@ impl Refusals {
 
     /// What is to be logged at `now` of refusals that were only counted; to be called every now and then.
     pub fn due(&self, now: Instant) -> Vec<String> {
-        let mut rows = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = self.of.lock().ignore_poison();
         let mut lines = Vec::new();
         rows.retain(|peer, row| {
             if now.saturating_duration_since(row.since) < MINUTE {

@@ -4,10 +4,11 @@ use super::summary::Row;
 use super::{Address, Import};
 use crate::cli::exit::{Code, Error};
 use crate::cli::{database, password, print};
+use crate::store::Store;
 use getopts::Matches;
 use std::cell::Cell;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A line of the list: who, from where, and how to log in there.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,13 +26,13 @@ struct Line {
 /// 75 if all failures are temporary, else the code of the first other one.
 pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
     if matches.opt_present("u") || matches.opt_present("uidl") || !matches.free.is_empty() {
-        return Err(Error::usage("--list stands alone: its lines name the users and where their mail is"));
+        return Err(Error::usage("--list cannot be combined with a user or a source: its lines name them"));
     }
     let text =
         std::fs::read(file).map_err(|error| Error::file(format_args!("cannot read {file:?}"), &error, Code::Io))?;
-    let text = String::from_utf8(text).map_err(|_| Error::new(Code::Data, format!("{file:?} is not in UTF-8")))?;
-    let path = database::path(matches);
-    let store = Rc::new(database::open(&path)?);
+    let text = String::from_utf8(text).map_err(|_| Error::new(Code::Data, format!("{file:?} is not UTF-8")))?;
+    let location = database::location(matches);
+    let store: Arc<dyn Store> = database::open(&location)?;
     let (mut table, mut failures) = (Vec::new(), Vec::new());
     for line in lines(&text) {
         let (number, line) = line;
@@ -49,7 +50,7 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
         table.push((user, row, code, source));
         failures.extend(done.err().map(|error| error.code));
     }
-    let finished = database::finish(&store, &path);
+    let finished = database::finish(&*store, &location);
     print(&shown(&table))?;
     let Some(first) = failures.iter().find(|code| **code != Code::TempFail).or(failures.first()) else {
         return finished;
@@ -58,12 +59,7 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
 }
 
 /// Imports one mailbox.
-fn one(
-    store: &Rc<crate::store::sqlite::Sqlite>,
-    line: &Line,
-    matches: &Matches,
-    row: Cell<Row>,
-) -> (Row, Result<(), Error>) {
+fn one(store: &Arc<dyn Store>, line: &Line, matches: &Matches, row: Cell<Row>) -> (Row, Result<(), Error>) {
     let prepared = Import::new(store, &line.user, matches).and_then(|import| {
         let password = line.password_file.as_ref().map(|file| password::of_file(Path::new(file))).transpose()?;
         Ok((Import { password, row: Some(row), ..import }, source(line)?))
@@ -82,16 +78,16 @@ fn source(line: &Line) -> Result<String, Error> {
     let usage = |what: &str| Error::usage(format!("{:?}: {what}", line.source));
     match (&line.login, line.source.split_once("://")) {
         (None, _) if line.password_file.is_some() && !Address::is_one(&line.source) => {
-            Err(usage("files need no password"))
+            Err(usage("only a server takes a password-file"))
         }
         (None, _) => Ok(line.source.clone()),
         (Some(login), Some((scheme, server))) if Address::is_one(&line.source) => {
             if server.contains('@') {
-                return Err(usage("it has a login already"));
+                return Err(usage("the source already contains a login"));
             }
             Ok(format!("{scheme}://{}@{server}", crate::import::percent::encoded(login).replace('/', "%2F")))
         }
-        (Some(_), _) => Err(usage("files need no login")),
+        (Some(_), _) => Err(usage("only a server takes a login")),
     }
 }
 
@@ -107,7 +103,7 @@ fn lines(text: &str) -> Vec<(usize, Result<Line, String>)> {
 fn read(number: usize, line: &str) -> Result<Line, String> {
     let mut fields = fields(line)?.into_iter();
     let (Some(user), Some(source)) = (fields.next(), fields.next()) else {
-        return Err("it is not `user,source[,login[,password-file]]`".to_owned());
+        return Err("it must be `user,source[,login[,password-file]]`".to_owned());
     };
     let mut optional = || fields.next().filter(|field| !field.is_empty());
     let (login, password_file) = (optional(), optional());
@@ -115,7 +111,7 @@ fn read(number: usize, line: &str) -> Result<Line, String> {
         return Err("user or source is empty".to_owned());
     }
     match fields.next() {
-        Some(_) => Err("it has more than four fields; one with a comma stands in quotes".to_owned()),
+        Some(_) => Err("it has more than four fields; a field with a comma must be quoted".to_owned()),
         None => Ok(Line { number, user, source, login, password_file }),
     }
 }
@@ -145,7 +141,7 @@ fn fields(line: &str) -> Result<Vec<String>, String> {
         match behind.strip_prefix(',') {
             Some(more) => rest = more,
             None if behind.is_empty() => return Ok(fields),
-            None => return Err("something stands behind a quote".to_owned()),
+            None => return Err("unexpected text after a closing quote".to_owned()),
         }
     }
 }

@@ -14,9 +14,14 @@ use zeroize::Zeroizing;
 const LONGEST_TOKEN: u64 = 48 * 1024;
 
 pub(super) fn options(options: &mut getopts::Options) {
-    options.optopt("", "token", "log in with the OAuth token in FILE (-: standard input) and no password", "FILE");
-    options.optflag("", "insecure", "send the password in clear if the server has no TLS");
-    options.optflag("", "no-uidl", "POP3 servers without UIDL: messages get unique-ids of our own");
+    options.optopt(
+        "",
+        "token",
+        "log in with the OAuth token in FILE (-: standard input) instead of a password",
+        "FILE",
+    );
+    options.optflag("", "insecure", "send the password unencrypted if the server has no TLS");
+    options.optflag("", "no-uidl", "for POP3 servers without UIDL: give messages new unique-ids");
 }
 
 /// What the command line says of a server.
@@ -24,17 +29,17 @@ fn given(address: &Address, matches: &Matches) -> Result<Options, Error> {
     let wrong = |option: &str, why: &str| Err(Error::usage(format!("--{option} is {why}")));
     let of_imap = ["uidl-format", "with-deleted"].into_iter().find(|option| matches.opt_present(option));
     match (address.protocol, of_imap) {
-        _ if matches.opt_present("uidl") => return wrong("uidl", "for files: a server shows its unique-ids itself"),
-        (Protocol::Pop3, Some(option)) => return wrong(option, "not for POP3, which shows nothing of the kind"),
+        _ if matches.opt_present("uidl") => return wrong("uidl", "for files: a server supplies its own unique-ids"),
+        (Protocol::Pop3, Some(option)) => return wrong(option, "not for POP3, which has no such information"),
         (Protocol::Imap, _) if matches.opt_present("no-uidl") => {
-            return wrong("no-uidl", "for POP3: IMAP has unique-ids always");
+            return wrong("no-uidl", "for POP3: IMAP always has unique-ids");
         }
         _ => {}
     }
     let format = matches.opt_str("uidl-format").map(|text| {
         let format = UidFormat::parse(&text).map_err(|what| Error::usage(format!("--uidl-format {text:?}: {what}")))?;
         if format.needs_file_name() {
-            return Err(Error::usage(format!("--uidl-format {text:?}: over IMAP no names of files are known (%f)")));
+            return Err(Error::usage(format!("--uidl-format {text:?}: IMAP has no file names (%f)")));
         }
         Ok(format)
     });
@@ -56,7 +61,7 @@ impl Import {
         let mut source = remote::connect(&address, &options).map_err(failed)?;
         if source.wire().is_clear() {
             let what = if matches!(credential, Credential::Token(_)) { "token" } else { "password" };
-            let _ = writeln!(io::stderr(), "{address} has no TLS: the {what} crosses the network in clear");
+            let _ = writeln!(io::stderr(), "{address} has no TLS: the {what} is sent unencrypted");
         }
         source.log_in(&address.login, &credential).map_err(failed)?;
         drop(credential);
@@ -95,7 +100,7 @@ fn token(file: &str) -> Result<Secret, Error> {
     if token.is_empty() || !token.iter().all(u8::is_ascii_graphic) || octets.len() as u64 > LONGEST_TOKEN {
         return Err(Error::new(
             Code::Data,
-            format!("{file:?} holds no token: one word, at most {LONGEST_TOKEN} octets"),
+            format!("{file:?} does not contain a token: it must be one word of at most {LONGEST_TOKEN} octets"),
         ));
     }
     Ok(Secret::from(token))

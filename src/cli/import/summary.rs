@@ -34,6 +34,7 @@ pub fn text(report: &Report, notes: &Notes, dry_run: bool) -> String {
         (report.own_number.len(), "with a number of their own"),
         (notes.bookkeeping, "left out as bookkeeping of c-client"),
         (notes.from_lines, "lines that begin with \"From \" taken for text"),
+        (notes.headless, "without header fields"),
         (notes.not_read, "links or devices not read"),
     ] {
         if count > 0 {
@@ -62,13 +63,13 @@ mod tests {
         assert_eq!(text(&report, &Notes::default(), false), "2 imported, 1 there already, 0 refused\n");
         report.left_out = 3;
         report.own_number = vec!["x".to_owned(); 102];
-        let notes = Notes { from_lines: 4, bookkeeping: 1, not_read: 5 };
+        let notes = Notes { from_lines: 4, headless: 2, bookkeeping: 1, not_read: 5 };
         let text = text(&report, &notes, true);
         let (first, rest) = text.split_once('\n').unwrap();
         assert_eq!(
             first,
             "2 would be imported, 1 there already, 0 refused, 3 left out as deleted, 102 with a number of their own, \
-             1 left out as bookkeeping of c-client, 4 lines that begin with \"From \" taken for text, \
+             1 left out as bookkeeping of c-client, 4 lines that begin with \"From \" taken for text, 2 without header fields, \
              5 links or devices not read"
         );
         assert_eq!((rest.lines().count(), rest.lines().last()), (101, Some("and 2 more with a number of their own")));

@@ -55,10 +55,12 @@ impl Client {
         match client.response(None)? {
             Response::Status(Condition::Ok, _) => {}
             Response::Status(Condition::Preauth, text) => {
-                return Err(client.wire.malformed(&format!("that somebody has logged in already: {text}")));
+                return Err(client
+                    .wire
+                    .malformed(&format!("a greeting for a session that is already logged in: {text}")));
             }
             Response::Status(_, text) => return Err(client.goodbye(&text)),
-            _ => return Err(client.wire.malformed("something else than a greeting of IMAP")),
+            _ => return Err(client.wire.malformed("something other than an IMAP greeting")),
         }
         client.ask_for_capabilities()?;
         if client.wire.is_clear() && client.has("STARTTLS") {
@@ -96,7 +98,7 @@ impl Client {
         let refused = match credential {
             Credential::Token(token) => {
                 let Some(mechanism) = Bearer::among(|name| self.has(&format!("AUTH={name}"))) else {
-                    let text = "it offers neither OAUTHBEARER nor XOAUTH2, and takes no token";
+                    let text = "it offers neither OAUTHBEARER nor XOAUTH2, so it accepts no token";
                     return Err(ImportError::Unreachable(format!("{}: {text}", self.wire.server())));
                 };
                 self.authenticate(mechanism.name(), &mechanism.message(login, token), mechanism.acknowledgement())?
@@ -106,7 +108,7 @@ impl Client {
                 self.authenticate("PLAIN", &plain(login, password), b"*\r\n")?
             }
             Credential::Password(_) if self.has("LOGINDISABLED") => {
-                let text = "it takes no password here (LOGINDISABLED)";
+                let text = "it accepts no password here (LOGINDISABLED)";
                 return Err(ImportError::Unreachable(format!("{}: {text}", self.wire.server())));
             }
             Credential::Password(password) => self.login(login, password)?,
@@ -131,7 +133,7 @@ impl Client {
         }
         match self.challenged()? {
             Err(done) => Ok(done),
-            Ok(_) => Err(self.wire.malformed("that it wants more behind LOGIN")),
+            Ok(_) => Err(self.wire.malformed("a request to continue after LOGIN")),
         }
     }
 
@@ -149,7 +151,7 @@ impl Client {
         self.wire.send(acknowledgement)?;
         match self.challenged()? {
             Err(done) => Ok(done.map_err(|text| format!("{text} ({})", reason(&challenge)))),
-            Ok(_) => Err(self.wire.malformed(&format!("that it wants more behind AUTHENTICATE {mechanism}"))),
+            Ok(_) => Err(self.wire.malformed(&format!("a request to continue after AUTHENTICATE {mechanism}"))),
         }
     }
 
@@ -188,7 +190,7 @@ impl Client {
                 {
                     count += 1;
                     if count > MOST_MESSAGES {
-                        return Err(ImportError::Data(format!("{server} says more than {MOST_MESSAGES} messages")));
+                        return Err(ImportError::Data(format!("{server} listed more than {MOST_MESSAGES} messages")));
                     }
                     take(fetched);
                 }
@@ -214,7 +216,7 @@ impl Client {
                 }
                 if fetched.uid != Some(uid) {
                     other = fetched.uid;
-                    return Err(ImportError::Data(format!("{server} says another message ({other:?})")));
+                    return Err(ImportError::Data(format!("{server} sent another message ({other:?})")));
                 }
                 found += 1;
                 if let Body::Text(octets) = fetched.body {
@@ -355,7 +357,7 @@ impl Client {
         }
         match Fetched::of(&tokens) {
             Some(fetched) => Ok(Response::Fetch(fetched)),
-            None => Err(self.wire.malformed("a FETCH that is none")),
+            None => Err(self.wire.malformed("an invalid FETCH")),
         }
     }
 

@@ -63,7 +63,7 @@ impl Source for Imap {
         }
         found.sort_by_key(|(uid, _)| *uid);
         if let Some(twice) = found.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            return Err(self.client.wire().malformed(&format!("UID {} of two messages", twice[0].0)));
+            return Err(self.client.wire().malformed(&format!("UID {} for two messages", twice[0].0)));
         }
         let mut listed = Vec::new();
         for (uid, fetched) in found {

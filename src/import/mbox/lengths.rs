@@ -27,7 +27,9 @@ pub fn resolve(scan: &Scan) -> (Vec<Option<Range>>, usize) {
     while let Some(draft) = drafts.get(at) {
         let believed = next[at].filter(|(next, _)| {
             let around = states(*next) && (at == 0 || states(at - 1));
-            *next == at + 1 || around && sound[*next] == sound[at + 1]
+            // What has no header is text rather than a message.
+            let text = drafts[at + 1..*next].iter().all(|draft| draft.headless);
+            text || around && sound[*next] == sound[at + 1]
         });
         let (behind, end) = believed.unwrap_or_else(|| (at + 1, usual_end(scan, at)));
         ranges[at] = Some(Range { start: draft.start, end: end.max(draft.start), quoted: draft.end.is_none() });

@@ -1,4 +1,7 @@
 //! MMDF files: each message between two lines of four Ctrl-A, perhaps with an mbox's separator at its head.
+//!
+//! Python's `mailbox` puts one more line end behind each message, mutt none. It is taken off where all messages end in
+//! an empty line, or some do and all have the separator that Python makes up (`From MAILER-DAEMON DATE`).
 
 use super::facts::Facts;
 use super::scan::{Draft, Failure, Scan};
@@ -13,6 +16,8 @@ use std::io::{BufRead, Read};
 pub fn scan(mut reader: impl BufRead) -> Result<Scan, Failure> {
     let mut scan = Scan::default();
     let (mut at, mut octets) = (0, Vec::new());
+    // Octets of an empty line before this one, and of those at the ends of the messages.
+    let (mut blank, mut blanks) = (0, Vec::new());
     // The message that goes on, and its header while that does.
     let mut open: Option<Draft> = None;
     let mut head: Option<Vec<u8>> = None;
@@ -26,42 +31,57 @@ pub fn scan(mut reader: impl BufRead) -> Result<Scan, Failure> {
             if let Some(mut draft) = open.take() {
                 draft.facts = head.take().map_or(draft.facts, |head| Facts::of(&head));
                 draft.end = Some(at);
+                blanks.push(if draft.body.is_some_and(|body| body < at) { blank } else { 0 });
                 scan.drafts.push(draft);
             } else if read > 0 {
                 open = Some(draft(at, at + read));
                 head = Some(Vec::new());
             }
             if read == 0 {
+                take_off(&mut scan, &blanks);
                 return Ok(Scan { end: at, ..scan });
             }
         } else if let Some(draft) = &mut open {
             match separator::read(&octets).filter(|_| draft.start == at && begins) {
                 Some(separator) => (draft.separator, draft.start) = (separator, at + read),
-                None => take(draft, &mut head, &octets),
+                None => take(draft, &mut head, &octets, at),
             }
         } else if !line.is_empty() {
             // Some programs write one such line between two messages.
             let mut draft = draft(at, at);
             head = Some(Vec::new());
-            take(&mut draft, &mut head, &octets);
+            take(&mut draft, &mut head, &octets, at);
             open = Some(draft);
         }
         at += read;
+        blank = if begins && line.is_empty() { read } else { 0 };
+    }
+}
+
+/// Takes the line end off that Python added; `blanks`: octets of an empty line at the end of each text.
+fn take_off(scan: &mut Scan, blanks: &[u64]) {
+    let is_python = |draft: &Draft| draft.separator.form == Form::Dated && draft.separator.sender.as_deref() == Some("");
+    if blanks.contains(&0) && !scan.drafts.iter().all(is_python) {
+        return;
+    }
+    for (draft, blank) in scan.drafts.iter_mut().zip(blanks) {
+        draft.end = draft.end.map(|end| end - blank);
     }
 }
 
 fn draft(from: u64, start: u64) -> Draft {
     let separator = Separator { form: Form::Bare, sender: None, received_at: None };
-    Draft { from, blank: 0, start, body: None, unquoted: false, end: None, separator, facts: Facts::default() }
+    Draft { from, blank: 0, start, body: None, unquoted: false, headless: false, end: None, separator, facts: Facts::default() }
 }
 
-fn take(draft: &mut Draft, head: &mut Option<Vec<u8>>, octets: &[u8]) {
+fn take(draft: &mut Draft, head: &mut Option<Vec<u8>>, octets: &[u8], at: u64) {
     let Some(taken) = head else { return };
     if taken.len() < header::LONGEST {
         taken.extend_from_slice(octets);
     }
     if octets.trim_ascii().is_empty() {
         draft.facts = Facts::of(taken);
+        draft.body = Some(at + octets.len() as u64);
         *head = None;
     }
 }

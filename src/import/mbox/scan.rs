@@ -4,7 +4,8 @@
 //!
 //! | form | where | what follows |
 //! |---|---|---|
-//! | `From SENDER DATE` | anywhere | a header field; or nothing more than empty lines and further such lines up to one that has a field or to the end of the file |
+//! | `From SENDER DATE` | behind an empty line | anything: programs quote such a line of text, and Dovecot and Python read it so |
+//! | the same | elsewhere | a header field; or nothing more than empty lines and further such lines up to one that has a field or to the end of the file |
 //! | `From ` alone, `From -` | behind an empty line | two lines of a header, or a well-known field and an empty line or the end |
 //! | `From TOKEN` | behind an empty line, in a file whose first separator has this form | the same |
 //!
@@ -35,6 +36,8 @@ pub struct Draft {
     pub body: Option<u64>,
     /// A line of it begins with `From ` and is not quoted.
     pub unquoted: bool,
+    /// Another message is before it, and what follows its separator is no header: only its date tells that it is one.
+    pub headless: bool,
     /// Where it ends, if its format says so.
     pub end: Option<u64>,
     /// What its separator says.
@@ -205,7 +208,7 @@ impl Scanner {
                 self.take_back(octets.len());
                 return self.reject();
             }
-        } else if line.begins && kind::is_field(octets) || folded && self.fields > 0 {
+        } else if line.begins && is_field(octets, weak) || folded && self.fields > 0 {
             self.fields += 1;
             if !weak || self.fields > 1 {
                 self.accept();
@@ -237,6 +240,10 @@ impl Scanner {
 
     /// The candidates are separators.
     fn accept(&mut self) {
+        self.accept_as(false);
+    }
+
+    fn accept_as(&mut self, headless: bool) {
         self.end_head();
         for candidate in self.candidates.drain(..) {
             let Candidate { from, blank, end, separator } = candidate;
@@ -246,12 +253,14 @@ impl Scanner {
                 start: end,
                 body: None,
                 unquoted: false,
+                headless: false,
                 end: None,
                 separator,
                 facts: Facts::default(),
             };
             self.scan.drafts.push(draft);
         }
+        self.scan.drafts.last_mut().into_iter().for_each(|draft| draft.headless = headless);
         self.head = Some(Vec::new());
         let behind = std::mem::take(&mut self.behind);
         let mut at = self.scan.drafts.last().map_or(0, |draft| draft.start);
@@ -263,14 +272,21 @@ impl Scanner {
         self.fields = 0;
     }
 
-    /// They are text. The first line of a file cannot be.
+    /// No header is behind them: they are text up to one that has a date, and an empty line before it. The first line
+    /// of a file cannot be text.
     fn reject(&mut self) -> Result<bool, Failure> {
         if self.scan.drafts.is_empty() {
             return Err(first(&self.first_line, "is a separator without a date, and no header is behind it"));
         }
-        self.count_text(self.candidates.len());
-        self.candidates.clear();
+        let is_sure = |it: &Candidate| it.blank > 0 && it.separator.form == Form::Dated;
+        let text = self.candidates.iter().position(is_sure).unwrap_or(self.candidates.len());
+        self.count_text(text);
+        self.candidates.drain(..text);
         self.fields = 0;
+        if !self.candidates.is_empty() {
+            self.accept_as(true);
+            return Ok(false);
+        }
         // No field is in it, but perhaps the end of the header.
         if std::mem::take(&mut self.behind).split_inclusive(|octet| *octet == b'\n').any(is_blank) {
             self.end_head();
@@ -290,7 +306,7 @@ impl Scanner {
     fn text(&mut self, octets: &[u8], start: u64, is_empty: bool) {
         let (Some(head), Some(draft)) = (&mut self.head, self.scan.drafts.last_mut()) else { return };
         let end = start + octets.len() as u64;
-        if octets.starts_with(b">From ") && draft.start == start {
+        if octets.starts_with(b">From ") && draft.start == start && !draft.headless {
             draft.start = end;
             return;
         }
@@ -343,6 +359,12 @@ const KNOWN: &[&str] = &[
 fn is_known(header: &[u8]) -> bool {
     let name = header.split(|octet| *octet == b':').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
     name.starts_with(b"x-") || KNOWN.iter().any(|known| known.as_bytes() == name)
+}
+
+/// Whether a line is a header field. Behind a date the name may have what no field should, but some have: `S\u{fc}bject`.
+fn is_field(line: &[u8], strict: bool) -> bool {
+    let ascii = |octet: &u8| if octet.is_ascii() { *octet } else { b'x' };
+    kind::is_field(line) || !strict && kind::is_field(&line.iter().map(ascii).collect::<Vec<_>>())
 }
 
 /// Nothing but a line end.

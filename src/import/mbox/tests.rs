@@ -108,10 +108,10 @@ fn what_follows_a_separator_looks_like_a_header() {
         "Hello\n\nFrom here on, all is fine\nbye\n",
         "From Russia with love\n",
         "\nFrom here on: nothing\nA: b\n",
-        "\nFrom bob@x Mon Nov 23 12:00:00 2026\n\nHe wrote.\n",
-        "\nFrom bob@x Mon Nov 23 12:00:00 2026\nhe wrote: x\n",
-        "\nFrom bob@x Mon Nov 23 12:00:00 2026\n>From here\nhe wrote\n",
-        "\nFrom bob@x Mon Nov 23 12:00:00 2026\n\nFrom bob@x Mon Nov 23 12:00:00 2026\nno\n",
+        "He said:\nFrom bob@x Mon Nov 23 12:00:00 2026\n\nHe wrote.\n",
+        "From bob@x Mon Nov 23 12:00:00 2026\nhe wrote: x\n",
+        "From bob@x Mon Nov 23 12:00:00 2026\n>From here\nhe wrote\n",
+        "From bob@x Mon Nov 23 12:00:00 2026\nFrom bob@x Mon Nov 23 12:00:00 2026\nno\n",
         "\nFrom \nhello\n",
         "\nFrom \nNote: this\nhello\n",
         "From \nNote: this\n\nhello\n",
@@ -119,7 +119,7 @@ fn what_follows_a_separator_looks_like_a_header() {
         "\nFrom bob@x\nNote: this\nA: b\n",
     ] {
         let lines = text.split('\n').filter(|line| line.starts_with("From ")).count();
-        let text = format!("A\nS: 1\n\n{text}");
+        let text = format!("A\nS: 1\n\nx\n{text}");
         let found = texts(&format!("{text}\nA\nS: 2\n\nb\n"));
         assert_eq!(
             found,
@@ -131,10 +131,36 @@ fn what_follows_a_separator_looks_like_a_header() {
     assert_eq!(texts("A\nS: 1\n\nb\nA\nS: 2\n\nb\n\n\n"), ["S: 1\n\nb\n", "S: 2\n\nb\n\n"]);
     assert_eq!(texts("A\nA\n"), ["", ""]);
     assert_eq!(texts("A\n\nA\n\nA\nS: 3\n"), ["", "", "S: 3\n"]);
-    assert_eq!(
-        texts("A\nno header\n\nA\n> no header\n"),
-        ["no header\n\nFrom a@x Mon Nov 23 12:00:00 2026\n> no header\n"]
-    );
+}
+
+/// Dovecot and Python read a dated separator behind an empty line as one, whatever follows; programs quote it in text.
+#[test]
+fn a_dated_separator_behind_an_empty_line_needs_no_header() {
+    for text in [
+        "\nbody only\n",
+        "\n\nbody only\n",
+        "a plain first line\n",
+        "a plain: first line\n\nmore\n",
+        "> a\n",
+        ">From me\nhello\n",
+        " folded\n",
+        "\nFrom Russia with love\n",
+    ] {
+        let expected = text.replace(">From", "From");
+        let file = format!("A\nS: 1\n\nx\n\nA\n{text}\nA\nS: 3\n\nz\n").replace("A\n", A);
+        let mut found = mbox(file.as_bytes(), None);
+        let listed = found.list().unwrap();
+        assert_eq!(fetched(&mut found, listed.len()), ["S: 1\n\nx\n", &expected, "S: 3\n\nz\n"], "{text}");
+        assert_eq!(found.notes().headless, 1, "{text}");
+    }
+    assert_eq!(texts("A\nno header\n\nA\n> no header\n"), ["no header\n", "> no header\n"]);
+    assert_eq!(texts("A\nS: 1\n\nx\n\nA\n\nA\nno\n"), ["S: 1\n\nx\n", "", "no\n"]);
+    let umlaut = "A\nS: 1\n\nx\nA\nS\u{fc}bject: 2\n\ny\n";
+    assert_eq!(texts(umlaut), ["S: 1\n\nx\n", "S\u{fc}bject: 2\n\ny\n"]);
+    // A length says that it is text.
+    let body = "x\n\nA\nhe wrote\n".replace("A\n", A);
+    let file = format!("A\nContent-Length: {}\n\n{body}\nA\nS: 2\n", body.len());
+    assert_eq!(texts(&file), [format!("Content-Length: {}\n\n{body}", body.len()), "S: 2\n".to_owned()]);
 }
 
 /// Thunderbird wrote `From - DATE` until it wrote nothing behind `From `.
@@ -227,6 +253,30 @@ fn mmdf_is_read() {
     assert_eq!((listed[1].read, listed[1].received_at), (true, Some(1_795_435_200)));
     // One line between two messages, and no last one.
     assert_eq!(messages(&format!("{mark}S: 1\n\none\n{mark}S: 2\n\ntwo\n")).1, ["S: 1\n\none\n", "S: 2\n\ntwo\n"]);
+}
+
+/// Python's `mailbox.MMDF` adds a line end to each message, mutt does not.
+#[test]
+fn mmdf_of_python_has_an_empty_line_too_many() {
+    let mark = "\u{1}\u{1}\u{1}\u{1}\n";
+    let python = "From MAILER-DAEMON Mon Nov 23 12:00:00 2026\n";
+    for (messages_in, from, added) in [
+        (&["S: 1\n\none\n", "S: 2\n\ntwo\n\n", "S: 3\n\n"][..], A, "\n"),
+        (&["S: 1\n\none", "S: 2\n\ntwo\n"], python, "\n"),
+        (&["S: 1\n\n"], python, "\n"),
+        (&["S: 1\n\none\n", "S: 2\n\ntwo\n\n"], A, ""),
+        (&["S: 1\n\n", "S: 2\n\n"], A, ""),
+        (&["S: 1\n\n", "S: 2\n\ntwo\n\n"], "", ""),
+    ] {
+        for end in ["\n", "\r\n"] {
+            let file: String = messages_in.iter().map(|it| format!("{mark}{from}{it}{added}{mark}")).collect();
+            let expected: Vec<String> = messages_in
+                .iter()
+                .map(|it| if it.ends_with('\n') { it.replace('\n', end) } else { format!("{it}\n").replace('\n', end) })
+                .collect();
+            assert_eq!(messages(&file.replace('\n', end)).1, expected, "{file:?}");
+        }
+    }
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl Client {
         }
         while let Some(line) = self.listed()? {
             if self.capabilities.len() == MOST_CAPABILITIES {
-                return Err(self.wire.malformed("more capabilities than there are"));
+                return Err(self.wire.malformed("too many capabilities"));
             }
             self.capabilities.push(String::from_utf8_lossy(&line).into_owned());
         }
@@ -106,7 +106,7 @@ impl Client {
             .any(|offered| offered.eq_ignore_ascii_case(name))
         };
         let Some(mechanism) = Bearer::among(offered) else {
-            let text = "it offers neither OAUTHBEARER nor XOAUTH2, and takes no token";
+            let text = "it offers neither OAUTHBEARER nor XOAUTH2, so it accepts no token";
             return Err(ImportError::Unreachable(format!("{}: {text}", self.wire.server())));
         };
         self.wire.quiet()?;
@@ -196,7 +196,7 @@ impl Client {
                 return Ok(content.measure());
             }
             if content.measure().octets > most {
-                return Err(self.wire.malformed(&format!("more than {most} octets, and there is no end")));
+                return Err(self.wire.malformed(&format!("more than {most} octets without an end")));
             }
             self.wire.fill()?;
         }

@@ -43,7 +43,7 @@ impl Pop3 {
             return Ok(Vec::new());
         }
         self.client.say("UIDL")?.map_err(|text| {
-            let text = format!("{text}: without it messages get unique-ids of our own, if --no-uidl says so");
+            let text = format!("{text}: use --no-uidl to import without it and give messages new unique-ids");
             self.client.refused(&text, "UIDL")
         })?;
         let ids = self.client.pairs_that_come("UIDL")?;
@@ -83,8 +83,9 @@ impl Pop3 {
         match verdict {
             Verdict::Wrong => {
                 let came = measure.octets;
-                let text =
-                    format!("{stated} octets in LIST, but {came} came, and the sizes of other messages are exact");
+                let text = format!(
+                    "{stated} octets in LIST, but {came} were received, and the sizes of other messages are exact"
+                );
                 Err(self.client.wire().malformed(&text))
             }
             _ => Ok(()),
@@ -210,7 +211,7 @@ fn fault(unique_id: &str) -> Option<String> {
     match unique_id.chars().count() {
         _ if is_unique_id(unique_id) => None,
         0 => Some("is empty".to_owned()),
-        length @ 71.. => Some(format!("has {length} characters, which is more than 70")),
-        _ => Some("has other characters than 0x21 to 0x7E".to_owned()),
+        length @ 71.. => Some(format!("has {length} characters, more than 70")),
+        _ => Some("has characters outside 0x21 to 0x7E".to_owned()),
     }
 }

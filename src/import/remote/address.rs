@@ -56,28 +56,28 @@ impl Address {
     /// What is wrong, in words.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (&(_, protocol, implicit_tls, usual), rest) =
-            scheme(text).ok_or("it starts with none of pop3://, pop3s://, imap:// and imaps://")?;
+            scheme(text).ok_or("it must start with pop3://, pop3s://, imap:// or imaps://")?;
         // POP3 has no folders (RFC 1939 section 1), so that a slash is LOGIN's.
         let (authority, path) = match protocol {
             Protocol::Pop3 => (rest.strip_suffix('/').unwrap_or(rest), ""),
             Protocol::Imap => rest.split_once('/').unwrap_or((rest, "")),
         };
-        let (login, server) = authority.rsplit_once('@').ok_or("there is no LOGIN@ in it")?;
-        let login = decoded(login).ok_or("LOGIN has a bad %XX")?;
+        let (login, server) = authority.rsplit_once('@').ok_or("LOGIN@ is missing")?;
+        let login = decoded(login).ok_or("LOGIN contains an invalid %XX")?;
         if login.is_empty() || login.contains(char::is_control) {
-            return Err("LOGIN is missing, or has control characters");
+            return Err("LOGIN is missing or contains control characters");
         }
         let (host, port) = match server.strip_prefix('[') {
-            Some(rest) => rest.split_once(']').ok_or("HOST has no ]")?,
+            Some(rest) => rest.split_once(']').ok_or("HOST lacks its closing ]")?,
             None => server.split_at(server.find(':').unwrap_or(server.len())),
         };
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => usual,
-            None => return Err("behind HOST stands no :PORT"),
-            Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or("PORT is no number of 1 to 65535")?,
+            None => return Err("HOST must be followed by :PORT"),
+            Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or("PORT must be 1 to 65535")?,
         };
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/?#%".contains(c)) {
-            return Err("HOST is missing or no name");
+            return Err("HOST is missing or invalid");
         }
         let folder = folder(protocol, path)?;
         Ok(Self { protocol, implicit_tls, login, host: host.to_owned(), port, folder })
@@ -95,8 +95,8 @@ fn folder(protocol: Protocol, path: &str) -> Result<String, &'static str> {
     match path {
         "" if protocol == Protocol::Imap => Ok("INBOX".to_owned()),
         path => {
-            let folder = decoded(path).ok_or("FOLDER has a bad %XX, or one that is no UTF-8")?;
-            if folder.contains(char::is_control) { Err("FOLDER has control characters") } else { Ok(folder) }
+            let folder = decoded(path).ok_or("FOLDER contains an invalid %XX, or is not UTF-8")?;
+            if folder.contains(char::is_control) { Err("FOLDER contains control characters") } else { Ok(folder) }
         }
     }
 }

@@ -78,7 +78,7 @@ pub fn connect(address: &Address, options: &Options) -> Result<Box<dyn Server>> 
     };
     if server.wire().is_exposed() && !options.insecure {
         return Err(ImportError::Insecure(format!(
-            "{address} has no TLS: nothing secret is sent there in clear unless --insecure says so"
+            "{address} has no TLS: use --insecure to send the password unencrypted"
         )));
     }
     Ok(server)

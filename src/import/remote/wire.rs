@@ -160,7 +160,7 @@ impl Wire {
 
     /// An answer that is none; `what` says what came, or what is wrong with it.
     pub fn malformed(&self, what: &str) -> ImportError {
-        ImportError::Data(format!("{} says {what}", self.server))
+        ImportError::Data(format!("{} sent {what}", self.server))
     }
 
     fn endless(&self, limit: usize) -> ImportError {

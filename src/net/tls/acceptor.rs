@@ -2,10 +2,11 @@
 
 use super::error::TlsError;
 use super::pair::{Content, Files, Pair};
+use crate::lock::IgnorePoison;
 use openssl::ssl::SslAcceptor;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 /// Accepts TLS. Each client gets the certificate of the name that it asks for (RFC 6066 section 3), or, if there is
 /// none of that name or it asks for none, the one for all names.
@@ -45,7 +46,7 @@ pub(super) struct Names(RwLock<HashMap<String, SslAcceptor>>);
 impl Names {
     /// The host itself goes before `*`, which stands for one label (RFC 6125 section 6.4.3).
     pub(super) fn find(&self, asked: &str) -> Option<SslAcceptor> {
-        let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let names = self.0.read().ignore_poison();
         let asked = asked.to_ascii_lowercase();
         let host = asked.strip_suffix('.').unwrap_or(&asked);
         let below = || names.get(&format!("*.{}", host.split_once('.')?.1));
@@ -70,7 +71,7 @@ impl Acceptor {
     /// unless all is to be read `again`, and so does what was in use for a name whose new files cannot be used. Without
     /// files for all names those pairs stay. Tickets of the pair for all names lead to full handshakes once it changes.
     pub fn update(&self, wanted: &[(Name, Files)], again: bool) -> Vec<Outcome> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock().ignore_poison();
         held.retain(|name, _| name.is_none() || wanted.iter().any(|(other, _)| other == name));
         let mut outcomes = Vec::new();
         for (name, files) in wanted {
@@ -100,12 +101,12 @@ impl Acceptor {
         let mut names = HashMap::new();
         for (name, held) in held {
             match (name, &held.pair) {
-                (None, Some(pair)) => *self.general.write().unwrap_or_else(PoisonError::into_inner) = pair.clone(),
+                (None, Some(pair)) => *self.general.write().ignore_poison() = pair.clone(),
                 (Some(name), Some(pair)) => drop(names.insert(name.to_ascii_lowercase(), pair.acceptor.clone())),
                 (_, None) => {}
             }
         }
-        *self.names.0.write().unwrap_or_else(PoisonError::into_inner) = names;
+        *self.names.0.write().ignore_poison() = names;
     }
 
     /// The certificate for all names: its file, serial number, end.
@@ -119,6 +120,6 @@ impl Acceptor {
     }
 
     pub(super) fn general(&self) -> Arc<Pair> {
-        self.general.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.general.read().ignore_poison().clone()
     }
 }

@@ -1,21 +1,11 @@
 //! The two messages a SCRAM client sends (RFC 5802 section 7), as types. Nothing is decided here.
 
+use crate::sasl::gs2::{self, Flag, saslname};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// Longest message, octets: room for two names of 255 characters, a nonce and a binding.
 const LONGEST: usize = 4096;
-
-/// `gs2-cbind-flag`: what the client says of channel binding.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Flag {
-    /// `n`: the client cannot bind.
-    Unsupported,
-    /// `y`: the client can, and believes that we cannot.
-    NotOffered,
-    /// `p=`: bound, with this type.
-    Bound(String),
-}
 
 /// `client-first-message`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,10 +31,7 @@ impl ClientFirst {
     /// What is wrong with it, for the client to read.
     pub fn parse(message: &[u8]) -> Result<Self, &'static str> {
         let text = text(message)?;
-        let mut parts = text.splitn(3, ',');
-        let (Some(flag), Some(authzid), Some(bare)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err("SCRAM message needs a GS2 header");
-        };
+        let (header, bare) = gs2::parse(text)?;
         let gs2_header = &text[..text.len() - bare.len()];
         let mut attributes = bare.split(',');
         let username = attributes.next().unwrap_or_default();
@@ -52,8 +39,8 @@ impl ClientFirst {
             return Err("SCRAM extension is not supported");
         }
         Ok(Self {
-            flag: parse_flag(flag)?,
-            authzid: parse_authzid(authzid)?,
+            flag: header.flag,
+            authzid: header.authzid,
             username: saslname(username.strip_prefix("n=").ok_or("SCRAM message needs a user name")?)?,
             nonce: nonce(attributes.next())?.to_owned(),
             gs2_header: gs2_header.to_owned(),
@@ -101,47 +88,6 @@ fn text(message: &[u8]) -> Result<&str, &'static str> {
     }
     let text = std::str::from_utf8(message).map_err(|_| "SCRAM needs UTF-8")?;
     if text.contains('\0') { Err("SCRAM message has a NUL") } else { Ok(text) }
-}
-
-fn parse_flag(flag: &str) -> Result<Flag, &'static str> {
-    match flag {
-        "n" => Ok(Flag::Unsupported),
-        "y" => Ok(Flag::NotOffered),
-        _ => match flag.strip_prefix("p=") {
-            Some(name) if !name.is_empty() => Ok(Flag::Bound(name.to_owned())),
-            _ => Err("SCRAM message has an invalid channel binding flag"),
-        },
-    }
-}
-
-fn parse_authzid(field: &str) -> Result<Option<String>, &'static str> {
-    match field.strip_prefix("a=") {
-        Some(name) => saslname(name).map(Some),
-        None if field.is_empty() => Ok(None),
-        None => Err("SCRAM message has an invalid authorization identity"),
-    }
-}
-
-/// `=2C` stands for a comma and `=3D` for an equals sign; any other `=` is an error, and so is an
-/// empty name (RFC 5802 section 5.1, RFC 5801 section 4).
-///
-/// # Errors
-/// What is wrong with it.
-pub fn saslname(name: &str) -> Result<String, &'static str> {
-    let mut chunks = name.split('=');
-    let mut plain = chunks.next().unwrap_or_default().to_owned();
-    for chunk in chunks {
-        let (sign, rest) = if let Some(rest) = chunk.strip_prefix("2C") {
-            (',', rest)
-        } else if let Some(rest) = chunk.strip_prefix("3D") {
-            ('=', rest)
-        } else {
-            return Err("SCRAM name has an invalid escape");
-        };
-        plain.push(sign);
-        plain.push_str(rest);
-    }
-    if plain.is_empty() { Err("SCRAM name is empty") } else { Ok(plain) }
 }
 
 fn nonce(attribute: Option<&str>) -> Result<&str, &'static str> {

@@ -8,12 +8,13 @@
 pub mod message;
 
 use super::{Answer, Context, Failure, Identity, Mechanism, Outcome, Query, Verifier};
+use crate::hmac::hmac_sha256;
+use crate::sasl::gs2::Flag;
 use crate::secret::Secret;
 use crate::store::Scheme;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use message::{ClientFinal, ClientFirst, Flag};
+use message::{ClientFinal, ClientFirst};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -212,22 +213,14 @@ impl Expected {
             return Err("SCRAM channel bindings do not match");
         }
         let auth_message = format!("{}{}", self.so_far, last.without_proof);
-        let mut client_key = hmac(self.stored_key.expose(), auth_message.as_bytes());
+        let mut client_key = hmac_sha256(self.stored_key.expose(), &[auth_message.as_bytes()]);
         for (octet, proof) in client_key.iter_mut().zip(&last.proof) {
             *octet ^= proof;
         }
-        if !bool::from(Sha256::digest(client_key).ct_eq(self.stored_key.expose())) {
+        if !bool::from(Sha256::digest(*client_key).ct_eq(self.stored_key.expose())) {
             return Err("SCRAM proof is wrong");
         }
-        Ok(hmac(self.server_key.expose(), auth_message.as_bytes()))
-    }
-}
-
-/// HMAC takes keys of any length.
-fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    match Hmac::<Sha256>::new_from_slice(key) {
-        Ok(mac) => mac.chain_update(message).finalize().into_bytes().into(),
-        Err(_) => unreachable!("HMAC takes keys of any length"),
+        Ok(*hmac_sha256(self.server_key.expose(), &[auth_message.as_bytes()]))
     }
 }
 

@@ -229,3 +229,8 @@ fn without_random_numbers_there_is_no_exchange() {
     scram.step(FIRST.as_bytes());
     assert_eq!(scram.answer(Answer::Verifier(pencil())), Outcome::Failed(Failure::Unavailable));
 }
+
+/// RFC 2104.
+fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    *hmac_sha256(key, &[message])
+}

@@ -12,9 +12,10 @@ mod upkeep;
 
 use super::{CertificateFiles, Envelope, MailboxId, Scheme, SessionStart, StoreError, UserId};
 use crate::clock::{Clock, Stamp, Stamps, SystemClock, latest};
+use crate::lock::IgnorePoison;
 use crate::secret::Secret;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A store that forgets everything when it is dropped.
 pub struct Memory {
@@ -126,7 +127,7 @@ impl Memory {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().ignore_poison()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The SQLite engine: all SQL of the program lives in this folder, in `schema.sql` and in `migrations/`.
+//! The SQLite engine: all SQL of the program lives in this folder, in `schema.sql` and in `migrations/sqlite`.
 //!
 //! What must not be known here: sockets, replies, how a password is hashed.
 //!
@@ -36,14 +36,15 @@ mod retention;
 mod statistics;
 mod writer;
 
-pub use backup::objects::Objects;
+pub use crate::store::Options;
 pub use database::companions;
 pub use database::migrate::{APPLICATION_ID, newest_version};
-pub use engine::{Options, Sqlite};
+pub use engine::Sqlite;
 
+use crate::lock::IgnorePoison;
 use std::sync::Mutex;
 
 /// A poisoned lock guards nothing that a panic could have left half done.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().ignore_poison()
 }

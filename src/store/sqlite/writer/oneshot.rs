@@ -1,8 +1,9 @@
 //! The answer to one order: given once, waited for at most once.
 
 use super::ended;
+use crate::lock::IgnorePoison;
 use crate::store::Result;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 struct Slot<T> {
@@ -25,20 +26,20 @@ pub fn promise<T>() -> (Promised<T>, Oneshot<T>) {
 impl<T> Oneshot<T> {
     /// Waits for the answer.
     pub fn wait(self) -> Result<T> {
-        let mut answer = self.0.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answer = self.0.answer.lock().ignore_poison();
         loop {
             match answer.take() {
                 Some(given) => return given,
-                None => answer = self.0.given.wait(answer).unwrap_or_else(PoisonError::into_inner),
+                None => answer = self.0.given.wait(answer).ignore_poison(),
             }
         }
     }
 
     /// Waits for the answer, `timeout` at most; what was ordered is done all the same.
     pub fn wait_for(self, timeout: Duration) -> Option<Result<T>> {
-        let answer = self.0.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = self.0.answer.lock().ignore_poison();
         let waited = self.0.given.wait_timeout_while(answer, timeout, |answer| answer.is_none());
-        waited.unwrap_or_else(PoisonError::into_inner).0.take()
+        waited.ignore_poison().0.take()
     }
 }
 
@@ -50,7 +51,7 @@ impl<T> Promised<T> {
 
     fn give(&mut self, answer: Result<T>) {
         if let Some(slot) = self.0.take() {
-            *slot.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+            *slot.answer.lock().ignore_poison() = Some(answer);
             slot.given.notify_one();
         }
     }

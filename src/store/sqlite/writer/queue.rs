@@ -4,8 +4,9 @@
 //! was a tenth of what a delivery cost. Whoever waits here sleeps at once.
 
 use super::{Lane, Request};
+use crate::lock::IgnorePoison;
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// Orders that may wait in a lane; who comes later waits for room.
@@ -59,7 +60,7 @@ impl Queue {
         let mut state = self.lock();
         while state.lane(lane).len() >= QUEUE && !state.closed {
             state.waiters += 1;
-            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.room.wait(state).ignore_poison();
             state.waiters -= 1;
         }
         if state.closed {
@@ -109,9 +110,9 @@ impl Queue {
             }
             state.asleep = true;
             state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => self.arrived.wait(state).ignore_poison(),
                 Some(left) if left.is_zero() => return Next::Nothing,
-                Some(left) => self.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+                Some(left) => self.arrived.wait_timeout(state, left).ignore_poison().0,
             };
             state.asleep = false;
         }
@@ -136,6 +137,6 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().ignore_poison()
     }
 }

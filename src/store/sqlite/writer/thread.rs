@@ -2,8 +2,9 @@
 
 use super::queue::Next;
 use super::{Lane, Request, Shared};
+use crate::lock::IgnorePoison;
 use rusqlite::Connection;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 /// The thread.
 pub struct Thread {
@@ -41,7 +42,7 @@ impl Thread {
 
 impl Shared {
     fn turn(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connection.lock().ignore_poison()
     }
 
     /// What is first, mail before upkeep, and what else waits.

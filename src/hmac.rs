@@ -1,4 +1,4 @@
-//! HMAC-SHA256 (RFC 2104) with the keys we use: 32 octets.
+//! HMAC-SHA256 (RFC 2104).
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -8,11 +8,8 @@ use zeroize::Zeroizing;
 pub type Key = Zeroizing<[u8; 32]>;
 
 /// The code of the parts one after the other. The caller makes them unambiguous.
-pub fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> Key {
-    // The block size of SHA-256; RFC 2104 section 2 fills the key up with zeros.
-    let mut block = Zeroizing::new([0; 64]);
-    block[..32].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new(&(*block).into());
+pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Key {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { unreachable!("HMAC takes keys of any length") };
     for part in parts {
         mac.update(part);
     }
