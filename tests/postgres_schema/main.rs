@@ -12,7 +12,10 @@ mod agreement;
 mod clusters;
 #[path = "../schema_shell/hashes.rs"]
 mod hashes;
+mod lines;
 mod psql;
 #[path = "../schema_shell/refusals.rs"]
 mod refusals;
+mod requirements;
+mod sameness;
 mod shell;
