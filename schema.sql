@@ -1,6 +1,6 @@
 -- The schema of a Pillarbox database: every table, view and rule, in the order in which a reader wants them.
 --
--- Until release 1.0 this file is the first migration too (migrations/0100_initial.sql is a link to it), so it is
+-- Until release 1.0 this file is the first migration too (migrations/sqlite/0100_initial.sql is a link to it), so it is
 -- edited in place. With 1.0 the link becomes a copy that never changes again, and each later change is made twice:
 -- here, and as a migration that is appended (CONTRIBUTING.md). A test compares the two.
 --

@@ -34,6 +34,8 @@ if [ "${1:-}" = test ]; then
     need mpop command -v mpop
     need nodejs command -v node
     need openssl command -v openssl
+    # Tests run clusters of their own.
+    need postgresql ls /usr/lib/postgresql/*/bin/initdb
     need python3 test -x /usr/bin/python3
     need python3-pip /usr/bin/python3 -m pip --version
     need swaks command -v swaks
@@ -55,6 +57,13 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
     # The lists may be old or absent; if they cannot be had, what is there may still do.
     "${root[@]}" apt-get update -qq || true
+    # PostgreSQL would make and start a cluster of the system's; nobody wants one.
+    clusters=/etc/postgresql-common/createcluster.d/pillarbox-setup.conf
+    case " ${missing[*]} " in *" postgresql "*)
+        "${root[@]}" mkdir -p "${clusters%/*}"
+        echo 'create_main_cluster = false' | "${root[@]}" tee "$clusters" >/dev/null
+        trap '"${root[@]}" rm -f "$clusters"' EXIT ;;
+    esac
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}"
 fi
 

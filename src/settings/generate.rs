@@ -1,7 +1,12 @@
 //! What `make generate` writes from [`SETTINGS`]: the schema's rows and triggers, the tables of the documentation.
 
+mod postgres;
+
 use super::{Kind, Row, SETTINGS};
 use crate::generated::assert_region;
+
+/// PostgreSQL's schema.
+const POSTGRES: &str = "migrations/postgres/0100_initial.sql";
 
 /// One text for each row, behind one another.
 fn each(text: impl Fn(&Row) -> String) -> String {
@@ -14,6 +19,7 @@ fn generated_defaults() {
         SETTINGS.iter().map(|row| format!("  ({}, {})", quoted(row.name), quoted(row.default))).collect();
     let insert = format!("INSERT INTO settings (name, value) VALUES\n{};\n", rows.join(",\n"));
     assert_region("schema.sql", "defaults", &insert);
+    assert_region(POSTGRES, "defaults", &insert);
 }
 
 /// After the update, because the view knows the new value then.
@@ -52,6 +58,26 @@ END;
         cases(item),
     );
     assert_region("schema.sql", "ranges", &text);
+}
+
+/// The same as two functions of PostgreSQL.
+#[test]
+fn generated_ranges_of_postgres() {
+    let conditions = each(|Row { name, kind, .. }| format!("    WHEN '{name}' THEN {}\n", postgres::condition(kind)));
+    let ranges = each(|Row { name, kind, .. }| format!("    WHEN '{name}' THEN {}\n", quoted(&kind.range())));
+    let text = format!(
+        "CREATE FUNCTION setting_in_range(name text, value text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT length(value) <= 4096 AND is_printable(value) AND CASE name
+{conditions}    END
+$$;
+
+CREATE FUNCTION setting_range(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE name
+{ranges}    END
+$$;
+"
+    );
+    assert_region(POSTGRES, "ranges", &text);
 }
 
 /// The branches of a CASE for the settings that have this kind of condition.

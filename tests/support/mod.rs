@@ -11,6 +11,7 @@ pub mod debian;
 pub mod dovecot;
 pub mod lmtp;
 pub mod messages;
+pub mod postgres;
 pub mod privileged;
 pub mod random;
 pub mod server;

@@ -13,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The steps from the first release's schema on. After release 1.0: never change one, append.
-const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/0100_initial.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/sqlite/0100_initial.sql")];
 
 /// `PRAGMA user_version` of the first step's schema; each further one counts up. Lower ones were never released.
 const FIRST_VERSION: i32 = 100;
