@@ -28,7 +28,9 @@ mod mail;
 mod maintenance;
 pub mod memory;
 mod options;
+pub mod postgres;
 mod presence;
+mod shared;
 pub mod sqlite;
 mod statistics;
 

@@ -58,6 +58,7 @@ functions! {
     PQreset(Handle);
     PQfinish(Handle);
     PQstatus(Handle) -> c_int;
+    PQtransactionStatus(Handle) -> c_int;
     PQerrorMessage(Handle) -> Text;
     PQsetErrorVerbosity(Handle, c_int) -> c_int;
     PQserverVersion(Handle) -> c_int;

@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 
 /// `ConnStatusType` CONNECTION_OK.
 const OK: c_int = 0;
+/// `PGTransactionStatusType` PQTRANS_IDLE.
+const IDLE: c_int = 0;
 /// `ExecStatusType`.
 const COMMAND_OK: c_int = 1;
 const TUPLES_OK: c_int = 2;
@@ -87,7 +89,7 @@ impl Connection {
         if handle.is_null() {
             return Err(Failure::lost("there is no memory for a connection"));
         }
-        let mut connection = Self { api, handle, notices: Box::default(), prepared: HashMap::new() };
+        let connection = Self { api, handle, notices: Box::default(), prepared: HashMap::new() };
         // SAFETY: the connection and what the pointer leads to live as long as each other.
         unsafe {
             (api.PQsetNoticeReceiver)(handle, noticed, (&raw const *connection.notices).cast_mut().cast());
@@ -114,6 +116,12 @@ impl Connection {
     pub fn is_lost(&self) -> bool {
         // SAFETY: the connection is ours.
         unsafe { (self.api.PQstatus)(self.handle) != OK }
+    }
+
+    /// No transaction is open.
+    pub fn is_idle(&self) -> bool {
+        // SAFETY: the connection is ours.
+        unsafe { (self.api.PQtransactionStatus)(self.handle) == IDLE }
     }
 
     /// The server's version: 150018 is 15.18.
@@ -202,8 +210,11 @@ impl Connection {
         let octets = |value: &Value<'_>| value.octets.as_ref().map_or(null(), |octets| octets.as_ptr().cast());
         // An empty value must not look like NULL.
         let pointers: Vec<Text> = one.parameters.iter().map(octets).collect();
-        let lengths: Vec<c_int> =
-            one.parameters.iter().map(|value| value.octets.as_ref().map_or(0, |octets| octets.len() as c_int)).collect();
+        let lengths: Vec<c_int> = one
+            .parameters
+            .iter()
+            .map(|value| value.octets.as_ref().map_or(0, |octets| octets.len() as c_int))
+            .collect();
         let formats = vec![BINARY; one.parameters.len()];
         // SAFETY: the three arrays are as long as is said, and all they lead to outlives the call.
         let sent = unsafe {

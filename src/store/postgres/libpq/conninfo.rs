@@ -32,7 +32,8 @@ impl Conninfo {
         let mut words = parsed(text)?;
         let find = |words: &[(String, String)], key: &str| words.iter().any(|(known, _)| known == key);
         if find(&words, "password") {
-            let text = "a password in a connection string is shown to everybody: it belongs into a password file (PGPASSFILE)";
+            let text =
+                "a password in a connection string is shown to everybody: it belongs into a password file (PGPASSFILE)";
             return Err(StoreError::Refused(text.into()));
         }
         let name = format!("pillarbox/{node}");

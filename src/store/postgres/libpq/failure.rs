@@ -17,6 +17,9 @@ pub struct Failure {
 const CHECK_VIOLATION: &str = "23514";
 const UNIQUE_VIOLATION: &str = "23505";
 
+/// How the text of an error begins whose transaction may be tried again: serialization_failure, deadlock_detected.
+pub const CONFLICT: &str = "two transactions were in each other's way: ";
+
 impl Failure {
     /// The library cannot be used.
     pub(super) fn missing(why: String) -> Self {
@@ -63,7 +66,8 @@ impl From<Failure> for StoreError {
             (_, UNIQUE_VIOLATION) => Self::Refused(message),
             (_, "3D000" | "0A000") => Self::Refused(message),
             (_, "42P01") => Self::Refused("it has no tables of ours (pillarbox init makes them)".into()),
-            ("40", _) | (_, "55P03" | "57014") => Self::Busy(message),
+            ("40", _) => Self::Busy(format!("{CONFLICT}{message}")),
+            (_, "55P03" | "57014") => Self::Busy(message),
             (_, "53100" | "53200") | ("58", _) => Self::Io(message),
             (_, "XX001" | "XX002") => Self::Damaged(message),
             ("08" | "53" | "57", _) => Self::Unavailable(message),
@@ -95,6 +99,9 @@ mod tests {
         assert!(failure.message.ends_with("FATAL:  password authentication failed for user \"x\""), "{failure:?}");
         assert!(matches!(failure.into(), StoreError::Denied(_)));
         let failure = Failure::connecting("connection to server failed: Connection refused\n\tIs the server running?");
-        assert_eq!(StoreError::from(failure), StoreError::Unavailable("connection to server failed: Connection refused".into()));
+        assert_eq!(
+            StoreError::from(failure),
+            StoreError::Unavailable("connection to server failed: Connection refused".into())
+        );
     }
 }
