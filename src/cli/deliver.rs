@@ -106,7 +106,7 @@ fn open(location: &Location) -> Result<Arc<dyn Engine>, Error> {
 
 fn mendable(error: Error) -> Error {
     match error.code {
-        Code::Io | Code::Software => Error { code: Code::TempFail, ..error },
+        Code::Io | Code::Software | Code::Unavailable => Error { code: Code::TempFail, ..error },
         _ => error,
     }
 }
@@ -217,7 +217,7 @@ impl Recipients {
 /// mail programs return it to its sender at any code but 75.
 fn code(error: &StoreError) -> Code {
     match code_of(error) {
-        Code::Io | Code::Software => Code::TempFail,
+        Code::Io | Code::Software | Code::Unavailable => Code::TempFail,
         code => code,
     }
 }

@@ -29,7 +29,9 @@ mod maintenance;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
 mod options;
+pub mod postgres;
 mod presence;
+mod shared;
 pub mod sqlite;
 mod statistics;
 
