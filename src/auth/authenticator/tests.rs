@@ -3,7 +3,8 @@
 mod fake;
 
 use super::*;
-use crate::auth::credential::{KeyFile, nt_hash};
+use crate::auth::credential::{KeyFile, nt_hash, scram};
+use crate::sasl::Verifier;
 use crate::store::MailboxId;
 use fake::Fake;
 use std::collections::HashMap;
