@@ -158,11 +158,11 @@ impl SessionLog {
 pub struct ProtocolLog {
     /// Where it is unless `LogFileLocation` says otherwise.
     folder: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<LogState>,
 }
 
 #[derive(Default)]
-struct State {
+struct LogState {
     open: Option<LogFile>,
     room: Room,
     /// When the folder was last brought under its quota, and under which.
@@ -199,7 +199,7 @@ impl ProtocolLog {
     }
 }
 
-impl State {
+impl LogState {
     fn append(&mut self, folder: &Path, settings: &Settings, now: SystemTime, lines: &str) -> Result<(), file::Failed> {
         let begun = self.open.is_none();
         let file = LogFile::current(&mut self.open, folder, settings, now, lines.len() as u64)?;
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_complained_about_once_a_minute() {
-        let (mut state, now) = (State::default(), Instant::now());
+        let (mut state, now) = (LogState::default(), Instant::now());
         let (one, other) = (Path::new("one"), Path::new("other"));
         assert!(state.complains(one, now));
         assert!(!state.complains(one, now + REPEAT_AFTER / 2));

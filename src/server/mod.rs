@@ -37,7 +37,7 @@ use crate::store::{Store, StoreError};
 use crate::watch::{Watch, Watcher, answers};
 use accept::Loop;
 use bind::{Listener, Service};
-use drain::Hurry;
+use drain::SecondSignal;
 use identity_providers::IdentityProviders;
 use log::{info, warn};
 use maintenance::Maintenance;
@@ -109,8 +109,10 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     let ending = ShutdownRequest::new(signals.handle());
     let store_metrics = Arc::<StoreMetrics>::default();
     let store_options = Options { metrics: store_metrics.clone(), ..Options::default() };
-    let store: Arc<dyn Store> =
-        Arc::new(service_manager::unhurried(|| Sqlite::open(&options.db, store_options)).map_err(opening(&options))?);
+    let store: Arc<dyn Store> = Arc::new(
+        service_manager::with_extended_timeout(|| Sqlite::open(&options.db, store_options))
+            .map_err(opening(&options))?,
+    );
     let rows = store.settings().map_err(opening(&options))?;
     let settings =
         Settings::from_rows(&rows, &options.overrides).map_err(|error| Error::new(Code::Config, error.to_string()))?;
@@ -148,7 +150,7 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     service_manager::stopping();
     drop(watched);
     let drain_for = if signalled { server.configuration().settings.drain_seconds } else { Duration::ZERO };
-    service_manager::unhurried(|| close(loops, drain_for, signals, &server, &workers));
+    service_manager::with_extended_timeout(|| close(loops, drain_for, signals, &server, &workers));
     monitor.stop();
     // Nobody waits for an answer any more; what cannot be written at once is not worth waiting for.
     server.store.shutdown();
@@ -160,11 +162,11 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
 
 /// Sends new clients away for a while, then closes everything; running commands may finish.
 fn close(loops: Vec<Loop>, drain_for: Duration, signals: Signals, server: &ServerState, workers: &Workers) {
-    let hurry = Hurry::listen(signals);
-    let hurried = drain::drain(server, drain_for, &hurry);
+    let second_signal = SecondSignal::listen(signals);
+    let signalled_again = drain::drain(server, drain_for, &second_signal);
     loops.into_iter().for_each(Loop::stop);
-    let grace = if hurried { Duration::ZERO } else { GRACE };
-    drain::finish(server, workers, grace, &hurry);
+    let grace = if signalled_again { Duration::ZERO } else { GRACE };
+    drain::finish(server, workers, grace, &second_signal);
 }
 
 fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {

@@ -27,14 +27,14 @@ pub struct Delays {
 /// Failures by key, and the keys by age.
 #[derive(Default)]
 struct Failures {
-    of: HashMap<u64, Row>,
+    of: HashMap<u64, DelayRow>,
     by_age: BTreeMap<u64, u64>,
     next: u64,
     capacity: usize,
 }
 
 #[derive(Clone, Copy)]
-struct Row {
+struct DelayRow {
     count: u32,
     last: Instant,
     /// Its place in `by_age`.
@@ -106,11 +106,11 @@ impl Failures {
         let age = self.next;
         self.next += 1;
         self.by_age.insert(age, key);
-        self.of.insert(key, Row { count, last: now, age });
+        self.of.insert(key, DelayRow { count, last: now, age });
         count
     }
 
-    fn forget(&mut self, key: u64) -> Option<Row> {
+    fn forget(&mut self, key: u64) -> Option<DelayRow> {
         let row = self.of.remove(&key)?;
         self.by_age.remove(&row.age);
         Some(row)
