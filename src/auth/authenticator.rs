@@ -113,11 +113,11 @@ impl Authenticator {
                 self.authorize(who, &vouched_names(&who.authcid, policy.domains), *exact_case, policy)
             }
         };
-        answer.unwrap_or_else(|trouble| {
-            match trouble {
+        answer.unwrap_or_else(|error| {
+            match error {
                 // A crowd does that, each of it: the connection says so once.
-                AuthError::Credential(CredentialError::Busy) => log::debug!("cannot check a login: {trouble}"),
-                trouble => log::error!("cannot check a login: {trouble}"),
+                AuthError::Credential(CredentialError::Busy) => log::debug!("cannot check a login: {error}"),
+                error => log::error!("cannot check a login: {error}"),
             }
             Answer::Unavailable
         })
@@ -249,7 +249,7 @@ impl Authenticator {
     }
 
     fn or_log<T>(&self, account: &Account, result: Result<T>) -> Option<T> {
-        result.map_err(|trouble| log::warn!("cannot store verifiers of {}: {trouble}", account.name)).ok()
+        result.map_err(|error| log::warn!("cannot store verifiers of {}: {error}", account.name)).ok()
     }
 
     /// For an authentication identity that is proved already; `names` are those it may stand for.

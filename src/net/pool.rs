@@ -50,21 +50,21 @@ pub struct Pool {
 }
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     /// Some worker ended.
     ended: Condvar,
     retire: Duration,
 }
 
-struct State {
+struct PoolState {
     max: usize,
     threads: usize,
     idle: usize,
     /// Taken away when the pool closes, which sends the idle workers home.
-    door: Option<Sender<Message>>,
+    queue: Option<Sender<Message>>,
 }
 
-impl State {
+impl PoolState {
     fn busy(&self) -> usize {
         self.threads - self.idle
     }
@@ -78,8 +78,8 @@ impl Pool {
     }
 
     fn with_retirement(name: &str, max: usize, stack: usize, retire: Duration) -> Self {
-        let (door, jobs) = unbounded();
-        let state = Mutex::new(State { max, threads: 0, idle: 0, door: Some(door) });
+        let (queue, jobs) = unbounded();
+        let state = Mutex::new(PoolState { max, threads: 0, idle: 0, queue: Some(queue) });
         let shared = Arc::new(Shared { state, ended: Condvar::new(), retire });
         Self { shared, name: name.to_owned(), stack, jobs }
     }
@@ -98,7 +98,7 @@ impl Pool {
     /// [`Refusal`], with the job.
     pub fn submit_boxed(&self, job: Job) -> Result<(), Refusal> {
         let mut state = self.shared.lock();
-        let Some(door) = state.door.clone() else { return Err(Refusal::Full(job)) };
+        let Some(queue) = state.queue.clone() else { return Err(Refusal::Full(job)) };
         if state.busy() >= state.max {
             return Err(Refusal::Full(job));
         }
@@ -110,7 +110,7 @@ impl Pool {
             }
             state.threads += 1;
         }
-        door.send(Message::Run(job)).map_err(|refused| match refused.0 {
+        queue.send(Message::Run(job)).map_err(|refused| match refused.0 {
             Message::Run(job) => Refusal::Full(job),
             Message::Retire => Refusal::Full(Box::new(|| ())),
         })
@@ -119,11 +119,11 @@ impl Pool {
     /// Sends the idle workers home; says how many.
     pub fn release_idle(&self) -> usize {
         let mut state = self.shared.lock();
-        let Some(door) = state.door.clone() else { return 0 };
+        let Some(queue) = state.queue.clone() else { return 0 };
         let idle = std::mem::take(&mut state.idle);
         for _ in 0..idle {
             // Promised to somebody who waits.
-            let _ = door.send(Message::Retire);
+            let _ = queue.send(Message::Retire);
         }
         idle
     }
@@ -141,7 +141,7 @@ impl Pool {
     /// Takes no more jobs and waits for the running ones, until `deadline`. Says how many still run.
     pub fn join(&self, deadline: Instant) -> usize {
         let mut state = self.shared.lock();
-        state.door = None;
+        state.queue = None;
         while state.threads > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -163,12 +163,12 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.lock().door = None;
+        self.shared.lock().queue = None;
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().ignore_poison()
     }
 
@@ -198,7 +198,7 @@ impl Shared {
         }
     }
 
-    fn end(&self, mut state: MutexGuard<'_, State>) {
+    fn end(&self, mut state: MutexGuard<'_, PoolState>) {
         state.threads -= 1;
         self.ended.notify_all();
     }

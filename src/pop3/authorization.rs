@@ -214,7 +214,7 @@ impl Authorization {
         }
     }
 
-    /// Only wrong credentials count (interface.md section 4).
+    /// Only wrong credentials count (docs/interface.md section 4).
     fn failed(&mut self) -> Step {
         self.exchange = None;
         self.failures += 1;

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 const NAP: Duration = Duration::from_millis(100);
 
 /// A second signal, if it comes.
-pub(super) struct Hurry(Receiver<()>);
+pub(super) struct SecondSignal(Receiver<()>);
 
-impl Hurry {
+impl SecondSignal {
     /// Waits for it behind everything else. Without a thread nobody hears it, and the end takes its time.
     pub(super) fn listen(mut signals: Signals) -> Self {
         let (sender, receiver) = bounded(1);
@@ -45,7 +45,7 @@ impl Hurry {
 }
 
 /// New clients are sent away for `time`; says whether a second signal has come.
-pub(super) fn drain(server: &ServerState, time: Duration, hurry: &Hurry) -> bool {
+pub(super) fn drain(server: &ServerState, time: Duration, second_signal: &SecondSignal) -> bool {
     if time.is_zero() {
         return false;
     }
@@ -54,7 +54,7 @@ pub(super) fn drain(server: &ServerState, time: Duration, hurry: &Hurry) -> bool
     let end = Instant::now() + time;
     while Instant::now() < end {
         let left = end.saturating_duration_since(Instant::now());
-        if hurry.came_within(left.min(NAP)) {
+        if second_signal.came_within(left.min(NAP)) {
             return true;
         }
     }
@@ -62,7 +62,7 @@ pub(super) fn drain(server: &ServerState, time: Duration, hurry: &Hurry) -> bool
 }
 
 /// Running commands may finish, for `grace` at most.
-pub(super) fn finish(server: &ServerState, workers: &Workers, grace: Duration, hurry: &Hurry) {
+pub(super) fn finish(server: &ServerState, workers: &Workers, grace: Duration, second_signal: &SecondSignal) {
     server.connections.stop();
     let deadline = Instant::now() + grace;
     loop {
@@ -70,7 +70,7 @@ pub(super) fn finish(server: &ServerState, workers: &Workers, grace: Duration, h
         if left == 0 {
             return;
         }
-        if Instant::now() >= deadline || hurry.came_within(Duration::ZERO) {
+        if Instant::now() >= deadline || second_signal.came_within(Duration::ZERO) {
             return warn!("shutdown: {left} connections were cut off");
         }
     }

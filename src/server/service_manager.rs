@@ -34,7 +34,7 @@ pub fn stopping() {
 }
 
 /// Does `work`, however long it takes: the manager's timeouts are put off meanwhile.
-pub fn unhurried<T>(work: impl FnOnce() -> T) -> T {
+pub fn with_extended_timeout<T>(work: impl FnOnce() -> T) -> T {
     let teller = Teller::start(EXTENSION / 3, || {
         tell(&[NotifyState::ExtendTimeoutUsec(u32::try_from(EXTENSION.as_micros()).unwrap_or(u32::MAX))]);
     });

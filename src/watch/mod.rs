@@ -54,7 +54,7 @@ impl Watch {
     pub fn facts(&self) -> (Facts, Option<String>) {
         let settings = &self.server.configuration().settings;
         let figures: Result<Figures, String> = self.server.store.figures().map_err(|error| error.to_string());
-        let (figures, trouble) = match figures {
+        let (figures, store_error) = match figures {
             Ok(figures) => (Some(figures), None),
             Err(error) => (None, Some(format!("the store cannot be reached: {error}"))),
         };
@@ -67,7 +67,7 @@ impl Watch {
             stale: warnings::stale(settings, &self.settings, self.binds),
             machine: machine::too_low(connections as u64),
         };
-        (facts, trouble)
+        (facts, store_error)
     }
 
     /// Writes what was done since the last time, if anything was or a new hour has begun: an idle server leaves the
