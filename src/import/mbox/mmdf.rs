@@ -60,7 +60,8 @@ pub fn scan(mut reader: impl BufRead) -> Result<Scan, Failure> {
 
 /// Takes the line end off that Python added; `blanks`: octets of an empty line at the end of each text.
 fn take_off(scan: &mut Scan, blanks: &[u64]) {
-    let is_python = |draft: &Draft| draft.separator.form == Form::Dated && draft.separator.sender.as_deref() == Some("");
+    let is_python =
+        |draft: &Draft| draft.separator.form == Form::Dated && draft.separator.sender.as_deref() == Some("");
     if blanks.contains(&0) && !scan.drafts.iter().all(is_python) {
         return;
     }
@@ -71,7 +72,17 @@ fn take_off(scan: &mut Scan, blanks: &[u64]) {
 
 fn draft(from: u64, start: u64) -> Draft {
     let separator = Separator { form: Form::Bare, sender: None, received_at: None };
-    Draft { from, blank: 0, start, body: None, unquoted: false, headless: false, end: None, separator, facts: Facts::default() }
+    Draft {
+        from,
+        blank: 0,
+        start,
+        body: None,
+        unquoted: false,
+        headless: false,
+        end: None,
+        separator,
+        facts: Facts::default(),
+    }
 }
 
 fn take(draft: &mut Draft, head: &mut Option<Vec<u8>>, octets: &[u8], at: u64) {
