@@ -24,6 +24,7 @@ for unit in packaging/*.service packaging/*.socket; do
     sed -i "s|/usr/local/bin/|$prefix/bin/|" "$to/lib/systemd/system/${unit##*/}"
 done
 file 644 packaging/pillarbox.sysusers lib/sysusers.d/pillarbox.conf
+file 644 packaging/pillarbox.tmpfiles lib/tmpfiles.d/pillarbox.conf
 file 644 packaging/pillarbox.sysctl lib/sysctl.d/50-pillarbox.conf
 for page in 1:pillarbox.1 5:pillarbox-settings.5; do
     file 644 "packaging/${page#*:}" "share/man/man${page%%:*}/${page#*:}"

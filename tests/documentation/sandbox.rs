@@ -30,7 +30,7 @@ impl Sandbox {
         let program = source.join("target/release/pillarbox");
         run(Command::new("strip").arg("-o").arg(program).arg(env!("CARGO_BIN_EXE_pillarbox")));
         let stubs = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documentation/programs");
-        run(Command::new("cp").arg("-r").arg(stubs).arg(folder.path()));
+        run(Command::new("cp").arg("-a").arg(stubs).arg(folder.path()));
         Self { folder }
     }
 

@@ -25,7 +25,7 @@ SQL
     systemctl start pillarbox
     old_server
     # What the page's own programs have brought with them.
-    mkdir -p /etc/postfix /etc/letsencrypt/live/mail.example.org /etc/letsencrypt/renewal-hooks/deploy
+    mkdir -p /etc/postfix /etc/exim4 /etc/letsencrypt/live/mail.example.org /etc/letsencrypt/renewal-hooks/deploy
     cp /etc/mail.pem /etc/letsencrypt/live/mail.example.org/fullchain.pem
     cp /etc/mail.key /etc/letsencrypt/live/mail.example.org/privkey.pem
     mkdir -p /home/alice/Maildir/{cur,new,tmp} /var/mail
