@@ -155,7 +155,7 @@ fn names_have_certificates_of_their_own() {
     site.sql("DELETE FROM certificates");
     eventually("the certificate of all names", || shown("mail.example.net").contains("CN = general"));
     site.sql("INSERT INTO certificates VALUES ('bad.example', '/nowhere', '/nowhere')");
-    eventually("an error", || server.log().contains("in use for bad.example is the certificate for all names: "));
+    eventually("an error", || server.log().contains("using the certificate for all names for bad.example: "));
     assert!(shown("bad.example").contains("CN = general"));
 }
 
