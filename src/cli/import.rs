@@ -30,12 +30,12 @@ pub(super) const COMMAND: Command = Command {
     summary: "takes messages over from files or another POP3 or IMAP server, unique-ids included",
     notes: "PATH is an mbox file, a Maildir (with the unique-ids of dovecot-uidlist or courierpop3dsizelist), an\n\
             .eml or .emlx file, a folder of such files, an MH folder or a tree of mailboxes, gzip and zstd included;\n\
-            links and devices in it are not read. From another server the password is read from standard input; TLS\n\
-            is used where there is any, and the certificate must be good. What is there already is not stored again:\n\
-            an import that was cut can be run again. --list reads lines `user,source[,login[,password-file]]`, goes on\n\
-            after a failure and ends with a table. Exit 65: some messages were refused, a file is no mail, both sides\n\
-            differ at the end, or the server does not keep to its protocol; 69: the server cannot be reached; 75: try\n\
-            again; 77: the server refuses the login; 78: no TLS, or a bad certificate.",
+            links and devices in it are not read, nor are the subfolders of a Maildir or MH folder, which are named.\n\
+            From another server the password is read from standard input; TLS is used where there is any, and the\n\
+            certificate must be good. What is there already is not stored again: an import that was cut can be run\n\
+            again. --list reads lines `user,source[,login[,password-file]]`, goes on after a failure and ends\n\
+            with a table. Exit 65: some messages were refused, a file is no mail, both sides differ at the end, or\n\
+            the server does not keep to its protocol; 69: the server cannot be reached; 75: try again; 77: the server refuses the login; 78: no TLS, or a bad certificate.",
     options: |options| {
         mailbox::option(options);
         options.optopt("", "uidl", "a unique-id a line, or what UIDL printed, for the messages of PATH", "FILE");
