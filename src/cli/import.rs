@@ -35,7 +35,8 @@ pub(super) const COMMAND: Command = Command {
             certificate must be good. What is there already is not stored again: an import that was cut can be run\n\
             again. --list reads lines `user,source[,login[,password-file]]`, goes on after a failure and ends\n\
             with a table. Exit 65: some messages were refused, a file is no mail, both sides differ at the end, or\n\
-            the server does not keep to its protocol; 69: the server cannot be reached; 75: try again; 77: the server refuses the login; 78: no TLS, or a bad certificate.",
+            the server does not keep to its protocol; 69: the server cannot be reached; 75: try again; 77:\n\
+            the server refuses the login; 78: no TLS, or a bad certificate.",
     options: |options| {
         mailbox::option(options);
         options.optopt("", "uidl", "a unique-id a line, or what UIDL printed, for the messages of PATH", "FILE");
