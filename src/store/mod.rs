@@ -24,7 +24,7 @@ pub mod sqlite;
 mod statistics;
 
 pub use error::StoreError;
-pub use listing::{Entry, ScanListing, storage_size};
+pub use listing::{Entry, Form, Memory, ScanListing, Shows, storage_size};
 pub use statistics::{Figures, Hour, LAST_UIDS, Large, LastHour, STATISTICS_KEPT, Sample, Statistics};
 
 use crate::secret::Secret;
@@ -89,10 +89,30 @@ pub struct MessageId {
 /// What an engine answers.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
+/// What a session knows of its maildrop from its beginning on.
+#[derive(Clone, Debug)]
+pub struct Maildrop {
+    /// The snapshot that it keeps until its end.
+    pub listing: Arc<ScanListing>,
+    /// See [`Maintenance::exact_sizes`].
+    pub exact_sizes: Option<bool>,
+    /// See [`Maintenance::retention`].
+    pub expire: Expire,
+}
+
 /// Maildrops, as sessions and deliveries see them.
-pub trait Mail: Send + Sync {
+pub trait Mail: Maintenance {
     /// The snapshot that a session keeps until its end.
     fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>>;
+
+    /// All that a login wants to know of a maildrop; an engine may know how to find it out in one go.
+    fn maildrop(&self, mailbox: MailboxId) -> Result<Maildrop> {
+        Ok(Maildrop {
+            listing: self.open(mailbox)?,
+            exact_sizes: self.exact_sizes(mailbox)?,
+            expire: self.retention(mailbox)?,
+        })
+    }
 
     /// Gives `take` the first chunk of each of these messages, in their order and all of one moment;
     /// a message of at most 64 KiB has no other.

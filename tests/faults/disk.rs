@@ -61,8 +61,10 @@ enum Renaming {
 impl Renaming {
     /// The folder whose sync makes it durable.
     fn folder(&self) -> &Path {
-        let (Renaming::Set(path, _) | Renaming::Remove(path) | Renaming::Move(_, path, _) | Renaming::Exchange(_, path)) =
-            self;
+        let (Renaming::Set(path, _)
+        | Renaming::Remove(path)
+        | Renaming::Move(_, path, _)
+        | Renaming::Exchange(_, path)) = self;
         path.parent().unwrap()
     }
 

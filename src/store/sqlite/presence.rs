@@ -6,8 +6,8 @@ use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, StoreError};
 use rusqlite::{Connection, params};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ const RESET_TIMEOUT: Duration = Duration::from_secs(2);
 /// What is known, and what of it is written.
 pub struct Sessions {
     on: HashMap<u64, Session>,
+    /// Who has come since the last batch, whether still there or not.
+    new: Vec<u64>,
     gone: Vec<u64>,
     logins: Logins,
     last: LastLogins,
@@ -36,6 +38,7 @@ impl Default for Sessions {
         // The last process may have left more than there shall be.
         Self {
             on: HashMap::new(),
+            new: Vec::new(),
             gone: Vec::new(),
             logins: Logins::new(),
             last: LastLogins::new(),
@@ -73,6 +76,7 @@ impl Presence for Sqlite {
         let key = (arrival.name.clone(), arrival.address.to_canonical().to_string(), arrival.mechanism);
         count(&mut sessions.logins, LOGINS, key, arrival.at, 1);
         note_last(&mut sessions.last, arrival.name.clone(), arrival.at);
+        sessions.new.push(arrival.session);
         sessions.on.insert(arrival.session, Session { arrival, written: false });
     }
 
@@ -98,10 +102,13 @@ impl Presence for Sqlite {
     }
 
     fn dismissed(&self) -> Result<Vec<u64>> {
-        let rows: Vec<i64> = self.readers.with(|connection| {
+        let rows: HashSet<i64> = self.readers.with(|connection| {
             let mut select = connection.prepare_cached("SELECT id FROM session_end")?;
             Ok(select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
         })?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
         let sessions = lock(&self.sessions);
         Ok(sessions.on.keys().copied().filter(|session| rows.contains(&row_id(*session))).collect())
     }
@@ -136,7 +143,8 @@ impl Presence for Sqlite {
 impl Sessions {
     fn take(&mut self) -> Option<Batch> {
         let mut new = Vec::new();
-        for session in self.on.values_mut().filter(|session| !session.written) {
+        for id in std::mem::take(&mut self.new) {
+            let Some(session) = self.on.get_mut(&id).filter(|session| !session.written) else { continue };
             // Who leaves from now on must be removed from the table.
             session.written = true;
             new.push(session.arrival.clone());
@@ -158,6 +166,7 @@ impl Sessions {
         for arrival in batch.new {
             if let Some(session) = self.on.get_mut(&arrival.session) {
                 session.written = false;
+                self.new.push(arrival.session);
             }
         }
         self.gone.extend(batch.gone.into_iter().take(GONE.saturating_sub(self.gone.len())));
