@@ -2,7 +2,7 @@
 //!
 //! Starts the release binary on loopback, and measures how long a poll takes while nobody else is there. Then it opens the
 //! sessions, whose clients have addresses in 127.0.0.0/16, lets them wait, and measures polls again. Prints what a session costs
-//! and how long all took; nothing is asserted here. If not all can be opened, it says how many were and goes on with them.
+//! and how long all took; nothing is asserted here. `PILLARBOX_BENCH_BINARY` names another binary. If not all can be opened, it says how many were and goes on with them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that cannot go on says why and ends")]
 
@@ -43,7 +43,8 @@ fn main() {
     database.fill(std::iter::empty());
     let connections = format!("MaxConnections={}", wanted + 100);
     let settings = [&connections, "MaxConnectionFromSingleIP=1000", "MaxConnectionsPerUser=1000000"];
-    let mut server = Server::start_with(Path::new(env!("CARGO_BIN_EXE_pillarbox")), database.path(), &settings);
+    let binary = std::env::var_os("PILLARBOX_BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_pillarbox").into());
+    let mut server = Server::start_with(Path::new(&binary), database.path(), &settings);
     let address = server.address(false);
     let quiet = polls(address);
     let (memory, kernel) = (server.memory(), kernel_memory());
