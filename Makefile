@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run install deb test-deb test check faults soak bench lint fmt layers build setup generate
+.PHONY: run install deb test-deb test check faults soak bench bench-scale bench-plots lint fmt layers build setup generate
 
 # A demo mailbox on 127.0.0.1:1110 and 127.0.0.1:1995; Ctrl-C ends it.
 run: build
@@ -48,7 +48,15 @@ soak: setup
 
 # What a server costs, per operation.
 bench: setup
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench server --bench reaper --bench doors --bench guessing
+
+# Many sessions at once, 50,000 unless SCALE_SESSIONS says otherwise. It says which limits of the system are too low.
+bench-scale: setup
+	$(CARGO) bench --locked --bench scale
+
+# The plots of docs/benchmarks.md, from docs/benchmarks/*.tsv.
+bench-plots:
+	@scripts/plots.py docs/benchmarks
 
 lint: setup layers
 	$(CARGO) clippy --all-targets --locked -- -D warnings

@@ -7,6 +7,7 @@ use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, StoreError};
 use rusqlite::{Connection, params};
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -35,10 +36,13 @@ impl Presence for Sqlite {
     }
 
     fn dismissed(&self) -> Result<Vec<u64>> {
-        let rows: Vec<i64> = self.readers.with(|connection| {
+        let rows: HashSet<i64> = self.readers.with(|connection| {
             let mut select = connection.prepare_cached("SELECT id FROM session_end")?;
             Ok(select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
         })?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
         let sessions = lock(&self.sessions);
         Ok(sessions.on().filter(|session| rows.contains(&row_id(*session))).collect())
     }
