@@ -26,7 +26,7 @@ done
 file 644 packaging/pillarbox.sysusers lib/sysusers.d/pillarbox.conf
 file 644 packaging/pillarbox.tmpfiles lib/tmpfiles.d/pillarbox.conf
 file 644 packaging/pillarbox.sysctl lib/sysctl.d/50-pillarbox.conf
-for page in 1:pillarbox.1 5:pillarbox-settings.5; do
+for page in 1:pillarbox.1 5:pillarbox-settings.5 5:pillarbox-sql.5; do
     file 644 "packaging/${page#*:}" "share/man/man${page%%:*}/${page#*:}"
     gzip -9nf "$to/share/man/man${page%%:*}/${page#*:}"
 done
