@@ -24,7 +24,7 @@ install:
 deb: build
 	@scripts/deb.sh
 
-# Installs, upgrades, removes and purges the package in a throw-away copy of this system; needs root.
+# Installs, starts, upgrades, removes and purges the package in a fresh Debian, with systemd; needs root and debootstrap.
 test-deb: deb
 	@scripts/test-deb.sh
 
