@@ -1405,7 +1405,7 @@ BEGIN
   SELECT RAISE(ABORT, 'deleted_mailboxes.deleted_at: only SET deleted_at = NULL, which brings the mailbox back')
    WHERE NEW.deleted_at IS NOT NULL OR NEW.id IS NOT OLD.id OR NEW.name IS NOT OLD.name OR NEW.messages IS NOT OLD.messages
       OR NEW.bytes IS NOT OLD.bytes;
-  SELECT RAISE(ABORT, 'deleted_mailboxes.name: a mailbox of this name exists; rename or delete that one first')
+  SELECT RAISE(ABORT, 'deleted_mailboxes.name: a mailbox of this name exists (rename or delete it first), or several deleted ones have this name (SELECT id, name, deleted_at FROM deleted_mailboxes, then UPDATE ... WHERE id = ...)')
    WHERE EXISTS (SELECT 1 FROM mailboxes WHERE name = OLD.name);
   UPDATE counters SET latest_at = CAST(strftime('%s', 'now') AS INTEGER)
    WHERE latest_at - CAST(strftime('%s', 'now') AS INTEGER) NOT BETWEEN 0 AND 172800;

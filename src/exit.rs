@@ -106,6 +106,8 @@ pub fn code_of(error: &StoreError) -> Code {
     match error {
         StoreError::NoSuchMailbox => Code::NoUser,
         StoreError::OverQuota | StoreError::OutOfUids | StoreError::Abandoned | StoreError::Busy(_) => Code::TempFail,
+        StoreError::Unavailable(_) => Code::Unavailable,
+        StoreError::Denied(_) => Code::NoPerm,
         StoreError::TooBig | StoreError::Refused(_) => Code::Data,
         StoreError::Io(_) | StoreError::Sync(_) | StoreError::Damaged(_) => Code::Io,
         StoreError::NoSuchMessage | StoreError::Internal(_) => Code::Software,

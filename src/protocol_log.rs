@@ -160,11 +160,11 @@ impl SessionLog {
 pub struct ProtocolLog {
     /// Where it is unless `LogFileLocation` says otherwise.
     folder: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<LogState>,
 }
 
 #[derive(Default)]
-struct State {
+struct LogState {
     open: Option<LogFile>,
     room: Room,
     /// When the folder was last brought under its quota, and under which.
@@ -201,7 +201,7 @@ impl ProtocolLog {
     }
 }
 
-impl State {
+impl LogState {
     fn append(&mut self, folder: &Path, settings: &Settings, now: SystemTime, lines: &str) -> Result<(), file::Failed> {
         let begun = self.open.is_none();
         let file = LogFile::current(&mut self.open, folder, settings, now, lines.len() as u64)?;

@@ -120,22 +120,22 @@ impl Reaper {
         if self.lost_due.is_some_and(|due| at >= due) {
             self.lost_due = Some(at + SECOND);
             let found = self.find_lost();
-            self.log_failure("look whether the database is there", at, found);
+            self.log_failure("check that the database is there", at, found);
         }
         let looked = self.look();
-        self.log_failure("look for changes", at, looked);
+        self.log_failure("check for changes", at, looked);
         self.replace_pending(at);
         if at >= self.usable_due {
             self.usable_due = at + SECOND;
             let watched = self.watch_usable();
-            self.log_failure("look for verifiers", at, watched);
+            self.log_failure("check verifiers", at, watched);
         }
         if at >= self.marks_due {
             self.marks_due = at + SECOND;
             let flushed = self.store.flush_marks();
             self.log_failure("write read marks", at, flushed);
             let flushed = self.flush_presence();
-            self.log_failure("write who is on", at, flushed);
+            self.log_failure("write sessions", at, flushed);
         }
         if at >= self.tidy_due {
             self.tidy_due = at + TIDY;
@@ -192,7 +192,7 @@ impl Reaper {
     fn read_settings(&self) -> Result<Settings> {
         let present = Settings::clone(&self.settings);
         let (settings, errors) = present.changed_by(&self.store.settings()?, &self.overrides);
-        errors.iter().for_each(|error| log::error!("{error}: it stays as it is in force"));
+        errors.iter().for_each(|error| log::error!("{error}; the old value stays in effect"));
         Ok(settings)
     }
 
@@ -226,7 +226,7 @@ impl Reaper {
             Err(error) => {
                 let text = error.to_string();
                 if self.complaints.is_due((what, text.clone()), at) {
-                    log::warn!("maintenance could not {what}: {text}");
+                    log::warn!("maintenance: cannot {what}: {text}");
                 }
             }
         }
@@ -244,7 +244,7 @@ pub fn spawn(mut reaper: Reaper, clock: impl Clock + 'static, stop: Receiver<()>
             // A panic costs one round, not the maintenance.
             let round = catch_unwind(AssertUnwindSafe(|| reaper.round(clock.now())));
             let sleep = round.unwrap_or_else(|_| {
-                log::error!("the maintenance panicked; it goes on");
+                log::error!("maintenance: panicked, continuing");
                 SECOND
             });
             if !matches!(stop.recv_timeout(sleep), Err(RecvTimeoutError::Timeout)) {
@@ -253,7 +253,7 @@ pub fn spawn(mut reaper: Reaper, clock: impl Clock + 'static, stop: Receiver<()>
         }
         let flushed = reaper.store.flush_marks().and_then(|()| reaper.flush_presence());
         if let Err(error) = flushed {
-            log::warn!("maintenance could not write what waited: {error}");
+            log::warn!("maintenance: cannot write pending changes: {error}");
         }
     };
     std::thread::Builder::new().name("reaper".into()).spawn(work)

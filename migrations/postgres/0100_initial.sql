@@ -1036,7 +1036,7 @@ CREATE TRIGGER mailboxes_guard BEFORE INSERT OR UPDATE OR DELETE ON mailboxes FO
 -- Notes where the unique-ids of a name go on that is left.
 CREATE FUNCTION retire_name(old_name nocase, in_mailbox bigint) RETURNS void LANGUAGE sql AS $$
   INSERT INTO retired (name, next_uid) SELECT old_name, next_uid FROM usage WHERE mailbox_id = in_mailbox
-  ON CONFLICT (name) DO UPDATE SET next_uid = excluded.next_uid
+  ON CONFLICT (name) DO UPDATE SET name = excluded.name, next_uid = excluded.next_uid
 $$;
 
 -- It goes into deleted_mailbox and its messages into deleted; without RetainDeletedItemsDays only to be purged at once.

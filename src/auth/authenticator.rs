@@ -19,11 +19,11 @@
 //!
 //! What costs a hash, or could be a guess, needs a place ([`Admission`]); who was right a moment ago needs none.
 
-use crate::auth::credential::{
-    Client, CredentialError, Credentials, Secret, Verdict, is_current, plain_text, scram, wanted,
-};
+mod verifiers;
+
+use crate::auth::credential::{Client, CredentialError, Credentials, Secret, Verdict, is_current, wanted};
 use crate::message::address::{common_name, login_names, printable, vouched_names};
-use crate::sasl::{Answer, Identity, Login, Query, Verifier};
+use crate::sasl::{Answer, Identity, Login, Query};
 use crate::store::{Account, Accounts, MailboxId, Principal, Scheme, Standing, StoreError, UserId};
 use std::sync::Arc;
 
@@ -113,11 +113,11 @@ impl Authenticator {
                 self.authorize(who, &vouched_names(&who.authcid, policy.domains), *exact_case, policy)
             }
         };
-        answer.unwrap_or_else(|trouble| {
-            match trouble {
+        answer.unwrap_or_else(|error| {
+            match error {
                 // A crowd does that, each of it: the connection says so once.
-                AuthError::Credential(CredentialError::Busy) => log::debug!("login cannot be checked: {trouble}"),
-                trouble => log::error!("login cannot be checked: {trouble}"),
+                AuthError::Credential(CredentialError::Busy) => log::debug!("cannot check a login: {error}"),
+                error => log::error!("cannot check a login: {error}"),
             }
             Answer::Unavailable
         })
@@ -170,7 +170,7 @@ impl Authenticator {
                 Verdict::Wrong => (),
                 Verdict::Malformed => {
                     let name = account.map_or("", |account| &account.name);
-                    log::warn!("users.password of {name} is no hash we can use: no password matches it");
+                    log::warn!("users.password of {name}: unusable hash, no password matches it");
                 }
             }
         }
@@ -249,65 +249,7 @@ impl Authenticator {
     }
 
     fn or_log<T>(&self, account: &Account, result: Result<T>) -> Option<T> {
-        result.map_err(|trouble| log::warn!("verifiers of {} cannot be stored: {trouble}", account.name)).ok()
-    }
-
-    /// The verifier a proof is checked with: the user's, or a false one that is the same every time.
-    fn verifier(&self, authcid: &str, scheme: Scheme, policy: &LoginPolicy<'_>) -> Result<Answer> {
-        admit(policy)?;
-        let account = self.store.account(&login_names(authcid, policy.domains))?;
-        let user = account.as_ref().map_or(UserId(0), |account| account.user);
-        // Made in any case, in the form that is stored: the work is the same for who exists and who does not.
-        let nobodys = self.credentials.false_verifier_for(scheme, &common_name(authcid, policy.domains), user)?;
-        let stored = self.store.verifier(user, scheme)?;
-        if let Some(account) = &account
-            && stored.is_none()
-        {
-            log::debug!("{} has no {scheme:?} verifier (yet): a false one is used", printable(&account.name));
-        }
-        let usable = account.filter(|account| scheme != Scheme::NtHash || account.ntlm);
-        let used = match usable.as_ref().and_then(|account| Some((account, account.password.as_ref()?))) {
-            Some((account, password)) => match plain_text(password) {
-                Some(plain) => self.pending_verifier(account, password, &plain, scheme, policy)?,
-                None => stored,
-            },
-            None => None,
-        };
-        let opened = self.open(user, scheme, used.as_ref().unwrap_or(&nobodys))?;
-        let verifier = match opened {
-            Some(verifier) => Some(verifier),
-            // What is stored was not made here, or is broken.
-            None => self.open(user, scheme, &nobodys)?,
-        };
-        Ok(verifier.map_or(Answer::Unavailable, Answer::Verifier))
-    }
-
-    /// Of a plain-text password that waits for its verifiers: this is the moment to make them. What
-    /// stood there before belongs to an older password. A login does not fail because they cannot be stored.
-    fn pending_verifier(
-        &self,
-        account: &Account,
-        stored: &Secret,
-        password: &Secret,
-        scheme: Scheme,
-        policy: &LoginPolicy<'_>,
-    ) -> Result<Option<Secret>> {
-        let name = common_name(&account.name, policy.domains);
-        let (hash, verifiers) = self.credentials.verifiers_for(&name, account.user, password, account.ntlm)?;
-        let replaced = self.store.set_password(account.user, Some(stored), &hash, &verifiers);
-        match self.or_log(account, replaced.map_err(AuthError::from)) {
-            // Another password may stand there now.
-            Some(false) => Ok(self.store.verifier(account.user, scheme)?),
-            _ => Ok(verifiers.into_iter().find(|(made, _)| *made == scheme).map(|(_, verifier)| verifier)),
-        }
-    }
-
-    /// A verifier out of the form in which it is stored.
-    fn open(&self, user: UserId, scheme: Scheme, stored: &Secret) -> Result<Option<Verifier>> {
-        Ok(match scheme {
-            Scheme::ScramSha256 => self.credentials.open_scram(user, stored)?.map(Verifier::from),
-            Scheme::NtHash => self.credentials.open_nt_hash(user, stored)?.map(Verifier::NtHash),
-        })
+        result.map_err(|error| log::warn!("cannot store verifiers of {}: {error}", account.name)).ok()
     }
 
     /// For an authentication identity that is proved already; `names` are those it may stand for.
@@ -350,10 +292,10 @@ impl Authenticator {
     fn login(&self, account: &Account, authzid: Option<&str>, policy: &LoginPolicy<'_>) -> Result<Allowed> {
         let opened = match authzid {
             _ if !account.pop_enabled => Err("users.pop_enabled is 0"),
-            _ if !is_here(account.site.as_deref(), policy) => Err("the mailbox is of another site"),
+            _ if !is_here(account.site.as_deref(), policy) => Err("the mailbox belongs to another site"),
             None => account.mailbox.map(|mailbox| (mailbox, account.name.clone())).ok_or("the user has no mailbox"),
             Some(name) => match self.store.principal(account.user, &login_names(name, policy.domains))? {
-                None => Err("there is no such mailbox to open"),
+                None => Err("there is no such mailbox"),
                 Some(principal) => opened(account, principal, policy),
             },
         };
@@ -378,11 +320,11 @@ fn opened(
     policy: &LoginPolicy<'_>,
 ) -> std::result::Result<(MailboxId, String), &'static str> {
     if !principal.delegated && account.mailbox != Some(principal.mailbox) {
-        Err("there is no such row in delegates")
+        Err("there is no such delegation")
     } else if !principal.pop_enabled {
         Err("users.pop_enabled of the mailbox's user is 0")
     } else if !is_here(principal.site.as_deref(), policy) {
-        Err("the mailbox to open is of another site")
+        Err("the mailbox to open belongs to another site")
     } else {
         Ok((principal.mailbox, principal.name))
     }
@@ -403,13 +345,6 @@ fn refused(who: &Identity, why: &str) -> Answer {
 /// Whether a mailbox with this `mailboxes.site` logs in here; one without a site does anywhere.
 fn is_here(site: Option<&str>, policy: &LoginPolicy<'_>) -> bool {
     site.is_none_or(|site| site.is_empty() || site.eq_ignore_ascii_case(policy.site))
-}
-
-impl From<scram::Keys> for Verifier {
-    fn from(keys: scram::Keys) -> Self {
-        let scram::Keys { salt, iterations, stored_key, server_key } = keys;
-        Self::Scram { salt, iterations, stored_key, server_key }
-    }
 }
 
 #[cfg(test)]

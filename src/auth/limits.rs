@@ -95,7 +95,7 @@ impl Limits {
     }
 
     /// Counts a session of `user`, the identity that logged in and not the principal
-    /// (`MaxConnectionsPerUser`, interface.md §3). `None`: there are `max` already.
+    /// (`MaxConnectionsPerUser`, docs/interface.md §3). `None`: there are `max` already.
     pub fn user(&self, user: UserId, max: usize) -> Option<Permit> {
         count(&mut lock(&self.counts).users, user, max).then(|| self.permit(Counted::User(user)))
     }

@@ -88,7 +88,7 @@ fn deliver(location: &Location, recipients: &[String], sender: Option<&str>, tim
     take_in(&mut Input::new(io::stdin(), timeout), normaliser, stripper, &mut *upload)?;
     let envelope = Envelope { sender: sender.unwrap_or_default().to_owned(), ..Envelope::default() };
     let answers = upload.deliver(&to.mailboxes, &envelope);
-    let answers = answers.map_err(|error| trouble("the message was not stored", &error))?;
+    let answers = answers.map_err(|error| store_error("the message was not stored", &error))?;
     let finished = database::finish(&*store, location).map_err(mendable);
     to.verdict(answers.iter().map(|answer| answer.as_ref().err())).and(finished)
 }
@@ -106,7 +106,7 @@ fn open(location: &Location) -> Result<Arc<dyn Engine>, Error> {
 
 fn mendable(error: Error) -> Error {
     match error.code {
-        Code::Io | Code::Software => Error { code: Code::TempFail, ..error },
+        Code::Io | Code::Software | Code::Unavailable => Error { code: Code::TempFail, ..error },
         _ => error,
     }
 }
@@ -156,7 +156,7 @@ fn take_in(
 }
 
 fn push(upload: &mut (dyn Upload + '_), octets: &[u8]) -> Result<(), Error> {
-    upload.push(octets).map_err(|error| trouble("the message was not stored", &error))
+    upload.push(octets).map_err(|error| store_error("the message was not stored", &error))
 }
 
 /// Where the copies go: one a mailbox, however many addresses lead to it.
@@ -175,7 +175,8 @@ impl Recipients {
         found.over_quota = settings.over_quota_permanent.then_some(Code::Unavailable);
         for recipient in recipients {
             let names = recipient_names(&meant(recipient), &settings.domains, &settings.recipient_delimiter);
-            let mailboxes = store.recipients(&names).map_err(|error| trouble("cannot look up recipients", &error))?;
+            let mailboxes =
+                store.recipients(&names).map_err(|error| store_error("cannot look up recipients", &error))?;
             if mailboxes.is_empty() {
                 unknown.push(format!("{recipient:?}"));
             }
@@ -193,7 +194,7 @@ impl Recipients {
             match store.room(*mailbox) {
                 Ok(room) if room >= storage_size(1) => return Ok(()),
                 Ok(_) | Err(StoreError::NoSuchMailbox) => {}
-                Err(error) => return Err(trouble("cannot look up quotas", &error)),
+                Err(error) => return Err(store_error("cannot look up quotas", &error)),
             }
         }
         self.verdict(self.mailboxes.iter().map(|_| Some(&StoreError::OverQuota)))
@@ -217,12 +218,12 @@ impl Recipients {
 /// mail programs return it to its sender at any code but 75.
 fn code(error: &StoreError) -> Code {
     match code_of(error) {
-        Code::Io | Code::Software => Code::TempFail,
+        Code::Io | Code::Software | Code::Unavailable => Code::TempFail,
         code => code,
     }
 }
 
-fn trouble(what: &str, error: &StoreError) -> Error {
+fn store_error(what: &str, error: &StoreError) -> Error {
     Error::new(code(error), format!("{what}: {error}"))
 }
 

@@ -9,8 +9,9 @@ pub(super) const COMMAND: Command = Command {
     name: "export-recipients",
     arguments: "",
     summary: "prints the addresses that mail is accepted for, one per line",
-    notes: "Names without a domain are at each of Domains; @DOMAIN is a catch-all. Sub-addresses are not listed.
-Exit 78: a name has no domain and Domains is empty, so that it has any.",
+    notes:
+        "Names without a domain are listed for each of Domains; @DOMAIN is a catch-all. Sub-addresses are not listed.
+Exit 78: a name has no domain and Domains is empty, so it accepts mail for any domain.",
     options: |_| {},
     run: |matches| {
         let [] = arguments(matches, "")?;

@@ -13,7 +13,7 @@ use crate::import::{self, ImportError, Listed, Notes, Source, uidlist};
 use crate::secret::Secret;
 use crate::store::{Mailbox, Store};
 use getopts::Matches;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ struct Import {
     /// Where it stands in no terminal and on no standard input.
     password: Option<Secret>,
     /// What the source says beside its messages.
-    notes: Cell<Notes>,
+    notes: RefCell<Notes>,
     /// What was done is noted here and not shown.
     row: Option<Cell<summary::Row>>,
 }
@@ -89,7 +89,7 @@ impl Import {
             dry_run: matches.opt_present("dry-run"),
             with_deleted: matches.opt_present("with-deleted"),
             password: None,
-            notes: Cell::default(),
+            notes: RefCell::default(),
             row: None,
         })
     }
@@ -108,7 +108,7 @@ impl Import {
         }
         let mut source = import::open(Path::new(from), format.as_ref()).map_err(failed)?;
         let mut listed = source.list().map_err(failed)?;
-        self.notes.set(source.notes());
+        self.notes.replace(source.notes());
         if let Some(file) = given {
             let text = std::fs::read(&file)
                 .map_err(|error| Error::file(format_args!("cannot read {file:?}"), &error, Code::Io))?;
@@ -160,13 +160,13 @@ impl Import {
     /// Shows the counts, or notes them; `more` is shown behind them.
     fn say(&self, report: &Report, more: &str) -> Result<(), Error> {
         match &self.row {
-            Some(row) => row.set(summary::Row::of(report)),
-            None => print(&(summary::text(report, &self.notes.get(), self.dry_run) + more))?,
+            Some(row) => row.set(summary::Row::of(report, &self.notes.borrow())),
+            None => print(&(summary::text(report, &self.notes.borrow(), self.dry_run) + more))?,
         }
         Ok(())
     }
 
-    /// What was done on stdout; what went wrong as one line.
+    /// What was done on stdout; what went wrong on stderr, a line each.
     fn tell(&self, report: &Report, differences: Option<Vec<String>>) -> Result<(), Error> {
         let refused = &report.refused;
         let compared = match &differences {
@@ -181,7 +181,14 @@ impl Import {
         match faults.as_slice() {
             [] => Ok(()),
             [only] => Err(Error::new(Code::Data, only.as_str())),
-            [first, rest @ ..] => Err(Error::new(Code::Data, format!("{first} (and {} more)", rest.len()))),
+            [first, rest @ ..] => {
+                let (now, last) = summary::faults(&faults);
+                // Nobody is left to tell if stderr is closed; the code still says it.
+                let _ = io::stderr().write_all(now.as_bytes());
+                // A table has one line for them all.
+                let table = || format!("{first} (and {} more)", rest.len());
+                Err(Error::new(Code::Data, if self.row.is_some() { table() } else { last }))
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::exit::Error;
 use super::{Command, arguments, database};
-use crate::server::service_manager::unhurried;
+use crate::server::service_manager::with_extended_timeout;
 use crate::store::sqlite::Sqlite;
 
 pub(super) const COMMAND: Command = Command {
@@ -15,7 +15,8 @@ pub(super) const COMMAND: Command = Command {
         let [] = arguments(matches, "")?;
         let path = database::file(matches, "init is still to come")?;
         database::creatable(&path)?;
-        unhurried(|| Sqlite::create_or_migrate(&path)).map_err(|error| Error::database(path.display(), &error))?;
+        with_extended_timeout(|| Sqlite::create_or_migrate(&path))
+            .map_err(|error| Error::database(path.display(), &error))?;
         Ok(())
     },
 };

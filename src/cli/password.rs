@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
 
 /// Longest password, octets: the longest that AUTH PLAIN carries (RFC 4616 section 2).
-const LONGEST: usize = 255;
+const LONGEST_PASSWORD: usize = 255;
 
 /// What some editors write at the start of a file; no part of a password in it.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -61,7 +61,7 @@ pub fn lines(mut from: impl BufRead) -> impl Iterator<Item = Result<Secret, Erro
 pub fn of_file(path: &Path) -> Result<Secret, Error> {
     let failed = |error: &io::Error| Error::file(format_args!("cannot read the password {path:?}"), error, Code::Io);
     let file = crate::files::regular::open(path).map_err(|error| failed(&error))?;
-    line(&mut io::BufReader::with_capacity(LONGEST + 3, file))
+    line(&mut io::BufReader::with_capacity(LONGEST_PASSWORD + 3, file))
 }
 
 fn ask(prompt: &str, from: &mut impl BufRead) -> Result<Secret, Error> {
@@ -75,7 +75,7 @@ fn ask(prompt: &str, from: &mut impl BufRead) -> Result<Secret, Error> {
 /// One line, without its end.
 fn line(from: &mut impl BufRead) -> Result<Secret, Error> {
     // Two octets more than allowed, for CRLF. Room from the start: a growing buffer would leave copies behind.
-    const MOST: usize = BYTE_ORDER_MARK.len() + LONGEST + 3;
+    const MOST: usize = BYTE_ORDER_MARK.len() + LONGEST_PASSWORD + 3;
     let mut octets = Zeroizing::new(Vec::with_capacity(MOST));
     let read = from.take(MOST as u64).read_until(b'\n', &mut octets);
     read.map_err(|error| Error::file("cannot read the password", &error, Code::Io))?;
@@ -88,7 +88,7 @@ fn line(from: &mut impl BufRead) -> Result<Secret, Error> {
 fn check(password: &[u8]) -> Result<(), Error> {
     let fault = if password.is_empty() {
         "the password is empty"
-    } else if password.len() > LONGEST {
+    } else if password.len() > LONGEST_PASSWORD {
         "the password is longer than 255 octets"
     } else if std::str::from_utf8(password).is_err() {
         "the password is not UTF-8"

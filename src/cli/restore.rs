@@ -19,9 +19,9 @@ pub(super) const COMMAND: Command = Command {
     name: "restore",
     arguments: "FILE",
     summary: "replaces the database with a backup; stop the server first",
-    notes: "Next unique-ids are raised, so that ids given out after the backup are not given again. A database that\n\
-            is there already is kept beside the new one, with .before-restore behind its name. Exit 75: it is in use.\n\
-            74: the disk has failed; the line says which file is which.",
+    notes: "It raises the next unique-ids so that ids assigned after the backup are not reused. An existing database\n\
+            is kept, with .before-restore appended to its name. Exit 75: the database is in use. 74: the disk has\n\
+            failed; the error names both files.",
     options: |options| {
         options.optflag("", "force", "restore even a backup with foreign triggers, views or indexes");
     },

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long a server may take for its answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) const COMMAND: Command = Command {
     name: "status",
@@ -57,8 +57,8 @@ fn verdict(location: &Location, matches: &Matches) -> Result<(), Error> {
 /// What the server of this database answers: its header, and what it was asked for.
 pub(super) fn ask(db: &Path, what: &str) -> io::Result<(String, String)> {
     let mut stream = UnixStream::connect(answers::socket(db))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     write!(stream, "GET {what} HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -46,7 +46,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unplaced(error) => error.fmt(f),
-            Self::Unsynced(error) => write!(f, "it is there, but may not survive a power loss: {error}"),
+            Self::Unsynced(error) => write!(f, "written, but may not survive a power loss: {error}"),
         }
     }
 }

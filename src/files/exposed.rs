@@ -19,7 +19,7 @@ pub fn exposed(path: &Path, private: Private) -> Option<String> {
         Private::FromOthers => (0o004, mode & 0o770),
         Private::FromAll => (0o044, mode & 0o700),
     };
-    let text = format!("{}: mode {mode:04o} lets others read it, {right:04o} would not", path.display());
+    let text = format!("{}: mode {mode:04o} lets others read it: set it to {right:04o}", path.display());
     (mode & forbidden != 0).then_some(text)
 }
 
@@ -44,7 +44,7 @@ mod tests {
         }
         std::fs::set_permissions(file.path(), Permissions::from_mode(0o644)).unwrap();
         let text = exposed(file.path(), Private::FromOthers).unwrap();
-        assert!(text.ends_with(": mode 0644 lets others read it, 0640 would not"), "{text}");
+        assert!(text.ends_with(": mode 0644 lets others read it: set it to 0640"), "{text}");
         assert_eq!(exposed(Path::new("/nonexistent"), Private::FromAll), None);
     }
 }

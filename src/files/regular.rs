@@ -40,8 +40,8 @@ fn flagged(options: &mut OpenOptions, flags: OFlag, path: &Path) -> Result<File>
     let opened = options.custom_flags((flags | OFlag::O_NONBLOCK).bits()).open(path);
     match opened.and_then(|file| Ok((file.metadata()?.is_file(), file))) {
         Ok((true, file)) => Ok(file),
-        Ok((false, _)) => Err(Error::other("no regular file")),
-        Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => Err(Error::other("no regular file")),
+        Ok((false, _)) => Err(Error::other("not a regular file")),
+        Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => Err(Error::other("not a regular file")),
         Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => Err(Error::other("a link")),
         Err(error) => Err(error),
     }
@@ -80,13 +80,13 @@ mod tests {
         let pipe = folder.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         for path in [&pipe, folder.path(), Path::new("/dev/zero")] {
-            assert_eq!(read(path, 10).unwrap_err().to_string(), "no regular file", "{path:?}");
+            assert_eq!(read(path, 10).unwrap_err().to_string(), "not a regular file", "{path:?}");
         }
         let append = open_with(OpenOptions::new().append(true), &pipe);
-        assert_eq!(append.unwrap_err().to_string(), "no regular file");
+        assert_eq!(append.unwrap_err().to_string(), "not a regular file");
         let _reader = OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
         let append = open_with(OpenOptions::new().append(true), &pipe);
-        assert_eq!(append.unwrap_err().to_string(), "no regular file", "with somebody at the other end");
+        assert_eq!(append.unwrap_err().to_string(), "not a regular file", "with somebody at the other end");
     }
 
     #[test]

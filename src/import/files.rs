@@ -89,8 +89,12 @@ impl Files {
             }
         }
         items.sort_by(|one, other| by_name(&one.inside, &other.inside));
-        let notes = Notes { not_read: entries.others, ..Notes::default() };
-        Ok((!items.is_empty()).then(|| Self { at: Place::Folder(folder.clone()), items, notes }))
+        if items.is_empty() {
+            return Ok(None);
+        }
+        let mut notes = Notes { not_read: entries.others, ..Notes::default() };
+        notes.beside(folder, Path::new(""), |name| number(name).is_some())?;
+        Ok(Some(Self { at: Place::Folder(folder.clone()), items, notes }))
     }
 }
 
@@ -124,7 +128,7 @@ impl Source for Files {
     }
 
     fn notes(&self) -> Notes {
-        self.notes
+        self.notes.clone()
     }
 }
 
@@ -193,12 +197,20 @@ pub(super) fn plain(octets: &mut Vec<u8>) {
 fn collect(folder: &Folder, inside: &Path, depth: usize, found: &mut Found) -> Result<()> {
     let entries = folder.entries(inside)?;
     found.notes.not_read += entries.others;
-    for name in entries.files.iter().filter(|name| is_mail(name)) {
-        found.deep |= depth > 0;
-        found.mails.push(inside.join(name));
+    for name in entries.files.iter().map(|name| inside.join(name)) {
+        if is_mail(name.as_os_str()) {
+            found.deep |= depth > 0;
+            found.mails.push(name);
+        } else {
+            found.notes.file(folder, &name);
+        }
     }
-    for name in entries.folders.iter().filter(|_| depth < DEEPEST) {
-        collect(folder, &inside.join(name), depth + 1, found)?;
+    for name in entries.folders.iter().map(|name| inside.join(name)) {
+        if depth < DEEPEST {
+            collect(folder, &name, depth + 1, found)?;
+        } else {
+            found.notes.folder(folder, &name, 0)?;
+        }
     }
     Ok(())
 }

@@ -125,7 +125,7 @@ impl Folder {
     /// It cannot be opened, or is something else.
     pub fn file(&self, inside: &Path) -> Result<File> {
         let place = self.place(inside);
-        let other = || ImportError::File(place.clone(), io::Error::other("no regular file"));
+        let other = || ImportError::File(place.clone(), io::Error::other("not a regular file"));
         let file = match self.step(inside, OFlag::O_NOFOLLOW) {
             Ok(fd) => File::from(fd),
             Err(Errno::ELOOP | Errno::ENXIO | Errno::ENODEV) => return Err(other()),

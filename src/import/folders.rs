@@ -38,7 +38,14 @@ pub fn open(folder: Folder, format: Option<&UidFormat>) -> Result<Box<dyn Source
         || entries.folders.iter().any(|name| ends(name, "sbd"));
     if !thunderbird && folder.has_file(Path::new("mbox")) {
         let path = Path::new("mbox");
-        return Ok(Box::new(Mbox::new(&folder.place(path), packed(&folder, path)?, format.cloned())));
+        let mut notes = Notes::default();
+        notes.beside(&folder, here, |name| name == "mbox")?;
+        let source = Box::new(Mbox::new(&folder.place(path), packed(&folder, path)?, format.cloned()));
+        return Ok(Box::new(Many {
+            parts: vec![Part { inside: path.to_owned(), source, trash: false }],
+            at: Vec::new(),
+            notes,
+        }));
     }
     let files = if thunderbird { None } else { Files::folder(&folder)?.or(Files::mh(&folder)?) };
     match files {
@@ -116,16 +123,20 @@ impl Tree<'_> {
             let indexed = self.thunderbird && entries.files.iter().any(|other| *other == *format!("{text}.msf"));
             if !text.starts_with('.') && (indexed || !NO_MAILBOXES.contains(&&*ending)) {
                 self.mailbox(&inside.join(name), trash || self.is_trash(&text), indexed)?;
+            } else if ending != "msf" {
+                self.notes.file(&self.folder, &inside.join(name));
             }
         }
-        for name in entries.folders.iter().filter(|_| depth < DEEPEST) {
+        for name in &entries.folders {
             let text = name.to_string_lossy();
             let (path, trash) = (inside.join(name), trash || self.is_trash(text.trim_end_matches(".sbd")));
             if Maildir::is_one(&self.folder, &path) {
                 let source = Box::new(Maildir::new(self.folder.clone(), &path, self.format.cloned()));
                 self.found.push(Part { inside: path, source, trash });
-            } else if !text.starts_with('.') {
+            } else if !text.starts_with('.') && depth < DEEPEST {
                 self.collect(&path, trash, depth + 1)?;
+            } else {
+                self.notes.folder(&self.folder, &path, 0)?;
             }
         }
         Ok(())
@@ -142,13 +153,16 @@ impl Tree<'_> {
                 return Ok(());
             }
             Ok(Kind::Empty) => return Ok(()),
-            _ if self.thunderbird && !indexed => return Ok(()),
+            _ if self.thunderbird && !indexed => {
+                self.notes.file(&self.folder, inside);
+                return Ok(());
+            }
             Ok(Kind::Other(what)) => ImportError::NoMail(format!("{place:?} is {what}")),
             Ok(_) => ImportError::NoMail(format!("{place:?} is not an mbox")),
             Err(error) => damaged(&place, error),
         };
         match error {
-            ImportError::NoMail(why) if !indexed => self.refused.push(why),
+            ImportError::NoMail(why) => self.refused.push(why),
             error => return Err(error),
         }
         Ok(())
@@ -184,9 +198,17 @@ struct Many {
 impl Source for Many {
     fn list(&mut self) -> Result<Vec<Listed>> {
         let mut all = Vec::new();
+        let alone = self.parts.len() == 1;
         self.at.clear();
         for (number, part) in self.parts.iter_mut().enumerate() {
-            let listed = part.source.list()?;
+            let listed = match part.source.list() {
+                // It keeps back none of the others.
+                Err(error @ (ImportError::Data(_) | ImportError::NoMail(_))) if !alone => {
+                    part.source = Box::new(Refused(vec![error.to_string()]));
+                    part.source.list()?
+                }
+                listed => listed?,
+            };
             self.at.extend((0..listed.len()).map(|at| (number, at)));
             all.extend(listed.into_iter().map(|listed| Listed { deleted: listed.deleted || part.trash, ..listed }));
         }
@@ -199,7 +221,7 @@ impl Source for Many {
     }
 
     fn notes(&self) -> Notes {
-        let mut notes = self.notes;
+        let mut notes = self.notes.clone();
         self.parts.iter().for_each(|part| notes += part.source.notes());
         notes
     }

@@ -5,7 +5,7 @@ use super::files::{packed, read};
 use super::folder::Folder;
 use super::uid_format::UidFormat;
 use super::uidlist::{self, Note, base_name};
-use super::{ImportError, Listed, Notes, Result, Source, damaged, file_error, kind};
+use super::{ImportError, Listed, Notes, Result, Source, damaged, file_error, kind, mbox};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -89,6 +89,9 @@ impl Maildir {
             }
             let entries = self.folder.entries(&folder)?;
             self.notes.not_read += entries.others;
+            for name in &entries.folders {
+                self.notes.folder(&self.folder, &folder.join(name), 0)?;
+            }
             for name in entries.files.into_iter().map(|name| folder.join(name)) {
                 let path = name;
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -101,6 +104,7 @@ impl Maildir {
                 }
             }
         }
+        self.notes.beside_maildir(&self.folder, &self.inside)?;
         Ok(found)
     }
 
@@ -136,15 +140,21 @@ impl Source for Maildir {
         let path = self.folder.place(&self.paths[at]);
         let file = packed(&self.folder, &self.paths[at])?;
         let start = file.start(kind::START).map_err(|error| damaged(&path, error))?;
-        // A server took it for mail, whatever its first line is.
-        match kind::other_than_stored(&start) {
-            Some(what) => Err(ImportError::NoMail(format!("{path:?} is {what}"))),
-            None => read(&path, &file, limit, octets),
+        // A server took it for mail, whatever its first line is; its name says so of an empty one.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let none = || start.is_empty() && name.split([',', ':']).any(|it| it == "S=0");
+        if let Some(what) = kind::other_than_stored(&start).filter(|_| !none()) {
+            return Err(ImportError::NoMail(format!("{path:?} is {what}")));
+        }
+        read(&path, &file, limit, octets)?;
+        match mbox::Mbox::new(&path, file, None).messages_of_many(&start)? {
+            0 => Ok(()),
+            count => Err(ImportError::NoMail(format!("{path:?} is an mbox of {count} messages: import it alone"))),
         }
     }
 
     fn notes(&self) -> Notes {
-        self.notes
+        self.notes.clone()
     }
 }
 
@@ -253,7 +263,7 @@ mod tests {
         let listed = formatted(folder.path(), Some("%f")).list().unwrap();
         let ids: Vec<_> = listed.iter().map(|listed| listed.unique_id.as_deref()).collect();
         assert_eq!(ids, [None, Some("10.y"), Some("20.x,S=1")]);
-        assert!(listed[0].fault.as_ref().unwrap().contains("no unique-id"));
+        assert!(listed[0].fault.as_ref().unwrap().contains("not a valid unique-id"));
         let error = formatted(folder.path(), Some("%u")).list().unwrap_err();
         assert!(error.to_string().contains("no dovecot-uidlist"), "{error}");
     }

@@ -51,6 +51,21 @@ impl Mbox {
         Self { path: path.to_owned(), file, format, messages: Vec::new(), notes: Notes::default(), cr: false }
     }
 
+    /// How many messages are in a file that begins with `start`, if it is a mailbox rather than one message.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn messages_of_many(mut self, start: &[u8]) -> Result<usize> {
+        if !matches!(kind::of(start), kind::Kind::Mbox | kind::Kind::Mmdf) {
+            return Ok(0);
+        }
+        match self.list() {
+            Ok(listed) => Ok(if listed.len() > 1 { listed.len() } else { 0 }),
+            Err(ImportError::Data(_)) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
     fn find(&mut self) -> Result<Scan> {
         self.cr = ends_in_cr(&mut BufReader::new(self.file.reader())).map_err(|error| damaged(&self.path, error))?;
         let reader = BufReader::with_capacity(PIECE, LineEnds { reader: self.file.reader(), cr: self.cr });
@@ -143,7 +158,7 @@ impl Source for Mbox {
     }
 
     fn notes(&self) -> Notes {
-        self.notes
+        self.notes.clone()
     }
 }
 

@@ -23,6 +23,7 @@ pub mod remote;
 pub mod transfer;
 pub mod uid_format;
 pub mod uidlist;
+pub mod unread;
 
 use folder::Opened;
 use kind::Kind;
@@ -97,7 +98,7 @@ pub trait Source {
 }
 
 /// What is no message of a list, but is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Notes {
     /// Lines of an mbox that begin with `From ` and were taken for text.
     pub from_lines: usize,
@@ -107,6 +108,10 @@ pub struct Notes {
     pub bookkeeping: usize,
     /// Links, devices and pipes in a folder: they are not read.
     pub not_read: usize,
+    /// Subfolders that are not read.
+    pub folders: Vec<PathBuf>,
+    /// Files beside the mailbox that look like mail, and are not read.
+    pub files: Vec<PathBuf>,
 }
 
 impl std::ops::AddAssign for Notes {
@@ -115,6 +120,8 @@ impl std::ops::AddAssign for Notes {
         self.headless += other.headless;
         self.bookkeeping += other.bookkeeping;
         self.not_read += other.not_read;
+        self.folders.extend(other.folders);
+        self.files.extend(other.files);
     }
 }
 

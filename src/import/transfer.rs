@@ -1,14 +1,19 @@
 //! From a source into a mailbox, one message after the other, and the comparison at the end.
 
+mod differences;
+mod group;
 mod same;
 mod streamed;
 
 use super::{ImportError, Listed, Source, header};
 use crate::message::dot::Normaliser;
-use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, ScanListing, StoreError, Uid, Upload};
-use same::Same;
+use crate::store::{Entry, Envelope, Mail, MailboxId, ScanListing, StoreError, Uid, Upload};
+use group::Group;
+use same::{Same, has_octets, is_same};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+
+pub use differences::differences;
 
 /// Octets that are given to the store at a time.
 const PIECE: usize = 256 * 1024;
@@ -93,12 +98,14 @@ struct Known {
 /// A mailbox that messages are put into.
 struct Transfer<'a> {
     store: &'a dyn Mail,
+    listed: &'a [Listed],
     task: Task<'a>,
     known: HashMap<String, Known>,
     /// Unique-ids that the source shows more than once (RFC 1939 section 7 allows it for copies).
     twice: HashSet<String>,
     /// The messages that were imported before, by their octets.
     same: Same<'a>,
+    group: Group,
     report: &'a mut Report,
     /// A message as it was found, and as it is stored.
     found: Vec<u8>,
@@ -121,15 +128,29 @@ pub fn run(
     let known = known(&listing);
     let (found, normal) = (Vec::new(), Vec::new());
     let same = Same::new(store, task.mailbox, &listing, listed);
-    let mut transfer = Transfer { store, task, known, twice: twice(listed), same, report, found, normal };
+    let mut transfer = Transfer {
+        store,
+        listed,
+        task,
+        known,
+        twice: twice(listed),
+        same,
+        group: Group::default(),
+        report,
+        found,
+        normal,
+    };
     if !task.dry_run {
         skip(store, task.mailbox, listed, if source.is_remote() { HEADROOM } else { 0 })?;
     }
     for (at, message) in listed.iter().enumerate() {
         (task.progress)(at, listed.len());
-        transfer.message(source, at, message)?;
+        if let Err(stop) = transfer.message(source, at, message) {
+            // What came before it stays.
+            return transfer.store_group().and(Err(stop));
+        }
     }
-    Ok(())
+    transfer.store_group()
 }
 
 /// Mail that is delivered meanwhile must not get a number that a message of the list has.
@@ -224,7 +245,7 @@ impl Transfer<'_> {
             self.report.checked.insert(position);
         } else {
             let id = message.unique_id.as_deref().unwrap_or_default();
-            let text = format!("{}: unique-id {id:?} already belongs to another message in the mailbox", message.place);
+            let text = format!("{}: unique-id {id:?} was given to another message in the mailbox", message.place);
             self.report.refuse(position, text);
         }
         Ok(())
@@ -253,6 +274,11 @@ impl Transfer<'_> {
     }
 
     fn store(&mut self, position: usize, message: &Listed, unique_id: Option<&str>) -> Result<(), Stop> {
+        let envelope = envelope(message, unique_id, &self.found);
+        if self.can_wait(message) {
+            return self.wait(position, envelope);
+        }
+        self.store_group()?;
         let at = |error| Stop::Store(message.place.clone(), error);
         let mut upload = self.store.upload(self.task.limit);
         for piece in self.normal.chunks(PIECE) {
@@ -265,31 +291,23 @@ impl Transfer<'_> {
                 Err(error) => return Err(at(error)),
             }
         }
-        let found = std::mem::take(&mut self.found);
-        let delivered = self.deliver(upload, position, message, unique_id, &found).map_err(at);
-        self.found = found;
-        if delivered? { Ok(()) } else { self.keep(position, message) }
+        if self.deliver(upload, position, message, &envelope).map_err(at)? {
+            Ok(())
+        } else {
+            self.keep(position, message)
+        }
     }
 
-    /// Ends an upload; `found` is the message as it was found, or its header. `false`: the unique-id is only claimed,
-    /// and another message had it.
+    /// Ends an upload. `false`: the unique-id is only claimed, and another message had it.
     fn deliver(
         &mut self,
         upload: Box<dyn Upload + '_>,
         position: usize,
         message: &Listed,
-        unique_id: Option<&str>,
-        found: &[u8],
+        envelope: &Envelope,
     ) -> Result<bool, StoreError> {
-        let envelope = Envelope {
-            sender: message.sender.clone().or_else(|| header::sender(found)).unwrap_or_default(),
-            received_at: message.received_at.or_else(|| header::received_at(found)).filter(|time| *time >= 0),
-            unique_id: unique_id.map(str::to_owned),
-            read: message.read,
-            imported: unique_id.is_none(),
-            internationalized: header::is_internationalized(found),
-        };
-        let answers = upload.deliver(&[self.task.mailbox], &envelope)?;
+        let unique_id = envelope.unique_id.as_ref();
+        let answers = upload.deliver(&[self.task.mailbox], envelope)?;
         match answers.into_iter().next().unwrap_or(Err(StoreError::NoSuchMailbox)) {
             Ok(uid) => {
                 self.report.stored += 1;
@@ -343,88 +361,24 @@ impl Transfer<'_> {
     }
 }
 
+/// What is stored beside a message, which was found as `found` (or its header).
+fn envelope(message: &Listed, unique_id: Option<&str>, found: &[u8]) -> Envelope {
+    Envelope {
+        sender: message.sender.clone().or_else(|| header::sender(found)).unwrap_or_default(),
+        received_at: message.received_at.or_else(|| header::received_at(found)).filter(|time| *time >= 0),
+        unique_id: unique_id.map(str::to_owned),
+        read: message.read,
+        imported: unique_id.is_none(),
+        internationalized: header::is_internationalized(found),
+    }
+}
+
 /// Replaces `normal` by the stored form of a message.
 fn normalise(found: &[u8], normal: &mut Vec<u8>) {
     let mut normaliser = Normaliser::default();
     normal.clear();
     normaliser.push(found, normal);
     normaliser.finish(normal);
-}
-
-/// Whether a stored message has exactly these octets.
-fn is_same(store: &dyn Mail, mailbox: MailboxId, entry: Entry, octets: &[u8]) -> Result<bool, StoreError> {
-    if u64::from(entry.octets) != octets.len() as u64 {
-        return Ok(false);
-    }
-    let id = MessageId { mailbox, uid: entry.uid, body: entry.body };
-    has_octets(octets, |number, piece| store.read(id, number, piece))
-}
-
-/// Whether the pieces that are read are these octets.
-fn has_octets(octets: &[u8], read: impl Fn(u32, &mut Vec<u8>) -> Result<(), StoreError>) -> Result<bool, StoreError> {
-    let (mut piece, mut rest) = (Vec::new(), octets);
-    for number in 0.. {
-        read(number, &mut piece)?;
-        if piece.is_empty() {
-            break;
-        }
-        match rest.strip_prefix(piece.as_slice()) {
-            Some(behind) => rest = behind,
-            None => return Ok(false),
-        }
-    }
-    Ok(rest.is_empty())
-}
-
-/// Compares both sides: the same unique-ids in the same order, and the same sizes. Where the old server
-/// states another size than ours, and the message was not read just now, it is asked for the message
-/// itself: many state sizes that are not exact. Answers one text per difference; what was refused is not
-/// named again.
-///
-/// # Errors
-/// One side cannot be read.
-pub fn differences(
-    store: &dyn Mail,
-    source: &mut dyn Source,
-    listed: &[Listed],
-    task: Task<'_>,
-    report: &Report,
-) -> Result<Vec<String>, Stop> {
-    let listing = opened(store, task.mailbox)?;
-    let (known, mut differences, mut last) = (known(&listing), Vec::new(), 0);
-    let mut places = HashMap::new();
-    for (at, message) in listed.iter().enumerate().filter(|(at, _)| !report.unsettled.contains(at)) {
-        let Some(id) = &message.unique_id else { continue };
-        let Some(Known { entry, .. }) = known.get(id) else {
-            differences.push(format!("{}: unique-id {id:?} is not in the mailbox", message.place));
-            continue;
-        };
-        if let Some(first) = places.insert(id, &message.place) {
-            differences
-                .push(format!("{}: unique-id {id:?} is also that of {first}; only one was imported", message.place));
-        } else if entry.uid.0 < last {
-            differences.push(format!("{}: unique-id {id:?} is in a different position", message.place));
-        }
-        last = last.max(entry.uid.0);
-        let checked = report.checked.contains(&at);
-        if !checked && message.octets.is_some_and(|octets| octets != u64::from(entry.octets)) {
-            let compared = streamed::same(store, source, at, task, *entry);
-            match compared.map_err(|error| Stop::Store(message.place.clone(), error))? {
-                Ok(compared) if compared.same => {}
-                Ok(compared) => differences.push(unlike(message, compared.octets, *entry)),
-                Err(error) if error.is_of_one_message() => differences.push(error.to_string()),
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-    Ok(differences)
-}
-
-fn unlike(message: &Listed, there: u64, entry: Entry) -> String {
-    match u64::from(entry.octets) {
-        here if here == there => format!("{}: the content differs", message.place),
-        here => format!("{}: {there} octets on the old server, {here} here", message.place),
-    }
 }
 
 #[cfg(test)]

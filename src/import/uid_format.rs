@@ -135,7 +135,7 @@ fn variable(text: &str) -> Result<(Part, &str), String> {
         Some('f') if !hexadecimal => What::FileName,
         Some('f') => return Err("%f is not a number".to_owned()),
         Some(other) => return Err(format!("%{other} is not known; use %u, %v, %f or %%")),
-        None => return Err("it ends in a single %".to_owned()),
+        None => return Err("nothing follows its last %".to_owned()),
     };
     Ok((Part::Variable { what, width, zeros, hexadecimal }, letters.as_str()))
 }
@@ -179,13 +179,13 @@ mod tests {
             ("", "same unique-id"),
             ("%v", "same unique-id"),
             ("%%u", "same unique-id"),
-            ("%u%", "nothing behind"),
-            ("%08", "nothing behind"),
+            ("%u%", "nothing follows"),
+            ("%08", "nothing follows"),
             ("%g", "%g is not known"),
             ("%{uid}", "%{ is not known"),
             ("%99u", "too wide"),
             ("%99999999999999999999999u", "too wide"),
-            ("%Xf", "no number"),
+            ("%Xf", "not a number"),
             ("%u %v", "0x21"),
             ("%u\u{e4}", "0x21"),
         ] {
@@ -200,7 +200,7 @@ mod tests {
         assert!(format.needs_file_name() && !format.needs_uid());
         assert!(format.unique_id(1, 2, None).unwrap_err().contains("no file"));
         for name in ["a b", "", &"x".repeat(71)] {
-            assert!(format.unique_id(1, 2, Some(name)).unwrap_err().contains("no unique-id"), "{name}");
+            assert!(format.unique_id(1, 2, Some(name)).unwrap_err().contains("not a valid unique-id"), "{name}");
         }
         assert!(UidFormat::parse("%u.%u").unwrap().needs_uid());
     }

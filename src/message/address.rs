@@ -1,6 +1,6 @@
 //! Names: from what a client or sender wrote to the names that the store is asked for.
 //!
-//! Pure. What lives here: the forms of interface.md §2 and of [MS-OXPOP3] 2.2.2 (delegates). What
+//! Pure. What lives here: the forms of docs/interface.md §2 and of [MS-OXPOP3] 2.2.2 (delegates). What
 //! must not be known here: which names exist (a store only compares the names given to it) and
 //! how letters compare there (ASCII letters without case; see [`crate::store::Accounts`]).
 

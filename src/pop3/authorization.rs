@@ -132,7 +132,7 @@ impl Authorization {
     fn wants_tls(&mut self, policy: &Policy<'_>, method: &'static str) -> Step {
         self.method = method;
         self.diagnosis =
-            Some(format!("LoginType is {:?}, and the client has not begun TLS", policy.settings.login_type));
+            Some(format!("LoginType is {:?}, and the client does not use TLS", policy.settings.login_type));
         Step::Reply(Reply::WANTS_TLS)
     }
 
@@ -214,7 +214,7 @@ impl Authorization {
         }
     }
 
-    /// Only wrong credentials count (interface.md section 4).
+    /// Only wrong credentials count (docs/interface.md section 4).
     fn failed(&mut self) -> Step {
         self.exchange = None;
         self.failures += 1;

@@ -69,7 +69,7 @@ type ParseAuthorization = for<'a> fn(&'a [u8]) -> Option<AuthorizationCommand<'a
 type ParseTransaction = fn(&[u8]) -> Option<TransactionCommand>;
 
 /// One command: what a line of it looks like, what it is in each state, and what CAPA says of it.
-struct Row {
+struct CommandRow {
     keyword: &'static str,
     usage: &'static str,
     /// The arguments of the AUTHORIZATION state; `None`: not a command of it.
@@ -96,45 +96,49 @@ pub fn name(place: usize) -> &'static str {
 }
 
 /// Every command there is. APOP is not one of them ([MS-STANXPOP3] V0012).
-const COMMANDS: &[Row] = {
+const COMMANDS: &[CommandRow] = {
     use AuthorizationCommand as A;
     use TransactionCommand as T;
     &[
-        Row {
+        CommandRow {
             authorization: Some(auth),
             capability: |policy| policy.sasl(),
             ..row("AUTH", "AUTH [mechanism [initial-response]]")
         },
-        Row {
+        CommandRow {
             authorization: Some(|rest| none(rest, A::Capa)),
             transaction: Some(|rest| none(rest, T::Capa)),
             ..row("CAPA", "CAPA takes no argument")
         },
-        Row { transaction: Some(|rest| one(rest).map(T::Dele)), ..row("DELE", "DELE message-number") },
-        Row { transaction: Some(|rest| maybe(rest).map(T::List)), ..row("LIST", "LIST [message-number]") },
-        Row { transaction: Some(|rest| none(rest, T::Noop)), ..row("NOOP", "NOOP takes no argument") },
-        Row { authorization: Some(pass), ..row("PASS", "PASS password") },
-        Row {
+        CommandRow { transaction: Some(|rest| one(rest).map(T::Dele)), ..row("DELE", "DELE message-number") },
+        CommandRow { transaction: Some(|rest| maybe(rest).map(T::List)), ..row("LIST", "LIST [message-number]") },
+        CommandRow { transaction: Some(|rest| none(rest, T::Noop)), ..row("NOOP", "NOOP takes no argument") },
+        CommandRow { authorization: Some(pass), ..row("PASS", "PASS password") },
+        CommandRow {
             authorization: Some(|rest| none(rest, A::Quit)),
             transaction: Some(|rest| none(rest, T::Quit)),
             ..row("QUIT", "QUIT takes no argument")
         },
-        Row { transaction: Some(|rest| one(rest).map(T::Retr)), ..row("RETR", "RETR message-number") },
-        Row { transaction: Some(|rest| none(rest, T::Rset)), ..row("RSET", "RSET takes no argument") },
-        Row { transaction: Some(|rest| none(rest, T::Stat)), ..row("STAT", "STAT takes no argument") },
-        Row {
+        CommandRow { transaction: Some(|rest| one(rest).map(T::Retr)), ..row("RETR", "RETR message-number") },
+        CommandRow { transaction: Some(|rest| none(rest, T::Rset)), ..row("RSET", "RSET takes no argument") },
+        CommandRow { transaction: Some(|rest| none(rest, T::Stat)), ..row("STAT", "STAT takes no argument") },
+        CommandRow {
             authorization: Some(|rest| none(rest, A::Stls)),
             capability: |policy| policy.stls(),
             ..row("STLS", "STLS takes no argument")
         },
-        Row { transaction: Some(top), capability: |_| Some("TOP".into()), ..row("TOP", "TOP message-number lines") },
-        Row {
+        CommandRow {
+            transaction: Some(top),
+            capability: |_| Some("TOP".into()),
+            ..row("TOP", "TOP message-number lines")
+        },
+        CommandRow {
             transaction: Some(|rest| maybe(rest).map(T::Uidl)),
             capability: |_| Some("UIDL".into()),
             ..row("UIDL", "UIDL [message-number]")
         },
-        Row { authorization: Some(user), capability: |policy| policy.user(), ..row("USER", "USER name") },
-        Row {
+        CommandRow { authorization: Some(user), capability: |policy| policy.user(), ..row("USER", "USER name") },
+        CommandRow {
             authorization: Some(|rest| none(rest, A::Utf8)),
             capability: |_| Some("UTF8".into()),
             ..row("UTF8", "UTF8 takes no argument")
@@ -142,8 +146,8 @@ const COMMANDS: &[Row] = {
     ]
 };
 
-const fn row(keyword: &'static str, usage: &'static str) -> Row {
-    Row { keyword, usage, authorization: None, transaction: None, capability: |_| None }
+const fn row(keyword: &'static str, usage: &'static str) -> CommandRow {
+    CommandRow { keyword, usage, authorization: None, transaction: None, capability: |_| None }
 }
 
 /// The capabilities that commands have now, in the order of the table.
@@ -175,7 +179,7 @@ pub fn transaction(line: &[u8]) -> Result<TransactionCommand, Refusal<'_>> {
     row.transaction.ok_or(Refusal::WrongState)?(rest).ok_or(Refusal::Arguments(row.usage))
 }
 
-fn find(line: &[u8]) -> Result<(&'static Row, &[u8]), Refusal<'_>> {
+fn find(line: &[u8]) -> Result<(&'static CommandRow, &[u8]), Refusal<'_>> {
     let end = line.iter().position(separates).unwrap_or(line.len());
     let (keyword, rest) = line.split_at(end);
     let row = COMMANDS.iter().find(|row| row.keyword.as_bytes().eq_ignore_ascii_case(keyword));

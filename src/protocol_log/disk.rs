@@ -32,7 +32,7 @@ impl Room {
             if full && !self.full {
                 log::warn!("protocol log {}: nothing is logged while the disk is nearly full", folder.display());
             } else if self.full && !full {
-                log::info!("protocol log {}: the disk has room again", folder.display());
+                log::info!("protocol log {}: the disk has space again", folder.display());
             }
             self.full = full;
         }

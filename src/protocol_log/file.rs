@@ -108,7 +108,7 @@ impl LogFile {
             match Self::begin(folder.join(name), OpenOptions::new().create(true), now) {
                 Ok(file) if file.octets > HEAD && file.octets.saturating_add(room.1) > room.0 => {}
                 Err((path, error)) if error.kind() == ErrorKind::Other => {
-                    log::warn!("protocol log {}: {error}: passed over", path.display());
+                    log::warn!("protocol log {}: skipped: {error}", path.display());
                     last = (path, error);
                 }
                 begun => return begun,

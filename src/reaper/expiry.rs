@@ -24,7 +24,7 @@ impl Reaper {
         let dates = self.calendar.dates(now);
         if let Some(jump) = dates.jump {
             log::warn!(
-                "the clock has jumped by {jump} seconds, which is believed in a day: no mail is deleted early by it"
+                "the clock has jumped by {jump} seconds; it is trusted after a day, so that no mail is deleted early"
             );
         }
         let date = dates.earliest;
@@ -34,7 +34,7 @@ impl Reaper {
         let more = |outcome: &Result<usize>| matches!(outcome, Ok(done) if *done > 0);
         self.reaping = more(&warned) || more(&reaped) || more(&freed);
         self.reaped_at = Some(now.steady);
-        self.log_failure("warn of full mailboxes", now.steady, warned);
+        self.log_failure("warn about full mailboxes", now.steady, warned);
         self.log_failure("delete by age", now.steady, reaped);
         self.log_failure("free deleted messages", now.steady, freed);
     }
@@ -48,7 +48,7 @@ impl Reaper {
             let message = warning::message(&overfull, domain, date);
             match self.store.warn(overfull.mailbox, &message, date) {
                 Ok(true) => {
-                    log::info!("mailbox {:?} is warned: {} octets are in use", overfull.name, overfull.bytes);
+                    log::info!("mailbox {:?}: quota warning sent: {} octets in use", overfull.name, overfull.bytes);
                     warned += 1;
                 }
                 Ok(false) => {}

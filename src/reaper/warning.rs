@@ -13,7 +13,7 @@ pub fn message(overfull: &Overfull, domain: &str, now: i64) -> Vec<u8> {
     let (subject, consequence) = match limit {
         0 => (
             "Your mailbox has grown large",
-            "No mail is refused. Please remove what you do not need any more.".to_owned(),
+            "No mail is refused. Please delete mail that you no longer need.".to_owned(),
         ),
         limit if bytes >= limit => ("Your mailbox is full", "New mail is being refused.".to_owned()),
         limit => ("Your mailbox is almost full", format!("At {} new mail will be refused.", size(*limit))),

@@ -13,20 +13,20 @@ use std::time::{Duration, Instant};
 const NAP: Duration = Duration::from_millis(100);
 
 /// A second signal, if it comes.
-pub(super) struct Hurry(Receiver<()>);
+pub(super) struct SecondSignal(Receiver<()>);
 
-impl Hurry {
+impl SecondSignal {
     /// Waits for it behind everything else. Without a thread nobody hears it, and the end takes its time.
     pub(super) fn listen(mut signals: Signals) -> Self {
         let (sender, receiver) = bounded(1);
         let listen = move || {
             if signals.forever().any(|signal| matches!(signal, SIGTERM | SIGINT)) {
-                info!("a second signal: the server ends at once");
+                info!("second signal: shutting down immediately");
                 let _ = sender.send(());
             }
         };
         if let Err(error) = std::thread::Builder::new().name("signals".into()).spawn(listen) {
-            warn!("a second signal will not be heard: {error}");
+            warn!("shutdown: a second signal will have no effect: {error}");
         }
         Self(receiver)
     }
@@ -45,16 +45,16 @@ impl Hurry {
 }
 
 /// New clients are sent away for `time`; says whether a second signal has come.
-pub(super) fn drain(server: &ServerState, time: Duration, hurry: &Hurry) -> bool {
+pub(super) fn drain(server: &ServerState, time: Duration, second_signal: &SecondSignal) -> bool {
     if time.is_zero() {
         return false;
     }
     server.health.drain();
-    info!("new clients are sent away for {} seconds (DrainSeconds)", time.as_secs());
+    info!("shutdown: turning new clients away for {} seconds (DrainSeconds)", time.as_secs());
     let end = Instant::now() + time;
     while Instant::now() < end {
         let left = end.saturating_duration_since(Instant::now());
-        if hurry.came_within(left.min(NAP)) {
+        if second_signal.came_within(left.min(NAP)) {
             return true;
         }
     }
@@ -62,7 +62,7 @@ pub(super) fn drain(server: &ServerState, time: Duration, hurry: &Hurry) -> bool
 }
 
 /// Running commands may finish, for `grace` at most.
-pub(super) fn finish(server: &ServerState, workers: &Workers, grace: Duration, hurry: &Hurry) {
+pub(super) fn finish(server: &ServerState, workers: &Workers, grace: Duration, second_signal: &SecondSignal) {
     server.connections.stop();
     let deadline = Instant::now() + grace;
     loop {
@@ -70,8 +70,8 @@ pub(super) fn finish(server: &ServerState, workers: &Workers, grace: Duration, h
         if left == 0 {
             return;
         }
-        if Instant::now() >= deadline || hurry.came_within(Duration::ZERO) {
-            return warn!("{left} connections were cut");
+        if Instant::now() >= deadline || second_signal.came_within(Duration::ZERO) {
+            return warn!("shutdown: {left} connections were cut off");
         }
     }
 }

@@ -21,7 +21,7 @@ pub fn open_files(location: &Location, settings: &Settings) -> Vec<String> {
 /// Lines about listeners of LMTP that are not for this machine alone: whoever reaches them can deliver without a password.
 pub fn open_lmtp<'a>(bindings: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let open = |binding: &&str| binding.parse::<SocketAddr>().is_ok_and(|address| !is_loopback(address.ip()));
-    let line = |binding| format!("LMTP on {binding} is open to the network: whoever reaches it can deliver mail");
+    let line = |binding| format!("LMTP on {binding} is open to the network: anybody who can reach it can deliver mail");
     bindings.into_iter().filter(open).map(line).collect()
 }
 
@@ -31,7 +31,7 @@ fn is_loopback(address: IpAddr) -> bool {
 
 /// A line about the user that the server runs as, if it is root.
 pub(super) fn root() -> Option<String> {
-    let text = "the server runs as root, which it does not need: a user of its own with CAP_NET_BIND_SERVICE is enough";
+    let text = "the server runs as root: use a dedicated user with CAP_NET_BIND_SERVICE instead";
     nix::unistd::geteuid().is_root().then(|| text.to_owned())
 }
 

@@ -35,7 +35,7 @@ impl IdentityProviders {
         });
         self.bearer.refresh(bearer_wanted(settings), |(file, policy)| {
             let keys = KeyFile::open(file, policy.clone())?;
-            info!("{}: tokens of {} are taken", file.display(), policy.issuer);
+            info!("{}: tokens from {} are accepted", file.display(), policy.issuer);
             if settings.domains.is_empty() {
                 warn!(
                     "Domains is empty: a token for somebody@example.org opens the mailbox of the user of that whole name \
@@ -118,8 +118,8 @@ impl<S: PartialEq, T> Loaded<S, T> {
         match wanted.as_ref().map(load) {
             Some(Ok(found)) => (self.found, self.complaint) = (Some(found), None),
             Some(Err(error)) if self.complaint.as_ref() != Some(&error) => {
-                let rest = if self.found.is_some() { "what is in use stays" } else { "not offered to clients" };
-                warn!("{error}: {rest}");
+                let rest = if self.found.is_some() { "the old one stays in use" } else { "not offered to clients" };
+                warn!("{error}; {rest}");
                 self.complaint = Some(error);
             }
             Some(Err(_)) | None => {}

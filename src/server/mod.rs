@@ -36,7 +36,7 @@ use crate::store::{Location, Options, Store, StoreError};
 use crate::watch::{Watch, Watcher, answers};
 use accept::Loop;
 use bind::{Listener, Service};
-use drain::Hurry;
+use drain::SecondSignal;
 use identity_providers::IdentityProviders;
 use log::{info, warn};
 use maintenance::Maintenance;
@@ -110,7 +110,7 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     let store_options = Options { metrics: store_metrics.clone(), ..Options::default() };
     let database = &options.location.database;
     let store: Arc<dyn Store> =
-        service_manager::unhurried(|| database.open(store_options)).map_err(opening(&options))?;
+        service_manager::with_extended_timeout(|| database.open(store_options)).map_err(opening(&options))?;
     let beside = &options.location.beside;
     let rows = store.settings().map_err(opening(&options))?;
     let settings =
@@ -149,7 +149,7 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     service_manager::stopping();
     drop(watched);
     let drain_for = if signalled { server.configuration().settings.drain_seconds } else { Duration::ZERO };
-    service_manager::unhurried(|| close(loops, drain_for, signals, &server, &workers));
+    service_manager::with_extended_timeout(|| close(loops, drain_for, signals, &server, &workers));
     monitor.stop();
     // Nobody waits for an answer any more; what cannot be written at once is not worth waiting for.
     server.store.shutdown();
@@ -161,11 +161,11 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
 
 /// Sends new clients away for a while, then closes everything; running commands may finish.
 fn close(loops: Vec<Loop>, drain_for: Duration, signals: Signals, server: &ServerState, workers: &Workers) {
-    let hurry = Hurry::listen(signals);
-    let hurried = drain::drain(server, drain_for, &hurry);
+    let second_signal = SecondSignal::listen(signals);
+    let signalled_again = drain::drain(server, drain_for, &second_signal);
     loops.into_iter().for_each(Loop::stop);
-    let grace = if hurried { Duration::ZERO } else { GRACE };
-    drain::finish(server, workers, grace, &hurry);
+    let grace = if signalled_again { Duration::ZERO } else { GRACE };
+    drain::finish(server, workers, grace, &second_signal);
 }
 
 fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
@@ -185,7 +185,7 @@ fn name_exposed(options: &ServeOptions, settings: &Settings, listeners: &[Listen
 fn status_socket(db: &Path) -> Option<Listener> {
     let path = answers::socket(db);
     bind::local(Service::Status, &path, 0o600, "")
-        .inspect_err(|error| warn!("pillarbox status will find no server: {error}"))
+        .inspect_err(|error| warn!("pillarbox status will not find this server: {error}"))
         .ok()
 }
 
@@ -249,14 +249,14 @@ fn start(
 }
 
 fn no_thread(error: io::Error) -> Error {
-    Error::new(Code::Unavailable, format!("cannot make a thread: {error}"))
+    Error::new(Code::Unavailable, format!("cannot create a thread: {error}"))
 }
 
 /// Until SIGTERM, SIGINT or a [`ShutdownRequest`]; SIGHUP reads files again. Says whether it was a signal.
 fn wait(signals: &mut Signals, maintenance: &Maintenance) -> bool {
     for signal in signals.forever() {
         if signal != SIGHUP {
-            info!("signal {signal}: no new connections; commands that run may finish");
+            info!("signal {signal}: no new connections; running commands may finish");
             return true;
         }
         service_manager::reloading();

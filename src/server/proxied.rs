@@ -46,10 +46,12 @@ pub(super) fn welcome(
             }
         }
         // A health check that only connects.
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => debug!("{}: gone without a word", peer.ip()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            debug!("{}: disconnected without sending anything", peer.ip())
+        }
         Err(error) => {
             server.metrics.refuse(RefusedBecause::Proxy);
-            info!("{}: closed without the PROXY header that ProxyNetworks asks for: {}", peer.ip(), why(&error));
+            info!("{}: closed without the PROXY header that ProxyNetworks requires: {}", peer.ip(), why(&error));
         }
     }
 }
@@ -61,7 +63,7 @@ fn read(server: &ServerState, socket: &mut Socket) -> io::Result<Header> {
 
 fn why(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it did not come in time".into(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "timed out".into(),
         _ => error.to_string(),
     }
 }

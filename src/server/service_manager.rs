@@ -34,7 +34,7 @@ pub fn stopping() {
 }
 
 /// Does `work`, however long it takes: the manager's timeouts are put off meanwhile.
-pub fn unhurried<T>(work: impl FnOnce() -> T) -> T {
+pub fn with_extended_timeout<T>(work: impl FnOnce() -> T) -> T {
     let teller = Teller::start(EXTENSION / 3, || {
         tell(&[NotifyState::ExtendTimeoutUsec(u32::try_from(EXTENSION.as_micros()).unwrap_or(u32::MAX))]);
     });
@@ -88,7 +88,7 @@ impl Drop for Teller {
 
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        log::debug!("the service manager cannot be told: {error}");
+        log::debug!("cannot notify the service manager: {error}");
     }
 }
 
@@ -125,6 +125,6 @@ fn listener(sockets: &mut ListenFd, at: usize, name: &str) -> Result<Listener, E
             let socket = Entrance::Unix(super::unix::Bound::inherited(socket, path));
             Ok(Listener { service, socket, address, inherited: Some(inherited) })
         }
-        _ => Err(wrong("not a listening socket that this can be spoken on")),
+        _ => Err(wrong("must be a listening TCP socket, or for lmtp a Unix one")),
     }
 }

@@ -65,7 +65,9 @@ impl Monitor {
         self.server.connections.enforce(now, settings.longest_login(), longest);
         self.server.refusals.due(now).iter().for_each(|line| info!("{line}"));
         match self.shut_out(&configuration) {
-            Err(error) if self.complaints.is_due((), now) => warn!("who may stay cannot be found out: {error}"),
+            Err(error) if self.complaints.is_due((), now) => {
+                warn!("cannot check which sessions are still valid: {error}")
+            }
             Err(_) => {}
             Ok(()) => self.complaints.forget(|()| true),
         }

@@ -50,7 +50,7 @@ pub fn bind(path: &Path, mode: u32, group: &str) -> Result<Bound, Error> {
     };
     let socket = place().map_err(|error: io::Error| {
         let _ = fs::remove_file(&draft);
-        let what = format_args!("listener {path:?}, whose directory must be there and let this user write");
+        let what = format_args!("cannot listen on {path:?}, its directory must exist and be writable");
         Error::file(what, &error, Code::CantCreate)
     })?;
     Ok(Bound { socket, path: path.to_owned(), file: identity(path) })
@@ -62,7 +62,7 @@ fn gid(group: &str) -> Result<Option<u32>, Error> {
     }
     match Group::from_name(group) {
         Ok(Some(found)) => Ok(Some(found.gid.as_raw())),
-        Ok(None) => Err(Error::new(Code::Config, format!("LmtpSocketGroup: there is no group {group:?}"))),
+        Ok(None) => Err(Error::new(Code::Config, format!("LmtpSocketGroup: no such group {group:?}"))),
         Err(errno) => Err(Error::new(Code::Config, format!("LmtpSocketGroup {group:?}: {}", errno.desc()))),
     }
 }
@@ -73,7 +73,7 @@ fn vacate(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::file(format_args!("listener {path:?}"), &error, Code::CantCreate)),
-        Ok(found) if !found.file_type().is_socket() => unavailable("something that is no socket is there"),
+        Ok(found) if !found.file_type().is_socket() => unavailable("the path exists and is not a socket"),
         Ok(_) => match UnixStream::connect(path) {
             Ok(_) => unavailable("another server listens there"),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),

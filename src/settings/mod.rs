@@ -90,20 +90,20 @@ impl Settings {
             }
         };
         let size = self.max_command_size;
-        warn(size < 255, format!("MaxCommandSize {size} is below 255, which RFC 2449 section 4 promises to clients"));
+        warn(size < 255, format!("MaxCommandSize {size} is below 255, the minimum of RFC 2449 section 4"));
         let (warning, limit) = (self.issue_warning_quota, self.prohibit_send_receive_quota);
         warn(
             limit > 0 && warning >= limit,
             format!(
-                "IssueWarningQuota {warning} is not below ProhibitSendReceiveQuota {limit}: nobody is warned in time"
+                "IssueWarningQuota {warning} is not below ProhibitSendReceiveQuota {limit}: users are warned too late"
             ),
         );
         warn(
             self.login_type == LoginType::PlainTextLogin,
-            "LoginType PlainTextLogin lets passwords cross the network in clear".into(),
+            "LoginType PlainTextLogin allows passwords to be sent unencrypted".into(),
         );
         for network in self.trusted_networks.iter().filter(|network| network.is_everything()) {
-            warn(true, format!("TrustedNetworks {network} lets passwords of everybody cross the network in clear"));
+            warn(true, format!("TrustedNetworks {network} allows anybody to send passwords unencrypted"));
         }
         warn(
             self.certificate_file.is_some() != self.private_key_file.is_some(),

@@ -117,7 +117,7 @@ fn texts_keep_to_their_rules() {
 fn warns_of_what_is_hardly_meant() {
     for (name, value, word) in [
         ("MaxCommandSize", "254", "RFC 2449"),
-        ("LoginType", "PlainTextLogin", "in clear"),
+        ("LoginType", "PlainTextLogin", "unencrypted"),
         ("TrustedNetworks", "0.0.0.0/0", "0.0.0.0/0"),
         ("ProhibitSendReceiveQuota", "1000", "IssueWarningQuota"),
         ("CertificateFile", "/x", "PrivateKeyFile"),

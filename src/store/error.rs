@@ -26,6 +26,10 @@ pub enum StoreError {
     Sync(String),
     /// The database is damaged, or cannot be read: SQLite says the same of both.
     Damaged(String),
+    /// The database server cannot be reached, or its client library is missing.
+    Unavailable(String),
+    /// The database server does not let us in.
+    Denied(String),
     /// A name or value was refused by the schema; the text names it.
     Refused(String),
     /// Anything else; the text is for the log.
@@ -35,7 +39,7 @@ pub enum StoreError {
 impl StoreError {
     /// What the failure of a sync means.
     pub fn sync(error: &dyn fmt::Display) -> Self {
-        Self::Sync(format!("what was written cannot be made durable ({error}): look at the disk"))
+        Self::Sync(format!("written data cannot be made durable ({error}): check the disk"))
     }
 
     /// The same error, with a file's name in front of its text.
@@ -46,6 +50,8 @@ impl StoreError {
             Self::Io(text) => Self::Io(name(text)),
             Self::Sync(text) => Self::Sync(name(text)),
             Self::Damaged(text) => Self::Damaged(name(text)),
+            Self::Unavailable(text) => Self::Unavailable(name(text)),
+            Self::Denied(text) => Self::Denied(name(text)),
             Self::Refused(text) => Self::Refused(name(text)),
             Self::Internal(text) => Self::Internal(name(text)),
             other => other,
@@ -61,11 +67,13 @@ impl fmt::Display for StoreError {
             Self::OverQuota => f.write_str("mailbox is over its quota"),
             Self::TooBig => f.write_str("message is larger than MaxReceiveSize"),
             Self::OutOfUids => f.write_str("mailbox has given out all of its unique-ids"),
-            Self::Abandoned => f.write_str("nothing more of the message came for a day, so it was given up"),
+            Self::Abandoned => f.write_str("the rest of the message did not arrive within a day"),
             Self::Busy(text)
             | Self::Io(text)
             | Self::Sync(text)
             | Self::Damaged(text)
+            | Self::Unavailable(text)
+            | Self::Denied(text)
             | Self::Refused(text)
             | Self::Internal(text) => f.write_str(text),
         }

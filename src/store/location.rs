@@ -1,5 +1,6 @@
 //! Where a database is, and opening it.
 
+use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{Engine, Options, Result};
 use std::ffi::OsString;
@@ -36,7 +37,7 @@ impl Database {
     pub fn open(&self, options: Options) -> Result<Arc<dyn Engine>> {
         match self {
             Self::File(path) => Ok(Arc::new(Sqlite::open(path, options)?)),
-            Self::Postgres(_) => Err(super::StoreError::Refused("PostgreSQL is not supported yet".into())),
+            Self::Postgres(text) => Ok(Arc::new(Postgres::open(text, options)?)),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Maildrops, as sessions and deliveries see them.
 
-use super::{MailboxId, MessageId, Result, ScanListing, Uid};
+use super::{MailboxId, MessageId, Result, ScanListing, StoreError, Uid};
 use std::sync::Arc;
+
+/// Octets of a message that [`Mail::deliver_all`] takes at most.
+pub const LARGEST_TOGETHER: u64 = 256 << 10;
 
 /// Maildrops, as sessions and deliveries see them.
 pub trait Mail: Send + Sync {
@@ -53,6 +56,25 @@ pub trait Mail: Send + Sync {
 
     /// Starts taking in one message of `limit` octets at most, all that is pushed counted.
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_>;
+
+    /// Stores messages of one mailbox (CRLF lines, unstuffed, of [`LARGEST_TOGETHER`] octets at most) in their order, and
+    /// returns when they are durable; an engine may do so in one transaction. One answer each, up to the first error that is not [`StoreError::Refused`]:
+    /// nothing behind that is stored.
+    fn deliver_all(&self, to: MailboxId, messages: Vec<(Vec<u8>, Envelope)>) -> Vec<Result<Uid>> {
+        let mut answers = Vec::with_capacity(messages.len());
+        for (octets, envelope) in messages {
+            let mut upload = self.upload(LARGEST_TOGETHER);
+            let pushed = upload.push(&octets).and_then(|()| upload.deliver(&[to], &envelope));
+            let answer =
+                pushed.and_then(|answers| answers.into_iter().next().unwrap_or(Err(StoreError::NoSuchMailbox)));
+            let goes_on = matches!(answer, Ok(_) | Err(StoreError::Refused(_)));
+            answers.push(answer);
+            if !goes_on {
+                break;
+            }
+        }
+        answers
+    }
 }
 
 /// What is known of a message beside its octets.

@@ -29,7 +29,9 @@ mod maintenance;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
 mod options;
+pub mod postgres;
 mod presence;
+mod shared;
 pub mod sqlite;
 mod statistics;
 
@@ -39,7 +41,7 @@ pub use error::StoreError;
 pub use identity::{Mailbox, MailboxId, MessageId, Uid, UserId};
 pub use listing::{Entry, ScanListing, storage_size};
 pub use location::{Database, Location};
-pub use mail::{Envelope, Mail, Upload};
+pub use mail::{Envelope, LARGEST_TOGETHER, Mail, Upload};
 pub use maintenance::{Maintenance, Overfull, Pending, Replacement, WARNING_INTERVAL};
 pub use options::Options;
 pub use presence::{FAILURES, LoginFailure, Presence, SessionStart};

@@ -58,8 +58,8 @@ impl Watch {
 
     /// How this server is.
     pub fn status(&self) -> Status {
-        let (facts, trouble) = self.facts();
-        let mut status = Status::running(facts, trouble);
+        let (facts, error) = self.facts();
+        let mut status = Status::running(facts, error);
         let untaken = self.server.metrics.untaken();
         let counts = self.server.store.last_hour(now()).ok();
         status.counts = counts.map(|counts| LastHour {

@@ -54,7 +54,7 @@ impl Watch {
     pub fn facts(&self) -> (Facts, Option<String>) {
         let settings = &self.server.configuration().settings;
         let figures: Result<Figures, String> = self.server.store.figures().map_err(|error| error.to_string());
-        let (figures, trouble) = match figures {
+        let (figures, store_error) = match figures {
             Ok(figures) => (Some(figures), None),
             Err(error) => (None, Some(format!("the store cannot be reached: {error}"))),
         };
@@ -67,7 +67,7 @@ impl Watch {
             stale: warnings::stale(settings, &self.settings, self.binds),
             machine: machine::too_low(connections as u64),
         };
-        (facts, trouble)
+        (facts, store_error)
     }
 
     /// Writes what was done since the last time, if anything was or a new hour has begun: an idle server leaves the
@@ -89,7 +89,7 @@ impl Watch {
                 *written = Some((hour, standing(&sample)));
             }
             Err(error) => {
-                debug!("statistics cannot be written: {error}");
+                debug!("cannot write statistics: {error}");
                 metrics.put_back();
             }
         }
@@ -101,7 +101,7 @@ impl Watch {
             Ok(_) => self.server.health.reached(GOOD_FOR),
             Err(error) => {
                 if self.server.health.unavailable().is_none() {
-                    error!("the store cannot be reached, new clients are sent away: {error}");
+                    error!("cannot reach the database, turning new clients away: {error}");
                 }
                 self.server.health.failed();
             }

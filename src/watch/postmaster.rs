@@ -9,7 +9,11 @@ pub fn message(warnings: &[Warning], host: &str, now: i64) -> Vec<u8> {
     let head = [
         format!("From: Pillarbox <postmaster@{host}>"),
         "To: undisclosed-recipients:;".into(),
-        format!("Subject: {}{} of the mail server {host}", if urgent { "Urgent: " } else { "" }, count(warnings.len())),
+        format!(
+            "Subject: {}{} from the mail server {host}",
+            if urgent { "Urgent: " } else { "" },
+            count(warnings.len())
+        ),
         format!("Date: {}", rfc5322(now)),
         format!("Message-ID: <warnings.{now}@{host}>"),
         // RFC 3834: nobody shall answer this.
@@ -41,7 +45,7 @@ mod tests {
         let text = message(&[one(false, "a\r\nb"), one(true, "c")], "mx.example", 1_795_428_245);
         let text = String::from_utf8(text).unwrap();
         assert!(!text.replace("\r\n", "").contains(['\r', '\n']));
-        assert!(text.contains("Subject: Urgent: 2 warnings of the mail server mx.example\r\n"), "{text}");
+        assert!(text.contains("Subject: Urgent: 2 warnings from the mail server mx.example\r\n"), "{text}");
         assert!(text.contains("\r\n\r\n* a??b\r\n* c\r\n\r\n"), "{text}");
     }
 }

@@ -42,7 +42,7 @@ impl Watcher {
         drop(self.stop);
         for thread in self.threads {
             if thread.join().is_err() {
-                error!("a watching thread had panicked");
+                error!("a monitoring thread panicked");
             }
         }
     }
@@ -59,7 +59,7 @@ fn start(
         while matches!(stopped.recv_timeout(ROUND), Err(RecvTimeoutError::Timeout)) {
             // A panic costs one round, not the watching.
             if catch_unwind(AssertUnwindSafe(&mut round)).is_err() {
-                error!("the thread {name} panicked; it goes on");
+                error!("thread {name}: panicked, continuing");
             }
         }
         last();
@@ -140,7 +140,7 @@ impl Rounds {
                 .map_or(Ok(()), |answer| answer.map(drop))
         });
         if let Err(error) = sent {
-            warn!("the postmaster's mailbox {name:?} did not take the warnings: {error}");
+            warn!("PostmasterMailbox: cannot store the warnings in {name:?}: {error}");
         }
     }
 }

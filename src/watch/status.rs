@@ -38,10 +38,10 @@ pub struct Status {
 }
 
 impl Status {
-    /// Of a running server. `trouble` is why its store does not answer.
-    pub fn running(facts: Facts, trouble: Option<String>) -> Self {
+    /// Of a running server. `error` is why its store does not answer.
+    pub fn running(facts: Facts, error: Option<String>) -> Self {
         let mut status = Self::of(facts);
-        if let Some(text) = trouble {
+        if let Some(text) = error {
             status.down(text);
         }
         status

@@ -69,7 +69,7 @@ pub fn warnings(facts: &Facts) -> Vec<Warning> {
     }
     if !facts.stale.is_empty() {
         let names = facts.stale.join(", ");
-        warnings.push(warning("settings", false, format!("changed, but acts at the next start only: {names}")));
+        warnings.push(warning("settings", false, format!("changed, takes effect after a restart: {names}")));
     }
     warnings.extend(facts.machine.iter().map(|text| warning("machine", false, text.clone())));
     warnings
@@ -105,14 +105,14 @@ fn database(figures: &Figures, facts: &Facts) -> Option<Warning> {
     let limit = [room, facts.file_limit, Some(figures.database_limit)].into_iter().flatten().min()?;
     (u128::from(used) * 100 >= u128::from(limit) * DATABASE && limit > 0).then(|| {
         let (used, limit) = (size(used), size(limit));
-        warning("database", false, format!("the database has {used} and cannot grow beyond {limit}"))
+        warning("database", false, format!("the database uses {used} and cannot grow beyond {limit}"))
     })
 }
 
 fn mailbox(figures: &Figures) -> Option<Warning> {
     (!figures.exhausted.is_empty()).then(|| {
         let names = figures.exhausted.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-        let text = format!("near the end of their unique-ids, after which no mail is taken: {names}");
+        let text = format!("almost out of unique-ids, after which no mail is accepted: {names}");
         warning("mailbox", false, text)
     })
 }

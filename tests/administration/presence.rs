@@ -59,7 +59,7 @@ fn a_batch_that_fails_stops_nobody() {
     let server = site.serve(&[]);
     site.sql("CREATE TRIGGER fault BEFORE INSERT ON session BEGIN SELECT RAISE(ABORT, 'fault'); END");
     let mut alice = server.alice();
-    eventually("a line in the log", || server.log().contains("could not write who is on: fault"));
+    eventually("a line in the log", || server.log().contains("cannot write sessions: fault"));
     assert_eq!(alice.stat(), (0, 0));
     server.alice().quit();
     site.sql("DROP TRIGGER fault");

@@ -92,7 +92,7 @@ fn sighup_reads_the_certificate_again() {
     let second = server.connect_tls().certificate();
     server.signal(Signal::SIGHUP);
     eventually("what is in use", || {
-        server.log().contains("has no PEM certificate in it: the certificate in use stays: ")
+        server.log().contains("contains no PEM certificate; the old certificate stays in use: ")
     });
     assert_eq!(server.connect_tls().certificate(), second, "a bad file changes nothing");
 }
@@ -112,7 +112,7 @@ fn changed_certificate_files_are_noticed() {
     std::fs::write(&key, old_key).unwrap();
     eventually("a pair that does not match", || {
         let log = server.log();
-        log.contains("does not belong to the certificate in ") && log.contains("the certificate in use stays: ")
+        log.contains("does not match the certificate in ") && log.contains("the old certificate stays in use: ")
     });
     assert_eq!(server.connect_tls().certificate(), first);
     std::fs::remove_file(&key).unwrap();
@@ -149,13 +149,13 @@ fn names_have_certificates_of_their_own() {
     }
     site.sql("UPDATE certificates SET key_file = '/nowhere' WHERE name = 'mail.example.net'");
     eventually("what is in use", || {
-        server.log().contains("/nowhere cannot be read: No such file or directory (os error 2): the certificate in use for mail.example.net stays: ")
+        server.log().contains("/nowhere cannot be read: No such file or directory (os error 2); the old certificate for mail.example.net stays in use: ")
     });
     assert!(shown("mail.example.net").contains("CN = host"));
     site.sql("DELETE FROM certificates");
     eventually("the certificate of all names", || shown("mail.example.net").contains("CN = general"));
     site.sql("INSERT INTO certificates VALUES ('bad.example', '/nowhere', '/nowhere')");
-    eventually("an error", || server.log().contains("in use for bad.example is the certificate for all names: "));
+    eventually("an error", || server.log().contains("using the certificate for all names for bad.example: "));
     assert!(shown("bad.example").contains("CN = general"));
 }
 

@@ -204,7 +204,7 @@ fn what_acts_at_a_start_only_is_said() {
         let log = server.log();
         ["SSLBindings", "LmtpSocketMode"]
             .iter()
-            .all(|name| log.contains(&format!("{name} was changed, which acts at the next start only")))
+            .all(|name| log.contains(&format!("{name}: the change takes effect after a restart")))
     });
     assert!(!server.log().contains("Banner was changed"), "{}", server.log());
     let mut again = site.command(&["serve", "-l", &server.address("pop3").to_string()]);

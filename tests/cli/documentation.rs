@@ -33,6 +33,29 @@ fn every_statement_of_the_page_works_and_changes_something() {
 }
 
 #[test]
+fn users_come_from_a_csv_file() {
+    let site = Site::new();
+    let block = PAGE.split("```sh\n").find(|block| block.contains(".import --csv --schema temp")).unwrap();
+    let script = block.split("```").next().unwrap();
+    let script = script.replace("/var/lib/pillarbox/mail.db", site.database().to_str().unwrap());
+    let run = |csv: &str| {
+        std::fs::write(site.path("users.csv"), csv).unwrap();
+        let directory = site.database().parent().unwrap();
+        std::process::Command::new("sh").args(["-ec", &script]).current_dir(directory).output().unwrap()
+    };
+    let output = run("name,password\nalice,correct horse\n\"bob@example.org\",\"it's \"\"so, so\"\"\"\n");
+    assert!(output.status.success() && output.stderr.is_empty() && output.stdout.is_empty(), "{output:?}");
+    let rows = "alice|correct horse\nbob@example.org|it's \"so, so\"\n";
+    assert_eq!(site.sql("SELECT name, password FROM users ORDER BY name"), rows);
+    assert_eq!(site.sql("SELECT count(*) FROM mailboxes"), "2\n");
+    let output = run("name,password\ncarol,secret\nalice,again\n");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("users.name"), "{output:?}");
+    assert_eq!(site.sql("SELECT name, password FROM users ORDER BY name"), rows, "all or none");
+    assert_eq!(site.sql("SELECT name FROM sqlite_schema WHERE name LIKE '%new%'"), "");
+    site.assert_sound();
+}
+
+#[test]
 fn a_message_that_was_deleted_comes_back_under_its_unique_id() {
     let site = Site::with_alice(&[b"Subject: x\n\ny\n"]);
     let uid = |table: &str| site.sql(&format!("SELECT uid FROM {table} WHERE mailbox = 'alice'")).trim().to_owned();

@@ -137,7 +137,7 @@ fn what_is_not_utf_8_is_called_so() {
     let output = command.arg("deliver").arg(std::ffi::OsStr::from_bytes(b"j\xfcrgen")).output().unwrap();
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(64), "{error}");
-    assert_eq!(error, "pillarbox: argument \"j\\xFCrgen\" is not in UTF-8\n");
+    assert_eq!(error, "pillarbox: argument \"j\\xFCrgen\" is not UTF-8\n");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn recipients_are_listed_for_mtas() {
     let site = crate::support::Site::new();
     site.add_user("alice", "x");
     let error = site.fail(&["export-recipients"], b"", 78);
-    assert!(error.contains("Domains is empty: alice has mail for any domain"), "{error}");
+    assert!(error.contains("Domains is empty: alice gets mail for any domain"), "{error}");
     site.set("Domains", "example.org, b\u{fc}cher.example");
     site.add_user("bob@example.net", "x");
     site.sql(

@@ -8,6 +8,7 @@ mod support;
 
 mod concurrent;
 mod full_disk;
+mod imports;
 mod killed;
 mod locked;
 mod real_disk;

@@ -115,7 +115,7 @@ fn lose(features: &str, size: usize, before: usize) {
     }
     assert!(taken.len() < before + 300, "the disk took it all");
     assert_eq!(server.wait().code(), Some(74), "{}", server.log());
-    assert!(server.log().contains("look at the disk"), "{}", server.log());
+    assert!(server.log().contains("check the disk"), "{}", server.log());
     disk.relieve();
     if features == "has_journal" {
         // The file system has made itself read-only.

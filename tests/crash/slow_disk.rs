@@ -38,7 +38,7 @@ fn thousands_of_clear_passwords_on_a_slow_disk() {
     server.session("user200", "secret 200").quit();
     assert!(server.lmtp().deliver("alice", PLAIN).starts_with("250 "));
     assert!(waiting(&site) > 0);
-    let said = || server.log().lines().any(|line| line.ends_with("plain-text passwords are left to be replaced"));
+    let said = || server.log().lines().any(|line| line.ends_with("plain-text passwords are still to be hashed"));
     let start = Instant::now();
     while !said() && waiting(&site) > 0 {
         assert!(start.elapsed() < Duration::from_secs(60), "{}", server.log());

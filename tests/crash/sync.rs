@@ -28,7 +28,7 @@ fn length_of_log(site: &Site) -> u64 {
 fn assert_ends(server: &mut Server) {
     assert_eq!(server.wait().code(), Some(74), "{}", server.log());
     let (log, name) = (server.log(), server.database().display().to_string());
-    let said = |line: &&str| line.contains(" ERROR ") && line.contains(&name) && line.contains("look at the disk");
+    let said = |line: &&str| line.contains(" ERROR ") && line.contains(&name) && line.contains("check the disk");
     assert_eq!(log.lines().filter(said).count(), 1, "{log}");
 }
 
@@ -102,7 +102,7 @@ fn a_log_that_was_left_is_durable_before_anything_is_added() {
             let output = feed(&mut fault.preload(site.command(arguments)), PLAIN);
             let error = text(&output.stderr);
             assert_eq!(output.status.code(), Some(code), "{arguments:?}: {error}");
-            assert_eq!(error.lines().filter(|line| line.contains("look at the disk")).count(), 1, "{error}");
+            assert_eq!(error.lines().filter(|line| line.contains("check the disk")).count(), 1, "{error}");
             assert_eq!(text(&output.stdout), "", "{arguments:?}");
             assert_eq!(std::fs::read(log_of(&site)).unwrap(), log, "the log is kept");
         }
@@ -122,7 +122,7 @@ fn commands_say_that_a_sync_failed() {
         assert_eq!(output.status.code(), Some(code), "{output:?}");
         let error = text(&output.stderr);
         assert_eq!(error.lines().count(), 1, "{error}");
-        assert!(error.contains("look at the disk"), "{error}");
+        assert!(error.contains("check the disk"), "{error}");
         fault.end();
         let mut command: Command = fault.preload(site.command(arguments));
         assert!(feed(&mut command, b"some octets\n").status.success());

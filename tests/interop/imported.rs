@@ -98,5 +98,5 @@ fn hostile_parameters_are_refused() {
     }
     assert_eq!(pass(&server, "alice", "se cret"), LOGON);
     assert!(server.peak_memory() < 200 * 1024, "{} KiB", server.peak_memory());
-    logged(&server, "users.password of user0 is no hash we can use");
+    logged(&server, "users.password of user0: unusable hash");
 }

@@ -11,6 +11,7 @@ mod pages;
 mod restore;
 mod roundtrip;
 mod server;
+mod unread;
 
 #[path = "../support/mod.rs"]
 mod support;

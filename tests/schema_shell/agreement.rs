@@ -1,7 +1,7 @@
 //! What the shell may write is what the program can read, value by value: one that only the schema takes
 //! would stop the server, one that only the program takes could not be set.
 
-use crate::shell::Bench;
+use crate::shell::{Bench, hashes, taken};
 use pillarbox::auth::credential::is_hash;
 use pillarbox::settings::{Kind, Row, SETTINGS, Settings};
 use std::collections::BTreeMap;
@@ -20,26 +20,6 @@ impl Numbers {
         let count = self.below(most) + 1;
         (0..count).map(|_| parts[self.below(parts.len())]).collect()
     }
-}
-
-fn hex(octets: &[u8]) -> String {
-    let digits: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-    format!("CAST(x'{digits}' AS TEXT)")
-}
-
-/// Which of these values, no two of them the same, the shell lets be written by `update`. `reset` is run before
-/// each, or nothing: then `read` still shows the last value that was taken.
-pub fn taken(bench: &Bench, reset: &str, update: &str, read: &str, values: &[Vec<u8>]) -> Vec<bool> {
-    let script: String = values
-        .iter()
-        .map(|value| {
-            let value = hex(value);
-            format!("{reset};\n{};\nSELECT {value} IS ({read});\n", update.replace("NEW", &value))
-        })
-        .collect();
-    let answers: Vec<bool> = bench.script(&script).lines().map(|line| line == "1").collect();
-    assert_eq!(answers.len(), values.len());
-    answers
 }
 
 #[track_caller]
@@ -349,8 +329,6 @@ fn columns_hold_utf8() {
 /// Which passwords wait to be hashed: one that only one side takes for a hash would wait for ever, or be hashed again.
 #[test]
 fn what_is_a_hash() {
-    let bench = Bench::new();
-    bench.sql("DROP TRIGGER users_password_usable_update; INSERT INTO users(name) VALUES ('alice')");
     let parts = [
         "$",
         "$argon2",
@@ -392,11 +370,7 @@ fn what_is_a_hash() {
     values.extend((0..2000).map(|_| numbers.joined(&parts, 4)));
     values.sort();
     values.dedup();
-    let script: String = values
-        .iter()
-        .map(|value| format!("UPDATE users SET password = {};\nSELECT is_hash FROM users;\n", hex(value.as_bytes())))
-        .collect();
-    let shell: Vec<bool> = bench.script(&script).lines().map(|line| line == "1").collect();
+    let shell = hashes(&Bench::new(), &values);
     assert_eq!(shell.len(), values.len());
     assert!(shell.contains(&true) && shell.contains(&false));
     for (value, shell) in values.iter().zip(shell) {

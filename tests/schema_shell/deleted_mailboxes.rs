@@ -44,6 +44,24 @@ fn a_deleted_user_comes_back_as_it_was() {
     assert!(bench.import("alice", 5, Some("kept")).is_err() && bench.import("alice", 5, Some("gone")).is_err());
 }
 
+/// Texts of RAISE are literals, so the refusal shows how to find the ids.
+#[test]
+fn of_two_of_a_name_one_is_chosen_by_its_id() {
+    let bench = bench();
+    bench.sql("DELETE FROM users WHERE name = 'alice'; INSERT INTO users(name) VALUES ('alice'); DELETE FROM users WHERE name = 'alice'");
+    let ids = bench.sql("SELECT id FROM deleted_mailboxes WHERE name = 'alice' ORDER BY id");
+    let (first, second) = ids.split_once('\n').unwrap();
+    bench.refused(
+        BACK,
+        &["deleted_mailboxes.name", "several deleted ones", "SELECT id, name, deleted_at", "WHERE id ="],
+    );
+    assert_eq!(bench.sql("SELECT id FROM deleted_mailboxes ORDER BY id"), ids, "neither came back");
+    bench.sql(&format!("UPDATE deleted_mailboxes SET deleted_at = NULL WHERE id = {first}"));
+    assert_eq!(bench.uids("alice").len(), 3);
+    assert_eq!(bench.sql("SELECT id FROM deleted_mailboxes"), second);
+    bench.assert_sound();
+}
+
 #[test]
 fn a_new_user_of_the_name_has_nothing_of_it_and_is_in_its_way() {
     let bench = bench();

@@ -1,7 +1,6 @@
 //! What the schema takes for a hash, the program can compare a password with.
 
-use super::agreement::taken;
-use crate::shell::Bench;
+use crate::shell::{Bench, taken};
 use pillarbox::auth::credential::{Credentials, KeyFile, Verdict};
 use pillarbox::secret::Secret;
 

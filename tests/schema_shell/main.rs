@@ -1,5 +1,7 @@
 //! The schema, driven through Debian's own `sqlite3` shell with its defaults, while an engine has the
 //! database open: what interface.md section 2 promises administrators.
+//!
+//! `tests/postgres_schema` runs some of these modules too, through PostgreSQL's shell.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -9,6 +11,7 @@ mod deleted_mailboxes;
 mod hashes;
 mod invariants;
 mod moving;
+mod odd_values;
 mod refusals;
 mod shell;
 mod summaries;

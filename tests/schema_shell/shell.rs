@@ -42,7 +42,7 @@ impl Bench {
     }
 
     /// What many statements print, some of which may be refused; nothing of it stays.
-    pub fn script(&self, script: &str) -> String {
+    fn script(&self, script: &str) -> String {
         let file = self.folder.path().join("script.sql");
         std::fs::write(&file, format!("BEGIN;\n{script}ROLLBACK;\n")).unwrap();
         let output = Command::new("sqlite3")
@@ -149,4 +149,34 @@ fn open(path: &Path) -> Sqlite {
 
 pub fn now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
+}
+
+fn hex(octets: &[u8]) -> String {
+    let digits: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    format!("CAST(x'{digits}' AS TEXT)")
+}
+
+/// Which of these values, no two of them the same, the shell lets be written by `update`. `reset` is run before
+/// each, or nothing: then `read` still shows the last value that was taken.
+pub fn taken(bench: &Bench, reset: &str, update: &str, read: &str, values: &[Vec<u8>]) -> Vec<bool> {
+    let script: String = values
+        .iter()
+        .map(|value| {
+            let value = hex(value);
+            format!("{reset};\n{};\nSELECT {value} IS ({read});\n", update.replace("NEW", &value))
+        })
+        .collect();
+    let answers: Vec<bool> = bench.script(&script).lines().map(|line| line == "1").collect();
+    assert_eq!(answers.len(), values.len());
+    answers
+}
+
+/// Which of these passwords the schema takes for hashes.
+pub fn hashes(bench: &Bench, passwords: &[String]) -> Vec<bool> {
+    bench.sql("DROP TRIGGER users_password_usable_update; INSERT INTO users(name) VALUES ('alice')");
+    let script: String = passwords
+        .iter()
+        .map(|value| format!("UPDATE users SET password = {};\nSELECT is_hash FROM users;\n", hex(value.as_bytes())))
+        .collect();
+    bench.script(&script).lines().map(|line| line == "1").collect()
 }

@@ -1,7 +1,7 @@
 //! Mail in: octets, sizes, several recipients, quota ([MS-STANXPOP3] 2.1.4, E0003).
 
-use crate::fixture::{Change, Fixture, deliver, message, octets, purge_all, uids, uploaded, user};
-use pillarbox::store::{Envelope, MailboxId, StoreError, Uid, storage_size};
+use crate::fixture::{Change, Fixture, deliver, message, octets, purge_all, uids, unique_ids, uploaded, user};
+use pillarbox::store::{Envelope, LARGEST_TOGETHER, MailboxId, StoreError, Uid, storage_size};
 
 pub fn octets_come_back_as_they_went_in(fixture: &mut dyn Fixture) {
     let alice = user(fixture, "alice");
@@ -262,4 +262,40 @@ pub fn an_upload_that_stalls_is_whole_or_refused(fixture: &mut dyn Fixture) {
     for index in 0..uids(fixture, alice).len() {
         assert!(octets(fixture, message(alice, fixture, index)).unwrap().len() >= 600_000);
     }
+}
+
+/// One refused unique-id keeps no other message out; behind a quota nothing is stored, so that the order stays.
+pub fn messages_that_come_together(fixture: &mut dyn Fixture) {
+    let alice = user(fixture, "alice");
+    let envelope = |id: &str| Envelope { unique_id: Some(id.to_owned()), ..Envelope::default() };
+    let whole = vec![b'x'; LARGEST_TOGETHER as usize];
+    let messages = vec![
+        (b".one\r\n".to_vec(), envelope("a")),
+        (whole.clone(), Envelope { imported: true, read: true, ..Envelope::default() }),
+        (b"three\r\n".to_vec(), envelope("a")),
+        (Vec::new(), envelope("b")),
+    ];
+    let answers = fixture.store().deliver_all(alice, messages);
+    assert_eq!((answers.len(), &answers[0], &answers[1]), (4, &Ok(Uid(1)), &Ok(Uid(2))));
+    assert!(matches!(answers[2], Err(StoreError::Refused(_))), "{answers:?}");
+    assert!(answers[3].is_ok());
+    fixture.reopen();
+    assert_eq!(unique_ids(fixture, alice), ["a", "2", "b"]);
+    let entries = fixture.store().open(alice).unwrap().entries().to_vec();
+    assert_eq!([0, 1].map(|at| entries[at].dotted), [true, false]);
+    assert!(octets(fixture, message(alice, fixture, 1)).unwrap() == whole);
+    assert_eq!(octets(fixture, message(alice, fixture, 2)).unwrap(), b"");
+    let bob = user(fixture, "bob");
+    fixture.change(Change::Quota("bob", Some(8192)));
+    let of_size = |octets: usize| (vec![b'x'; octets], Envelope::default());
+    let answers = fixture.store().deliver_all(bob, [10, 5000, 10].map(of_size).to_vec());
+    assert_eq!(answers, [Ok(Uid(1)), Err(StoreError::OverQuota)]);
+    let answers = fixture.store().deliver_all(bob, vec![of_size(1 + LARGEST_TOGETHER as usize), of_size(1)]);
+    assert_eq!(answers, [Err(StoreError::TooBig)]);
+    assert_eq!(
+        fixture.store().deliver_all(MailboxId(4711), vec![of_size(1), of_size(1)]),
+        [Err(StoreError::NoSuchMailbox)]
+    );
+    assert_eq!(uids(fixture, bob), [1]);
+    purge_all(fixture, crate::fixture::now());
 }

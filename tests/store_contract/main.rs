@@ -42,6 +42,7 @@ contract! {
     deliveries {
         octets_come_back_as_they_went_in,
         an_empty_message,
+        messages_that_come_together,
         lines_with_dots_are_known,
         fifty_mebibytes,
         an_upload_that_is_dropped_leaves_nothing,

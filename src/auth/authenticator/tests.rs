@@ -3,7 +3,8 @@
 mod fake;
 
 use super::*;
-use crate::auth::credential::{KeyFile, nt_hash};
+use crate::auth::credential::{KeyFile, nt_hash, scram};
+use crate::sasl::Verifier;
 use crate::store::MailboxId;
 use fake::Fake;
 use std::collections::HashMap;
@@ -18,15 +19,15 @@ const HOSTILE: &str =
     "$argon2id$v=19$m=4294967295,t=1,p=1$c2FsdHNhbHRzYWx0$W44sPlfxzjMOLOCJlwjVtQTVnV9NugpEUW7QBcuTHHA";
 const PASSWORD: &str = "correct horse";
 
-struct House {
+struct Fixture {
     store: Arc<Fake>,
     credentials: Arc<Credentials>,
     authenticator: Authenticator,
     domains: Vec<String>,
 }
 
-/// A house with these users, {name, users.password}.
-fn house(users: &[(&str, &str)], furnish: impl FnOnce(&mut Fake)) -> House {
+/// A fixture with these users, {name, users.password}.
+fn fixture(users: &[(&str, &str)], furnish: impl FnOnce(&mut Fake)) -> Fixture {
     let account = |(i, (name, password)): (usize, &(&str, &str))| Account {
         user: UserId(i as i64 + 1),
         name: (*name).into(),
@@ -42,10 +43,10 @@ fn house(users: &[(&str, &str)], furnish: impl FnOnce(&mut Fake)) -> House {
     let store = Arc::new(fake);
     let credentials = Arc::new(Credentials::new(1, KeyFile::in_memory().unwrap()).unwrap());
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
-    House { store, credentials, authenticator, domains: vec!["a.example".into()] }
+    Fixture { store, credentials, authenticator, domains: vec!["a.example".into()] }
 }
 
-impl House {
+impl Fixture {
     fn ask(&self, query: &Query) -> Answer {
         self.authenticator.answer(query, &LoginPolicy { domains: &self.domains, site: "here", admission: &Unbounded })
     }
@@ -96,15 +97,15 @@ fn other(user: i64, name: &str, principal: i64, of: &str) -> Answer {
 
 #[test]
 fn every_spelling_of_a_name_logs_in() {
-    let house = house(&[("Alice", PASSWORD), ("bob@a.example", PASSWORD)], |_| ());
+    let fixture = fixture(&[("Alice", PASSWORD), ("bob@a.example", PASSWORD)], |_| ());
     for raw in ["alice", "ALICE", "alice@A.example", r"A\alice", "a.example/alice", r"a.example\alice"] {
-        assert_eq!(house.login(raw, PASSWORD), own(1, "Alice"), "{raw}");
+        assert_eq!(fixture.login(raw, PASSWORD), own(1, "Alice"), "{raw}");
     }
     for raw in ["bob@a.example", r"A\bob"] {
-        assert_eq!(house.login(raw, PASSWORD), own(2, "bob@a.example"), "{raw}");
+        assert_eq!(fixture.login(raw, PASSWORD), own(2, "bob@a.example"), "{raw}");
     }
     for raw in ["bob", "alice@b.example", r"B\alice", "", "/", r"\alice"] {
-        assert_eq!(house.login(raw, PASSWORD), Answer::Refused, "{raw}");
+        assert_eq!(fixture.login(raw, PASSWORD), Answer::Refused, "{raw}");
     }
 }
 
@@ -112,168 +113,168 @@ fn every_spelling_of_a_name_logs_in() {
 fn every_refusal_is_the_same() {
     let names = ["fine", "disabled", "elsewhere", "homeless", "passwordless", "hostile", "empty"];
     let users: Vec<_> = names.iter().map(|name| (*name, PASSWORD)).collect();
-    let house = house(&users, |_| ());
-    house.change(2, |account| account.pop_enabled = false);
-    house.change(3, |account| account.site = Some("there".into()));
-    house.change(4, |account| account.mailbox = None);
-    house.change(5, |account| account.password = None);
-    house.change(6, |account| account.password = Some(HOSTILE.into()));
-    house.change(7, |account| account.password = Some("".into()));
-    assert_eq!(house.login("fine", PASSWORD), own(1, "fine"));
+    let fixture = fixture(&users, |_| ());
+    fixture.change(2, |account| account.pop_enabled = false);
+    fixture.change(3, |account| account.site = Some("there".into()));
+    fixture.change(4, |account| account.mailbox = None);
+    fixture.change(5, |account| account.password = None);
+    fixture.change(6, |account| account.password = Some(HOSTILE.into()));
+    fixture.change(7, |account| account.password = Some("".into()));
+    assert_eq!(fixture.login("fine", PASSWORD), own(1, "fine"));
     for name in names.iter().skip(1) {
         for password in [PASSWORD, "wrong", "", HOSTILE] {
-            assert_eq!(house.login(name, password), Answer::Refused, "{name} with {password}");
+            assert_eq!(fixture.login(name, password), Answer::Refused, "{name} with {password}");
         }
     }
     for (name, password) in [("nobody", PASSWORD), ("fine", "wrong"), ("fine", "")] {
-        assert_eq!(house.login(name, password), Answer::Refused, "{name} with {password}");
+        assert_eq!(fixture.login(name, password), Answer::Refused, "{name} with {password}");
     }
-    assert_eq!(house.try_all("fine", &[]), Answer::Refused);
-    assert_eq!(house.password(2), PASSWORD.into(), "a refused login changes nothing");
+    assert_eq!(fixture.try_all("fine", &[]), Answer::Refused);
+    assert_eq!(fixture.password(2), PASSWORD.into(), "a refused login changes nothing");
 }
 
 #[test]
 fn a_mailbox_of_this_site_or_none_opens() {
-    let house = house(&[("alice", PASSWORD)], |_| ());
+    let fixture = fixture(&[("alice", PASSWORD)], |_| ());
     for (site, expected) in [
         (None, own(1, "alice")),
         (Some(""), own(1, "alice")),
         (Some("HERE"), own(1, "alice")),
         (Some("there"), Answer::Refused),
     ] {
-        house.change(1, |account| account.site = site.map(str::to_owned));
-        assert_eq!(house.login("alice", PASSWORD), expected, "{site:?}");
+        fixture.change(1, |account| account.site = site.map(str::to_owned));
+        assert_eq!(fixture.login("alice", PASSWORD), expected, "{site:?}");
     }
-    house.change(1, |account| account.site = Some("there".into()));
+    fixture.change(1, |account| account.site = Some("there".into()));
     let policy = LoginPolicy { domains: &[], site: "", admission: &Unbounded };
     let who = Identity { authcid: "alice".into(), authzid: None };
-    assert_eq!(house.authenticator.answer(&Query::Authorize { who }, &policy), Answer::Refused);
+    assert_eq!(fixture.authenticator.answer(&Query::Authorize { who }, &policy), Answer::Refused);
 }
 
 #[test]
 fn whatever_stood_there_the_first_login_makes_every_verifier() {
     for stored in [PASSWORD, "{PLAIN}correct horse", OLD_ARGON2, BCRYPT, SHA512] {
-        let house = house(&[("alice", stored)], |_| ());
-        house.change(1, |account| account.ntlm = true);
-        assert_eq!(house.login("alice", "wrong"), Answer::Refused, "{stored}");
-        assert_eq!(house.password(1), stored.into());
-        assert_eq!(house.login("alice", PASSWORD), own(1, "alice"), "{stored}");
-        let hash = house.password(1);
+        let fixture = fixture(&[("alice", stored)], |_| ());
+        fixture.change(1, |account| account.ntlm = true);
+        assert_eq!(fixture.login("alice", "wrong"), Answer::Refused, "{stored}");
+        assert_eq!(fixture.password(1), stored.into());
+        assert_eq!(fixture.login("alice", PASSWORD), own(1, "alice"), "{stored}");
+        let hash = fixture.password(1);
         assert!(is_current(&hash), "{stored}");
-        assert!(house.has(1, Scheme::ScramSha256) && house.has(1, Scheme::NtHash), "{stored}");
-        assert_eq!(house.verifier("alice", Scheme::NtHash), Verifier::NtHash(nt_hash(&PASSWORD.into()).unwrap()));
-        assert_eq!(house.login("alice", PASSWORD), own(1, "alice"), "{stored}");
-        assert_eq!(house.password(1), hash, "a present hash stays");
+        assert!(fixture.has(1, Scheme::ScramSha256) && fixture.has(1, Scheme::NtHash), "{stored}");
+        assert_eq!(fixture.verifier("alice", Scheme::NtHash), Verifier::NtHash(nt_hash(&PASSWORD.into()).unwrap()));
+        assert_eq!(fixture.login("alice", PASSWORD), own(1, "alice"), "{stored}");
+        assert_eq!(fixture.password(1), hash, "a present hash stays");
     }
 }
 
 #[test]
 fn missing_verifiers_are_added_when_the_clear_password_is_at_hand() {
-    let house = house(&[("alice", "")], |_| ());
-    let hash = house.credentials.hash(&PASSWORD.into()).unwrap();
-    house.change(1, |account| account.password = Some(hash.clone()));
-    assert_eq!(house.login("alice", "wrong"), Answer::Refused);
-    assert!(!house.has(1, Scheme::ScramSha256));
-    assert_eq!(house.login("alice", PASSWORD), own(1, "alice"));
-    assert!(house.has(1, Scheme::ScramSha256) && !house.has(1, Scheme::NtHash));
+    let fixture = fixture(&[("alice", "")], |_| ());
+    let hash = fixture.credentials.hash(&PASSWORD.into()).unwrap();
+    fixture.change(1, |account| account.password = Some(hash.clone()));
+    assert_eq!(fixture.login("alice", "wrong"), Answer::Refused);
+    assert!(!fixture.has(1, Scheme::ScramSha256));
+    assert_eq!(fixture.login("alice", PASSWORD), own(1, "alice"));
+    assert!(fixture.has(1, Scheme::ScramSha256) && !fixture.has(1, Scheme::NtHash));
     // Even though the password is remembered by now.
-    house.change(1, |account| account.ntlm = true);
-    assert_eq!(house.login("alice", PASSWORD), own(1, "alice"));
-    assert!(house.has(1, Scheme::NtHash));
+    fixture.change(1, |account| account.ntlm = true);
+    assert_eq!(fixture.login("alice", PASSWORD), own(1, "alice"));
+    assert!(fixture.has(1, Scheme::NtHash));
     // One that another key sealed is as good as none.
-    house.store.verifiers.lock().unwrap().insert((UserId(1), Scheme::NtHash), "v1,AAAA".into());
-    assert_eq!(house.login("alice", PASSWORD), own(1, "alice"));
-    assert_eq!(house.verifier("alice", Scheme::NtHash), Verifier::NtHash(nt_hash(&PASSWORD.into()).unwrap()));
-    assert_eq!(house.password(1), hash);
+    fixture.store.verifiers.lock().unwrap().insert((UserId(1), Scheme::NtHash), "v1,AAAA".into());
+    assert_eq!(fixture.login("alice", PASSWORD), own(1, "alice"));
+    assert_eq!(fixture.verifier("alice", Scheme::NtHash), Verifier::NtHash(nt_hash(&PASSWORD.into()).unwrap()));
+    assert_eq!(fixture.password(1), hash);
 }
 
 #[test]
 fn a_remembered_password_still_meets_the_live_row() {
-    let house = house(&[("alice", PASSWORD)], |_| ());
-    house.login("alice", PASSWORD);
-    assert!(house.credentials.is_remembered(UserId(1), &house.password(1), &PASSWORD.into()));
-    let asked = house.store.asked.load(Ordering::Relaxed);
-    assert_eq!(house.login("alice", PASSWORD), own(1, "alice"));
-    assert_eq!(house.store.asked.load(Ordering::Relaxed), asked, "no full check");
-    assert_eq!(house.login("alice", "wrong"), Answer::Refused);
+    let fixture = fixture(&[("alice", PASSWORD)], |_| ());
+    fixture.login("alice", PASSWORD);
+    assert!(fixture.credentials.is_remembered(UserId(1), &fixture.password(1), &PASSWORD.into()));
+    let asked = fixture.store.asked.load(Ordering::Relaxed);
+    assert_eq!(fixture.login("alice", PASSWORD), own(1, "alice"));
+    assert_eq!(fixture.store.asked.load(Ordering::Relaxed), asked, "no full check");
+    assert_eq!(fixture.login("alice", "wrong"), Answer::Refused);
 
-    house.change(1, |account| account.pop_enabled = false);
-    assert_eq!(house.login("alice", PASSWORD), Answer::Refused);
-    house.change(1, |account| account.pop_enabled = true);
-    assert_eq!(house.login("alice", PASSWORD), own(1, "alice"));
-    house.change(1, |account| account.password = Some("new".into()));
-    assert_eq!(house.login("alice", PASSWORD), Answer::Refused);
-    assert_eq!(house.login("alice", "new"), own(1, "alice"));
+    fixture.change(1, |account| account.pop_enabled = false);
+    assert_eq!(fixture.login("alice", PASSWORD), Answer::Refused);
+    fixture.change(1, |account| account.pop_enabled = true);
+    assert_eq!(fixture.login("alice", PASSWORD), own(1, "alice"));
+    fixture.change(1, |account| account.password = Some("new".into()));
+    assert_eq!(fixture.login("alice", PASSWORD), Answer::Refused);
+    assert_eq!(fixture.login("alice", "new"), own(1, "alice"));
 }
 
 #[test]
 fn any_of_a_few_readings_may_be_right() {
-    let house = house(&[("alice", PASSWORD)], |_| ());
-    assert_eq!(house.try_all("alice", &["no", "no", "no", "no", PASSWORD]), Answer::Refused, "four at most");
-    assert_eq!(house.try_all("alice", &["no", PASSWORD]), own(1, "alice"));
-    assert_eq!(house.try_all("alice", &["no", PASSWORD]), own(1, "alice"), "remembered");
-    assert_eq!(house.try_all("alice", &["no", "neither"]), Answer::Refused);
+    let fixture = fixture(&[("alice", PASSWORD)], |_| ());
+    assert_eq!(fixture.try_all("alice", &["no", "no", "no", "no", PASSWORD]), Answer::Refused, "four at most");
+    assert_eq!(fixture.try_all("alice", &["no", PASSWORD]), own(1, "alice"));
+    assert_eq!(fixture.try_all("alice", &["no", PASSWORD]), own(1, "alice"), "remembered");
+    assert_eq!(fixture.try_all("alice", &["no", "neither"]), Answer::Refused);
 }
 
 #[test]
 fn delegates_open_what_they_were_given() {
     let users = [("bob", PASSWORD), ("alice", "x"), ("disabled", "x"), ("elsewhere", "x"), ("private", "x")];
-    let house = house(&users, |fake| {
+    let fixture = fixture(&users, |fake| {
         fake.delegates = vec![(1, 2), (1, 3), (1, 4)];
         fake.aliases = HashMap::from([("sales@b.example", 2), ("postmaster@b.example", 1)]);
     });
-    house.change(3, |account| account.pop_enabled = false);
-    house.change(4, |account| account.site = Some("there".into()));
+    fixture.change(3, |account| account.pop_enabled = false);
+    fixture.change(4, |account| account.site = Some("there".into()));
     for raw in
         ["a/bob/alice", "bob@a.example/alice", "bob@a.example/alice@a.example", "a/bob/sales@b.example", r"A\bob/alice"]
     {
-        assert_eq!(house.login(raw, PASSWORD), other(1, "bob", 2, "alice"), "{raw}");
-        assert_eq!(house.login(raw, "wrong"), Answer::Refused, "{raw}");
-        assert_eq!(house.login(raw, "x"), Answer::Refused, "the principal's password, {raw}");
+        assert_eq!(fixture.login(raw, PASSWORD), other(1, "bob", 2, "alice"), "{raw}");
+        assert_eq!(fixture.login(raw, "wrong"), Answer::Refused, "{raw}");
+        assert_eq!(fixture.login(raw, "x"), Answer::Refused, "the principal's password, {raw}");
     }
     for raw in ["bob@a.example/bob", "a/bob/postmaster@b.example"] {
-        assert_eq!(house.login(raw, PASSWORD), own(1, "bob"), "{raw}: the own mailbox");
+        assert_eq!(fixture.login(raw, PASSWORD), own(1, "bob"), "{raw}: the own mailbox");
     }
     for principal in ["disabled", "elsewhere", "private", "nobody", "", "alice@b.example"] {
-        assert_eq!(house.login(&format!("a/bob/{principal}"), PASSWORD), Answer::Refused, "{principal}");
+        assert_eq!(fixture.login(&format!("a/bob/{principal}"), PASSWORD), Answer::Refused, "{principal}");
     }
-    house.change(1, |account| account.pop_enabled = false);
-    assert_eq!(house.login("a/bob/alice", PASSWORD), Answer::Refused, "a disabled delegate");
+    fixture.change(1, |account| account.pop_enabled = false);
+    assert_eq!(fixture.login("a/bob/alice", PASSWORD), Answer::Refused, "a disabled delegate");
 }
 
 #[test]
 fn a_delegate_needs_no_mailbox() {
-    let house = house(&[("bob", PASSWORD), ("alice", "x")], |fake| fake.delegates = vec![(1, 2)]);
-    house.change(1, |account| account.mailbox = None);
-    assert_eq!(house.login("a/bob/alice", PASSWORD), other(1, "bob", 2, "alice"));
-    assert_eq!(house.login("bob", PASSWORD), Answer::Refused);
+    let fixture = fixture(&[("bob", PASSWORD), ("alice", "x")], |fake| fake.delegates = vec![(1, 2)]);
+    fixture.change(1, |account| account.mailbox = None);
+    assert_eq!(fixture.login("a/bob/alice", PASSWORD), other(1, "bob", 2, "alice"));
+    assert_eq!(fixture.login("bob", PASSWORD), Answer::Refused);
 }
 
 #[test]
 fn a_proved_identity_meets_the_same_rules() {
-    let house = house(&[("bob", "x"), ("alice", "x")], |fake| fake.delegates = vec![(1, 2)]);
+    let fixture = fixture(&[("bob", "x"), ("alice", "x")], |fake| fake.delegates = vec![(1, 2)]);
     let authorize = |authcid: &str, authzid: Option<&str>| {
         let who = Identity { authcid: authcid.into(), authzid: authzid.map(str::to_owned) };
-        house.ask(&Query::Authorize { who })
+        fixture.ask(&Query::Authorize { who })
     };
     assert_eq!(authorize("bob", None), own(1, "bob"));
     assert_eq!(authorize("bob", Some("alice")), other(1, "bob", 2, "alice"));
     assert_eq!(authorize("alice", Some("bob")), Answer::Refused);
     assert_eq!(authorize("nobody", None), Answer::Refused);
-    house.change(1, |account| account.pop_enabled = false);
+    fixture.change(1, |account| account.pop_enabled = false);
     assert_eq!(authorize("bob", None), Answer::Refused);
 }
 
 /// Whoever types may write DOMAIN\\user; what a token or a ticket says is a name.
 #[test]
 fn a_vouched_identity_is_a_name_and_no_form_of_one() {
-    let mut house = house(&[("alice", "x"), ("Carol@c.example", "x")], |_| ());
+    let mut fixture = fixture(&[("alice", "x"), ("Carol@c.example", "x")], |_| ());
     let foreign = ["alice@evil.example", "evil/alice", r"evil\alice", "a.example/alice", r"a\alice", "a/b/alice", ""];
     for domains in [vec![], vec!["a.example".to_owned()]] {
-        house.domains = domains;
+        fixture.domains = domains;
         let vouched = |authcid: &str, exact_case| {
             let who = Identity { authcid: authcid.into(), authzid: None };
-            house.ask(&Query::Vouched { who, exact_case })
+            fixture.ask(&Query::Vouched { who, exact_case })
         };
         for exact_case in [false, true] {
             for name in foreign {
@@ -281,7 +282,7 @@ fn a_vouched_identity_is_a_name_and_no_form_of_one() {
             }
             assert_eq!(vouched("alice", exact_case), own(1, "alice"));
             assert_eq!(vouched("Carol@c.example", exact_case), own(2, "Carol@c.example"));
-            let known = house.domains.is_empty();
+            let known = fixture.domains.is_empty();
             let expected = if known { Answer::Refused } else { own(1, "alice") };
             assert_eq!(vouched("alice@A.example", exact_case), expected);
         }
@@ -293,46 +294,49 @@ fn a_vouched_identity_is_a_name_and_no_form_of_one() {
 
 #[test]
 fn verifiers_of_nobody_are_false_and_stable() {
-    let house = house(&[("alice", PASSWORD), ("bob", BCRYPT), ("carol", "x")], |_| ());
-    house.change(3, |account| account.password = None);
+    let fixture = fixture(&[("alice", PASSWORD), ("bob", BCRYPT), ("carol", "x")], |_| ());
+    fixture.change(3, |account| account.password = None);
     for scheme in [Scheme::ScramSha256, Scheme::NtHash] {
         for name in ["nobody", "bob", "carol"] {
-            let verifier = house.verifier(name, scheme);
+            let verifier = fixture.verifier(name, scheme);
             for spelling in [name.to_uppercase(), format!("{name}@a.example"), format!(r"A\{name}")] {
-                assert_eq!(house.verifier(&spelling, scheme), verifier, "{spelling}");
+                assert_eq!(fixture.verifier(&spelling, scheme), verifier, "{spelling}");
             }
         }
-        assert_ne!(house.verifier("nobody", scheme), house.verifier("bob", scheme));
+        assert_ne!(fixture.verifier("nobody", scheme), fixture.verifier("bob", scheme));
     }
 }
 
 #[test]
 fn a_user_without_ntlm_has_no_nt_hash_even_if_one_is_left() {
-    let house = house(&[("alice", PASSWORD)], |_| ());
-    house.change(1, |account| account.ntlm = true);
-    house.login("alice", PASSWORD);
-    let real = house.verifier("alice", Scheme::NtHash);
-    house.change(1, |account| account.ntlm = false);
-    assert!(house.has(1, Scheme::NtHash));
-    assert_ne!(house.verifier("alice", Scheme::NtHash), real);
+    let fixture = fixture(&[("alice", PASSWORD)], |_| ());
+    fixture.change(1, |account| account.ntlm = true);
+    fixture.login("alice", PASSWORD);
+    let real = fixture.verifier("alice", Scheme::NtHash);
+    fixture.change(1, |account| account.ntlm = false);
+    assert!(fixture.has(1, Scheme::NtHash));
+    assert_ne!(fixture.verifier("alice", Scheme::NtHash), real);
 }
 
 #[test]
 fn a_pending_password_gets_its_verifiers_and_voids_the_old_ones() {
-    let house = house(&[("alice", PASSWORD)], |_| ());
-    let Verifier::Scram { salt, stored_key, .. } = house.verifier("alice", Scheme::ScramSha256) else { panic!() };
+    let fixture = fixture(&[("alice", PASSWORD)], |_| ());
+    let Verifier::Scram { salt, stored_key, .. } = fixture.verifier("alice", Scheme::ScramSha256) else { panic!() };
     assert_eq!(stored_key, scram::Keys::derive(&PASSWORD.into(), &salt, scram::ITERATIONS).stored_key);
-    assert!(is_current(&house.password(1)));
-    house.change(1, |account| account.password = Some("new".into()));
-    let Verifier::Scram { stored_key, .. } = house.verifier("alice", Scheme::ScramSha256) else { panic!() };
+    assert!(is_current(&fixture.password(1)));
+    fixture.change(1, |account| account.password = Some("new".into()));
+    let Verifier::Scram { stored_key, .. } = fixture.verifier("alice", Scheme::ScramSha256) else { panic!() };
     assert_eq!(stored_key, scram::Keys::derive(&"new".into(), &salt, scram::ITERATIONS).stored_key);
-    house.change(1, |account| account.password = None);
-    assert_eq!(house.verifier("alice", Scheme::ScramSha256), house.credentials.false_scram("alice").unwrap().into());
+    fixture.change(1, |account| account.password = None);
+    assert_eq!(
+        fixture.verifier("alice", Scheme::ScramSha256),
+        fixture.credentials.false_scram("alice").unwrap().into()
+    );
 }
 
 #[test]
 fn what_cannot_be_found_out_is_no_refusal() {
-    let house = house(&[("alice", PASSWORD)], |fake| fake.fails_reading = true);
+    let fixture = fixture(&[("alice", PASSWORD)], |fake| fake.fails_reading = true);
     let who = Identity { authcid: "alice".into(), authzid: None };
     let queries = [
         Query::Password { who: who.clone(), candidates: vec![PASSWORD.into()] },
@@ -341,19 +345,19 @@ fn what_cannot_be_found_out_is_no_refusal() {
         Query::Vouched { who, exact_case: false },
     ];
     for query in queries {
-        assert_eq!(house.ask(&query), Answer::Unavailable, "{query:?}");
+        assert_eq!(fixture.ask(&query), Answer::Unavailable, "{query:?}");
     }
 }
 
 #[test]
 fn a_store_that_cannot_be_written_to_still_lets_passwords_in() {
-    let house = house(&[("alice", PASSWORD), ("bob", BCRYPT)], |fake| fake.fails_writing = true);
-    assert_eq!(house.login("alice", PASSWORD), own(1, "alice"));
-    assert_eq!(house.login("bob", PASSWORD), own(2, "bob"));
-    assert_eq!(house.login("bob", "wrong"), Answer::Refused);
+    let fixture = fixture(&[("alice", PASSWORD), ("bob", BCRYPT)], |fake| fake.fails_writing = true);
+    assert_eq!(fixture.login("alice", PASSWORD), own(1, "alice"));
+    assert_eq!(fixture.login("bob", PASSWORD), own(2, "bob"));
+    assert_eq!(fixture.login("bob", "wrong"), Answer::Refused);
     // A proof can be checked, too, as long as the clear password stands there.
-    let Verifier::Scram { salt, stored_key, .. } = house.verifier("alice", Scheme::ScramSha256) else { panic!() };
+    let Verifier::Scram { salt, stored_key, .. } = fixture.verifier("alice", Scheme::ScramSha256) else { panic!() };
     assert_eq!(stored_key, scram::Keys::derive(&PASSWORD.into(), &salt, scram::ITERATIONS).stored_key);
-    assert_eq!(house.verifier("bob", Scheme::ScramSha256), house.credentials.false_scram("bob").unwrap().into());
-    assert!(!house.has(1, Scheme::ScramSha256));
+    assert_eq!(fixture.verifier("bob", Scheme::ScramSha256), fixture.credentials.false_scram("bob").unwrap().into());
+    assert!(!fixture.has(1, Scheme::ScramSha256));
 }

@@ -64,13 +64,13 @@ const MAPPED: usize = 34 * 1024;
 
 /// Computes Argon2 hashes, never more than it has permits at the same time.
 pub struct Hasher {
-    state: Mutex<State>,
+    state: Mutex<HasherState>,
     /// Told when there is a permit that nobody waits for.
     idle: Condvar,
     wait: Duration,
 }
 
-struct State {
+struct HasherState {
     permits: usize,
     /// At most one for each permit.
     memory: Vec<Vec<Block>>,
@@ -82,7 +82,7 @@ impl Hasher {
     /// With so many permits (at least one): so many cores may be busy, with 19 MiB each.
     pub fn new(permits: usize) -> Self {
         let (memory, last_use, turns) = (Vec::new(), Instant::now(), Turns::default());
-        let state = State { permits: permits.max(1), memory, last_use, turns };
+        let state = HasherState { permits: permits.max(1), memory, last_use, turns };
         Self { state: Mutex::new(state), idle: Condvar::new(), wait: WAIT }
     }
 
@@ -138,13 +138,17 @@ impl Hasher {
     /// Waits until there is a permit that no login wants, for [`BEHIND`] at most: what is hashed behind logins goes on
     /// slowly among many.
     pub fn wait_for_logins(&self) {
-        let wanted = |state: &mut State| state.permits == 0 || !state.turns.is_empty();
+        let wanted = |state: &mut HasherState| state.permits == 0 || !state.turns.is_empty();
         let state = self.lock();
         drop(self.idle.wait_timeout_while(state, BEHIND, wanted).ignore_poison());
     }
 
     /// Who is called has the permit already.
-    fn wait_for_turn<'a>(&'a self, mut state: MutexGuard<'a, State>, client: Client) -> Option<MutexGuard<'a, State>> {
+    fn wait_for_turn<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, HasherState>,
+        client: Client,
+    ) -> Option<MutexGuard<'a, HasherState>> {
         let deadline = Instant::now() + self.wait;
         let ticket = state.turns.join(client);
         while !ticket.is_granted() {
@@ -166,7 +170,7 @@ impl Hasher {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, HasherState> {
         self.state.lock().ignore_poison()
     }
 }

@@ -15,7 +15,7 @@ const MOST_COST: u32 = 14;
 const MOST_ROUNDS: u32 = 1_000_000;
 /// Longest password, octets, that SHA-512 crypt is computed of; its work grows with the square.
 /// Longer ones cannot have been set: libxcrypt refuses them too.
-const LONGEST: usize = 512;
+const LONGEST_HASH: usize = 512;
 
 /// bcrypt as crypt(5) has it: `$2b$`, and `$2a$` and `$2y$`, which mean the same in good
 /// implementations. Like everywhere, only the first 72 octets of a password count.
@@ -36,7 +36,7 @@ pub fn verify_sha512_crypt(password: &Secret, hash: &str) -> Verdict {
     if rounds(rest).is_none_or(|rounds| rounds > MOST_ROUNDS) {
         return Verdict::Malformed;
     }
-    if password.expose().len() > LONGEST {
+    if password.expose().len() > LONGEST_HASH {
         return Verdict::Wrong;
     }
     match ShaCrypt::SHA512.verify_password(password.expose(), hash) {

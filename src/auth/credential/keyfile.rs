@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 /// Longest file, octets.
-const LONGEST: u64 = 64;
+const LONGEST_KEY_FILE: u64 = 64;
 
 /// A key file that is read, or made, when a key is first asked for.
 pub struct KeyFile {
@@ -71,10 +71,10 @@ impl KeyFile {
 
     fn read(&self) -> io::Result<Key> {
         let file = regular::open(&self.path)?;
-        let text = regular::rest(&file, LONGEST)?;
+        let text = regular::rest(&file, LONGEST_KEY_FILE)?;
         let octets = STANDARD.decode(text.trim_ascii_end()).map(Zeroizing::new).unwrap_or_default();
         let key = octets.as_slice().try_into().map(Zeroizing::new);
-        key.map_err(|_| io::Error::new(ErrorKind::InvalidData, "it does not hold 32 octets in base64"))
+        key.map_err(|_| io::Error::new(ErrorKind::InvalidData, "it does not contain 32 octets in base64"))
     }
 
     /// Whoever finds the file finds all of it, and the first one stays.
@@ -85,7 +85,7 @@ impl KeyFile {
         if let Ok(database) = fs::metadata(&self.database)
             && let Err(error) = draft.give_to(&database)
         {
-            log::warn!("{}: cannot be given to the owner of the database: {error}", self.path.display());
+            log::warn!("{}: cannot change its owner to that of the database: {error}", self.path.display());
         }
         draft.file().write_all(text.as_bytes())?;
         match draft.place_new() {

@@ -310,7 +310,7 @@ impl Credentials {
     }
 }
 
-/// Names compare in ASCII without case (interface.md §2).
+/// Names compare in ASCII without case (docs/interface.md §2).
 fn folded(name: &str) -> Vec<u8> {
     name.to_ascii_lowercase().into_bytes()
 }

@@ -1,4 +1,4 @@
-//! What a `users.password` can hold, told apart by how it begins (interface.md §2).
+//! What a `users.password` can hold, told apart by how it begins (docs/interface.md §2).
 //!
 //! What must not be known here: how any of it is verified.
 

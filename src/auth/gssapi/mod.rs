@@ -38,7 +38,7 @@ pub fn load(keytab: &Path, realms: &[String], exact_case: bool) -> Result<Kerber
         realms.sort();
         realms.dedup();
     }
-    let text = path.to_str().ok_or_else(|| named(&"the path is not in UTF-8"))?;
+    let text = path.to_str().ok_or_else(|| named(&"the path is not UTF-8"))?;
     let credential = Credential::from_keytab(text).map_err(|what| named(&what))?;
     Ok(Kerberos { acceptor: Arc::new(Keys(Arc::new(credential))), realms, exact_case })
 }
@@ -123,7 +123,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
-        assert!(load(&path, &[], false).unwrap_err().contains("no regular file"));
+        assert!(load(&path, &[], false).unwrap_err().contains("not a regular file"));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl KeyFile {
             ("OAuthUserClaim", &policy.user_claim),
         ] {
             if value.is_empty() {
-                return Err(format!("{setting} must be set where OAuthKeyFile is"));
+                return Err(format!("{setting} must be set if OAuthKeyFile is"));
             }
         }
         let loaded = load(path)?;
@@ -75,7 +75,7 @@ impl KeyFile {
                 *loaded = new;
             }
             Err(what) => {
-                log::warn!("{what}; the keys stay as they were");
+                log::warn!("{what}; the old keys stay in use");
                 // Not again before it changes again.
                 if let Ok(metadata) = std::fs::metadata(&self.path) {
                     loaded.stamp = Stamp::new(&metadata);

@@ -98,7 +98,7 @@ fn parse_pem(text: &str) -> Result<Vec<Key>, String> {
         let key = match label {
             "PUBLIC KEY" => PKey::public_key_from_pem(pem.as_bytes()),
             "CERTIFICATE" => X509::from_pem(pem.as_bytes()).and_then(|certificate| certificate.public_key()),
-            _ => return Err(format!("PEM block \"{label}\" is no public key")),
+            _ => return Err(format!("PEM block \"{label}\" is not a public key")),
         };
         let key = key.map_err(|error| format!("PEM block \"{label}\" cannot be read: {error}"))?;
         keys.push(Key::new(None, key)?);
@@ -131,7 +131,7 @@ fn parse_jwk(jwk: &Value) -> Result<Option<Key>, String> {
 
 fn number(jwk: &Value, name: &str) -> Result<Vec<u8>, String> {
     let text = jwk.get(name).and_then(Value::as_str).ok_or_else(|| format!("JWK has no \"{name}\""))?;
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| format!("JWK's \"{name}\" is no base64url"))
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| format!("JWK's \"{name}\" is not base64url"))
 }
 
 fn rsa(n: &[u8], e: &[u8]) -> Result<PKey<Public>, ErrorStack> {

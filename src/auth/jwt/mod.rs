@@ -38,8 +38,8 @@ pub struct Policy {
 /// # Errors
 /// Why the token counts for nothing here.
 pub fn verify(token: &str, keys: &[Key], policy: &Policy, now: i64) -> Result<String, &'static str> {
-    let (signed, signature) = token.rsplit_once('.').ok_or("token is no JWS")?;
-    let (header, payload) = signed.split_once('.').ok_or("token is no JWS")?;
+    let (signed, signature) = token.rsplit_once('.').ok_or("token is not a JWS")?;
+    let (header, payload) = signed.split_once('.').ok_or("token is not a JWS")?;
     let header = object(header)?;
     let signature = decode(signature)?;
     let algorithm = algorithm(&header)?;
@@ -62,12 +62,12 @@ fn algorithm(header: &Map<String, Value>) -> Result<Algorithm, &'static str> {
         return Err("token has a critical extension");
     }
     if !header.get("typ").is_none_or(is_access_token) {
-        return Err("token is of another type than JWT or at+jwt");
+        return Err("token type is neither JWT nor at+jwt");
     }
     match header.get("alg").and_then(Value::as_str) {
         Some("RS256") => Ok(Algorithm::Rs256),
         Some("ES256") => Ok(Algorithm::Es256),
-        _ => Err("token is signed with another algorithm than RS256 or ES256"),
+        _ => Err("token is not signed with RS256 or ES256"),
     }
 }
 
@@ -81,7 +81,7 @@ fn is_access_token(kind: &Value) -> bool {
 
 fn check_claims(claims: &Map<String, Value>, policy: &Policy, now: f64) -> Result<(), &'static str> {
     if claims.get("iss").and_then(Value::as_str) != Some(&policy.issuer) {
-        return Err("token is of another issuer");
+        return Err("token has another issuer");
     }
     let ours = |value: &Value| value.as_str() == Some(&policy.audience);
     let meant_for_us = match claims.get("aud") {
@@ -106,11 +106,11 @@ fn check_claims(claims: &Map<String, Value>, policy: &Policy, now: f64) -> Resul
 fn user(claims: &Map<String, Value>, claim: &str) -> Result<String, &'static str> {
     // An address that its owner did not prove may be anybody's (OpenID Connect Core section 5.7).
     if claim == "email" && claims.get("email_verified") != Some(&Value::Bool(true)) {
-        return Err("token has an address that is not verified");
+        return Err("token's email address is not verified");
     }
     let name = claims.get(claim).and_then(Value::as_str).ok_or("token does not name its user")?;
     if name.is_empty() || name.len() > LONGEST_USER || name.chars().any(char::is_control) {
-        return Err("token names no possible user");
+        return Err("token names an invalid user");
     }
     Ok(name.to_owned())
 }
@@ -118,12 +118,12 @@ fn user(claims: &Map<String, Value>, claim: &str) -> Result<String, &'static str
 fn object(part: &str) -> Result<Map<String, Value>, &'static str> {
     match serde_json::from_slice(&decode(part)?) {
         Ok(Value::Object(object)) => Ok(object),
-        _ => Err("token is no JSON object"),
+        _ => Err("token is not a JSON object"),
     }
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, &'static str> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| "token is no base64url")
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| "token is not base64url")
 }
 
 #[cfg(test)]

@@ -182,7 +182,7 @@ fn a_token_of_another_kind_lets_nobody_in() {
 fn what_is_nested_deeply_is_no_token() {
     for nested in ["[".repeat(16_000), "{\"a\":".repeat(4_000), format!("{}{}", "[".repeat(8_000), "]".repeat(8_000))] {
         let header = URL_SAFE_NO_PAD.encode(format!("{{\"alg\":\"RS256\",\"x\":{nested}}}"));
-        assert_eq!(verify(&format!("{header}.e30.AAAA"), &[], &policy(), NOW), Err("token is no JSON object"));
+        assert_eq!(verify(&format!("{header}.e30.AAAA"), &[], &policy(), NOW), Err("token is not a JSON object"));
     }
 }
 

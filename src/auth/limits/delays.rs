@@ -26,10 +26,10 @@ pub struct Delays {
 }
 
 /// Failures by key; the key that has not failed for the longest time gives way.
-struct Failures(LruCache<u64, Row>);
+struct Failures(LruCache<u64, DelayRow>);
 
 #[derive(Clone, Copy)]
-struct Row {
+struct DelayRow {
     count: u32,
     last: Instant,
 }
@@ -90,7 +90,7 @@ impl Failures {
             Some(row) if now.saturating_duration_since(row.last) < FORGIVEN => row.count.saturating_add(1),
             _ => 1,
         };
-        self.0.insert(key, Row { count, last: now });
+        self.0.insert(key, DelayRow { count, last: now });
         count
     }
 

@@ -32,7 +32,7 @@ const KNOWN: usize = 65_536;
 /// All places.
 pub struct Places {
     hasher: RandomState,
-    state: Mutex<State>,
+    state: Mutex<PlacesState>,
     wait: Duration,
     hold: Duration,
 }
@@ -60,14 +60,14 @@ impl Owner {
 }
 
 #[derive(Default)]
-struct State {
-    owners: HashMap<Owner, Row>,
+struct PlacesState {
+    owners: HashMap<Owner, PlaceRow>,
     known: HashSet<u64>,
     known_by_age: VecDeque<u64>,
 }
 
 #[derive(Default)]
-struct Row {
+struct PlaceRow {
     taken: usize,
     /// Until when others are kept.
     held: Vec<Instant>,
@@ -117,11 +117,11 @@ impl Places {
 
     fn take<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State>,
+        mut state: MutexGuard<'a, PlacesState>,
         owner: Owner,
         deadline: Instant,
         over: &dyn Fn() -> bool,
-    ) -> (MutexGuard<'a, State>, bool) {
+    ) -> (MutexGuard<'a, PlacesState>, bool) {
         if state.row(owner).take_free(owner.places(), Instant::now()) {
             return (state, true);
         }
@@ -179,24 +179,24 @@ impl Places {
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PlacesState> {
         self.state.lock().ignore_poison()
     }
 }
 
-impl State {
-    fn row(&mut self, owner: Owner) -> &mut Row {
+impl PlacesState {
+    fn row(&mut self, owner: Owner) -> &mut PlaceRow {
         self.owners.entry(owner).or_default()
     }
 
     fn forget_if_unused(&mut self, owner: Owner) {
-        if self.owners.get(&owner).is_some_and(Row::is_unused) {
+        if self.owners.get(&owner).is_some_and(PlaceRow::is_unused) {
             self.owners.remove(&owner);
         }
     }
 }
 
-impl Row {
+impl PlaceRow {
     fn is_unused(&self) -> bool {
         self.taken == 0 && self.held.is_empty() && self.waiting.is_empty()
     }

@@ -18,10 +18,10 @@ const MOST: usize = 1024;
 /// What was refused, by address; none: a local socket, or one of too many.
 #[derive(Default)]
 pub struct Refusals {
-    of: Mutex<HashMap<Option<IpAddr>, Row>>,
+    of: Mutex<HashMap<Option<IpAddr>, RefusalRow>>,
 }
 
-struct Row {
+struct RefusalRow {
     since: Instant,
     /// Refused since that was said.
     more: u64,
@@ -43,7 +43,7 @@ impl Refusals {
                 false
             }
             None => {
-                rows.insert(key, Row { since: now, more: 0, why: why.to_owned() });
+                rows.insert(key, RefusalRow { since: now, more: 0, why: why.to_owned() });
                 true
             }
         }

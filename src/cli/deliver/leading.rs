@@ -2,7 +2,7 @@
 //! is written, old Return-Path fields at its start (RFC 5321 section 4.4: whoever makes final delivery may remove them).
 
 /// Longest line that is looked at, octets; a longer one is the message's own.
-const LONGEST: usize = 4096;
+const LONGEST_LINE: usize = 4096;
 
 /// Takes these lines away from the start of a message, chunk by chunk.
 pub(super) struct EnvelopeStripper {
@@ -38,7 +38,7 @@ impl EnvelopeStripper {
             let (now, later) = octets.split_at(end);
             self.line.extend_from_slice(now);
             octets = later;
-            if self.line.ends_with(b"\n") || self.line.len() > LONGEST {
+            if self.line.ends_with(b"\n") || self.line.len() > LONGEST_LINE {
                 self.take(out);
             }
         }
@@ -55,7 +55,7 @@ impl EnvelopeStripper {
             |text: &str| self.line.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text.as_bytes()));
         let folded = matches!(self.line.first(), Some(b' ' | b'\t'));
         self.at = match self.at {
-            _ if self.line.len() > LONGEST => At::Message,
+            _ if self.line.len() > LONGEST_LINE => At::Message,
             At::Start if self.line.starts_with(b"From ") => At::Dropped,
             At::Field if folded => At::Field,
             _ if self.return_path && starts("Return-Path:") => At::Field,
@@ -103,7 +103,7 @@ mod tests {
         for message in ["", "x", "\r\n", " a\r\n", "Return-Pa"] {
             assert_eq!(rest(true, message), message);
         }
-        let long = format!("From {}\r\nA: b\r\n", "x".repeat(2 * LONGEST));
+        let long = format!("From {}\r\nA: b\r\n", "x".repeat(2 * LONGEST_LINE));
         assert_eq!(rest(true, &long), long);
     }
 }

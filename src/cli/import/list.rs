@@ -46,7 +46,10 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
             Err(what) => (Row::default(), Err(Error::new(Code::Data, what))),
         };
         let code = done.as_ref().err().map_or(0, |error| error.code as u8);
-        let source = done.as_ref().err().map_or_else(|| source.clone(), |error| format!("{source}: {error}"));
+        let mut source = done.as_ref().err().map_or_else(|| source.clone(), |error| format!("{source}: {error}"));
+        if row.unread > 0 {
+            source += &format!(" ({} folders or files not read)", row.unread);
+        }
         table.push((user, row, code, source));
         failures.extend(done.err().map(|error| error.code));
     }
@@ -154,7 +157,7 @@ fn shown(table: &[(String, Row, u8, String)]) -> String {
         "user", "taken", "there", "left-out", "refused", "exit"
     );
     for (user, row, code, source) in table {
-        let Row { taken, there, left_out, refused } = row;
+        let Row { taken, there, left_out, refused, .. } = row;
         text += &format!("{user:width$}  {taken:>9} {there:>9} {left_out:>9} {refused:>9} {code:>4}  {source}\n");
     }
     text

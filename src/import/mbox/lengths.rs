@@ -32,7 +32,8 @@ pub fn resolve(scan: &Scan) -> (Vec<Option<Range>>, usize) {
             text || around && sound[*next] == sound[at + 1]
         });
         let (behind, end) = believed.unwrap_or_else(|| (at + 1, usual_end(scan, at)));
-        ranges[at] = Some(Range { start: draft.start, end: end.max(draft.start), quoted: draft.end.is_none() });
+        ranges[at] =
+            Some(Range { start: draft.start, end: end.max(draft.start), quoted: draft.end.is_none() || scan.quoted });
         inner += behind - at - 1;
         if believed.is_some() {
             by_length.push(at);

@@ -1,7 +1,8 @@
 //! MMDF files: each message between two lines of four Ctrl-A, perhaps with an mbox's separator at its head.
 //!
-//! Python's `mailbox` puts one more line end behind each message, mutt none. It is taken off where all messages end in
-//! an empty line, or some do and all have the separator that Python makes up (`From MAILER-DAEMON DATE`).
+//! Python's `mailbox` puts one more line end behind each message and quotes lines that begin with `From `, mutt neither.
+//! So it is where all messages end in an empty line, or some do and all have the separator that Python makes up
+//! (`From MAILER-DAEMON DATE`), and no such line is unquoted.
 
 use super::facts::Facts;
 use super::scan::{Draft, Failure, Scan};
@@ -21,6 +22,7 @@ pub fn scan(mut reader: impl BufRead) -> Result<Scan, Failure> {
     // The message that goes on, and its header while that does.
     let mut open: Option<Draft> = None;
     let mut head: Option<Vec<u8>> = None;
+    let mut unquoted = false;
     loop {
         let begins = octets.is_empty() || octets.ends_with(b"\n");
         octets.clear();
@@ -31,20 +33,23 @@ pub fn scan(mut reader: impl BufRead) -> Result<Scan, Failure> {
             if let Some(mut draft) = open.take() {
                 draft.facts = head.take().map_or(draft.facts, |head| Facts::of(&head));
                 draft.end = Some(at);
-                blanks.push(if draft.body.is_some_and(|body| body < at) { blank } else { 0 });
+                blanks.push((blank, draft.body.is_none_or(|body| body == at)));
                 scan.drafts.push(draft);
             } else if read > 0 {
                 open = Some(draft(at, at + read));
                 head = Some(Vec::new());
             }
             if read == 0 {
-                take_off(&mut scan, &blanks);
+                take_off(&mut scan, &blanks, unquoted);
                 return Ok(Scan { end: at, ..scan });
             }
         } else if let Some(draft) = &mut open {
             match separator::read(&octets).filter(|_| draft.start == at && begins) {
                 Some(separator) => (draft.separator, draft.start) = (separator, at + read),
-                None => take(draft, &mut head, &octets, at),
+                None => {
+                    unquoted |= begins && octets.starts_with(b"From ");
+                    take(draft, &mut head, &octets, at);
+                }
             }
         } else if !line.is_empty() {
             // Some programs write one such line between two messages.
@@ -58,14 +63,18 @@ pub fn scan(mut reader: impl BufRead) -> Result<Scan, Failure> {
     }
 }
 
-/// Takes the line end off that Python added; `blanks`: octets of an empty line at the end of each text.
-fn take_off(scan: &mut Scan, blanks: &[u64]) {
+/// Takes the line end off that Python added; `blanks`: octets of an empty line at the end of each message, and
+/// whether it is that behind the header.
+fn take_off(scan: &mut Scan, blanks: &[(u64, bool)], unquoted: bool) {
     let is_python =
         |draft: &Draft| draft.separator.form == Form::Dated && draft.separator.sender.as_deref() == Some("");
-    if blanks.contains(&0) && !scan.drafts.iter().all(is_python) {
+    if unquoted
+        || blanks.iter().any(|(blank, of_header)| *blank == 0 || *of_header) && !scan.drafts.iter().all(is_python)
+    {
         return;
     }
-    for (draft, blank) in scan.drafts.iter_mut().zip(blanks) {
+    scan.quoted = true;
+    for (draft, (blank, _)) in scan.drafts.iter_mut().zip(blanks) {
         draft.end = draft.end.map(|end| end - blank);
     }
 }

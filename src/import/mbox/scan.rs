@@ -53,6 +53,8 @@ pub struct Scan {
     pub drafts: Vec<Draft>,
     /// Lines that begin with `From ` and are text.
     pub from_lines: usize,
+    /// Messages whose end their format says have quoted lines, too.
+    pub quoted: bool,
     /// Octets of the file.
     pub end: u64,
     /// Octets of an empty line at its end.

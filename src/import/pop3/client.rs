@@ -196,7 +196,7 @@ impl Client {
                 return Ok(content.measure());
             }
             if content.measure().octets > most {
-                return Err(self.wire.malformed(&format!("more than {most} octets without an end")));
+                return Err(self.wire.malformed(&format!("more than {most} octets, and there is no end")));
             }
             self.wire.fill()?;
         }

@@ -1,7 +1,7 @@
 //! A connection to another server, bounded in every direction: lines, time, what waits.
 //!
-//! An answer may take [`Patience::answer`] to begin. From then on [`Patience::least`] octets must come in every
-//! [`Patience::window`], so that a server which drips ends, however long its answer is.
+//! An answer may take [`Timeouts::answer`] to begin. From then on [`Timeouts::least`] octets must come in every
+//! [`Timeouts::window`], so that a server which drips ends, however long its answer is.
 
 use super::address::Address;
 use super::said::said;
@@ -13,17 +13,17 @@ use std::time::{Duration, Instant};
 
 /// How long a server may take.
 #[derive(Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// Until an answer begins.
     pub answer: Duration,
-    /// For each [`Patience::least`] octets from then on.
+    /// For each [`Timeouts::least`] octets from then on.
     pub window: Duration,
     /// Octets.
     pub least: usize,
 }
 
 /// Large mailboxes are opened slowly; a modem is faster than the window.
-const TIMEOUT: Patience = Patience { answer: Duration::from_secs(120), window: Duration::from_secs(60), least: 4096 };
+const TIMEOUT: Timeouts = Timeouts { answer: Duration::from_secs(120), window: Duration::from_secs(60), least: 4096 };
 
 /// A connection.
 pub struct Wire {
@@ -32,7 +32,7 @@ pub struct Wire {
     host: String,
     /// For messages: host and port.
     server: String,
-    patience: Patience,
+    timeouts: Timeouts,
     /// When the octets that are `due` must have come.
     deadline: Instant,
     due: usize,
@@ -47,12 +47,12 @@ impl Wire {
         Self::connect_with(address, TIMEOUT)
     }
 
-    fn connect_with(address: &Address, patience: Patience) -> Result<Self> {
+    fn connect_with(address: &Address, timeouts: Timeouts) -> Result<Self> {
         let (host, server) = (address.host.clone(), address.server());
         let failed = |error| ImportError::Unreachable(format!("{server}: {error}"));
         let stream = tls::Client::connect(&host, address.port).map_err(failed)?;
-        let (lines, deadline) = (LineReader::new(), Instant::now() + patience.answer);
-        let mut wire = Self { stream, lines, host, server, patience, deadline, due: 0, begun: false, bare_lf: false };
+        let (lines, deadline) = (LineReader::new(), Instant::now() + timeouts.answer);
+        let mut wire = Self { stream, lines, host, server, timeouts, deadline, due: 0, begun: false, bare_lf: false };
         if address.implicit_tls {
             wire.secure()?;
         }
@@ -152,8 +152,8 @@ impl Wire {
         let came = self.lines.buffered().len() - before;
         self.due = self.due.saturating_sub(came);
         if !self.begun || self.due == 0 {
-            (self.begun, self.due) = (true, self.patience.least);
-            self.deadline = Instant::now() + self.patience.window;
+            (self.begun, self.due) = (true, self.timeouts.least);
+            self.deadline = Instant::now() + self.timeouts.window;
         }
         Ok(())
     }
@@ -168,8 +168,8 @@ impl Wire {
     }
 
     fn expect(&mut self) {
-        (self.begun, self.due) = (false, self.patience.least);
-        self.deadline = Instant::now() + self.patience.answer;
+        (self.begun, self.due) = (false, self.timeouts.least);
+        self.deadline = Instant::now() + self.timeouts.answer;
     }
 
     fn stopped(&self, stop: &Stop) -> ImportError {
@@ -177,10 +177,10 @@ impl Wire {
         ImportError::Broken(match stop {
             Stop::Eof => format!("{server}: the connection was closed"),
             Stop::TimedOut if self.begun => {
-                let Patience { window, least, .. } = self.patience;
+                let Timeouts { window, least, .. } = self.timeouts;
                 format!("{server}: fewer than {least} octets in {} seconds", window.as_secs())
             }
-            Stop::TimedOut => format!("{server}: no answer for {} seconds", self.patience.answer.as_secs()),
+            Stop::TimedOut => format!("{server}: no answer for {} seconds", self.timeouts.answer.as_secs()),
             Stop::Failed(error) => format!("{server}: {error}"),
         })
     }
@@ -198,22 +198,22 @@ mod tests {
     /// What a wire does with a server that does `serve`.
     fn with_server<T>(
         serve: impl FnOnce(std::net::TcpStream) + Send + 'static,
-        patience: Patience,
+        timeouts: Timeouts,
         test: impl FnOnce(&mut Wire) -> T,
     ) -> T {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = std::thread::spawn(move || serve(listener.accept().unwrap().0));
         let address = Address::parse(&format!("pop3://a@127.0.0.1:{port}")).unwrap();
-        let mut wire = Wire::connect_with(&address, patience).unwrap();
+        let mut wire = Wire::connect_with(&address, timeouts).unwrap();
         let answer = test(&mut wire);
         drop(wire);
         server.join().unwrap();
         answer
     }
 
-    const LONG: Patience = TIMEOUT;
-    const SHORT: Patience = Patience { answer: LONG.answer, window: Duration::from_millis(300), least: 1000 };
+    const LONG: Timeouts = TIMEOUT;
+    const SHORT: Timeouts = Timeouts { answer: LONG.answer, window: Duration::from_millis(300), least: 1000 };
 
     #[test]
     fn lines_end_in_crlf_or_lf_and_have_a_limit() {
@@ -243,7 +243,7 @@ mod tests {
         };
         let error = with_server(drip, SHORT, |wire| wire.line(100_000).unwrap_err().to_string());
         assert!(error.contains("fewer than 1000 octets"), "{error}");
-        let silent = Patience { answer: Duration::from_millis(50), ..LONG };
+        let silent = Timeouts { answer: Duration::from_millis(50), ..LONG };
         let wait = |mut stream: std::net::TcpStream| drop(std::io::Read::read(&mut stream, &mut [0]));
         let error = with_server(wait, silent, |wire| wire.line(100).unwrap_err().to_string());
         assert!(error.contains("no answer"), "{error}");

@@ -1,5 +1,5 @@
-//! Messages that were imported before, found by their octets: those without a unique-id of their own can be known again
-//! by nothing else.
+//! Messages beside their octets. Those that were imported before without a unique-id of their own can be known again by
+//! nothing else.
 
 use crate::import::Listed;
 use crate::store::{Entry, Mail, MailboxId, MessageId, ScanListing, StoreError};
@@ -67,4 +67,32 @@ impl<'a> Same<'a> {
         }
         Ok(sum.finalize().into())
     }
+}
+
+/// Whether a stored message has exactly these octets.
+pub(super) fn is_same(store: &dyn Mail, mailbox: MailboxId, entry: Entry, octets: &[u8]) -> Result<bool, StoreError> {
+    if u64::from(entry.octets) != octets.len() as u64 {
+        return Ok(false);
+    }
+    let id = MessageId { mailbox, uid: entry.uid, body: entry.body };
+    has_octets(octets, |number, piece| store.read(id, number, piece))
+}
+
+/// Whether the pieces that are read are these octets.
+pub(super) fn has_octets(
+    octets: &[u8],
+    read: impl Fn(u32, &mut Vec<u8>) -> Result<(), StoreError>,
+) -> Result<bool, StoreError> {
+    let (mut piece, mut rest) = (Vec::new(), octets);
+    for number in 0.. {
+        read(number, &mut piece)?;
+        if piece.is_empty() {
+            break;
+        }
+        match rest.strip_prefix(piece.as_slice()) {
+            Some(behind) => rest = behind,
+            None => return Ok(false),
+        }
+    }
+    Ok(rest.is_empty())
 }

@@ -3,7 +3,7 @@
 //! What was staged of a message is dropped unless its source says at the end that the message is whole.
 
 use super::super::{ImportError, Listed, Source, header};
-use super::{Stop, Task, Transfer};
+use super::{Stop, Task, Transfer, envelope};
 use crate::message::dot::Normaliser;
 use crate::store::{Entry, Mail, MailboxId, MessageId, StoreError};
 use sha2::{Digest, Sha256};
@@ -78,7 +78,8 @@ impl Transfer<'_> {
                 return Ok(Ok(()));
             }
         }
-        self.deliver(upload, position, message, message.unique_id.as_deref(), &head).map(|_| Ok(()))
+        let envelope = envelope(message, message.unique_id.as_deref(), &head);
+        self.deliver(upload, position, message, &envelope).map(|_| Ok(()))
     }
 }
 

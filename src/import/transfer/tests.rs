@@ -59,12 +59,12 @@ fn source(remote: bool, messages: &[(Option<&'static str>, &'static str)]) -> Fa
     }
 }
 
-struct Bed {
+struct Fixture {
     store: Memory,
     mailbox: MailboxId,
 }
 
-impl Bed {
+impl Fixture {
     fn new() -> Self {
         let store = Memory::default();
         store.create_user("alice").unwrap();
@@ -106,27 +106,28 @@ impl Bed {
 #[test]
 fn an_import_can_be_run_again() {
     for remote in [false, true] {
-        let bed = Bed::new();
+        let fixture = Fixture::new();
         let mut first = source(remote, &[(Some("a"), "1\r\n"), (Some("b"), "2\r\n")]);
-        assert_eq!(bed.import(&mut first).stored, 2);
+        assert_eq!(fixture.import(&mut first).stored, 2);
         let mut more = source(remote, &[(Some("a"), "1\r\n"), (Some("b"), "2\r\n"), (Some("c"), "3\r\n")]);
-        let report = bed.import(&mut more);
+        let report = fixture.import(&mut more);
         assert_eq!((report.stored, report.present, report.refused.len()), (1, 2, 0));
-        assert_eq!(bed.shown(), ["a", "b", "c"]);
+        assert_eq!(fixture.shown(), ["a", "b", "c"]);
         // What is there already does not cross the network again.
         assert_eq!(more.fetched, if remote { vec![2] } else { vec![0, 1, 2] });
-        assert!(bed.differences(&mut more).is_empty());
+        assert!(fixture.differences(&mut more).is_empty());
     }
 }
 
 #[test]
 fn an_id_of_another_message_is_refused() {
-    let bed = Bed::new();
-    bed.deliver();
-    let report = bed.import(&mut source(false, &[(Some("1"), "x\r\n"), (Some("x"), "1\r\n"), (Some("x"), "2\r\n")]));
+    let fixture = Fixture::new();
+    fixture.deliver();
+    let report =
+        fixture.import(&mut source(false, &[(Some("1"), "x\r\n"), (Some("x"), "1\r\n"), (Some("x"), "2\r\n")]));
     assert_eq!((report.stored, report.present, report.refused.len()), (1, 0, 2));
     assert!(report.refused[0].contains("unique-id \"1\" was given to another"), "{:?}", report.refused);
-    assert_eq!(bed.shown(), ["1", "x"]);
+    assert_eq!(fixture.shown(), ["1", "x"]);
 }
 
 fn counts(report: &Report) -> (usize, usize, usize, usize) {
@@ -136,102 +137,102 @@ fn counts(report: &Report) -> (usize, usize, usize, usize) {
 /// What a header claims costs nobody a message, and the import can be run again.
 #[test]
 fn a_claimed_id_of_another_message_is_passed_over() {
-    let bed = Bed::new();
-    bed.deliver();
+    let fixture = Fixture::new();
+    fixture.deliver();
     let messages =
         [(Some("1"), "x\r\n"), (Some("x"), "1\r\n"), (Some("x"), "2\r\n"), (Some("x"), "1\r\n"), (None, "2\r\n")];
     let claiming = |messages| Fake { claimed: true, ..source(false, messages) };
-    let report = bed.import(&mut claiming(&messages));
+    let report = fixture.import(&mut claiming(&messages));
     assert_eq!(counts(&report), (4, 1, 2, 0), "{report:?}");
     assert!(report.own_number[0].contains("message 1: unique-id \"1\""), "{report:?}");
-    assert_eq!(bed.shown(), ["1", "2", "x", "4", "5"]);
-    let report = bed.import(&mut claiming(&messages));
+    assert_eq!(fixture.shown(), ["1", "2", "x", "4", "5"]);
+    let report = fixture.import(&mut claiming(&messages));
     assert_eq!(counts(&report), (0, 5, 0, 0), "{report:?}");
     // In another order, too.
     let mut turned = messages;
     turned.reverse();
-    assert_eq!(counts(&bed.import(&mut claiming(&turned))), (0, 5, 0, 0));
+    assert_eq!(counts(&fixture.import(&mut claiming(&turned))), (0, 5, 0, 0));
 }
 
 #[test]
 fn a_claimed_id_of_a_deleted_message_is_its_own_only() {
-    let bed = Bed::new();
+    let fixture = Fixture::new();
     let claiming = |text| Fake { claimed: true, ..source(false, &[(Some("x"), text)]) };
-    bed.import(&mut claiming("1\r\n"));
-    bed.store.commit(bed.mailbox, &[Uid(1)]).unwrap();
-    let report = bed.import(&mut claiming("1\r\n"));
+    fixture.import(&mut claiming("1\r\n"));
+    fixture.store.commit(fixture.mailbox, &[Uid(1)]).unwrap();
+    let report = fixture.import(&mut claiming("1\r\n"));
     assert_eq!(counts(&report), (0, 0, 0, 1), "deleted mail stays deleted");
     assert!(report.refused[0].contains("was deleted here"), "{report:?}");
-    assert_eq!(counts(&bed.import(&mut claiming("2\r\n"))), (1, 0, 1, 0));
-    assert_eq!(counts(&bed.import(&mut claiming("2\r\n"))), (0, 1, 0, 0));
+    assert_eq!(counts(&fixture.import(&mut claiming("2\r\n"))), (1, 0, 1, 0));
+    assert_eq!(counts(&fixture.import(&mut claiming("2\r\n"))), (0, 1, 0, 0));
 }
 
 #[test]
 fn a_claimed_number_uses_up_no_numbers() {
-    let bed = Bed::new();
+    let fixture = Fixture::new();
     let mut there =
         Fake { claimed: true, ..source(false, &[(Some("9007199254740990"), "1\r\n"), (Some("7"), "2\r\n")]) };
-    assert_eq!(counts(&bed.import(&mut there)), (2, 0, 0, 0));
-    assert_eq!(bed.shown(), ["9007199254740990", "7"], "beyond 2^52 it is plain text");
-    assert_eq!(counts(&bed.import(&mut there)), (0, 2, 0, 0));
+    assert_eq!(counts(&fixture.import(&mut there)), (2, 0, 0, 0));
+    assert_eq!(fixture.shown(), ["9007199254740990", "7"], "beyond 2^52 it is plain text");
+    assert_eq!(counts(&fixture.import(&mut there)), (0, 2, 0, 0));
 }
 
 /// One to one: two of three copies are found when two are there.
 #[test]
 fn messages_without_ids_are_known_by_their_octets() {
-    let bed = Bed::new();
-    bed.deliver();
-    assert_eq!(bed.import(&mut source(false, &[(None, "1\r\n"), (None, "1\r\n"), (None, "")])).stored, 3);
+    let fixture = Fixture::new();
+    fixture.deliver();
+    assert_eq!(fixture.import(&mut source(false, &[(None, "1\r\n"), (None, "1\r\n"), (None, "")])).stored, 3);
     let mut more = source(false, &[(None, "1\r\n"), (None, "2\r\n"), (None, "1\r\n"), (None, "1\r\n"), (None, "")]);
     let listed = more.list().unwrap();
     let mut report = Report::default();
-    run(&bed.store, &mut more, &listed, bed.task(true), &mut report).unwrap();
+    run(&fixture.store, &mut more, &listed, fixture.task(true), &mut report).unwrap();
     assert_eq!(counts(&report), (2, 3, 0, 0), "{report:?}");
-    assert_eq!(counts(&bed.import(&mut more)), (2, 3, 0, 0));
-    assert_eq!(counts(&bed.import(&mut more)), (0, 5, 0, 0));
+    assert_eq!(counts(&fixture.import(&mut more)), (2, 3, 0, 0));
+    assert_eq!(counts(&fixture.import(&mut more)), (0, 5, 0, 0));
     // One that has an id now was imported, too.
-    bed.import(&mut source(false, &[(Some("x"), "3\r\n")]));
-    assert_eq!(counts(&bed.import(&mut source(false, &[(None, "3\r\n")]))), (0, 1, 0, 0));
-    assert_eq!(counts(&bed.import(&mut source(false, &[(None, "3\r\n"), (Some("x"), "3\r\n")]))), (1, 1, 0, 0));
+    fixture.import(&mut source(false, &[(Some("x"), "3\r\n")]));
+    assert_eq!(counts(&fixture.import(&mut source(false, &[(None, "3\r\n")]))), (0, 1, 0, 0));
+    assert_eq!(counts(&fixture.import(&mut source(false, &[(None, "3\r\n"), (Some("x"), "3\r\n")]))), (1, 1, 0, 0));
 }
 
 #[test]
 fn deleted_messages_are_left_out_unless_they_are_wanted() {
-    let bed = Bed::new();
+    let fixture = Fixture::new();
     let mut there = source(false, &[(Some("a"), "1\r\n"), (Some("b"), "2\r\n")]);
     there.deleted = Some(1);
-    let report = bed.import(&mut there);
+    let report = fixture.import(&mut there);
     assert_eq!((report.stored, report.left_out), (1, 1));
     let (listed, mut report) = (there.list().unwrap(), Report::default());
-    let task = Task { with_deleted: true, ..bed.task(false) };
-    run(&bed.store, &mut there, &listed, task, &mut report).unwrap();
+    let task = Task { with_deleted: true, ..fixture.task(false) };
+    run(&fixture.store, &mut there, &listed, task, &mut report).unwrap();
     assert_eq!((report.stored, report.present, report.left_out), (1, 1, 0));
 }
 
 #[test]
 fn identical_messages_may_share_an_id() {
     for remote in [false, true] {
-        let bed = Bed::new();
+        let fixture = Fixture::new();
         let mut twins = source(remote, &[(Some("x"), "1\r\n"), (Some("x"), "1\r\n")]);
-        let report = bed.import(&mut twins);
+        let report = fixture.import(&mut twins);
         assert_eq!((report.stored, report.present, report.refused.len()), (1, 1, 0));
         // But there are two messages there, and one here.
-        let differences = bed.differences(&mut twins);
-        assert_eq!(differences, ["message 2: unique-id \"x\" is that of message 1, too; one is here"]);
+        let differences = fixture.differences(&mut twins);
+        assert_eq!(differences, ["message 2: unique-id \"x\" is also that of message 1; only one was imported"]);
     }
 }
 
 #[test]
 fn new_numbers_never_meet_imported_ones() {
-    let bed = Bed::new();
-    bed.import(&mut source(false, &[(Some("17"), "x\r\n"), (None, "y\r\n")]));
-    let shown = bed.shown();
+    let fixture = Fixture::new();
+    fixture.import(&mut source(false, &[(Some("17"), "x\r\n"), (None, "y\r\n")]));
+    let shown = fixture.shown();
     assert!(shown[0] == "17" && shown[1].parse::<u64>().unwrap() > 17, "{shown:?}");
 }
 
 /// Delivers mail in the middle of an import, as an MTA does.
 struct Busy<'a> {
-    bed: &'a Bed,
+    fixture: &'a Fixture,
     there: Fake,
 }
 
@@ -241,7 +242,7 @@ impl Source for Busy<'_> {
     }
 
     fn fetch(&mut self, at: usize, limit: u64, octets: &mut Vec<u8>) -> super::super::Result<()> {
-        self.bed.deliver();
+        self.fixture.deliver();
         self.there.fetch(at, limit, octets)
     }
 
@@ -253,86 +254,86 @@ impl Source for Busy<'_> {
 #[test]
 fn mail_that_comes_meanwhile_takes_no_number_of_the_list() {
     for remote in [false, true] {
-        let bed = Bed::new();
+        let fixture = Fixture::new();
         let there = source(remote, &[(Some("1"), "1\r\n"), (Some("7"), "7\r\n"), (Some("3"), "3\r\n")]);
-        let mut busy = Busy { bed: &bed, there };
+        let mut busy = Busy { fixture: &fixture, there };
         let listed = busy.list().unwrap();
         let mut report = Report::default();
-        run(&bed.store, &mut busy, &listed, bed.task(false), &mut report).unwrap();
+        run(&fixture.store, &mut busy, &listed, fixture.task(false), &mut report).unwrap();
         assert_eq!((report.stored, report.refused.len()), (3, 0), "{report:?}");
     }
 }
 
 #[test]
 fn numbers_that_the_old_server_gives_out_until_the_second_import_are_free() {
-    let bed = Bed::new();
-    bed.import(&mut source(true, &[(Some("5"), "5\r\n")]));
-    bed.deliver();
+    let fixture = Fixture::new();
+    fixture.import(&mut source(true, &[(Some("5"), "5\r\n")]));
+    fixture.deliver();
     let mut later = source(true, &[(Some("5"), "5\r\n"), (Some("6"), "6\r\n"), (Some("7"), "7\r\n")]);
-    let report = bed.import(&mut later);
+    let report = fixture.import(&mut later);
     assert_eq!((report.stored, report.present, report.refused.len()), (2, 1, 0), "{report:?}");
-    assert!(bed.differences(&mut later).is_empty());
+    assert!(fixture.differences(&mut later).is_empty());
 }
 
 #[test]
 fn the_highest_numbers_can_be_imported() {
-    let bed = Bed::new();
-    let report = bed.import(&mut source(true, &[(Some("9007199254740990"), "x\r\n"), (Some("2"), "y\r\n")]));
+    let fixture = Fixture::new();
+    let report = fixture.import(&mut source(true, &[(Some("9007199254740990"), "x\r\n"), (Some("2"), "y\r\n")]));
     assert_eq!(report.stored, 2, "{report:?}");
 }
 
 #[test]
 fn a_dry_run_changes_nothing() {
-    let bed = Bed::new();
-    bed.import(&mut source(true, &[(Some("a"), "1\r\n")]));
+    let fixture = Fixture::new();
+    fixture.import(&mut source(true, &[(Some("a"), "1\r\n")]));
     let mut more = source(true, &[(Some("a"), "1\r\n"), (Some("b"), "2\r\n")]);
     let listed = more.list().unwrap();
     let mut report = Report::default();
-    run(&bed.store, &mut more, &listed, bed.task(true), &mut report).unwrap();
+    run(&fixture.store, &mut more, &listed, fixture.task(true), &mut report).unwrap();
     assert_eq!((report.stored, report.present), (1, 1));
     assert!(more.fetched.is_empty());
-    assert_eq!(bed.shown(), ["a"]);
+    assert_eq!(fixture.shown(), ["a"]);
     let listed = source(true, &[(Some("17"), "x\r\n")]).list().unwrap();
-    run(&bed.store, &mut more, &listed, bed.task(true), &mut report).unwrap();
-    bed.deliver();
-    assert_eq!(bed.shown(), ["a", "2"]);
+    run(&fixture.store, &mut more, &listed, fixture.task(true), &mut report).unwrap();
+    fixture.deliver();
+    assert_eq!(fixture.shown(), ["a", "2"]);
 }
 
 #[test]
 fn what_is_too_big_is_refused_and_the_rest_comes() {
-    let bed = Bed::new();
+    let fixture = Fixture::new();
     let big: &'static str =
         "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789x";
-    let report = bed.import(&mut source(false, &[(Some("a"), big), (Some("b"), "2\r\n")]));
+    let report = fixture.import(&mut source(false, &[(Some("a"), big), (Some("b"), "2\r\n")]));
     assert_eq!((report.stored, report.refused.len()), (1, 1));
 }
 
 #[test]
 fn what_is_withheld_is_refused_and_the_rest_comes() {
-    let bed = Bed::new();
+    let fixture = Fixture::new();
     let mut there = source(true, &[(Some("a"), "1\r\n"), (Some("b"), "2\r\n"), (Some("c"), "3\r\n")]);
     there.withheld = Some(1);
-    let report = bed.import(&mut there);
+    let report = fixture.import(&mut there);
     assert_eq!((report.stored, report.refused.len()), (2, 1));
     assert!(report.refused[0].contains("message 2"), "{:?}", report.refused);
     let listed = there.list().unwrap();
-    let named = differences(&bed.store, &mut there, &listed, bed.task(false), &report).unwrap();
+    let named = differences(&fixture.store, &mut there, &listed, fixture.task(false), &report).unwrap();
     assert!(named.is_empty(), "it is named already: {named:?}");
     // Nor does it end a comparison.
     there.messages.remove(1);
     (there.withheld, there.off) = (Some(0), 7);
-    let named = bed.differences(&mut there);
+    let named = fixture.differences(&mut there);
     assert!(named.len() == 1 && named[0].contains("message 1"), "{named:?}");
 }
 
 #[test]
 fn what_was_deleted_here_is_said_to_be() {
-    let bed = Bed::new();
+    let fixture = Fixture::new();
     let mut there = source(true, &[(Some("a"), "1\r\n"), (Some("7"), "7\r\n")]);
-    bed.import(&mut there);
-    let uids: Vec<Uid> = bed.store.open(bed.mailbox).unwrap().entries().iter().map(|entry| entry.uid).collect();
-    bed.store.commit(bed.mailbox, &uids).unwrap();
-    let report = bed.import(&mut there);
+    fixture.import(&mut there);
+    let uids: Vec<Uid> = fixture.store.open(fixture.mailbox).unwrap().entries().iter().map(|entry| entry.uid).collect();
+    fixture.store.commit(fixture.mailbox, &uids).unwrap();
+    let report = fixture.import(&mut there);
     assert_eq!((report.stored, report.refused.len()), (0, 2));
     for (text, uid) in report.refused.iter().zip(uids) {
         assert!(
@@ -344,27 +345,27 @@ fn what_was_deleted_here_is_said_to_be() {
 
 #[test]
 fn what_was_done_is_counted_when_an_import_stops() {
-    let bed = Bed::new();
-    bed.store.set_quota("alice", Some(8192));
+    let fixture = Fixture::new();
+    fixture.store.set_quota("alice", Some(8192));
     let mut there = source(false, &[(Some("a"), "1\r\n"), (Some("b"), "2\r\n"), (Some("c"), "3\r\n")]);
     let (listed, mut report) = (there.list().unwrap(), Report::default());
-    let stop = run(&bed.store, &mut there, &listed, bed.task(false), &mut report).unwrap_err();
+    let stop = run(&fixture.store, &mut there, &listed, fixture.task(false), &mut report).unwrap_err();
     assert!(matches!(stop, Stop::Store(_, StoreError::OverQuota)), "{stop}");
     assert_eq!(report.stored, 2);
 }
 
 #[test]
 fn the_comparison_sees_what_differs() {
-    let bed = Bed::new();
+    let fixture = Fixture::new();
     let mut there = source(true, &[(Some("a"), "1\r\n"), (Some("b"), "22\n"), (Some("c"), "3\r\n")]);
-    bed.import(&mut there);
+    fixture.import(&mut there);
     // Sizes that are not exact are no difference.
     there.off = 7;
-    assert!(bed.differences(&mut there).is_empty());
-    let differences =
-        bed.differences(&mut source(true, &[(Some("b"), "22\r\n"), (Some("a"), "other\r\n"), (Some("d"), "4\r\n")]));
+    assert!(fixture.differences(&mut there).is_empty());
+    let differences = fixture
+        .differences(&mut source(true, &[(Some("b"), "22\r\n"), (Some("a"), "other\r\n"), (Some("d"), "4\r\n")]));
     assert_eq!(differences.len(), 3, "{differences:?}");
-    assert!(differences[0].contains("another order"), "{differences:?}");
-    assert!(differences[1].contains("7 octets there, 3 here"), "{differences:?}");
+    assert!(differences[0].contains("a different position"), "{differences:?}");
+    assert!(differences[1].contains("7 octets on the old server, 3 here"), "{differences:?}");
     assert!(differences[2].contains("\"d\" is not in the mailbox"), "{differences:?}");
 }

@@ -71,20 +71,20 @@ pub fn expired(certificate: &Path, key: &Path) -> io::Result<()> {
 }
 
 fn make(certificate: &Path, key: &Path, validity: Validity) -> io::Result<()> {
-    let failed = |error: ErrorStack| io::Error::other(format!("no certificate could be made: {}", brief(&error)));
+    let failed = |error: ErrorStack| io::Error::other(format!("cannot create a certificate: {}", brief(&error)));
     let pair_key = match key.try_exists()? {
         true => read_key(key).map_err(io::Error::other)?,
         false => {
             let made = generate().map_err(failed)?;
             let pem = Zeroizing::new(made.private_key_to_pem_pkcs8().map_err(failed)?);
             write_new(key, &pem, 0o600)
-                .map_err(|error| about(format_args!("private key file {} cannot be made", key.display()), error))?;
+                .map_err(|error| about(format_args!("private key file {} cannot be created", key.display()), error))?;
             made
         }
     };
     let signed = sign(&host_name(), &pair_key, validity).and_then(|signed| signed.to_pem()).map_err(failed)?;
     write_new(certificate, &signed, 0o644)
-        .map_err(|error| about(format_args!("certificate file {} cannot be made", certificate.display()), error))
+        .map_err(|error| about(format_args!("certificate file {} cannot be created", certificate.display()), error))
 }
 
 /// Nothing that is there is replaced, nor a link followed that somebody else has put there. A name that may not be

@@ -73,7 +73,7 @@ impl Pair {
         let (leaf, rest) = chain.split_first().ok_or_else(|| no_certificate(certificate))?;
         if !leaf.public_key().is_ok_and(|public| public.public_eq(&private)) {
             return Err(TlsError::new(format!(
-                "private key file {} does not belong to the certificate in {}",
+                "private key file {} does not match the certificate in {}",
                 key.display(),
                 certificate.display()
             )));
@@ -122,12 +122,12 @@ fn chain(file: &Path, content: &io::Result<Zeroizing<Vec<u8>>>) -> Result<Vec<X5
         .as_ref()
         .map_err(|error| TlsError::new(format!("certificate file {} cannot be read: {error}", file.display())))?;
     let chain = X509::stack_from_pem(pem)
-        .map_err(|error| TlsError::new(format!("certificate file {} is no PEM: {}", file.display(), brief(&error))))?;
+        .map_err(|error| TlsError::new(format!("certificate file {} is not PEM: {}", file.display(), brief(&error))))?;
     if chain.is_empty() { Err(no_certificate(file)) } else { Ok(chain) }
 }
 
 fn no_certificate(file: &Path) -> TlsError {
-    TlsError::new(format!("certificate file {} has no PEM certificate in it", file.display()))
+    TlsError::new(format!("certificate file {} contains no PEM certificate", file.display()))
 }
 
 /// Any PEM form of key will do, but none that wants a passphrase: nobody is there to give it.

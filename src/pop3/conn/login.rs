@@ -157,7 +157,7 @@ impl Connection<'_> {
         match if compared { self.is_still_allowed(&login) } else { Ok(true) } {
             Ok(true) => {}
             Ok(false) => return Step::LoginFailed { last: true },
-            Err(error) => warn!("{}: {} may have been shut out: {error}", self.about, login.name),
+            Err(error) => warn!("{}: cannot check whether {} may still log in: {error}", self.about, login.name),
         }
         let opened = self.maildrop(&login);
         match &opened {

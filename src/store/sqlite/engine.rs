@@ -2,6 +2,7 @@
 
 use crate::clock::Stamps;
 use crate::metrics::StoreMetrics;
+use crate::store::shared::sessions::Sessions;
 use crate::store::sqlite::backup::check;
 use crate::store::sqlite::backup::objects;
 use crate::store::sqlite::database::identity::FileIdentity;
@@ -11,7 +12,6 @@ use crate::store::sqlite::database::{connection, migrate};
 use crate::store::sqlite::messages::body_ids::Bodies;
 use crate::store::sqlite::messages::listing_cache::ListingCache;
 use crate::store::sqlite::messages::upload::Watch;
-use crate::store::sqlite::presence::Sessions;
 use crate::store::sqlite::retention::batch_size::BatchSize;
 use crate::store::sqlite::retention::expire::Expiry;
 use crate::store::sqlite::writer::Writer;

@@ -28,17 +28,17 @@ fn bad_files_are_named() {
 
     let cases = [
         (&missing, &one.key, "certificate file ", "missing.pem cannot be read: No such file"),
-        (&pipe, &one.key, "certificate file ", "pipe.pem cannot be read: no regular file"),
-        (&endless, &one.key, "certificate file ", "/dev/zero cannot be read: no regular file"),
-        (&one.certificate, &pipe, "private key file ", "pipe.pem cannot be read: no regular file"),
-        (&empty, &one.key, "certificate file ", "empty.pem has no PEM certificate in it"),
-        (&one.key, &one.key, "certificate file ", "mail.db.key has no PEM certificate in it"),
-        (&garbage, &one.key, "certificate file ", "garbage.pem is no PEM: "),
+        (&pipe, &one.key, "certificate file ", "pipe.pem cannot be read: not a regular file"),
+        (&endless, &one.key, "certificate file ", "/dev/zero cannot be read: not a regular file"),
+        (&one.certificate, &pipe, "private key file ", "pipe.pem cannot be read: not a regular file"),
+        (&empty, &one.key, "certificate file ", "empty.pem contains no PEM certificate"),
+        (&one.key, &one.key, "certificate file ", "mail.db.key contains no PEM certificate"),
+        (&garbage, &one.key, "certificate file ", "garbage.pem is not PEM: "),
         (&one.certificate, &missing, "private key file ", "missing.pem cannot be read: No such file"),
         (&one.certificate, &empty, "private key file ", "empty.pem cannot be used: "),
         (&one.certificate, &one.certificate, "private key file ", "mail.db.crt cannot be used: "),
         (&one.certificate, &locked, "private key file ", "locked.pem cannot be used: it is encrypted"),
-        (&one.certificate, &other.key, "private key file ", "mail.db.key does not belong to the certificate in "),
+        (&one.certificate, &other.key, "private key file ", "mail.db.key does not match the certificate in "),
     ];
     for (certificate, key, start, part) in cases {
         let error = Acceptor::load(certificate, key).err().unwrap().to_string();

@@ -33,16 +33,16 @@ const QUERIES: &[&str] = &[
       WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)",
     "SELECT 'deleted message ' || uid || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM deleted
       WHERE mailbox_id NOT IN (SELECT id FROM mailboxes UNION ALL SELECT id FROM deleted_mailbox)",
-    "SELECT 'deleted message ' || uid || ' of mailbox id ' || mailbox_id || ': went with the mailbox, which is there' FROM deleted
+    "SELECT 'deleted message ' || uid || ' of mailbox id ' || mailbox_id || ': was deleted with the mailbox, but the mailbox exists' FROM deleted
       WHERE with_mailbox AND mailbox_id IN (SELECT id FROM mailboxes)",
-    "SELECT 'mailbox ' || m.name || ': live and deleted at once' FROM mailboxes m JOIN deleted_mailbox USING (id)",
+    "SELECT 'mailbox ' || m.name || ': both live and deleted' FROM mailboxes m JOIN deleted_mailbox USING (id)",
     "SELECT 'alias ' || address || ' of deleted mailbox id ' || mailbox_id || ': no such deleted mailbox' FROM deleted_alias
       WHERE mailbox_id NOT IN (SELECT id FROM deleted_mailbox)",
     "SELECT 'purged unique-id ' || unique_id || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM purged_id
       WHERE mailbox_id NOT IN (SELECT id FROM mailboxes UNION ALL SELECT id FROM deleted_mailbox)",
     "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': has the unique-id of one that was purged' FROM message
        JOIN purged_id USING (mailbox_id, unique_id)",
-    "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': live and deleted at once' FROM message
+    "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': both live and deleted' FROM message
        JOIN deleted USING (mailbox_id, uid)",
     "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': ' || size || ' octets, but ' || found || ' are stored'
        FROM (SELECT mailbox_id, uid, size, coalesce((SELECT sum(length(data)) FROM chunk
@@ -66,7 +66,7 @@ const QUERIES: &[&str] = &[
       WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
     "SELECT 'body ' || body_id || ': has a summary, but no message has it' FROM summary
       WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)",
-    "SELECT 'body ' || body_id || ': on its way in, and a message has it' FROM staging
+    "SELECT 'body ' || body_id || ': being uploaded, but a message has it' FROM staging
       WHERE body_id IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge
              UNION ALL SELECT tail_id FROM continuation)",
     "SELECT 'body ' || max(id / 4096) || ': beyond counters.next_body_id' FROM chunk

@@ -45,7 +45,7 @@ impl Sqlite {
 }
 
 impl Sqlite {
-    /// What of a copy's schema is not of this program.
+    /// What of a copy's schema is not part of this program.
     ///
     /// # Errors
     /// As [`Sqlite::verify_copy`].

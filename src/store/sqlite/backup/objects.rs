@@ -56,16 +56,16 @@ pub fn compare(connection: &Connection) -> rusqlite::Result<Objects> {
         let Object { kind, name, table, .. } = &object;
         match missing.remove(&object.key()) {
             Some(original) if original.sql == object.sql && original.table.eq_ignore_ascii_case(table) => {}
-            Some(_) => objects.faults.push(format!("{kind} {name}: is not as this program has made it")),
+            Some(_) => objects.faults.push(format!("{kind} {name}: differs from what this program created")),
             None if object.is_internal() || EXPECTED.contains(&name.as_str()) => {}
             None if matches!(kind.as_str(), "trigger" | "index") && tables.contains(&table.to_ascii_lowercase()) => {
-                objects.faults.push(format!("{kind} {name} on {table}: is not of this program"));
+                objects.faults.push(format!("{kind} {name} on {table}: is not part of this program"));
             }
             None if kind == "view" && object.mentions(&tables) => {
-                objects.faults.push(format!("view {name}: is not of this program, and shows what is in its tables"));
+                objects.faults.push(format!("view {name}: is not part of this program, and reads its tables"));
             }
             None if kind == "table" || kind == "view" => {
-                objects.notes.push(format!("{kind} {name}: is not of this program"));
+                objects.notes.push(format!("{kind} {name}: is not part of this program"));
             }
             None => {}
         }
@@ -126,26 +126,26 @@ mod tests {
         for (sql, fault) in [
             (
                 "CREATE TRIGGER copy AFTER UPDATE OF password ON users BEGIN UPDATE users SET ntlm = 1; END",
-                "trigger copy on users: is not of this program",
+                "trigger copy on users: is not part of this program",
             ),
             (
                 "CREATE TRIGGER copy INSTEAD OF INSERT ON messages BEGIN SELECT 1; END",
-                "trigger copy on messages: is not of this program",
+                "trigger copy on messages: is not part of this program",
             ),
-            ("CREATE INDEX fast ON message (size)", "index fast on message: is not of this program"),
+            ("CREATE INDEX fast ON message (size)", "index fast on message: is not part of this program"),
             (
                 "CREATE VIEW spy AS SELECT * FROM \"Users\"",
-                "view spy: is not of this program, and shows what is in its tables",
+                "view spy: is not part of this program, and reads its tables",
             ),
             ("DROP TRIGGER message_check", "trigger message_check: is missing"),
             ("DROP INDEX deleted_at", "index deleted_at: is missing"),
-            ("ALTER TABLE users ADD COLUMN note TEXT", "table users: is not as this program has made it"),
+            ("ALTER TABLE users ADD COLUMN note TEXT", "table users: differs from what this program created"),
         ] {
             assert_eq!(faults(sql), [fault], "{sql}");
         }
         let replaced =
             "DROP TRIGGER message_check; CREATE TRIGGER message_check BEFORE INSERT ON message BEGIN SELECT 1; END";
-        assert_eq!(faults(replaced), ["trigger message_check: is not as this program has made it"]);
+        assert_eq!(faults(replaced), ["trigger message_check: differs from what this program created"]);
     }
 
     #[test]
@@ -157,6 +157,9 @@ mod tests {
              CREATE VIEW notes_view AS SELECT text FROM notes;",
         );
         assert_eq!(objects.faults, [""; 0]);
-        assert_eq!(objects.notes, ["table notes: is not of this program", "view notes_view: is not of this program"]);
+        assert_eq!(
+            objects.notes,
+            ["table notes: is not part of this program", "view notes_view: is not part of this program"]
+        );
     }
 }

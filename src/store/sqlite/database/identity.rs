@@ -50,7 +50,7 @@ impl FileIdentity {
     /// [`StoreError::Io`]: that cannot be found out.
     pub fn lost(&self) -> Result<Option<String>> {
         match (self.database.lost("the database")?, &self.log) {
-            (None, Some(log)) => log.lost("the log of the database"),
+            (None, Some(log)) => log.lost("the WAL of the database"),
             (lost, _) => Ok(lost),
         }
     }
@@ -117,9 +117,9 @@ mod tests {
         fs::write(&database, "other content").unwrap();
         assert_eq!(place.check(), Ok(()), "written, not replaced");
         fs::rename(&log, folder.path().join("old")).unwrap();
-        assert_eq!(text(&place), format!("{}: the log of the database was removed while it was open", log.display()));
+        assert_eq!(text(&place), format!("{}: the WAL of the database was removed while it was open", log.display()));
         fs::write(&log, "x").unwrap();
-        assert!(text(&place).contains("the log of the database was replaced"));
+        assert!(text(&place).contains("the WAL of the database was replaced"));
         fs::rename(&log, &database).unwrap();
         assert_eq!(text(&place), format!("{}: the database was replaced while it was open", database.display()));
     }

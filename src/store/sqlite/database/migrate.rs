@@ -151,9 +151,9 @@ fn state(connection: &Connection, path: &Path, newest: i32) -> Result<State> {
 
 fn foreign_version(path: &Path, found: i32, newest: i32) -> StoreError {
     let why = if found > newest {
-        format!("is newer than {newest}, the newest that this program knows")
+        format!("is newer than {newest}, the newest that this program supports")
     } else {
-        format!("was made by an unreleased version; the first that was released is {FIRST_VERSION}")
+        format!("was made by an unreleased version; the first released one is {FIRST_VERSION}")
     };
     StoreError::Refused(format!("{}: schema version {found} {why}", path.display()))
 }

@@ -3,7 +3,7 @@
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, IMPORTED, INTERNATIONALIZED};
 use crate::store::sqlite::messages::listing_cache::State;
-use crate::store::sqlite::messages::upload::Staging;
+use crate::store::sqlite::messages::upload::{Staging, deliver_group};
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
@@ -128,6 +128,10 @@ impl Mail for Sqlite {
 
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
         Box::new(Staging::new(self, limit))
+    }
+
+    fn deliver_all(&self, to: MailboxId, messages: Vec<(Vec<u8>, Envelope)>) -> Vec<Result<Uid>> {
+        deliver_group(self, to, messages).unwrap_or_else(|error| vec![Err(error)])
     }
 }
 

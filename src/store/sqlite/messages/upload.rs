@@ -8,6 +8,7 @@
 //! each, and go on in one body that they have in common ([`copies`]).
 
 mod copies;
+mod group;
 mod staging;
 
 use crate::clock::Stamp;
@@ -21,6 +22,8 @@ use crate::store::sqlite::writer::Lane;
 use crate::store::{Envelope, MailboxId, Result, Sample, StoreError, Uid, Upload};
 use copies::Row;
 use rusqlite::Connection;
+
+pub use group::deliver as deliver_group;
 
 pub use copies::next_uid;
 pub use copies::{insert_chunk, insert_summary};
@@ -97,7 +100,7 @@ impl<'a> Staging<'a> {
         if let Some(body) = self.body.take() {
             let work = move |connection: &_| staging::abandon(connection, body);
             if let Err(error) = self.store.writer.submit(Lane::Maintenance, ROW_OCTETS, work) {
-                log::warn!("store: an upload that was dropped stays for a day: {error}");
+                log::warn!("store: an aborted upload stays for a day: {error}");
             }
         }
     }

@@ -261,7 +261,7 @@ impl Drop for Writer {
 fn guarded<T>(work: impl FnOnce(&Connection) -> Result<T>, connection: &Connection) -> Result<T> {
     // What it may have left half done goes with its savepoint.
     catch_unwind(AssertUnwindSafe(|| work(connection)))
-        .unwrap_or_else(|_| Err(StoreError::Internal("a job of the store's writer was ended by a panic".into())))
+        .unwrap_or_else(|_| Err(StoreError::Internal("a job of the store's writer panicked".into())))
 }
 
 fn ended() -> StoreError {

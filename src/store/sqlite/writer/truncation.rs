@@ -64,10 +64,10 @@ impl Truncation {
         }
         state.complained = true;
         match error {
-            Some(error) => log::warn!("store: the log was not truncated, which is tried again: {error}"),
-            None if now - since >= BLOCKED => log::info!(
-                "another program keeps reading the database: what was replaced or purged may stay in its log"
-            ),
+            Some(error) => log::warn!("store: the WAL was not truncated, will be retried: {error}"),
+            None if now - since >= BLOCKED => {
+                log::info!("another program keeps reading the database: replaced or purged data may stay in the WAL")
+            }
             None => state.complained = false,
         }
     }

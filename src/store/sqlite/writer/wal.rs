@@ -105,7 +105,7 @@ impl Wal {
             Err(StoreError::Sync(_)) => {}
             Err(error) => {
                 if !self.complained.swap(true, Ordering::Relaxed) {
-                    log::warn!("store: the log was not moved into the database, which is tried again: {error}");
+                    log::warn!("store: the checkpoint failed and will be retried: {error}");
                 }
             }
         }
@@ -115,7 +115,7 @@ impl Wal {
         let unreadable = is_unreadable(&error);
         let error = match StoreError::from(error) {
             StoreError::Io(text) | StoreError::Damaged(text) if unreadable => {
-                StoreError::Sync(format!("the log cannot be read ({text}): look at the disk"))
+                StoreError::Sync(format!("the WAL cannot be read ({text}): check the disk"))
             }
             error => error,
         };
