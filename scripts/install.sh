@@ -33,7 +33,7 @@ done
 file 644 packaging/completions/pillarbox.bash share/bash-completion/completions/pillarbox
 file 644 packaging/completions/_pillarbox share/zsh/vendor-completions/_pillarbox
 file 644 packaging/completions/pillarbox.fish share/fish/vendor_completions.d/pillarbox.fish
-for page in README.md CHANGELOG.md docs/*.md docs/*/*.md; do
+for page in README.md CHANGELOG.md docs/*.md docs/*.svg docs/*/*.md; do
     file 644 "$page" "share/doc/pillarbox/$page"
 done
 file 644 LICENSE share/doc/pillarbox/copyright
