@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run install deb test-deb test check faults soak bench bench-scale bench-plots lint fmt layers build setup generate
+.PHONY: run install deb test-deb picture test check faults soak bench bench-scale bench-plots lint fmt layers build setup generate
 
 # A demo mailbox on 127.0.0.1:1110 and 127.0.0.1:1995; Ctrl-C ends it.
 run: build
@@ -24,9 +24,13 @@ install:
 deb: build
 	@scripts/deb.sh
 
-# Installs, upgrades, removes and purges the package in a throw-away copy of this system; needs root.
+# Installs, starts, upgrades, removes and purges the package in a fresh Debian, with systemd; needs root and debootstrap.
 test-deb: deb
 	@scripts/test-deb.sh
+
+# The picture of the README, from a real session. A test compares them.
+picture: build
+	@scripts/picture.sh docs/session.svg
 
 test:
 	@scripts/setup.sh test

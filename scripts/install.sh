@@ -26,14 +26,14 @@ done
 file 644 packaging/pillarbox.sysusers lib/sysusers.d/pillarbox.conf
 file 644 packaging/pillarbox.tmpfiles lib/tmpfiles.d/pillarbox.conf
 file 644 packaging/pillarbox.sysctl lib/sysctl.d/50-pillarbox.conf
-for page in 1:pillarbox.1 5:pillarbox-settings.5; do
+for page in 1:pillarbox.1 5:pillarbox-settings.5 5:pillarbox-sql.5; do
     file 644 "packaging/${page#*:}" "share/man/man${page%%:*}/${page#*:}"
     gzip -9nf "$to/share/man/man${page%%:*}/${page#*:}"
 done
 file 644 packaging/completions/pillarbox.bash share/bash-completion/completions/pillarbox
 file 644 packaging/completions/_pillarbox share/zsh/vendor-completions/_pillarbox
 file 644 packaging/completions/pillarbox.fish share/fish/vendor_completions.d/pillarbox.fish
-for page in README.md CHANGELOG.md docs/*.md docs/*/*.md; do
+for page in README.md CHANGELOG.md docs/*.md docs/*.svg docs/*/*.md; do
     file 644 "$page" "share/doc/pillarbox/$page"
 done
 file 644 LICENSE share/doc/pillarbox/copyright

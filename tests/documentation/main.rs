@@ -7,6 +7,7 @@
 
 mod block;
 mod page;
+mod picture;
 mod sandbox;
 
 #[path = "../support/mod.rs"]

@@ -30,6 +30,8 @@ mod database;
 mod date;
 mod engine;
 mod maintenance;
+#[cfg(test)]
+mod manual;
 mod messages;
 mod presence;
 mod retention;

@@ -36,6 +36,7 @@ SQL
     echo 'alice,/var/mail/alice' >mailboxes.csv
     echo 'correct horse' >passwords
     echo 'old-1' >alice.uidl
+    printf '%s\n' name,password dora,secret >users.csv
     sqlite3 $database .dump >mail.sql
 }
 
