@@ -295,8 +295,9 @@ CREATE TABLE usage (
 
 -- Where unique-ids go on when a name is deleted or renamed and used again: clients remember them by name.
 CREATE TABLE retired (
-  name     nocase PRIMARY KEY,
-  next_uid bigint NOT NULL
+  name      nocase PRIMARY KEY,
+  next_uid  bigint NOT NULL,
+  uid_epoch int NOT NULL     -- as in usage: who takes the name over jumps as its mailbox would have
 );
 
 
@@ -1036,8 +1037,8 @@ CREATE TRIGGER mailboxes_guard BEFORE INSERT OR UPDATE OR DELETE ON mailboxes FO
 
 -- Notes where the unique-ids of a name go on that is left.
 CREATE FUNCTION retire_name(old_name nocase, in_mailbox bigint) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO retired (name, next_uid) SELECT old_name, next_uid FROM usage WHERE mailbox_id = in_mailbox
-  ON CONFLICT (name) DO UPDATE SET name = excluded.name, next_uid = excluded.next_uid
+  INSERT INTO retired (name, next_uid, uid_epoch) SELECT old_name, next_uid, uid_epoch FROM usage WHERE mailbox_id = in_mailbox
+  ON CONFLICT (name) DO UPDATE SET name = excluded.name, next_uid = excluded.next_uid, uid_epoch = excluded.uid_epoch
 $$;
 
 -- It goes into deleted_mailbox and its messages into deleted; without RetainDeletedItemsDays only to be purged at once.
@@ -1074,7 +1075,8 @@ BEGIN
       PERFORM setval('mailboxes_id_seq', NEW.id);
     END IF;
     INSERT INTO usage (mailbox_id, next_uid, uid_epoch)
-      SELECT NEW.id, greatest(first_uid, (SELECT next_uid FROM retired WHERE name = NEW.name)), uid_epoch FROM site;
+      SELECT NEW.id, greatest(s.first_uid, r.next_uid), coalesce(r.uid_epoch, s.uid_epoch)
+        FROM site s LEFT JOIN retired r ON r.name = NEW.name;
     INSERT INTO reaping (mailbox_id) VALUES (NEW.id);
   ELSIF TG_OP = 'DELETE' THEN
     PERFORM archive_mailbox(OLD);
@@ -1083,7 +1085,8 @@ BEGIN
     IF NEW.name::text <> OLD.name::text THEN
       -- Which numbers clients of the new name were shown is not known any more.
       PERFORM retire_name(OLD.name, OLD.id);
-      UPDATE usage SET next_uid = greatest(next_uid, (SELECT next_uid FROM retired WHERE name = NEW.name)) WHERE mailbox_id = NEW.id;
+      UPDATE usage u SET next_uid = greatest(u.next_uid, r.next_uid), uid_epoch = least(u.uid_epoch, r.uid_epoch)
+        FROM retired r WHERE u.mailbox_id = NEW.id AND r.name = NEW.name;
       DELETE FROM unshown WHERE mailbox_id = NEW.id AND NEW.name <> OLD.name;
       UPDATE aliases SET mailbox = NEW.name WHERE mailbox = OLD.name;
       UPDATE delegates SET principal = NEW.name WHERE principal = OLD.name;
@@ -1451,7 +1454,7 @@ BEGIN
   back_at := date_given();
   -- If the name was used since, clients may have been shown what was unshown.
   DELETE FROM unshown WHERE mailbox_id = back.id AND (SELECT next_uid FROM usage WHERE mailbox_id = back.id) <> back.next_uid;
-  UPDATE usage SET next_uid = greatest(next_uid, back.next_uid), version = back.version + 1, uid_epoch = back.uid_epoch,
+  UPDATE usage SET next_uid = greatest(next_uid, back.next_uid), version = back.version + 1, uid_epoch = least(uid_epoch, back.uid_epoch),
                    messages = back.messages, bytes = back.bytes
    WHERE mailbox_id = back.id;
   INSERT INTO message (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender)
