@@ -7,7 +7,6 @@ use nix::errno::Errno;
 use std::fmt;
 use std::io;
 use std::iter;
-use std::path::Path;
 
 /// The exit codes of `sysexits.h` that this program uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,8 +78,8 @@ impl Error {
     }
 
     /// The engine refused the database as a whole. Its errors mostly name the file; if not, we do.
-    pub fn database(path: &Path, error: &StoreError) -> Self {
-        let (text, name) = (error.to_string(), path.display().to_string());
+    pub fn database(database: impl fmt::Display, error: &StoreError) -> Self {
+        let (text, name) = (error.to_string(), database.to_string());
         let text = if text.contains(&name) { text } else { format!("{name}: {text}") };
         // Another program's file or another schema is a matter of configuration, not of bad mail.
         let code = if matches!(error, StoreError::Refused(_)) { Code::Config } else { code_of(error) };
@@ -107,6 +106,8 @@ pub fn code_of(error: &StoreError) -> Code {
     match error {
         StoreError::NoSuchMailbox => Code::NoUser,
         StoreError::OverQuota | StoreError::OutOfUids | StoreError::Abandoned | StoreError::Busy(_) => Code::TempFail,
+        StoreError::Unavailable(_) => Code::Unavailable,
+        StoreError::Denied(_) => Code::NoPerm,
         StoreError::TooBig | StoreError::Refused(_) => Code::Data,
         StoreError::Io(_) | StoreError::Sync(_) | StoreError::Damaged(_) => Code::Io,
         StoreError::NoSuchMessage | StoreError::Internal(_) => Code::Software,

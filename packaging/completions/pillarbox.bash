@@ -10,19 +10,19 @@ _pillarbox() {
     fi
     case ${COMP_WORDS[1]} in
 # generated: options (make generate)
-        init) words="--help --db" ;;
-        serve) words="--help --db --listen --listen-tls --lmtp --set" ;;
-        passwd) words="--help --db --create" ;;
+        init) words="--help --db --state" ;;
+        serve) words="--help --db --state --listen --listen-tls --lmtp --set" ;;
+        passwd) words="--help --db --state --create" ;;
         hash) words="--help --batch" ;;
-        deliver) words="--help --db --sender --timeout" ;;
-        check) words="--help --db" ;;
-        status) words="--help --db --json" ;;
-        report) words="--help --db" ;;
-        backup) words="--help --db" ;;
-        restore) words="--help --db --force" ;;
-        import) words="--help --db --user --uidl --uidl-format --with-deleted --list --dry-run --token --insecure --no-uidl" ;;
-        export) words="--help --db --user" ;;
-        export-recipients) words="--help --db" ;;
+        deliver) words="--help --db --state --sender --timeout" ;;
+        check) words="--help --db --state" ;;
+        status) words="--help --db --state --json" ;;
+        report) words="--help --db --state" ;;
+        backup) words="--help --db --state" ;;
+        restore) words="--help --db --state --force" ;;
+        import) words="--help --db --state --user --uidl --uidl-format --with-deleted --list --dry-run --token --insecure --no-uidl" ;;
+        export) words="--help --db --state --user" ;;
+        export-recipients) words="--help --db --state" ;;
         try) words="--help --user --mail --fault --json" ;;
         help) words="--help" ;;
         version) words="--help" ;;

@@ -19,12 +19,12 @@ pub(super) const COMMAND: Command = Command {
     options: |_| {},
     run: |matches| {
         let [target] = arguments(matches, "FILE")?;
-        backup(&database::path(matches), Path::new(&target))
+        backup(&database::file(matches, "pg_dump and pg_basebackup do it")?, Path::new(&target))
     },
 };
 
 fn backup(from: &Path, target: &Path) -> Result<(), Error> {
-    let store = database::open(from)?;
+    let store = database::open_file(from)?;
     let target = &database::place(target)?;
     if same_file(from, target) {
         return Err(Error::usage(format!("{target:?} is the database itself")));

@@ -4,9 +4,7 @@ use super::exit::{Code, Error};
 use super::{Command, arguments, database, print};
 use crate::server::exposure;
 use crate::settings::Settings;
-use crate::store::Maintenance;
-use crate::store::sqlite::Objects;
-use std::path::Path;
+use crate::store::{Location, Objects};
 
 pub(super) const COMMAND: Command = Command {
     name: "check",
@@ -16,22 +14,25 @@ pub(super) const COMMAND: Command = Command {
     options: |_| {},
     run: |matches| {
         let [] = arguments(matches, "")?;
-        let path = database::path(matches);
-        let (faults, notes) = findings(&path)?;
+        let location = database::location(matches);
+        let (faults, notes) = findings(&location)?;
         let notes = notes.iter().map(|note| format!("note: {note}"));
         let lines = faults.iter().cloned().chain(notes);
         print(&lines.map(|line| format!("{}\n", line.replace('\n', " "))).collect::<String>())?;
         match faults.len() {
             0 => Ok(()),
-            number => Err(Error::new(Code::Data, format!("database {path:?} has faults: {number}"))),
+            number => Err(Error::new(
+                Code::Data,
+                format!("database {:?} has faults: {number}", location.database.to_string()),
+            )),
         }
     },
 };
 
 /// Faults, and what is worth knowing but none.
-fn findings(path: &Path) -> Result<(Vec<String>, Vec<String>), Error> {
-    let faults = database::open(path).and_then(|store| {
-        let mut faults = store.check().map_err(|error| Error::database(path, &error))?;
+fn findings(location: &Location) -> Result<(Vec<String>, Vec<String>), Error> {
+    let faults = database::open(location).and_then(|store| {
+        let mut faults = store.check().map_err(|error| Error::database(&location.database, &error))?;
         let mut settings = Settings::default();
         match store.settings() {
             Ok(rows) => {
@@ -45,7 +46,7 @@ fn findings(path: &Path) -> Result<(Vec<String>, Vec<String>), Error> {
             store.objects().unwrap_or_else(|error| Objects { faults: vec![error.to_string()], notes: vec![] });
         objects.faults.retain(|fault| !faults.contains(fault));
         faults.append(&mut objects.faults);
-        faults.extend(exposure::open_files(path, &settings));
+        faults.extend(exposure::open_files(location, &settings));
         objects.notes.extend(exposure::open_lmtp(settings.lmtp_bindings.iter().map(String::as_str)));
         Ok((faults, objects.notes))
     });

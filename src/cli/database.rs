@@ -4,12 +4,13 @@ use super::exit::{Code, Error};
 use crate::files::atomic::{Directory, Failure};
 use crate::files::path::directory;
 use crate::settings::Settings;
-use crate::store::Maintenance;
-use crate::store::sqlite::{Options as StoreOptions, Sqlite};
+use crate::store::sqlite::Sqlite;
+use crate::store::{Database, Engine, Location, Options as StoreOptions, Store};
 use getopts::{Matches, Options};
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Links that lead to a file at most, as Linux has it.
 const LINKS: usize = 40;
@@ -17,52 +18,83 @@ const LINKS: usize = 40;
 /// Where packages put it.
 const DEFAULT: &str = "/var/lib/pillarbox/mail.db";
 
-/// Adds `-d, --db FILE`.
+/// Adds `-d, --db DATABASE` and `--state DIR`.
 pub fn option(options: &mut Options) {
-    options.optopt("d", "db", "the database (else $PILLARBOX_DB, else /var/lib/pillarbox/mail.db)", "FILE");
+    options.optopt("d", "db", "the database (else $PILLARBOX_DB, else /var/lib/pillarbox/mail.db)", "DATABASE");
+    options.optopt("", "state", "where the files beside the database are (else where its file is)", "DIR");
 }
 
-/// The database: `-d`, else `$PILLARBOX_DB`, else the default.
-pub fn path(matches: &Matches) -> PathBuf {
-    choose(matches.opt_str("d"), std::env::var_os("PILLARBOX_DB"))
+/// The database: `-d`, else `$PILLARBOX_DB`, else the default; and the files beside it.
+pub fn location(matches: &Matches) -> Location {
+    let database = Database::parse(choose(matches.opt_str("d"), std::env::var_os("PILLARBOX_DB")));
+    Location::new(database, matches.opt_str("state").as_deref().map(Path::new))
 }
 
-fn choose(option: Option<String>, variable: Option<OsString>) -> PathBuf {
+/// The same for a command that works on files only. `instead` says what does the same on PostgreSQL.
+///
+/// # Errors
+/// 64 for a database that is no file.
+pub fn file(matches: &Matches, instead: &str) -> Result<PathBuf, Error> {
+    match location(matches).database {
+        Database::File(file) => Ok(file),
+        Database::Postgres(_) => {
+            Err(Error::usage(format!("this command is for SQLite files; on PostgreSQL {instead}")))
+        }
+    }
+}
+
+fn choose(option: Option<String>, variable: Option<OsString>) -> OsString {
     let variable = variable.filter(|value| !value.is_empty());
-    option.map(PathBuf::from).or(variable.map(PathBuf::from)).unwrap_or_else(|| DEFAULT.into())
+    option.map(OsString::from).or(variable).unwrap_or_else(|| DEFAULT.into())
 }
 
 /// Opens the database that a command works on.
 ///
 /// # Errors
 /// 66 if it does not exist, 77 if it may not be read or written, else what the engine says.
-pub fn open(path: &Path) -> Result<Sqlite, Error> {
-    open_with(path, StoreOptions::default())
+pub fn open(location: &Location) -> Result<Arc<dyn Engine>, Error> {
+    open_with(location, StoreOptions::default())
 }
 
 /// The same with options of the store.
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_with(path: &Path, options: StoreOptions) -> Result<Sqlite, Error> {
-    readable(path)?;
+pub fn open_with(location: &Location, options: StoreOptions) -> Result<Arc<dyn Engine>, Error> {
+    readable(location)?;
     // A command does one thing at a time, and every connection costs a reading of the schema.
-    Sqlite::open(path, StoreOptions { readers: 1, ..options }).map_err(|error| Error::database(path, &error))
+    let opened = location.database.open(StoreOptions { readers: 1, ..options });
+    opened.map_err(|error| Error::database(&location.database, &error))
+}
+
+/// Opens a database that must be a file.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_file(path: &Path) -> Result<Sqlite, Error> {
+    openable(path)?;
+    let opened = Sqlite::open(path, StoreOptions { readers: 1, ..StoreOptions::default() });
+    opened.map_err(|error| Error::database(path.display(), &error))
 }
 
 /// Ends the work of a command that has written: what is acknowledged is on the disk.
 ///
 /// # Errors
 /// 74: a sync failed.
-pub fn finish(store: &Sqlite, path: &Path) -> Result<(), Error> {
-    store.finish().map_err(|error| Error::database(path, &error))
+pub fn finish(store: &dyn Store, location: &Location) -> Result<(), Error> {
+    store.finish().map_err(|error| Error::database(&location.database, &error))
 }
 
-/// Whether the file can be opened, in words that SQLite's own error has not.
+/// Whether a file can be opened, in words that SQLite's own error has not. (A server says what it has to say when it is
+/// reached.)
 ///
 /// # Errors
 /// As [`open`].
-pub fn readable(path: &Path) -> Result<(), Error> {
+pub fn readable(location: &Location) -> Result<(), Error> {
+    location.file().map_or(Ok(()), openable)
+}
+
+fn openable(path: &Path) -> Result<(), Error> {
     match File::options().read(true).write(true).open(path) {
         // What cannot be synced is not begun.
         Ok(_) => match Directory::open(directory(&path.canonicalize().unwrap_or_else(|_| path.to_owned()))) {
@@ -129,7 +161,7 @@ pub fn unwritable(target: &Path, failure: &Failure) -> Error {
 ///
 /// # Errors
 /// What the engine says.
-pub fn settings(store: &Sqlite) -> Result<Settings, Error> {
+pub fn settings(store: &dyn Store) -> Result<Settings, Error> {
     let rows = store.settings().map_err(|error| Error::store("cannot read the settings", &error))?;
     Ok(Settings::default().changed_by(&rows, &[]).0)
 }
@@ -150,9 +182,9 @@ mod tests {
 
     #[test]
     fn the_option_wins_over_the_variable_and_the_variable_over_the_default() {
-        assert_eq!(choose(Some("a".into()), Some("b".into())), PathBuf::from("a"));
-        assert_eq!(choose(None, Some("b".into())), PathBuf::from("b"));
-        assert_eq!(choose(None, Some("".into())), PathBuf::from(DEFAULT));
-        assert_eq!(choose(None, None), PathBuf::from("/var/lib/pillarbox/mail.db"));
+        assert_eq!(choose(Some("a".into()), Some("b".into())), "a");
+        assert_eq!(choose(None, Some("b".into())), "b");
+        assert_eq!(choose(None, Some("".into())), DEFAULT);
+        assert_eq!(choose(None, None), "/var/lib/pillarbox/mail.db");
     }
 }

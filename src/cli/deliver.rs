@@ -11,12 +11,12 @@ use crate::lmtp::path::{LONGEST_SENDER, quoted, unquoted};
 use crate::message::address::recipient_names;
 use crate::message::dot::Normaliser;
 use crate::settings::Settings;
-use crate::store::sqlite::{Options, Sqlite};
-use crate::store::{Accounts, Envelope, Mail, MailboxId, StoreError, Upload, storage_size};
+use crate::store::{Engine, Envelope, Location, MailboxId, Options, Store, StoreError, Upload, storage_size};
 use input::Input;
 use leading::EnvelopeStripper;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How much of standard input is held at a time, octets.
@@ -49,7 +49,7 @@ pub(super) const COMMAND: Command = Command {
         }
         let sender = matches.opt_str("f").map(|sender| reverse_path(&sender)).transpose()?;
         let timeout = matches.opt_str("timeout").map_or(Ok(TIMEOUT), |seconds| duration(&seconds))?;
-        deliver(&database::path(matches), &matches.free, sender.as_deref(), timeout)
+        deliver(&database::location(matches), &matches.free, sender.as_deref(), timeout)
     },
 };
 
@@ -79,11 +79,11 @@ fn meant(recipient: &str) -> String {
     quoted.unwrap_or_else(|| inner.to_owned())
 }
 
-fn deliver(path: &Path, recipients: &[String], sender: Option<&str>, timeout: Duration) -> Result<(), Error> {
-    let store = open(path)?;
-    let settings = database::settings(&store).map_err(mendable)?;
-    let to = Recipients::find(&store, &settings, recipients)?;
-    to.require_room(&store)?;
+fn deliver(location: &Location, recipients: &[String], sender: Option<&str>, timeout: Duration) -> Result<(), Error> {
+    let store = open(location)?;
+    let settings = database::settings(&*store).map_err(mendable)?;
+    let to = Recipients::find(&*store, &settings, recipients)?;
+    to.require_room(&*store)?;
     let trace = sender.map(|sender| format!("Return-Path: <{}>\r\n", quoted(sender))).unwrap_or_default();
     // What we put before a message does not make it too large.
     let mut upload = store.upload(settings.max_receive_size.saturating_add(trace.len() as u64));
@@ -94,24 +94,24 @@ fn deliver(path: &Path, recipients: &[String], sender: Option<&str>, timeout: Du
     let envelope = Envelope { sender: sender.unwrap_or_default().to_owned(), ..Envelope::default() };
     let answers = upload.deliver(&to.mailboxes, &envelope);
     let answers = answers.map_err(|error| trouble("the message was not stored", &error))?;
-    let finished = database::finish(&store, path).map_err(mendable);
+    let finished = database::finish(&*store, location).map_err(mendable);
     to.verdict(answers.iter().map(|answer| answer.as_ref().err())).and(finished)
 }
 
 /// A disk that is full or failed and a damaged database will be mended: the message can come again. (A database
 /// that has lost its header is damaged, too; anywhere else it is not to be told from another program's file.)
-fn open(path: &Path) -> Result<Sqlite, Error> {
-    database::open_with(path, Options { counts_deliveries: true, ..Options::default() }).map_err(|error| {
-        match error.code {
-            Code::Config if has_lost_its_header(path) => Error { code: Code::TempFail, ..error },
+fn open(location: &Location) -> Result<Arc<dyn Engine>, Error> {
+    database::open_with(location, Options { counts_deliveries: true, ..Options::default() }).map_err(
+        |error| match error.code {
+            Code::Config if location.file().is_some_and(has_lost_its_header) => Error { code: Code::TempFail, ..error },
             _ => mendable(error),
-        }
-    })
+        },
+    )
 }
 
 fn mendable(error: Error) -> Error {
     match error.code {
-        Code::Io | Code::Software => Error { code: Code::TempFail, ..error },
+        Code::Io | Code::Software | Code::Unavailable => Error { code: Code::TempFail, ..error },
         _ => error,
     }
 }
@@ -175,7 +175,7 @@ struct Recipients {
 }
 
 impl Recipients {
-    fn find(store: &Sqlite, settings: &Settings, recipients: &[String]) -> Result<Self, Error> {
+    fn find(store: &dyn Store, settings: &Settings, recipients: &[String]) -> Result<Self, Error> {
         let (mut found, mut unknown) = (Self::default(), Vec::new());
         found.over_quota = settings.over_quota_permanent.then_some(Code::Unavailable);
         for recipient in recipients {
@@ -193,7 +193,7 @@ impl Recipients {
     }
 
     /// Nobody shall send a message that no mailbox has room for.
-    fn require_room(&self, store: &Sqlite) -> Result<(), Error> {
+    fn require_room(&self, store: &dyn Store) -> Result<(), Error> {
         for mailbox in &self.mailboxes {
             match store.room(*mailbox) {
                 Ok(room) if room >= storage_size(1) => return Ok(()),
@@ -222,7 +222,7 @@ impl Recipients {
 /// mail programs return it to its sender at any code but 75.
 fn code(error: &StoreError) -> Code {
     match code_of(error) {
-        Code::Io | Code::Software => Code::TempFail,
+        Code::Io | Code::Software | Code::Unavailable => Code::TempFail,
         code => code,
     }
 }

@@ -6,8 +6,7 @@ use super::{Command, arguments, database, mailbox, print};
 use crate::files::atomic::{AtomicFile, Directory};
 use crate::files::path::directory;
 use crate::import::percent;
-use crate::store::sqlite::Sqlite;
-use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, StoreError};
+use crate::store::{Entry, Envelope, MailboxId, MessageId, Store, StoreError};
 use std::fs::{self, DirBuilder, FileTimes};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -23,15 +22,15 @@ pub(super) const COMMAND: Command = Command {
     run: |matches| {
         let user = mailbox::user(matches)?;
         let [target] = arguments(matches, "DIR")?;
-        let store = database::open(&database::path(matches))?;
-        let mailbox = mailbox::find(&store, &user)?;
-        let count = Export::new(&store, mailbox.id, Path::new(&target))?.run()?;
+        let store = database::open(&database::location(matches))?;
+        let mailbox = mailbox::find(&*store, &user)?;
+        let count = Export::new(&*store, mailbox.id, Path::new(&target))?.run()?;
         print(&format!("{count} exported\n"))
     },
 };
 
 struct Export<'a> {
-    store: &'a Sqlite,
+    store: &'a dyn Store,
     mailbox: MailboxId,
     folder: &'a Path,
     /// Directories to be synced once all messages are there.
@@ -41,7 +40,7 @@ struct Export<'a> {
 }
 
 impl<'a> Export<'a> {
-    fn new(store: &'a Sqlite, mailbox: MailboxId, folder: &'a Path) -> Result<Self, Error> {
+    fn new(store: &'a dyn Store, mailbox: MailboxId, folder: &'a Path) -> Result<Self, Error> {
         let failed = |error| Error::file(format_args!("cannot make {folder:?}"), &error, Code::CantCreate);
         let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
         if occupied {

@@ -3,7 +3,6 @@
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, print};
 use crate::message::address::addresses_of;
-use crate::store::Accounts;
 use std::collections::BTreeSet;
 
 pub(super) const COMMAND: Command = Command {
@@ -15,8 +14,8 @@ Exit 78: a name has no domain and Domains is empty, so that it has any.",
     options: |_| {},
     run: |matches| {
         let [] = arguments(matches, "")?;
-        let store = database::open(&database::path(matches))?;
-        let domains = database::settings(&store)?.domains;
+        let store = database::open(&database::location(matches))?;
+        let domains = database::settings(&*store)?.domains;
         let names = store.recipient_names().map_err(|error| Error::store("cannot read the names", &error))?;
         let endless = names.iter().find(|name| domains.is_empty() && !name.contains('@'));
         if let Some(name) = endless {

@@ -11,13 +11,12 @@ use crate::import::transfer::{self, Report, Stop, Task};
 use crate::import::uid_format::UidFormat;
 use crate::import::{self, ImportError, Listed, Notes, Source, uidlist};
 use crate::secret::Secret;
-use crate::store::Mailbox;
-use crate::store::sqlite::Sqlite;
+use crate::store::{Mailbox, Store};
 use getopts::Matches;
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a terminal is told.
@@ -56,19 +55,19 @@ pub(super) const COMMAND: Command = Command {
         }
         let user = mailbox::user(matches)?;
         let [from] = arguments(matches, "PATH")?;
-        let path = database::path(matches);
-        let store = Rc::new(database::open(&path)?);
+        let location = database::location(matches);
+        let store: Arc<dyn Store> = database::open(&location)?;
         let done = Import::new(&store, &user, matches)?.take(&from, matches);
-        done.and(database::finish(&store, &path))
+        done.and(database::finish(&*store, &location))
     },
 };
 
-pub(super) fn limit(store: &Sqlite) -> Result<u64, Error> {
+pub(super) fn limit(store: &dyn Store) -> Result<u64, Error> {
     Ok(database::settings(store)?.max_receive_size)
 }
 
 struct Import {
-    store: Rc<Sqlite>,
+    store: Arc<dyn Store>,
     mailbox: Mailbox,
     limit: u64,
     dry_run: bool,
@@ -82,10 +81,10 @@ struct Import {
 }
 
 impl Import {
-    fn new(store: &Rc<Sqlite>, user: &str, matches: &Matches) -> Result<Self, Error> {
+    fn new(store: &Arc<dyn Store>, user: &str, matches: &Matches) -> Result<Self, Error> {
         Ok(Self {
-            mailbox: mailbox::find(store, user)?,
-            limit: limit(store)?,
+            mailbox: mailbox::find(&**store, user)?,
+            limit: limit(&**store)?,
             store: store.clone(),
             dry_run: matches.opt_present("dry-run"),
             with_deleted: matches.opt_present("with-deleted"),

@@ -13,9 +13,9 @@ pub(super) const COMMAND: Command = Command {
     options: |_| {},
     run: |matches| {
         let [] = arguments(matches, "")?;
-        let path = database::path(matches);
+        let path = database::file(matches, "init is still to come")?;
         database::creatable(&path)?;
-        unhurried(|| Sqlite::create_or_migrate(&path)).map_err(|error| Error::database(&path, &error))?;
+        unhurried(|| Sqlite::create_or_migrate(&path)).map_err(|error| Error::database(path.display(), &error))?;
         Ok(())
     },
 };

@@ -1,8 +1,7 @@
 //! Whose mailbox a command works on.
 
 use super::exit::{Code, Error};
-use crate::store::sqlite::Sqlite;
-use crate::store::{Accounts, Mailbox};
+use crate::store::{Mailbox, Store};
 use getopts::{Matches, Options};
 
 /// Adds `-u, --user USER`.
@@ -22,7 +21,7 @@ pub fn user(matches: &Matches) -> Result<String, Error> {
 ///
 /// # Errors
 /// 67 if there is none.
-pub fn find(store: &Sqlite, user: &str) -> Result<Mailbox, Error> {
+pub fn find(store: &dyn Store, user: &str) -> Result<Mailbox, Error> {
     let failed = |error| Error::store(format_args!("user {user:?}"), &error);
     let found = store.recipients(&[user.to_owned()]).map_err(failed)?;
     // An alias has the same look, but is no mailbox.

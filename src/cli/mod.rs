@@ -187,7 +187,7 @@ mod tests {
             let text = command.usage();
             assert!(text.starts_with(&format!("usage: pillarbox {} [options]", command.name)), "{text}");
             assert!(text.contains(command.summary), "{text}");
-            assert_eq!(text.contains("--db FILE"), command.shows_database(), "{text}");
+            assert_eq!(text.contains("--db DATABASE"), command.shows_database(), "{text}");
             assert!(!command.summary.ends_with('.'));
         }
     }

@@ -5,8 +5,7 @@ use super::password::{credential_error, credentials};
 use super::{Command, arguments, database, password};
 use crate::auth::credential::KeyFile;
 use crate::message::address::common_name;
-use crate::store::sqlite::Sqlite;
-use crate::store::{Accounts, StoreError, UserId};
+use crate::store::{Location, Store, StoreError, UserId};
 
 pub(super) const COMMAND: Command = Command {
     name: "passwd",
@@ -18,14 +17,14 @@ pub(super) const COMMAND: Command = Command {
     },
     run: |matches| {
         let [user] = arguments(matches, "USER")?;
-        set(&database::path(matches), &user, matches.opt_present("create"))
+        set(&database::location(matches), &user, matches.opt_present("create"))
     },
 };
 
-fn set(path: &std::path::Path, user: &str, create: bool) -> Result<(), Error> {
-    let store = database::open(path)?;
+fn set(location: &Location, user: &str, create: bool) -> Result<(), Error> {
+    let store = database::open(location)?;
     // Nobody should type a password for a user who does not exist.
-    let known = find(&store, user)?;
+    let known = find(&*store, user)?;
     if known.is_none() && !create {
         return Err(Error::new(Code::NoUser, format!("there is no user {user:?} (--create makes one)")));
     }
@@ -36,13 +35,13 @@ fn set(path: &std::path::Path, user: &str, create: bool) -> Result<(), Error> {
             User { id: store.create_user(user).map_err(|error| failed(user, &error))?, name: user.into(), ntlm: false }
         }
     };
-    let credentials = credentials(KeyFile::beside(path))?;
-    let settings = database::settings(&store)?;
+    let credentials = credentials(KeyFile::beside(&location.beside))?;
+    let settings = database::settings(&*store)?;
     credentials.set_scram_iterations(settings.scram_iterations);
     let made = credentials.verifiers_for(&common_name(&user.name, &settings.domains), user.id, &password, user.ntlm);
     let (hash, others) = made.map_err(|error| credential_error(&error))?;
     store.set_password(user.id, None, &hash, &others).map_err(|error| failed(&user.name, &error))?;
-    database::finish(&store, path)
+    database::finish(&*store, location)
 }
 
 /// What is known of a user before the password is.
@@ -53,7 +52,7 @@ struct User {
     ntlm: bool,
 }
 
-fn find(store: &Sqlite, user: &str) -> Result<Option<User>, Error> {
+fn find(store: &dyn Store, user: &str) -> Result<Option<User>, Error> {
     let account = store.account(&[user.to_owned()]).map_err(|error| failed(user, &error))?;
     Ok(account.map(|account| User { id: account.user, name: account.name, ntlm: account.ntlm }))
 }

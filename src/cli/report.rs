@@ -3,6 +3,7 @@
 use super::exit::Error;
 use super::{Command, arguments, database, status};
 use crate::files::atomic::{AtomicFile, Failure};
+use crate::store::Location;
 use crate::watch::{answers, now};
 use std::io::Write;
 use std::path::Path;
@@ -15,21 +16,22 @@ pub(super) const COMMAND: Command = Command {
     options: |_| {},
     run: |matches| {
         let [file] = arguments(matches, "FILE.html")?;
-        let (path, target) = (database::path(matches), Path::new(&file));
-        database::readable(&path)?;
+        let (location, target) = (database::location(matches), Path::new(&file));
+        database::readable(&location)?;
         database::creatable(target)?;
-        let page = match status::ask(&path, "/") {
+        let page = match status::ask(&location.beside, "/") {
             Ok((_, page)) => page,
-            Err(_) => made_here(&path)?,
+            Err(_) => made_here(&location)?,
         };
         write(target, &page).map_err(|failure| database::unwritable(target, &failure))
     },
 };
 
-fn made_here(path: &Path) -> Result<String, Error> {
-    let store = database::open(path)?;
-    let status = status::facts(path, Some(&store), "no server runs".into());
-    let report = answers::report(&store, &status, now()).map_err(|error| Error::database(path, &error))?;
+fn made_here(location: &Location) -> Result<String, Error> {
+    let store = database::open(location)?;
+    let status = status::facts(location, Some(&*store), "no server runs".into());
+    let report =
+        answers::report(&*store, &status, now()).map_err(|error| Error::database(&location.database, &error))?;
     Ok(report.html())
 }
 

@@ -27,7 +27,11 @@ pub(super) const COMMAND: Command = Command {
     },
     run: |matches| {
         let [backup] = arguments(matches, "FILE")?;
-        restore(Path::new(&backup), &database::path(matches), matches.opt_present("force"))
+        restore(
+            Path::new(&backup),
+            &database::file(matches, "pg_restore and pg_basebackup do it")?,
+            matches.opt_present("force"),
+        )
     },
 };
 

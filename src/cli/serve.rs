@@ -23,7 +23,7 @@ pub(super) const COMMAND: Command = Command {
     },
     run: |matches| {
         let options = options(matches)?;
-        database::readable(&options.db)?;
+        database::readable(&options.location)?;
         start_log("info");
         server::run(options)
     },
@@ -32,7 +32,7 @@ pub(super) const COMMAND: Command = Command {
 fn options(matches: &Matches) -> Result<ServeOptions, Error> {
     let [] = arguments(matches, "")?;
     Ok(ServeOptions {
-        db: database::path(matches),
+        location: database::location(matches),
         listen: bindings(matches, "l", "UnencryptedOrTLSBindings")?,
         listen_tls: bindings(matches, "s", "SSLBindings")?,
         lmtp: bindings(matches, "m", "LmtpBindings")?,
@@ -103,7 +103,7 @@ mod tests {
         let line =
             ["-d", "x.db", "-l", "127.0.0.1:0", "--listen", "[::1]:1110", "-s", "127.0.0.1:1995", "-m", "/run/l"];
         let options = read(&[&line[..], &["--set", "Banner=a=b", "--set=maxcommandsize=40"]].concat()).unwrap();
-        assert_eq!(options.db, PathBuf::from("x.db"));
+        assert_eq!(options.location.beside, PathBuf::from("x.db"));
         assert_eq!(options.listen, ["127.0.0.1:0", "[::1]:1110"]);
         assert_eq!(options.listen_tls, ["127.0.0.1:1995"]);
         assert_eq!(options.lmtp, ["/run/l"]);

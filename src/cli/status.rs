@@ -5,8 +5,7 @@ use super::{Command, arguments, database, print};
 use crate::net::tls::file_seconds_left;
 use crate::server::certificate_pair;
 use crate::settings::Settings;
-use crate::store::Statistics;
-use crate::store::sqlite::Sqlite;
+use crate::store::{Location, Store};
 use crate::watch::status::Status;
 use crate::watch::warnings::Facts;
 use crate::watch::{answers, machine, now};
@@ -29,21 +28,21 @@ pub(super) const COMMAND: Command = Command {
     },
     run: |matches| {
         let [] = arguments(matches, "")?;
-        let path = database::path(matches);
-        database::readable(&path)?;
-        verdict(&path, matches)
+        let location = database::location(matches);
+        database::readable(&location)?;
+        verdict(&location, matches)
     },
 };
 
-fn verdict(path: &Path, matches: &Matches) -> Result<(), Error> {
+fn verdict(location: &Location, matches: &Matches) -> Result<(), Error> {
     let json = matches.opt_present("json");
-    let (state, text) = match ask(path, if json { "/status" } else { "/status.txt" }).and_then(state) {
+    let (state, text) = match ask(&location.beside, if json { "/status" } else { "/status.txt" }).and_then(state) {
         Ok(answer) => answer,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             return Err(Error::file("cannot ask the server", &error, Code::NoPerm));
         }
         Err(error) => {
-            let status = stopped(path, &error);
+            let status = stopped(location, &error);
             (status.state as u8, if json { status.json() } else { status.text() })
         }
     };
@@ -78,23 +77,23 @@ fn unreadable() -> io::Error {
 }
 
 /// The state of a database whose server does not answer.
-fn stopped(path: &Path, error: &io::Error) -> Status {
+fn stopped(location: &Location, error: &io::Error) -> Status {
     let why = match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => "no server runs".to_owned(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "the server does not answer".to_owned(),
         _ => format!("the server cannot be asked: {error}"),
     };
     // One that hangs may hang at the disk.
-    let store = if why.contains("does not answer") { None } else { database::open(path).ok() };
-    facts(path, store.as_ref(), why)
+    let store = if why.contains("does not answer") { None } else { database::open(location).ok() };
+    facts(location, store.as_deref().map(|store| store as &dyn Store), why)
 }
 
 /// The same as far as it can be found out without asking a server.
-pub(super) fn facts(path: &Path, store: Option<&Sqlite>, why: String) -> Status {
+pub(super) fn facts(location: &Location, store: Option<&dyn Store>, why: String) -> Status {
     let settings = store.and_then(|store| database::settings(store).ok()).unwrap_or_default();
     let facts = Facts {
-        disk: machine::disk(path),
-        certificate_seconds: certificate_seconds(&settings, path),
+        disk: machine::disk(&location.beside),
+        certificate_seconds: certificate_seconds(&settings, &location.beside),
         figures: store.and_then(|store| store.figures().ok()),
         file_limit: machine::file_limit(),
         ..Facts::default()

@@ -12,8 +12,8 @@ use crate::net::tls;
 use crate::secret::Secret;
 use crate::server::{self, ServeOptions, Trial};
 use crate::shared::fault::Fault;
-use crate::store::Accounts;
 use crate::store::sqlite::Sqlite;
+use crate::store::{Database, Location, Store};
 use getopts::Matches;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -95,14 +95,15 @@ impl Request {
     /// Makes the database in this folder, with users and mail.
     fn prepare(&self, folder: &Path) -> Result<Trial, Error> {
         let db = folder.join("mail.db");
-        Sqlite::create_or_migrate(&db).map_err(|error| Error::database(&db, &error))?;
-        let store = database::open(&db)?;
+        Sqlite::create_or_migrate(&db).map_err(|error| Error::database(db.display(), &error))?;
+        let location = Location::new(Database::File(db.clone()), None);
+        let store = database::open(&location)?;
         let credentials = credentials(KeyFile::beside(&db))?;
         for (name, password) in &self.users {
-            create(&store, &credentials, name, password)?;
+            create(&*store, &credentials, name, password)?;
         }
         for (name, path) in &self.mail {
-            fill(&store, name, path)?;
+            fill(&*store, name, path)?;
         }
         if self.fault == Some(Fault::Expired) {
             tls::expired(&with_suffix(&db, ".crt"), &with_suffix(&db, ".key"))
@@ -110,7 +111,8 @@ impl Request {
         }
         let listeners = || vec![LOOPBACK.to_owned()];
         let overrides = SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let options = ServeOptions { db, listen: listeners(), listen_tls: listeners(), lmtp: listeners(), overrides };
+        let options =
+            ServeOptions { location, listen: listeners(), listen_tls: listeners(), lmtp: listeners(), overrides };
         Ok(Trial { options, fault: self.fault, json: self.json })
     }
 }
@@ -136,7 +138,7 @@ fn mail(text: &str, users: &[(String, Secret)]) -> Result<(String, PathBuf), Err
     }
 }
 
-fn create(store: &Sqlite, credentials: &Credentials, name: &str, password: &Secret) -> Result<(), Error> {
+fn create(store: &dyn Store, credentials: &Credentials, name: &str, password: &Secret) -> Result<(), Error> {
     let failed = |error| Error::store(format_args!("user {name:?}"), &error);
     let id = store.create_user(name).map_err(failed)?;
     let made = credentials.verifiers_for(name, id, password, false);
@@ -146,7 +148,7 @@ fn create(store: &Sqlite, credentials: &Credentials, name: &str, password: &Secr
 }
 
 /// What cannot be taken over is an error: a test should not run with less mail than it was given.
-fn fill(store: &Sqlite, user: &str, path: &Path) -> Result<(), Error> {
+fn fill(store: &dyn Store, user: &str, path: &Path) -> Result<(), Error> {
     let mailbox = mailbox::find(store, user)?;
     let mut source = source::open(path, None).map_err(import::failed)?;
     let listed = source.list().map_err(import::failed)?;

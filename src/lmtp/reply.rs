@@ -204,6 +204,9 @@ impl Reply {
             StoreError::Abandoned => (451, "4.3.0", "message came too slowly; try again later"),
             StoreError::Busy(_) => (451, "4.3.0", "mailboxes are busy; try again later"),
             StoreError::Refused(_) => (451, "4.3.0", "database refuses the message, the server's log says why"),
+            StoreError::Unavailable(_) | StoreError::Denied(_) => {
+                (451, "4.3.0", "database cannot be reached; try again later")
+            }
             StoreError::NoSuchMessage | StoreError::Damaged(_) | StoreError::Internal(_) => {
                 (451, "4.3.0", "internal error, the server's log says more; try again later")
             }

@@ -4,14 +4,17 @@ use super::files;
 use crate::files::exposed::{Private, exposed};
 use crate::files::path::with_suffix;
 use crate::settings::Settings;
+use crate::store::Location;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 
 /// Lines about the database, its log, key file and private key, where others can read them.
-pub fn open_files(db: &Path, settings: &Settings) -> Vec<String> {
-    let mut files = vec![(db.to_owned(), Private::FromOthers), (with_suffix(db, ".seal"), Private::FromAll)];
-    files.extend(["-wal", "-journal"].map(|suffix| (with_suffix(db, suffix), Private::FromOthers)));
-    files.extend(files::pair(settings, db).ok().map(|pair| (pair.key, Private::FromOthers)));
+pub fn open_files(location: &Location, settings: &Settings) -> Vec<String> {
+    let mut files = vec![(with_suffix(&location.beside, ".seal"), Private::FromAll)];
+    if let Some(file) = location.file() {
+        files.insert(0, (file.to_owned(), Private::FromOthers));
+        files.extend(["-wal", "-journal"].map(|suffix| (with_suffix(file, suffix), Private::FromOthers)));
+    }
+    files.extend(files::pair(settings, &location.beside).ok().map(|pair| (pair.key, Private::FromOthers)));
     files.iter().filter_map(|(path, private)| exposed(path, *private)).collect()
 }
 

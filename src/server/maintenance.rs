@@ -130,7 +130,7 @@ impl Change {
         credentials: Arc<Credentials>,
     ) -> Self {
         credentials.set_scram_iterations(settings.scram_iterations);
-        let mut certificates = Certificates::new(server.clone(), options.db.clone());
+        let mut certificates = Certificates::new(server.clone(), options.location.beside.clone());
         certificates.apply(settings);
         Self { server, certificates, trust, credentials }
     }

@@ -32,8 +32,7 @@ use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
 use crate::shared::fault::Fault;
 use crate::shared::state::ServerState;
-use crate::store::sqlite::{Options, Sqlite};
-use crate::store::{Store, StoreError};
+use crate::store::{Location, Options, Store, StoreError};
 use crate::watch::{Watch, Watcher, answers};
 use accept::Loop;
 use bind::{Listener, Service};
@@ -57,8 +56,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// What the server is asked for at its start. Where all three lists are empty, the settings name the listeners.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServeOptions {
-    /// The database.
-    pub db: PathBuf,
+    /// The database, and what is beside it.
+    pub location: Location,
     /// Listeners for POP3 in clear and with STLS.
     pub listen: Vec<String>,
     /// Listeners for POP3 over TLS.
@@ -109,15 +108,17 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     let ending = ShutdownRequest::new(signals.handle());
     let store_metrics = Arc::<StoreMetrics>::default();
     let store_options = Options { metrics: store_metrics.clone(), ..Options::default() };
+    let database = &options.location.database;
     let store: Arc<dyn Store> =
-        Arc::new(service_manager::unhurried(|| Sqlite::open(&options.db, store_options)).map_err(opening(&options))?);
+        service_manager::unhurried(|| database.open(store_options)).map_err(opening(&options))?;
+    let beside = &options.location.beside;
     let rows = store.settings().map_err(opening(&options))?;
     let settings =
         Settings::from_rows(&rows, &options.overrides).map_err(|error| Error::new(Code::Config, error.to_string()))?;
     settings.warnings().iter().for_each(|warning| warn!("{warning}"));
     files::raise_limit(settings.max_connections.saturating_add(settings.lmtp_max_connections));
-    let credentials = Arc::new(files::credentials(&options.db)?);
-    let tls = files::acceptor(&settings, &options.db)?;
+    let credentials = Arc::new(files::credentials(beside)?);
+    let tls = files::acceptor(&settings, beside)?;
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
     let mut trust = IdentityProviders::default();
     // First: what is offered follows from the verifiers that can be used.
@@ -126,7 +127,7 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     let (mut listeners, binds) = listeners(&options, &settings)?;
     name_exposed(&options, &settings, &listeners);
     let names = listeners.iter().map(|listener| format!("{} {}", listener.service, listener.address)).collect();
-    let log = ProtocolLog::beside(&options.db);
+    let log = ProtocolLog::beside(beside);
     let mut state = ServerState::new(store.clone(), authenticator, tls, log, store_metrics, configuration);
     state.fault = fault;
     let server = Arc::new(state);
@@ -135,11 +136,11 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     }
     let maintenance = Maintenance::start(&server, &options, settings, credentials, trust, &ending)?;
     let monitor = SessionMonitor::start(server.clone()).map_err(no_thread)?;
-    let watch = Arc::new(Watch::new(server.clone(), options.db.clone(), workers::host_name(), names, binds));
+    let watch = Arc::new(Watch::new(server.clone(), beside.clone(), workers::host_name(), names, binds));
     let workers = Arc::new(Workers::new(&server.configuration().settings, watch.clone()));
     let watcher = Watcher::start(watch).map_err(no_thread)?;
-    let status_socket = status_socket(&options.db);
-    announce(&listeners, json.then(|| with_suffix(&options.db, ".crt")))?;
+    let status_socket = status_socket(beside);
+    announce(&listeners, json.then(|| with_suffix(beside, ".crt")))?;
     listeners.extend(status_socket);
     let loops = start(listeners, &server, &workers, &ending)?;
     service_manager::ready();
@@ -168,13 +169,13 @@ fn close(loops: Vec<Loop>, drain_for: Duration, signals: Signals, server: &Serve
 }
 
 fn opening(options: &ServeOptions) -> impl Fn(StoreError) -> Error + '_ {
-    |error| Error::database(&options.db, &error)
+    |error| Error::database(&options.location.database, &error)
 }
 
 /// Says what lies open: that is allowed, but hardly meant.
 fn name_exposed(options: &ServeOptions, settings: &Settings, listeners: &[Listener]) {
     let lmtp = listeners.iter().filter(|listener| listener.service == Service::Lmtp);
-    let mut lines = exposure::open_files(&options.db, settings);
+    let mut lines = exposure::open_files(&options.location, settings);
     lines.extend(exposure::open_lmtp(lmtp.map(|listener| listener.address.as_str())));
     lines.extend(exposure::root());
     lines.iter().for_each(|line| warn!("{line}"));

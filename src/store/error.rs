@@ -26,6 +26,10 @@ pub enum StoreError {
     Sync(String),
     /// The database is damaged, or cannot be read: SQLite says the same of both.
     Damaged(String),
+    /// The database server cannot be reached, or its client library is missing.
+    Unavailable(String),
+    /// The database server does not let us in.
+    Denied(String),
     /// A name or value was refused by the schema; the text names it.
     Refused(String),
     /// Anything else; the text is for the log.
@@ -46,6 +50,8 @@ impl StoreError {
             Self::Io(text) => Self::Io(name(text)),
             Self::Sync(text) => Self::Sync(name(text)),
             Self::Damaged(text) => Self::Damaged(name(text)),
+            Self::Unavailable(text) => Self::Unavailable(name(text)),
+            Self::Denied(text) => Self::Denied(name(text)),
             Self::Refused(text) => Self::Refused(name(text)),
             Self::Internal(text) => Self::Internal(name(text)),
             other => other,
@@ -66,6 +72,8 @@ impl fmt::Display for StoreError {
             | Self::Io(text)
             | Self::Sync(text)
             | Self::Damaged(text)
+            | Self::Unavailable(text)
+            | Self::Denied(text)
             | Self::Refused(text)
             | Self::Internal(text) => f.write_str(text),
         }

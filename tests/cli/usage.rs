@@ -37,7 +37,7 @@ fn only_what_works_on_a_database_shows_the_option_for_it() {
     for command in ["hash", "help", "version", "try"] {
         assert!(!text(&bare(&[command, "-h"]).stdout).contains("--db"), "{command}");
     }
-    assert!(text(&bare(&["serve", "-h"]).stdout).contains("-d, --db FILE"));
+    assert!(text(&bare(&["serve", "-h"]).stdout).contains("-d, --db DATABASE"));
     // It was taken from the beginning.
     assert_eq!(
         bare(&["hash", "-d", "x.db"]).status.code(),

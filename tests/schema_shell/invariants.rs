@@ -1,8 +1,8 @@
 //! What stays right whatever administrators do, foreign keys off.
 
 use crate::shell::{Bench, now};
-use pillarbox::store::Maintenance;
 use pillarbox::store::{Accounts, Mail, Uid};
+use pillarbox::store::{Config, Engine};
 
 fn bench() -> Bench {
     let bench = Bench::new();

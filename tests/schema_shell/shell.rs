@@ -1,7 +1,7 @@
 //! A database, an engine that has it open, and the shell.
 
 use pillarbox::store::sqlite::{Options, Sqlite};
-use pillarbox::store::{Accounts, Envelope, Mail, MailboxId, Maintenance, Result, Uid};
+use pillarbox::store::{Accounts, Engine, Envelope, Mail, MailboxId, Maintenance, Result, Uid};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

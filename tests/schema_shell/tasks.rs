@@ -2,7 +2,7 @@
 
 use crate::shell::{Bench, now};
 use pillarbox::auth::credential::Secret;
-use pillarbox::store::{Accounts, Mail, Maintenance, Scheme, StoreError, Uid};
+use pillarbox::store::{Accounts, Config, Mail, Maintenance, Scheme, StoreError, Uid};
 
 const ALICE: &str = "INSERT INTO users(name, password) VALUES ('alice', 'correct horse');";
 

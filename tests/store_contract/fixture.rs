@@ -3,7 +3,9 @@
 use pillarbox::clock::{Clock, Moment, SystemClock};
 use pillarbox::store::memory::Memory;
 use pillarbox::store::sqlite::{Options, Sqlite};
-use pillarbox::store::{CertificateFiles, Envelope, MailboxId, MessageId, Result, Store, StoreError, Uid, Upload};
+use pillarbox::store::{
+    CertificateFiles, Engine, Envelope, MailboxId, MessageId, Result, Store, StoreError, Uid, Upload,
+};
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -4,10 +4,11 @@ use super::summary::Row;
 use super::{Address, Import};
 use crate::cli::exit::{Code, Error};
 use crate::cli::{database, password, print};
+use crate::store::Store;
 use getopts::Matches;
 use std::cell::Cell;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A line of the list: who, from where, and how to log in there.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,8 +31,8 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
     let text =
         std::fs::read(file).map_err(|error| Error::file(format_args!("cannot read {file:?}"), &error, Code::Io))?;
     let text = String::from_utf8(text).map_err(|_| Error::new(Code::Data, format!("{file:?} is not in UTF-8")))?;
-    let path = database::path(matches);
-    let store = Rc::new(database::open(&path)?);
+    let location = database::location(matches);
+    let store: Arc<dyn Store> = database::open(&location)?;
     let (mut table, mut failures) = (Vec::new(), Vec::new());
     for line in lines(&text) {
         let (number, line) = line;
@@ -49,7 +50,7 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
         table.push((user, row, code, source));
         failures.extend(done.err().map(|error| error.code));
     }
-    let finished = database::finish(&store, &path);
+    let finished = database::finish(&*store, &location);
     print(&shown(&table))?;
     let Some(first) = failures.iter().find(|code| **code != Code::TempFail).or(failures.first()) else {
         return finished;
@@ -58,12 +59,7 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
 }
 
 /// Imports one mailbox.
-fn one(
-    store: &Rc<crate::store::sqlite::Sqlite>,
-    line: &Line,
-    matches: &Matches,
-    row: Cell<Row>,
-) -> (Row, Result<(), Error>) {
+fn one(store: &Arc<dyn Store>, line: &Line, matches: &Matches, row: Cell<Row>) -> (Row, Result<(), Error>) {
     let prepared = Import::new(store, &line.user, matches).and_then(|import| {
         let password = line.password_file.as_ref().map(|file| password::of_file(Path::new(file))).transpose()?;
         Ok((Import { password, row: Some(row), ..import }, source(line)?))

@@ -125,7 +125,7 @@ impl Accounts for Script {
     }
 }
 
-impl Maintenance for Script {
+impl Config for Script {
     fn change_mark(&self) -> Result<i64> {
         if *self.broken.lock().unwrap() {
             Err(StoreError::Busy("locked".into()))
@@ -133,43 +133,57 @@ impl Maintenance for Script {
             Ok(*self.mark.lock().unwrap())
         }
     }
-    fn lost(&self) -> Result<Option<String>> {
-        Ok(self.lost.lock().unwrap().clone())
+
+    fn revocations(&self) -> Result<i64> {
+        elsewhere()
     }
+
     fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {
         self.note("settings");
         Ok(self.rows.lock().unwrap().iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect())
     }
+
     fn certificates(&self) -> Result<Vec<CertificateFiles>> {
         Ok(self.certificates.lock().unwrap().clone())
     }
+
     fn shortest_retention(&self) -> Result<Expire> {
         Ok(*self.expire.lock().unwrap())
     }
+
     fn retention(&self, _: MailboxId) -> Result<Expire> {
         elsewhere()
     }
-    fn drop_foreign_verifiers(&self, _: &str) -> Result<usize> {
-        elsewhere()
-    }
-    fn revocations(&self) -> Result<i64> {
-        elsewhere()
-    }
+
     fn exact_sizes(&self, _: MailboxId) -> Result<Option<bool>> {
         elsewhere()
     }
+
     fn usable(&self) -> Result<Usable> {
         Ok(*self.usable.lock().unwrap())
     }
+}
+
+impl Maintenance for Script {
+    fn lost(&self) -> Result<Option<String>> {
+        Ok(self.lost.lock().unwrap().clone())
+    }
+
+    fn drop_foreign_verifiers(&self, _: &str) -> Result<usize> {
+        elsewhere()
+    }
+
     fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
         if *self.broken.lock().unwrap() {
             return Err(StoreError::Busy("locked".into()));
         }
         Ok(self.pending.lock().unwrap().iter().take(limit).cloned().collect())
     }
+
     fn pending_count(&self) -> Result<usize> {
         Ok(self.pending.lock().unwrap().len())
     }
+
     fn replace_passwords(&self, made: &[Replacement]) -> Result<Vec<Result<bool>>> {
         if let Some(error) = self.locked.lock().unwrap().pop_front() {
             return Err(error);
@@ -177,25 +191,32 @@ impl Maintenance for Script {
         self.note(format!("batch of {}", made.len()));
         Ok(made.iter().map(|it| self.set_password(it.user, Some(&it.expected), &it.hash, &it.others)).collect())
     }
+
     fn drop_unwanted_verifiers(&self) -> Result<usize> {
         self.note("drop");
         Ok(0)
     }
+
     fn flush_marks(&self) -> Result<()> {
         self.note("flush");
         Ok(())
     }
+
     fn shutdown(&self) {}
+
     fn finish(&self) -> Result<()> {
         Ok(())
     }
+
     fn reap(&self, now: i64, _: usize) -> Result<usize> {
         self.note(format!("reap {now}"));
         self.reaps.lock().unwrap().pop_front().unwrap_or(Ok(0))
     }
+
     fn overfull(&self, _: i64, limit: usize) -> Result<Vec<Overfull>> {
         Ok(self.overfull.lock().unwrap().iter().take(limit).cloned().collect())
     }
+
     fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool> {
         if let Some(error) = self.unwarnable.lock().unwrap().get(&mailbox.0) {
             return Err(error.clone());
@@ -206,6 +227,7 @@ impl Maintenance for Script {
         self.note(format!("warn {} {now} {from}", mailbox.0));
         Ok(self.overfull.lock().unwrap().len() < known)
     }
+
     fn purge(&self, now: i64, _: usize) -> Result<usize> {
         self.note(format!("purge {now}"));
         self.purges.lock().unwrap().pop_front().unwrap_or(Ok(0))

@@ -5,8 +5,8 @@ use crate::auth::credential::is_hash;
 use crate::clock::{FAR, latest};
 use crate::secret::Secret;
 use crate::store::{
-    Accounts, CertificateFiles, Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Replacement, Result,
-    Scheme, StoreError, Usable, WARNING_INTERVAL,
+    Accounts, CertificateFiles, Config, Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Replacement,
+    Result, Scheme, StoreError, Usable, WARNING_INTERVAL,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use std::sync::Arc;
 /// Seconds that octets stay after a deletion at least.
 const IN_USE: i64 = 3600;
 
-impl Maintenance for Memory {
+impl Config for Memory {
     fn change_mark(&self) -> Result<i64> {
         Ok(self.state().changes)
     }
 
-    fn lost(&self) -> Result<Option<String>> {
-        Ok(None)
+    fn revocations(&self) -> Result<i64> {
+        Ok(self.state().changes)
     }
 
     fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {
@@ -49,20 +49,6 @@ impl Maintenance for Memory {
         Ok(expire(self.state().days(mailbox)?))
     }
 
-    fn drop_foreign_verifiers(&self, mark: &str) -> Result<usize> {
-        let mut dropped = 0;
-        for user in self.state().users.values_mut() {
-            let before = user.verifiers.len();
-            user.verifiers.retain(|_, verifier| verifier.expose().starts_with(mark.as_bytes()));
-            dropped += before - user.verifiers.len();
-        }
-        Ok(dropped)
-    }
-
-    fn revocations(&self) -> Result<i64> {
-        Ok(self.state().changes)
-    }
-
     fn exact_sizes(&self, mailbox: MailboxId) -> Result<Option<bool>> {
         Ok(self.state().mailbox(mailbox)?.exact)
     }
@@ -74,6 +60,22 @@ impl Maintenance for Memory {
         let hashed = |user: &User| user.password.as_ref().is_some_and(|password| is_hash(password.expose()));
         let scram = able.all(|user| !hashed(user) || user.verifiers.contains_key(&Scheme::ScramSha256));
         Ok(Usable { ntlm, scram })
+    }
+}
+
+impl Maintenance for Memory {
+    fn lost(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    fn drop_foreign_verifiers(&self, mark: &str) -> Result<usize> {
+        let mut dropped = 0;
+        for user in self.state().users.values_mut() {
+            let before = user.verifiers.len();
+            user.verifiers.retain(|_, verifier| verifier.expose().starts_with(mark.as_bytes()));
+            dropped += before - user.verifiers.len();
+        }
+        Ok(dropped)
     }
 
     fn pending(&self, limit: usize) -> Result<Vec<Pending>> {

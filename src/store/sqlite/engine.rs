@@ -1,9 +1,10 @@
 //! The engine: one database, its connections, and what is kept in memory.
 
-use crate::clock::{Clock, Stamps, SystemClock};
+use crate::clock::Stamps;
 use crate::metrics::StoreMetrics;
+use crate::store::shared::sessions::Sessions;
 use crate::store::sqlite::backup::check;
-use crate::store::sqlite::backup::objects::{self, Objects};
+use crate::store::sqlite::backup::objects;
 use crate::store::sqlite::database::identity::FileIdentity;
 use crate::store::sqlite::database::readers::Readers;
 use crate::store::sqlite::database::recovery::{self, Leftover};
@@ -11,54 +12,13 @@ use crate::store::sqlite::database::{connection, migrate};
 use crate::store::sqlite::messages::body_ids::Bodies;
 use crate::store::sqlite::messages::listing_cache::ListingCache;
 use crate::store::sqlite::messages::upload::Watch;
-use crate::store::sqlite::presence::Sessions;
 use crate::store::sqlite::retention::batch_size::BatchSize;
 use crate::store::sqlite::retention::expire::Expiry;
 use crate::store::sqlite::writer::Writer;
-use crate::store::{MessageId, Result};
+use crate::store::{Engine, MessageId, Objects, Options, Result};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-/// How an engine is opened.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Connections that read; 0: twice the cores, at least 4.
-    pub readers: usize,
-    /// How long a write waits for somebody else's lock before it is [`crate::store::StoreError::Busy`].
-    pub busy_timeout: Duration,
-    /// Memory for snapshots that may be asked for again, octets.
-    pub snapshot_memory: usize,
-    /// Deliveries are counted in the database, in their own transaction. (A server counts in memory.)
-    pub counts_deliveries: bool,
-    /// What is counted of the engine's work.
-    pub metrics: Arc<StoreMetrics>,
-    /// What dates mail that is stored and deleted through this engine.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            readers: 0,
-            busy_timeout: Duration::from_secs(10),
-            snapshot_memory: 64 << 20,
-            counts_deliveries: false,
-            metrics: Arc::default(),
-            clock: Arc::new(SystemClock::default()),
-        }
-    }
-}
-
-impl Options {
-    fn reader_count(&self) -> usize {
-        match self.readers {
-            0 => (2 * std::thread::available_parallelism().map_or(2, usize::from)).max(4),
-            n => n,
-        }
-    }
-}
 
 /// A store in one SQLite database.
 pub struct Sqlite {
@@ -117,18 +77,14 @@ impl Sqlite {
             counts_deliveries: options.counts_deliveries,
         })
     }
+}
 
-    /// Verifies the database: SQLite's own integrity, counters, orphans, and whether unique-ids are running out. One line
-    /// per fault.
-    pub fn check(&self) -> Result<Vec<String>> {
+impl Engine for Sqlite {
+    fn check(&self) -> Result<Vec<String>> {
         self.readers.with(check::faults_and_shortages)
     }
 
-    /// What of the schema is not of this program.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn objects(&self) -> Result<Objects> {
+    fn objects(&self) -> Result<Objects> {
         self.readers.with(|connection| Ok(objects::compare(connection)?))
     }
 }

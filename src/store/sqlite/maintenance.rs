@@ -10,8 +10,8 @@ use crate::store::sqlite::retention::quota_warning;
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{
-    CertificateFiles, Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result, StoreError,
-    Usable, UserId,
+    CertificateFiles, Config, Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result,
+    StoreError, Usable, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ffi::OsStr;
@@ -24,7 +24,7 @@ const MARKS_AT_ONCE: usize = 1000;
 /// How long purged mail, and one of many replaced passwords, may stay in the log: one truncation serves many steps.
 const AFTER_MANY: Duration = Duration::from_secs(1);
 
-impl Maintenance for Sqlite {
+impl Config for Sqlite {
     fn change_mark(&self) -> Result<i64> {
         // On the connection that writes: its own commits do not move its data_version.
         self.writer.alone(Lane::Maintenance, |connection| {
@@ -34,11 +34,11 @@ impl Maintenance for Sqlite {
         })
     }
 
-    fn lost(&self) -> Result<Option<String>> {
-        match self.writer.failure() {
-            Some(error) => Ok(Some(error.of(&self.path).to_string())),
-            None => self.place.lost(),
-        }
+    fn revocations(&self) -> Result<i64> {
+        self.readers.with(|connection| {
+            let mut select = connection.prepare_cached("SELECT revoked FROM counters")?;
+            Ok(select.query_row([], |row| row.get(0))?)
+        })
     }
 
     fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {
@@ -87,6 +87,15 @@ impl Maintenance for Sqlite {
             let mut select = connection.prepare_cached(USABLE)?;
             Ok(select.query_row([], |row| Ok(Usable { ntlm: row.get(0)?, scram: row.get(1)? }))?)
         })
+    }
+}
+
+impl Maintenance for Sqlite {
+    fn lost(&self) -> Result<Option<String>> {
+        match self.writer.failure() {
+            Some(error) => Ok(Some(error.of(&self.path).to_string())),
+            None => self.place.lost(),
+        }
     }
 
     fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
@@ -155,13 +164,6 @@ impl Maintenance for Sqlite {
         })?;
         self.writer.truncate_wal_within(Duration::ZERO);
         Ok(dropped)
-    }
-
-    fn revocations(&self) -> Result<i64> {
-        self.readers.with(|connection| {
-            let mut select = connection.prepare_cached("SELECT revoked FROM counters")?;
-            Ok(select.query_row([], |row| row.get(0))?)
-        })
     }
 
     fn flush_marks(&self) -> Result<()> {

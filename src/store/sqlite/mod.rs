@@ -36,10 +36,15 @@ mod retention;
 mod statistics;
 mod writer;
 
-pub use backup::objects::Objects;
+pub use crate::store::Options;
 pub use database::companions;
 pub use database::migrate::{APPLICATION_ID, newest_version};
-pub use engine::{Options, Sqlite};
+pub use engine::Sqlite;
+
+/// What the other SQL engine has in common with this one.
+pub(in crate::store) use messages::listing_cache::{ListingCache, State};
+pub(in crate::store) use messages::upload::{Dots, Watch};
+pub(in crate::store) use retention::batch_size::BatchSize;
 
 use std::sync::Mutex;
 

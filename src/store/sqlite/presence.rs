@@ -2,91 +2,28 @@
 //!
 //! A session that ends before its batch is written leaves no trace in `session`; its login is counted all the same.
 
+use crate::store::shared::sessions::{Batch, LOGINS, Logins};
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, StoreError};
 use rusqlite::{Connection, params};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::time::Duration;
-
-/// Logins that are remembered: rows of `recent_login`.
-const LOGINS: usize = 10_000;
-/// New rows after which the oldest are looked for.
-const PRUNE_AFTER: usize = 1000;
-/// Ended sessions that wait for a batch; what is more stays on show until the next start.
-const GONE: usize = 100_000;
 
 /// How long the start of a server waits for the sessions of a crashed one to be forgotten.
 const RESET_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What is known, and what of it is written.
-pub struct Sessions {
-    on: HashMap<u64, Session>,
-    gone: Vec<u64>,
-    logins: Logins,
-    last: LastLogins,
-    failures: Logins,
-    unpruned: usize,
-}
-
-impl Default for Sessions {
-    fn default() -> Self {
-        // The last process may have left more than there shall be.
-        Self {
-            on: HashMap::new(),
-            gone: Vec::new(),
-            logins: Logins::new(),
-            last: LastLogins::new(),
-            failures: Logins::new(),
-            unpruned: PRUNE_AFTER,
-        }
-    }
-}
-
-struct Session {
-    arrival: SessionStart,
-    written: bool,
-}
-
-/// By name, address and mechanism: the last moment, and how many.
-type Logins = HashMap<(String, String, &'static str), (i64, i64)>;
-
-/// For `users.last_login`. Not bounded like [`Logins`]: there are no more names than users, and none may be missed.
-type LastLogins = HashMap<String, i64>;
-
-/// One batch.
-#[derive(Clone, Default)]
-struct Batch {
-    new: Vec<SessionStart>,
-    gone: Vec<u64>,
-    logins: Logins,
-    last: LastLogins,
-    failures: Logins,
-    prune: bool,
-}
-
 impl Presence for Sqlite {
     fn login(&self, arrival: SessionStart) {
-        let mut sessions = lock(&self.sessions);
-        let key = (arrival.name.clone(), arrival.address.to_canonical().to_string(), arrival.mechanism);
-        count(&mut sessions.logins, LOGINS, key, arrival.at, 1);
-        note_last(&mut sessions.last, arrival.name.clone(), arrival.at);
-        sessions.on.insert(arrival.session, Session { arrival, written: false });
+        lock(&self.sessions).login(arrival);
     }
 
     fn logout(&self, session: u64) {
-        let mut sessions = lock(&self.sessions);
-        if sessions.on.remove(&session).is_some_and(|session| session.written) && sessions.gone.len() < GONE {
-            sessions.gone.push(session);
-        }
+        lock(&self.sessions).logout(session);
     }
 
     fn login_failed(&self, failure: LoginFailure) {
-        let LoginFailure { name, address, mechanism, at } = failure;
-        let key = (name, address.to_canonical().to_string(), mechanism);
-        count(&mut lock(&self.sessions).failures, FAILURES, key, at, 1);
+        lock(&self.sessions).login_failed(failure);
     }
 
     fn known_addresses(&self) -> Result<Vec<(String, IpAddr)>> {
@@ -103,7 +40,7 @@ impl Presence for Sqlite {
             Ok(select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
         })?;
         let sessions = lock(&self.sessions);
-        Ok(sessions.on.keys().copied().filter(|session| rows.contains(&row_id(*session))).collect())
+        Ok(sessions.on().filter(|session| rows.contains(&row_id(*session))).collect())
     }
 
     fn flush_presence(&self) -> Result<()> {
@@ -131,64 +68,6 @@ impl Presence for Sqlite {
         let deleted = self.writer.submit(Lane::Maintenance, 0, delete)?.wait_for(RESET_TIMEOUT);
         deleted.unwrap_or_else(|| Err(StoreError::Busy("who was on when a server crashed is forgotten later".into())))
     }
-}
-
-impl Sessions {
-    fn take(&mut self) -> Option<Batch> {
-        let mut new = Vec::new();
-        for session in self.on.values_mut().filter(|session| !session.written) {
-            // Who leaves from now on must be removed from the table.
-            session.written = true;
-            new.push(session.arrival.clone());
-        }
-        let (gone, logins) = (std::mem::take(&mut self.gone), std::mem::take(&mut self.logins));
-        let (last, failures) = (std::mem::take(&mut self.last), std::mem::take(&mut self.failures));
-        if new.is_empty() && gone.is_empty() && logins.is_empty() && failures.is_empty() {
-            return None;
-        }
-        self.unpruned += logins.len();
-        let prune = self.unpruned >= PRUNE_AFTER;
-        if prune {
-            self.unpruned = 0;
-        }
-        Some(Batch { new, gone, logins, last, failures, prune })
-    }
-
-    fn put_back(&mut self, batch: Batch) {
-        for arrival in batch.new {
-            if let Some(session) = self.on.get_mut(&arrival.session) {
-                session.written = false;
-            }
-        }
-        self.gone.extend(batch.gone.into_iter().take(GONE.saturating_sub(self.gone.len())));
-        for (key, (at, more)) in batch.logins {
-            count(&mut self.logins, LOGINS, key, at, more);
-        }
-        for (name, at) in batch.last {
-            note_last(&mut self.last, name, at);
-        }
-        for (key, (at, more)) in batch.failures {
-            count(&mut self.failures, FAILURES, key, at, more);
-        }
-        self.unpruned += if batch.prune { PRUNE_AFTER } else { 0 };
-    }
-}
-
-fn count(logins: &mut Logins, most: usize, key: (String, String, &'static str), at: i64, more: i64) {
-    let room = logins.len() < most;
-    match logins.entry(key) {
-        Entry::Occupied(mut known) => {
-            let (last, count) = known.get_mut();
-            (*last, *count) = (at.max(*last), *count + more);
-        }
-        Entry::Vacant(new) if room => drop(new.insert((at, more))),
-        Entry::Vacant(_) => {}
-    }
-}
-
-fn note_last(last: &mut LastLogins, name: String, at: i64) {
-    let known = last.entry(name).or_insert(at);
-    *known = at.max(*known);
 }
 
 fn write(connection: &Connection, batch: &Batch) -> Result<()> {

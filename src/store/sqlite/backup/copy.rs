@@ -1,7 +1,8 @@
 //! Copies of a database that is in use.
 
+use crate::store::Objects;
 use crate::store::sqlite::backup::check;
-use crate::store::sqlite::backup::objects::{self, Objects};
+use crate::store::sqlite::backup::objects;
 use crate::store::sqlite::database::connection;
 use crate::store::sqlite::database::migrate;
 use crate::store::sqlite::{Options, Sqlite};

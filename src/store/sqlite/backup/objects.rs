@@ -3,18 +3,10 @@
 //!
 //! Tables of other programs are no fault, as long as nothing of them hangs on ours; those of Litestream are not even news.
 
+use crate::store::Objects;
 use crate::store::sqlite::database::migrate;
 use rusqlite::Connection;
 use std::collections::{HashMap, HashSet};
-
-/// What differs, as lines.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Objects {
-    /// Objects on our tables that are not ours, and ours that are changed or missing.
-    pub faults: Vec<String>,
-    /// What else there is.
-    pub notes: Vec<String>,
-}
 
 /// Litestream's own.
 const EXPECTED: [&str; 2] = ["_litestream_seq", "_litestream_lock"];

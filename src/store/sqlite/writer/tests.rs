@@ -1,6 +1,7 @@
 //! Batches seen from outside: a full disk, jobs of one batch, the end.
 
 use super::*;
+use crate::store::Engine;
 use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{Accounts, Envelope, Mail, MailboxId, Uid};
 

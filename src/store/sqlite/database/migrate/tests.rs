@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::Accounts;
+use crate::store::Engine;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
 //! Uploads that stall, against a server that counts how long.
 
 use super::*;
+use crate::store::Engine;
 use crate::store::sqlite::Options;
 use crate::store::{Accounts, Mail, Maintenance};
 use rusqlite::Connection;

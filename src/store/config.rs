@@ -1,0 +1,64 @@
+//! What administrators decide.
+
+use super::{MailboxId, Result};
+use std::path::PathBuf;
+
+/// What administrators decide, and whether they have decided anew.
+pub trait Config: Send + Sync {
+    /// A number that differs after anybody else changed the database (a shell, another process).
+    fn change_mark(&self) -> Result<i64>;
+
+    /// A number that differs after something was done that may shut somebody out of a session.
+    fn revocations(&self) -> Result<i64>;
+
+    /// All rows of `settings`, name and value; in an old database a value may be no UTF-8.
+    fn settings(&self) -> Result<Vec<(String, Vec<u8>)>>;
+
+    /// All rows of `certificates`, by name.
+    fn certificates(&self) -> Result<Vec<CertificateFiles>>;
+
+    /// What CAPA may promise before login.
+    fn shortest_retention(&self) -> Result<Expire>;
+
+    /// What CAPA may promise the owner of this mailbox.
+    fn retention(&self, mailbox: MailboxId) -> Result<Expire>;
+
+    /// Whether STAT and LIST show this mailbox's owner exact octets; nothing: as `EnableExactRFC822Size` says.
+    fn exact_sizes(&self, mailbox: MailboxId) -> Result<Option<bool>>;
+
+    /// Which verifiers there are.
+    fn usable(&self) -> Result<Usable>;
+}
+
+/// A row of `certificates`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateFiles {
+    /// The host name, or `*.` and a domain.
+    pub name: String,
+    /// The certificate and its chain.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// The shortest time that a message is kept, for CAPA's EXPIRE (RFC 2449 section 6.7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Expire {
+    /// Nothing is deleted by age.
+    #[default]
+    Never,
+    /// The least number of days, the same for everybody.
+    Days(u32),
+    /// The least number of days that holds for somebody.
+    DaysUser(u32),
+}
+
+/// Which verifiers there are, for what CAPA may offer: clients try the strongest mechanism first,
+/// unasked, and some give up when it fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usable {
+    /// Somebody who may log in has an NT hash.
+    pub ntlm: bool,
+    /// Everybody who may log in has a SCRAM verifier.
+    pub scram: bool,
+}

@@ -1,0 +1,98 @@
+//! What administrators decide.
+
+use super::Postgres;
+use super::libpq::Connection;
+use crate::store::{CertificateFiles, Config, Expire, MailboxId, Result, StoreError, Usable};
+
+impl Config for Postgres {
+    fn change_mark(&self) -> Result<i64> {
+        self.pool.with(|connection| connection.query("SELECT changed FROM site", [])?.only()?.int(0))
+    }
+
+    fn revocations(&self) -> Result<i64> {
+        self.pool.with(|connection| connection.query("SELECT revoked FROM site", [])?.only()?.int(0))
+    }
+
+    fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        self.pool.with(|connection| {
+            let rows = connection.query("SELECT name, value FROM settings ORDER BY name", [])?;
+            rows.iter().map(|row| Ok((row.text(0)?, row.bytes(1)?.to_vec()))).collect()
+        })
+    }
+
+    fn certificates(&self) -> Result<Vec<CertificateFiles>> {
+        let sql = "SELECT name, certificate_file, key_file FROM certificates ORDER BY name";
+        self.pool.with(|connection| {
+            let files = |row: super::libpq::Row<'_>| {
+                Ok(CertificateFiles { name: row.text(0)?, certificate: row.text(1)?.into(), key: row.text(2)?.into() })
+            };
+            connection.query(sql, [])?.iter().map(files).collect()
+        })
+    }
+
+    fn shortest_retention(&self) -> Result<Expire> {
+        self.pool.with(shortest_retention)
+    }
+
+    fn retention(&self, mailbox: MailboxId) -> Result<Expire> {
+        self.pool.with(|connection| {
+            let rows = connection.query(RETENTION_OF, [mailbox.0.into()])?;
+            Ok(expire(rows.first().ok_or(StoreError::NoSuchMailbox)?.int(0)?))
+        })
+    }
+
+    fn exact_sizes(&self, mailbox: MailboxId) -> Result<Option<bool>> {
+        self.pool.with(|connection| {
+            let rows = connection.query("SELECT exact_rfc822_size FROM mailboxes WHERE id = $1", [mailbox.0.into()])?;
+            Ok(rows.first().ok_or(StoreError::NoSuchMailbox)?.int_or_null(0)?.map(|exact| exact != 0))
+        })
+    }
+
+    fn usable(&self) -> Result<Usable> {
+        self.pool.with(|connection| {
+            let rows = connection.query(USABLE, [])?;
+            let row = rows.only()?;
+            Ok(Usable { ntlm: row.is(0)?, scram: row.is(1)? })
+        })
+    }
+}
+
+/// A user without any password can log in by GSSAPI or a token only, and needs no verifier; one whose
+/// plain password waits has it in a moment, and nobody's CAPA shall change twice for that.
+const USABLE: &str = "
+  SELECT EXISTS (SELECT 1 FROM verifiers JOIN users ON id = user_id WHERE scheme = 'NT' AND pop_enabled = 1),
+         NOT EXISTS (SELECT 1 FROM users
+           WHERE pop_enabled = 1 AND is_hash = 1
+             AND NOT EXISTS (SELECT 1 FROM verifiers WHERE user_id = id AND scheme = 'SCRAM-SHA-256'))";
+
+/// Days that a mailbox keeps its messages at least, 0: for ever. The shorter of read and unread, because
+/// either may be what happens to a message (RFC 2449 section 6.7: the minimum).
+const RETENTION_OF: &str = "
+  SELECT coalesce(least(nullif(read_days, 0), nullif(unread_days, 0)), 0) FROM mailbox_retention WHERE mailbox_id = $1";
+const RETENTION: &str = "
+  SELECT min(nullif(days, 0)), count(DISTINCT days), count(*)
+    FROM (SELECT coalesce(least(nullif(read_days, 0), nullif(unread_days, 0)), 0) AS days FROM mailbox_retention) AS kept";
+/// What a first mailbox would get.
+const SITE_RETENTION: &str = "
+  SELECT coalesce(min(nullif(value::bigint, 0)), 0) FROM settings WHERE name IN ('RetainReadDays', 'RetainUnreadDays')";
+
+fn shortest_retention(connection: &mut Connection) -> Result<Expire> {
+    let rows = connection.query(RETENTION, [])?;
+    let row = rows.only()?;
+    let (days, kinds, mailboxes) = (row.int_or_null(0)?, row.int(1)?, row.int(2)?);
+    if mailboxes == 0 {
+        return Ok(expire(connection.query(SITE_RETENTION, [])?.only()?.int(0)?));
+    }
+    Ok(match (days, kinds) {
+        (Some(days), 1) => Expire::Days(days as u32),
+        (Some(days), _) => Expire::DaysUser(days as u32),
+        (None, _) => Expire::Never,
+    })
+}
+
+fn expire(days: i64) -> Expire {
+    match u32::try_from(days) {
+        Ok(days) if days > 0 => Expire::Days(days),
+        _ => Expire::Never,
+    }
+}

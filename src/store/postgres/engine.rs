@@ -1,0 +1,108 @@
+//! The engine: its connections, and what is kept in memory.
+
+use super::body_ids::BodyIds;
+use super::check;
+use super::expire::Expiry;
+use super::libpq::{Connection, Conninfo, ints};
+use super::pool::{Connector, Pool, durable};
+use super::session;
+use super::writer::Writer;
+use crate::clock::Stamps;
+use crate::metrics::StoreMetrics;
+use crate::store::shared::sessions::Sessions;
+use crate::store::sqlite::{BatchSize, ListingCache, Watch};
+use crate::store::{Engine, MessageId, Objects, Options, Result};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A store in a database of a PostgreSQL server, shared with other nodes.
+pub struct Postgres {
+    pub(super) pool: Pool,
+    pub(super) writer: Writer,
+    pub(super) bodies: BodyIds,
+    /// This node's number, never given again.
+    pub(super) node: i64,
+    /// For people: the machine and the process.
+    pub(super) node_name: String,
+    /// Of the database when it was opened.
+    pub(super) instance: String,
+    pub(super) snapshots: Mutex<ListingCache>,
+    pub(super) marks: Mutex<HashSet<MessageId>>,
+    pub(super) reaper: Mutex<Expiry>,
+    pub(super) purging: Mutex<BatchSize>,
+    pub(super) watch: Mutex<Watch>,
+    pub(super) sessions: Mutex<Sessions>,
+    pub(super) stamps: Stamps,
+    pub(super) metrics: Arc<StoreMetrics>,
+    pub(super) counts_deliveries: bool,
+}
+
+/// What names the database, wherever it is: a dump that was read in elsewhere is another one.
+pub(super) const INSTANCE: &str =
+    "SELECT instance::text || '/' || (SELECT system_identifier FROM pg_control_system()) FROM site";
+
+impl Postgres {
+    /// Opens the database that a connection string leads to.
+    ///
+    /// # Errors
+    /// [`crate::store::StoreError::Unavailable`] where there is no library or no server,
+    /// [`crate::store::StoreError::Denied`] where it does not let us in, and
+    /// [`crate::store::StoreError::Refused`] where it will not do.
+    pub fn open(text: &str, options: Options) -> Result<Self> {
+        let host = host();
+        let connector = Arc::new(Connector::new(Conninfo::parse(text, &host)?));
+        let mut first = connector.connect()?;
+        session::look_at_timeline(&mut first)?;
+        let instance = first.query(INSTANCE, [])?.only()?.text(0)?;
+        let node = epoch(&mut first)?;
+        Ok(Self {
+            pool: Pool::new(connector.clone(), options.reader_count()),
+            writer: Writer::start(&connector, &options.metrics, first)?,
+            bodies: BodyIds::new(node),
+            node,
+            node_name: format!("{host}/{}", std::process::id()),
+            instance,
+            snapshots: Mutex::new(ListingCache::new(options.snapshot_memory)),
+            marks: Mutex::default(),
+            reaper: Mutex::default(),
+            purging: Mutex::default(),
+            watch: Mutex::default(),
+            sessions: Mutex::default(),
+            stamps: Stamps::new(options.clock),
+            metrics: options.metrics,
+            counts_deliveries: options.counts_deliveries,
+        })
+    }
+}
+
+/// A number that nobody else has or will have, durably.
+pub(super) fn epoch(connection: &mut Connection) -> Result<i64> {
+    let sql = "UPDATE site SET next_epoch = next_epoch + 1 RETURNING next_epoch - 1";
+    let epoch = connection.query(sql, [])?.only()?.int(0)?;
+    durable(connection)?;
+    Ok(epoch)
+}
+
+fn host() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown".into())
+}
+
+impl Engine for Postgres {
+    fn check(&self) -> Result<Vec<String>> {
+        self.pool.with(check::faults)
+    }
+
+    fn objects(&self) -> Result<Objects> {
+        self.pool.with(check::objects)
+    }
+}
+
+/// A poisoned lock guards nothing that a panic could have left half done.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An array of ids.
+pub(super) fn ids(all: &[i64]) -> super::libpq::Value<'static> {
+    ints(all.iter().copied().map(Some))
+}

@@ -1,0 +1,240 @@
+//! A batch: the mailboxes are locked in ascending order, numbers and quotas are decided here, and all is written and
+//! committed in a second round trip.
+
+use super::delivery::{Locked, Plan, storage, unstage};
+use super::lookup::Outcome;
+use super::{FIRST_WAIT, Job, SLOW, TRIES, Thread, stuck};
+use crate::store::postgres::libpq::{CONFLICT, Connection, Rows, ints, statement};
+use crate::store::postgres::pool::durable;
+use crate::store::postgres::statistics;
+use crate::store::{Result, Sample, StoreError, Uid};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Instant;
+
+/// Locks in ascending order, whoever locks: nobody waits in a ring.
+const LOCK: &str = "
+  SELECT u.mailbox_id, u.next_uid, u.bytes, u.uid_epoch, s.uid_epoch, s.latest_at,
+         coalesce(m.prohibit_send_receive_quota, (SELECT value::bigint FROM settings WHERE name = 'ProhibitSendReceiveQuota')),
+         coalesce(m.issue_warning_quota, (SELECT value::bigint FROM settings WHERE name = 'IssueWarningQuota'))
+    FROM usage u JOIN mailboxes m ON m.id = u.mailbox_id CROSS JOIN site s
+   WHERE u.mailbox_id = ANY ($1) ORDER BY u.mailbox_id FOR NO KEY UPDATE OF u";
+
+const TAKEN: &str = "
+  SELECT 1 FROM message WHERE mailbox_id = $1 AND unique_id = $2
+  UNION ALL SELECT 1 FROM deleted WHERE mailbox_id = $1 AND unique_id = $2
+  UNION ALL SELECT 1 FROM purged_id WHERE mailbox_id = $1 AND unique_id = $2";
+
+/// What the jobs will be answered once it is durable, and what was written for it.
+pub(super) type Written = (Vec<Vec<Result<Uid>>>, Plan);
+
+/// Why a batch has not come to its end.
+pub(super) enum Stop {
+    /// Nothing was written.
+    Failed(StoreError),
+    /// The connection went while it was being committed.
+    Unknown(StoreError, Box<Written>),
+}
+
+impl<E: Into<StoreError>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Thread {
+    /// Writes deliveries and deletions, and answers them.
+    pub(super) fn batch(&mut self, mut jobs: Vec<Job>) {
+        match self.settle(&mut jobs) {
+            Ok(answers) => answer(&mut jobs, answers),
+            // Whose fault it is shows when each is alone.
+            Err(error) if jobs.len() > 1 && !is_of_the_server(&error) => {
+                for job in jobs {
+                    let mut alone = [job];
+                    match self.settle(&mut alone) {
+                        Ok(answers) => answer(&mut alone, answers),
+                        Err(error) => alone.iter_mut().for_each(|job| job.refuse(error.clone())),
+                    }
+                }
+            }
+            Err(error) => jobs.iter_mut().for_each(|job| job.refuse(error.clone())),
+        }
+    }
+
+    /// Until it is known what became of them.
+    fn settle(&mut self, jobs: &mut [Job]) -> Result<Vec<Vec<Result<Uid>>>> {
+        let began = Instant::now();
+        let (mut wait, mut tries) = (FIRST_WAIT, 0);
+        loop {
+            match self.try_batch(jobs) {
+                Ok((answers, _)) => return Ok(answers),
+                Err(Stop::Unknown(error, written)) => match self.look_up(&written.1, began, error)? {
+                    Outcome::Committed => return Ok(written.0),
+                    Outcome::Gone => {}
+                },
+                Err(Stop::Failed(StoreError::Busy(why))) if why.starts_with(CONFLICT) && tries < TRIES => {
+                    std::thread::sleep(wait);
+                    (wait, tries) = (wait * 3, tries + 1);
+                }
+                Err(Stop::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn try_batch(&mut self, jobs: &mut [Job]) -> std::result::Result<Written, Stop> {
+        let shared = self.shared.clone();
+        let connection = self.connected()?;
+        let planned = match jobs {
+            [Job::Delivery(delivery, _)] if delivery.is_import() => super::import::plan(connection, delivery),
+            _ => plan(connection, jobs),
+        };
+        let (answers, plan) = match planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                let _: std::result::Result<_, _> = connection.query("ROLLBACK", []);
+                return Err(error.into());
+            }
+        };
+        let mut statements = plan.statements();
+        for (job, answers) in jobs.iter().zip(&answers) {
+            if let Job::Delivery(delivery, _) = job
+                && delivery.counts
+            {
+                statements.extend(statistics::counting(delivery.row.stamp.now, &sample(delivery.row.size, answers)));
+            }
+        }
+        statements.push(statement("COMMIT", []));
+        connection.take_warning();
+        let mut late = || {
+            jobs.iter_mut().for_each(|job| job.refuse(stuck()));
+            shared.give_up();
+        };
+        let began = Instant::now();
+        let done = connection.run_watched(&statements, Some((SLOW, &mut late)));
+        shared.metrics.commit.observe(began.elapsed());
+        match done {
+            Ok(_) => durable(connection)?,
+            Err(failure) if failure.lost => {
+                return Err(Stop::Unknown(failure.into(), Box::new((answers, plan))));
+            }
+            Err(failure) => {
+                let _: std::result::Result<_, _> = connection.query("ROLLBACK", []);
+                return Err(failure.into());
+            }
+        }
+        Ok((answers, plan))
+    }
+}
+
+/// The server's state, and not a job, is the reason.
+fn is_of_the_server(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(_) | StoreError::Denied(_) | StoreError::Busy(_))
+}
+
+fn answer(jobs: &mut [Job], answers: Vec<Vec<Result<Uid>>>) {
+    for (job, answers) in jobs.iter_mut().zip(answers) {
+        match job {
+            Job::Delivery(_, answer) => answer.give(Ok(answers)),
+            Job::Deletion(_, answer) => answer.give(Ok(())),
+            Job::Work(_) => {}
+        }
+    }
+}
+
+fn sample(size: i64, answers: &[Result<Uid>]) -> Sample {
+    let deliveries = answers.iter().filter(|answer| answer.is_ok()).count() as u64;
+    Sample {
+        deliveries,
+        delivered_octets: deliveries * size as u64,
+        refused: answers.len() as u64 - deliveries,
+        ..Sample::default()
+    }
+}
+
+/// Begins the transaction and decides.
+fn plan(connection: &mut Connection, jobs: &[Job]) -> Result<Written> {
+    let (mailboxes, staged) = (mailboxes(jobs), staged(jobs));
+    let mut first = vec![statement("BEGIN", []), statement(LOCK, [ints(mailboxes.into_iter().map(Some))])];
+    if !staged.is_empty() {
+        first.push(unstage(staged.into_iter()));
+    }
+    let rows = connection.run(&first)?;
+    let (mut locked, latest_at) = locked(&rows[1])?;
+    let there = rows.get(2).map(bodies).transpose()?.unwrap_or_default();
+    let (mut plan, mut all) = (Plan::default(), Vec::with_capacity(jobs.len()));
+    for job in jobs {
+        let mut answers = Vec::new();
+        match job {
+            Job::Delivery(delivery, _) if delivery.staged().is_some_and(|body| !there.contains(&body)) => {
+                answers.extend(delivery.copies.iter().map(|_| Err(StoreError::Abandoned)));
+            }
+            Job::Delivery(delivery, _) => {
+                let date = plan.date(delivery.row.stamp, latest_at);
+                for copy in &delivery.copies {
+                    let mailbox = copy.mailbox.0;
+                    let mut is_taken = |uid: i64| is_taken(connection, mailbox, uid);
+                    let answer = match locked.get_mut(&mailbox) {
+                        None => Err(StoreError::NoSuchMailbox),
+                        Some(locked) => locked.take(storage(&delivery.row, copy), &mut is_taken)?,
+                    };
+                    if let Ok(uid) = answer {
+                        plan.store(copy, uid, &delivery.row, date);
+                    }
+                    answers.push(answer.map(|uid| Uid(uid as u64)));
+                }
+                plan.keep(delivery, &answers);
+            }
+            Job::Deletion(deletion, _) => {
+                // A mailbox that is gone has nothing left to delete.
+                if let Some(locked) = locked.get(&deletion.mailbox.0) {
+                    let date = plan.date(deletion.stamp, latest_at);
+                    plan.delete(deletion, date, locked.warning > 0 && locked.bytes >= locked.warning);
+                }
+            }
+            Job::Work(_) => {}
+        }
+        all.push(answers);
+    }
+    plan.count(&locked);
+    Ok((all, plan))
+}
+
+/// Whether an imported message has that number as plain text.
+pub fn is_taken(connection: &mut Connection, mailbox: i64, uid: i64) -> Result<bool> {
+    let uid = uid.to_string();
+    Ok(connection.query(TAKEN, [mailbox.into(), uid.as_str().into()])?.len() > 0)
+}
+
+fn mailboxes(jobs: &[Job]) -> BTreeSet<i64> {
+    let mut all = BTreeSet::new();
+    for job in jobs {
+        match job {
+            Job::Delivery(delivery, _) => all.extend(delivery.copies.iter().map(|copy| copy.mailbox.0)),
+            Job::Deletion(deletion, _) => drop(all.insert(deletion.mailbox.0)),
+            Job::Work(_) => {}
+        }
+    }
+    all
+}
+
+fn staged(jobs: &[Job]) -> Vec<(i64, i64)> {
+    let staged = |job: &Job| match job {
+        Job::Delivery(delivery, _) => delivery.pieces(),
+        _ => None,
+    };
+    jobs.iter().filter_map(staged).collect()
+}
+
+fn bodies(rows: &Rows) -> Result<HashSet<i64>> {
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
+fn locked(rows: &Rows) -> Result<(BTreeMap<i64, Locked>, i64)> {
+    let mut latest_at = 0;
+    let mut all = BTreeMap::new();
+    for row in rows.iter() {
+        latest_at = row.int(5)?;
+        let one = Locked::new(row.int(1)?, row.int(2)?, (row.int(3)?, row.int(4)?), row.int(6)?, row.int(7)?);
+        all.insert(row.int(0)?, one);
+    }
+    Ok((all, latest_at))
+}

@@ -1,0 +1,416 @@
+//! Who writes: two threads with a connection each, one for mail and logins, one for maintenance.
+//!
+//! What lives here: what waits, and who is answered. Batches of mail are in [`batch`].
+//!
+//! Deliveries and deletions that wait together share a transaction; no timer collects them. A commit that takes longer
+//! than [`SLOW`] may wait for a standby that is away. It is never cancelled, because that would make it durable on one copy
+//! only; whoever waits for it is told to try again, and so is everybody who comes until it has ended. So a node never has
+//! more than these two connections hanging.
+
+mod batch;
+mod delivery;
+mod import;
+mod lookup;
+
+pub use batch::is_taken;
+pub use delivery::{Common, Copy, DOTTED, Deletion, Delivery, IMPORTED, INTERNATIONALIZED, Locked, Row};
+
+use super::libpq::{CONFLICT, Cancel, Connection, Failure, statement};
+use super::pool::{Connector, durable};
+use super::session;
+use crate::metrics::StoreMetrics;
+use crate::store::{Result, StoreError, Uid};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long a commit may take before those who wait for it are told to try again.
+pub const SLOW: Duration = Duration::from_secs(10);
+/// Jobs in a batch.
+const BATCH_JOBS: usize = 64;
+/// Octets in a batch.
+const BATCH_OCTETS: usize = 4 << 20;
+/// Jobs that may wait; who comes later waits for room.
+const QUEUE: usize = 256;
+/// How often a transaction is tried that the server wants to have tried again, and how long the first wait is.
+const TRIES: u32 = 4;
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+
+/// Which thread writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lane {
+    /// Somebody waits for the answer.
+    Mail,
+    /// Nobody does.
+    Maintenance,
+}
+
+/// Where an answer is waited for.
+pub struct Answer<T>(Option<SyncSender<Result<T>>>);
+
+impl<T> Answer<T> {
+    /// Both sides.
+    pub fn new() -> (Self, Receiver<Result<T>>) {
+        let (sender, receiver) = sync_channel(1);
+        (Self(Some(sender)), receiver)
+    }
+
+    /// Gives the answer; only the first counts.
+    fn give(&mut self, answer: Result<T>) {
+        if let Some(sender) = self.0.take() {
+            // Nobody may wait any more.
+            let _ = sender.send(answer);
+        }
+    }
+}
+
+/// What waits to be written.
+enum Job {
+    Delivery(Delivery, Answer<Vec<Result<Uid>>>),
+    Deletion(Deletion, Answer<()>),
+    Work(Box<dyn Work>),
+}
+
+impl Job {
+    fn octets(&self) -> usize {
+        match self {
+            Self::Delivery(delivery, _) => delivery.octets(),
+            Self::Deletion(deletion, _) => deletion.uids.len() * 200,
+            Self::Work(_) => 0,
+        }
+    }
+
+    fn refuse(&mut self, error: StoreError) {
+        match self {
+            Self::Delivery(_, answer) => answer.give(Err(error)),
+            Self::Deletion(_, answer) => answer.give(Err(error)),
+            Self::Work(work) => work.answer(Some(error)),
+        }
+    }
+}
+
+/// Something else, in a transaction of its own.
+trait Work: Send {
+    fn run(&mut self, connection: &mut Connection) -> Result<()>;
+    fn answer(&mut self, failed: Option<StoreError>);
+}
+
+struct Closure<T, F> {
+    work: F,
+    done: Option<T>,
+    answer: Answer<T>,
+}
+
+impl<T: Send, F: FnMut(&mut Connection) -> Result<T> + Send> Work for Closure<T, F> {
+    fn run(&mut self, connection: &mut Connection) -> Result<()> {
+        self.done = Some((self.work)(connection)?);
+        Ok(())
+    }
+
+    fn answer(&mut self, failed: Option<StoreError>) {
+        match (failed, self.done.take()) {
+            (None, Some(done)) => self.answer.give(Ok(done)),
+            (failed, _) => self.answer.give(Err(failed.unwrap_or_else(ended))),
+        }
+    }
+}
+
+/// The threads.
+pub struct Writer {
+    mail: Arc<Shared>,
+    maintenance: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What a thread and those who wait for it share.
+struct Shared {
+    connector: Arc<Connector>,
+    metrics: Arc<StoreMetrics>,
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+    room: Condvar,
+    /// A commit does not come back.
+    stuck: AtomicBool,
+    /// The end of the program is near.
+    hurried: AtomicBool,
+    /// Ends what is being written, unless it is being committed.
+    cancel: Mutex<Option<Cancel>>,
+    committing: AtomicBool,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<(Instant, Job)>,
+    closed: bool,
+}
+
+impl Writer {
+    /// Starts the threads; `first` is a connection that is there already.
+    ///
+    /// # Errors
+    /// A thread cannot be made.
+    pub fn start(connector: &Arc<Connector>, metrics: &Arc<StoreMetrics>, first: Connection) -> Result<Self> {
+        let shared = || {
+            Arc::new(Shared {
+                connector: connector.clone(),
+                metrics: metrics.clone(),
+                queue: Mutex::default(),
+                arrived: Condvar::new(),
+                room: Condvar::new(),
+                stuck: AtomicBool::new(false),
+                hurried: AtomicBool::new(false),
+                cancel: Mutex::default(),
+                committing: AtomicBool::new(false),
+            })
+        };
+        let (mail, maintenance) = (shared(), shared());
+        let start = |shared: &Arc<Shared>, name: &str, connection| {
+            let thread = Thread { shared: shared.clone(), connection };
+            let made = std::thread::Builder::new().name(name.into()).spawn(move || thread.run());
+            made.map_err(|error| StoreError::Internal(format!("cannot make a thread: {error}")))
+        };
+        let threads = vec![start(&mail, "store writer", Some(first))?, start(&maintenance, "store maintenance", None)?];
+        Ok(Self { mail, maintenance, threads })
+    }
+
+    /// Stores a message; the answers are durable.
+    ///
+    /// # Errors
+    /// Nothing of it was stored, or that is not known.
+    pub fn deliver(&self, delivery: Delivery) -> Result<Vec<Result<Uid>>> {
+        let (answer, waiting) = Answer::new();
+        self.mail.push(Job::Delivery(delivery, answer))?;
+        waiting.recv().unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Deletes messages durably.
+    ///
+    /// # Errors
+    /// As [`Writer::deliver`].
+    pub fn delete(&self, deletion: Deletion) -> Result<()> {
+        let (answer, waiting) = Answer::new();
+        self.mail.push(Job::Deletion(deletion, answer))?;
+        waiting.recv().unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Runs work in a transaction, which may be tried again.
+    ///
+    /// # Errors
+    /// That of the work, or of the transaction.
+    pub fn write<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        work: impl FnMut(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.submit(lane, work)?.recv().unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// The same without waiting for the answer, which is given there.
+    ///
+    /// # Errors
+    /// It will not be run.
+    pub fn submit<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        work: impl FnMut(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<Receiver<Result<T>>> {
+        let (answer, waiting) = Answer::new();
+        let shared = if lane == Lane::Mail { &self.mail } else { &self.maintenance };
+        shared.push(Job::Work(Box::new(Closure { work, done: None, answer })))?;
+        Ok(waiting)
+    }
+
+    /// From now on nothing waits for a server that is away, and what maintenance waits for is given up. A commit is not:
+    /// that would make it durable on one copy only.
+    pub fn shutdown(&self) {
+        [&self.mail, &self.maintenance].iter().for_each(|shared| shared.hurried.store(true, Ordering::Relaxed));
+        let cancel = self.maintenance.cancel.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cancel) = &*cancel
+            && !self.maintenance.committing.load(Ordering::SeqCst)
+        {
+            cancel.cancel();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        for shared in [&self.mail, &self.maintenance] {
+            shared.lock().closed = true;
+            shared.arrived.notify_all();
+            shared.room.notify_all();
+        }
+        for thread in self.threads.drain(..) {
+            // A commit that hangs must not hold up the end of the program; a panic has been reported already.
+            if !self.mail.stuck.load(Ordering::Relaxed) && !self.maintenance.stuck.load(Ordering::Relaxed) {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn push(&self, mut job: Job) -> Result<()> {
+        let mut queue = self.lock();
+        while queue.jobs.len() >= QUEUE && !queue.closed && !self.stuck.load(Ordering::Relaxed) {
+            queue = self.room.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        if queue.closed {
+            return Err(ended());
+        }
+        if self.stuck.load(Ordering::Relaxed) {
+            job.refuse(stuck());
+            return Ok(());
+        }
+        queue.jobs.push_back((Instant::now(), job));
+        drop(queue);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// The commit does not come back: nobody waits for it any more.
+    fn give_up(&self) {
+        self.stuck.store(true, Ordering::Relaxed);
+        log::error!("the database has not committed for {} s: is its standby away?", SLOW.as_secs());
+        let waiting = std::mem::take(&mut self.lock().jobs);
+        self.room.notify_all();
+        waiting.into_iter().for_each(|(_, mut job)| job.refuse(stuck()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Thread {
+    shared: Arc<Shared>,
+    connection: Option<Connection>,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        let mut queue = self.shared.lock();
+        queue.closed = true;
+        let waiting = std::mem::take(&mut queue.jobs);
+        drop(queue);
+        self.shared.room.notify_all();
+        drop(waiting);
+    }
+}
+
+impl Thread {
+    fn run(mut self) {
+        while let Some(jobs) = self.next() {
+            // A panic costs one batch: without this thread nobody could store anything until the next start.
+            let done = catch_unwind(AssertUnwindSafe(|| self.execute(jobs)));
+            if done.is_err() {
+                log::error!("a batch of the store's writer was ended by a panic");
+                self.connection = None;
+            }
+            self.shared.stuck.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// What is to be done in one transaction; none once the queue is closed and empty.
+    fn next(&self) -> Option<Vec<Job>> {
+        let mut queue = self.shared.lock();
+        while queue.jobs.is_empty() {
+            if queue.closed {
+                return None;
+            }
+            queue = self.shared.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let (mut jobs, mut octets) = (Vec::new(), 0);
+        while jobs.len() < BATCH_JOBS && octets < BATCH_OCTETS {
+            let alone = |job: &Job| match job {
+                Job::Work(_) => true,
+                Job::Delivery(delivery, _) => delivery.is_import(),
+                Job::Deletion(..) => false,
+            };
+            match queue.jobs.front() {
+                Some((_, job)) if jobs.is_empty() || !alone(job) => {}
+                _ => break,
+            }
+            let Some((since, job)) = queue.jobs.pop_front() else { break };
+            self.shared.metrics.queue.observe(since.elapsed());
+            octets += job.octets();
+            let ends = alone(&job);
+            jobs.push(job);
+            if ends {
+                break;
+            }
+        }
+        drop(queue);
+        self.shared.room.notify_all();
+        Some(jobs)
+    }
+
+    fn execute(&mut self, mut jobs: Vec<Job>) {
+        match jobs.as_mut_slice() {
+            [Job::Work(work)] => {
+                let done = self.work(&mut **work);
+                work.answer(done.err());
+            }
+            _ => self.batch(jobs),
+        }
+    }
+
+    /// A connection that is ready to write.
+    fn connected(&mut self) -> Result<&mut Connection> {
+        if self.connection.as_ref().is_none_or(Connection::is_lost) {
+            self.connection = None;
+            let mut connection = self.shared.connector.connect()?;
+            session::look_at_timeline(&mut connection)?;
+            *self.shared.cancel.lock().unwrap_or_else(PoisonError::into_inner) = connection.cancel();
+            self.connection = Some(connection);
+        }
+        self.connection.as_mut().ok_or_else(ended)
+    }
+
+    fn work(&mut self, work: &mut dyn Work) -> Result<()> {
+        let mut wait = FIRST_WAIT;
+        for _ in 1..TRIES {
+            let shared = self.shared.clone();
+            match attempt(&shared, self.connected()?, work) {
+                Err(StoreError::Busy(why)) if why.starts_with(CONFLICT) => std::thread::sleep(wait),
+                done => return done,
+            }
+            wait *= 3;
+        }
+        let shared = self.shared.clone();
+        attempt(&shared, self.connected()?, work)
+    }
+}
+
+fn attempt(shared: &Shared, connection: &mut Connection, work: &mut dyn Work) -> Result<()> {
+    connection.query("BEGIN", [])?;
+    let done = work.run(connection);
+    if let Err(error) = done {
+        let _: std::result::Result<_, Failure> = connection.query("ROLLBACK", []);
+        return Err(error);
+    }
+    connection.take_warning();
+    let mut late = || {
+        work.answer(Some(stuck()));
+        shared.give_up();
+    };
+    let began = Instant::now();
+    shared.committing.store(true, Ordering::SeqCst);
+    let done = connection.run_watched(&[statement("COMMIT", [])], Some((SLOW, &mut late)));
+    shared.committing.store(false, Ordering::SeqCst);
+    done?;
+    shared.metrics.commit.observe(began.elapsed());
+    durable(connection)
+}
+
+fn stuck() -> StoreError {
+    StoreError::Busy("the database does not commit: its standby may be away".into())
+}
+
+fn ended() -> StoreError {
+    StoreError::Internal("the store's writer has ended".into())
+}

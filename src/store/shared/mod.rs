@@ -1,0 +1,3 @@
+//! What the SQL engines share, free of SQL.
+
+pub mod sessions;
