@@ -31,6 +31,16 @@ impl Site {
         site
     }
 
+    /// One node of a PostgreSQL database that has the schema; its files are in a folder of its own, with the key file
+    /// of `first`, if that is another node.
+    pub fn node(url: &str, first: Option<&Site>) -> Arc<Site> {
+        let dir = tempfile::tempdir().unwrap();
+        if let Some(first) = first {
+            std::fs::copy(first.path("pillarbox.seal"), dir.path().join("pillarbox.seal")).unwrap();
+        }
+        Arc::new(Site { dir, database: url.into(), environment: Vec::new() })
+    }
+
     /// Whatever is in this folder, for programs with this environment; the database is `mail.db`, if there is one.
     pub fn found(dir: TempDir, environment: Vec<(&'static str, OsString)>) -> Arc<Site> {
         let database = dir.path().join("mail.db");
@@ -60,7 +70,11 @@ impl Site {
     /// `pillarbox ARGUMENTS[0] -d DATABASE ARGUMENTS[1..]`, ready to run.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pillarbox"));
-        command.arg(arguments[0]).arg("-d").arg(&self.database).args(&arguments[1..]);
+        command.arg(arguments[0]).arg("-d").arg(&self.database);
+        if self.database.starts_with("postgresql:") {
+            command.arg("--state").arg(self.dir.path());
+        }
+        command.args(&arguments[1..]);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
