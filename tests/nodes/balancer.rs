@@ -4,6 +4,7 @@ use crate::support::debian::{Daemon, free_port, unpack};
 use crate::support::postgres::Cluster;
 use crate::support::texts::LOGON;
 use crate::support::{Server, Site, eventually};
+use crate::{database, node};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Stdio;
@@ -14,7 +15,7 @@ use std::time::Duration;
 /// The balancer connects from here, so that its clients are told from it.
 const PROXY: &str = "127.0.0.2/32";
 
-fn serve(site: &Arc<Site>, port: u16) -> Server {
+fn start(site: &Arc<Site>, port: u16) -> Server {
     let settings = [format!("ProxyNetworks={PROXY}"), "LoginType=PlainTextLogin".into(), "DrainSeconds=3".into()];
     let listen = format!("127.0.0.1:{port}");
     let mut arguments = vec!["serve", "-l", &listen, "--set", "MaxLoginDelay=0"];
@@ -84,15 +85,14 @@ fn poll(front: u16) -> End {
 
 #[test]
 fn one_node_is_drained_and_one_killed_under_load() {
-    let database = Cluster::shared().empty_database();
-    let first = Site::node(&database.url(), None);
-    first.succeed(&["init"], b"");
+    let database = database(Cluster::shared());
+    let first = node(&database, None);
     database.sql("INSERT INTO users(name, password) VALUES ('user0', 'se cret')");
     first.deliver("user0", b"Subject: x\r\n\r\nhello\r\n");
-    let second = Site::node(&database.url(), Some(&first));
+    let second = node(&database, Some(&first));
     let [front, one, two] = [free_port(), free_port(), free_port()];
-    let drained = serve(&first, one);
-    let killed = serve(&second, two);
+    let drained = start(&first, one);
+    let killed = start(&second, two);
     let _haproxy = balance(&first, front, [one, two]);
     let (stop, polls) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -114,7 +114,7 @@ fn one_node_is_drained_and_one_killed_under_load() {
         eventually("both nodes have clients", || logins(&drained) > 3 && logins(&killed) > 3);
         assert_eq!(drained.terminate().code(), Some(0));
         more("the other node has all clients");
-        let back = serve(&first, one);
+        let back = start(&first, one);
         eventually("the node has clients again", || logins(&back) > 3);
         killed.kill();
         more("the node that is left has all clients");

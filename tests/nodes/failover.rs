@@ -24,7 +24,7 @@ fn shown(cluster: &Cluster) -> Shown {
 fn round(random: &mut Random) {
     let users = users(7);
     let pair = Pair::new(&users);
-    let site = pair.node(None);
+    let site = pair.node();
     let server = site.serve(&[]);
     let (stop, count) = (AtomicBool::new(false), AtomicUsize::new(0));
     let load = Load { address: server.address("lmtp"), users: &users, stop: &stop, count: &count };
@@ -86,7 +86,7 @@ fn what_was_acknowledged_is_there_after_a_promotion() {
 fn sessions_outlast_a_promotion() {
     let users = users(1);
     let pair = Pair::new(&users);
-    let site = pair.node(None);
+    let site = pair.node();
     let server = site.serve(&[]);
     site.deliver("user0", b"Subject: kept\r\n\r\nhello\r\n");
     let mut client = server.session("user0", "se cret");

@@ -1,27 +1,28 @@
 //! Locks that a dead node leaves, and that many nodes ask for at once.
 
 use crate::load::{Load, users};
-use crate::support::postgres::{Cluster, OWNER};
+use crate::support::postgres::{Cluster, Database, OWNER};
 use crate::support::{Lmtp, Site, eventually};
+use crate::{database, node, serve};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// A database with these users, on the cluster that tests share.
-fn database(users: &[String]) -> (crate::support::postgres::Database, std::sync::Arc<Site>) {
-    let database = Cluster::shared().empty_database();
-    let site = Site::node(&database.url(), None);
-    site.succeed(&["init"], b"");
+/// A database with these users, and a node of it.
+fn site(users: &[String]) -> (Database, Arc<Site>) {
+    let database = database(Cluster::shared());
     let rows: Vec<_> = users.iter().map(|name| format!("('{name}', 'se cret')")).collect();
     database.sql(&format!("INSERT INTO users(name, password) VALUES {}", rows.join(", ")));
+    let site = node(&database, None);
     (database, site)
 }
 
 /// Its machine is gone, so nobody tells the database that the connection is.
 #[test]
 fn what_a_dead_node_has_locked_is_free_within_seconds() {
-    let (database, site) = database(&users(1));
-    let server = site.serve(&[]);
+    let (database, site) = site(&users(1));
+    let server = serve(&site);
     let mut dead = Command::new("psql");
     let mut dead = dead.args(["-X", "-q"]).arg(database.url_of(OWNER)).stdin(Stdio::piped()).spawn().unwrap();
     let lock = "BEGIN; SELECT 1 FROM usage FOR UPDATE;";
@@ -45,8 +46,8 @@ fn what_a_dead_node_has_locked_is_free_within_seconds() {
 #[test]
 fn nobody_waits_in_a_ring() {
     let names = users(7);
-    let (database, site) = database(&names);
-    let nodes = [site.serve(&[]), Site::node(&database.url(), Some(&site)).serve(&[])];
+    let (database, site) = site(&names);
+    let nodes = [serve(&site), serve(&node(&database, Some(&site)))];
     let (stop, count) = (AtomicBool::new(false), AtomicUsize::new(0));
     let messages = std::env::var("PILLARBOX_NODES_MESSAGES").map_or(400, |number| number.parse().unwrap());
     let outcomes: Vec<_> = std::thread::scope(|scope| {

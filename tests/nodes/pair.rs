@@ -21,15 +21,15 @@ impl Pair {
         primary.require(STANDBY);
         primary.sql("postgres", &format!("CREATE DATABASE mail OWNER {OWNER} TEMPLATE template0"));
         let pair = Pair { primary, standby };
-        pair.node(None).succeed(&["init"], b"");
+        pair.node().succeed(&["init"], b"");
         let rows: Vec<_> = users.iter().map(|name| format!("('{name}', 'se cret')")).collect();
         pair.primary.sql("mail", &format!("INSERT INTO users(name, password) VALUES {}", rows.join(", ")));
         pair
     }
 
     /// A node that finds whichever of the two is primary.
-    pub fn node(&self, first: Option<&Site>) -> Arc<Site> {
+    pub fn node(&self) -> Arc<Site> {
         let hosts = format!("{},{}", self.primary.socket().display(), self.standby.socket().display());
-        Site::node(&format!("postgresql:///mail?host={hosts}&user={OWNER}&target_session_attrs=read-write"), first)
+        Site::node(&format!("postgresql:///mail?host={hosts}&user={OWNER}&target_session_attrs=read-write"))
     }
 }

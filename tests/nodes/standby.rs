@@ -20,7 +20,7 @@ fn hanging(pair: &Pair) -> usize {
 #[test]
 fn nothing_is_acknowledged_without_the_standby() {
     let pair = Pair::new(&crate::load::users(1));
-    let server = pair.node(None).serve(&[]);
+    let server = pair.node().serve(&[]);
     assert!(deliver(&server).starts_with("250 "));
     pair.standby.stop("immediate");
     for _ in 0..4 {
@@ -37,7 +37,7 @@ fn nothing_is_acknowledged_without_the_standby() {
 #[test]
 fn a_commit_that_an_administrator_cancels_is_none() {
     let pair = Pair::new(&crate::load::users(1));
-    let server = pair.node(None).serve(&[]);
+    let server = pair.node().serve(&[]);
     assert!(deliver(&server).starts_with("250 "));
     pair.standby.stop("immediate");
     let reply = std::thread::scope(|scope| {

@@ -14,6 +14,8 @@ pub struct Site {
     database: PathBuf,
     /// What every program on it has in its environment.
     environment: Vec<(&'static str, OsString)>,
+    /// The files beside the database are in the folder.
+    has_state: bool,
 }
 
 impl Site {
@@ -26,25 +28,21 @@ impl Site {
 
     /// A fresh database at `database`, which may be on another disk than the folder.
     pub fn at(dir: TempDir, database: PathBuf) -> Arc<Site> {
-        let site = Arc::new(Site { dir, database, environment: Vec::new() });
+        let site = Arc::new(Site { dir, database, environment: Vec::new(), has_state: false });
         site.succeed(&["init"], b"");
         site
-    }
-
-    /// One node of a PostgreSQL database that has the schema; its files are in a folder of its own, with the key file
-    /// of `first`, if that is another node.
-    pub fn node(url: &str, first: Option<&Site>) -> Arc<Site> {
-        let dir = tempfile::tempdir().unwrap();
-        if let Some(first) = first {
-            std::fs::copy(first.path("pillarbox.seal"), dir.path().join("pillarbox.seal")).unwrap();
-        }
-        Arc::new(Site { dir, database: url.into(), environment: Vec::new() })
     }
 
     /// Whatever is in this folder, for programs with this environment; the database is `mail.db`, if there is one.
     pub fn found(dir: TempDir, environment: Vec<(&'static str, OsString)>) -> Arc<Site> {
         let database = dir.path().join("mail.db");
-        Arc::new(Site { dir, database, environment })
+        Arc::new(Site { dir, database, environment, has_state: false })
+    }
+
+    /// A node on the PostgreSQL database that this connection string leads to.
+    pub fn node(url: &str) -> Arc<Site> {
+        let dir = tempfile::tempdir().unwrap();
+        Arc::new(Site { dir, database: url.into(), environment: Vec::new(), has_state: true })
     }
 
     /// A database with alice, whose password is `se cret`, and these messages in her mailbox.
@@ -71,7 +69,7 @@ impl Site {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pillarbox"));
         command.arg(arguments[0]).arg("-d").arg(&self.database);
-        if self.database.starts_with("postgresql:") {
+        if self.has_state {
             command.arg("--state").arg(self.dir.path());
         }
         command.args(&arguments[1..]);
