@@ -89,9 +89,9 @@ fn one_node_is_drained_and_one_killed_under_load() {
     let first = node(&database, None);
     database.sql("INSERT INTO users(name, password) VALUES ('user0', 'se cret')");
     first.deliver("user0", b"Subject: x\r\n\r\nhello\r\n");
-    let second = node(&database, Some(&first));
     let [front, one, two] = [free_port(), free_port(), free_port()];
     let drained = start(&first, one);
+    let second = node(&database, Some(&first));
     let killed = start(&second, two);
     let _haproxy = balance(&first, front, [one, two]);
     let (stop, polls) = (AtomicBool::new(false), AtomicUsize::new(0));

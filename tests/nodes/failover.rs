@@ -5,7 +5,7 @@ use crate::load::{Load, Outcome, users};
 use crate::pair::Pair;
 use crate::support::eventually;
 use crate::support::postgres::{Cluster, OWNER};
-use crate::support::{Client, Random};
+use crate::support::{Client, Lmtp, Random};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -101,4 +101,45 @@ fn sessions_outlast_a_promotion() {
     assert!(client.stuffed_body().ends_with(b"hello\r\n"));
     eventually("new clients are taken", || Client::plain(server.address("pop3")).line().starts_with("+OK"));
     client.quit();
+}
+
+/// A commit that waited for the standby in vain is there once the primary has crashed and come back, and clients see it. The
+/// standby that is promoted later knows nothing of it, and must not give its unique-id to another message.
+#[test]
+fn an_id_that_only_the_old_primary_gave_is_not_given_again() {
+    let users = users(1);
+    let pair = Pair::new(&users);
+    let server = pair.node().serve(&[]);
+    let deliver = || {
+        let mut lmtp = Lmtp::tcp(server.address("lmtp"));
+        let greeting = lmtp.try_reply().expect("a greeting");
+        if greeting.starts_with("421 ") {
+            return greeting;
+        }
+        lmtp.say("LHLO client.example", "250 ");
+        lmtp.deliver("user0", b"Subject: x\r\n\r\nhello\r\n")
+    };
+    assert!(deliver().starts_with("250 "));
+    pair.standby.stop("immediate");
+    let reply = deliver();
+    assert!(reply.starts_with("451 "), "{reply}");
+    pair.primary.kill();
+    pair.primary.start_again();
+    let mut seen = Vec::new();
+    eventually("a client sees what was not acknowledged", || {
+        let mut client = Client::plain(server.address("pop3"));
+        if client.line().starts_with("+OK") {
+            client.log_in("user0", "se cret");
+            seen = client.unique_ids();
+            client.quit();
+        }
+        seen.len() > 1
+    });
+    pair.primary.kill();
+    pair.standby.start_again();
+    pair.standby.promote();
+    eventually("a delivery after the promotion", || deliver().starts_with("250 "));
+    let newest = server.session("user0", "se cret").unique_ids().pop().unwrap();
+    assert!(!seen.contains(&newest), "{newest} was given before: {seen:?}");
+    assert!(newest.parse::<u64>().unwrap() > 1 << 20, "{newest}");
 }

@@ -3,18 +3,19 @@
 use crate::load::{Load, users};
 use crate::support::postgres::{Cluster, Database, OWNER};
 use crate::support::{Lmtp, Site, eventually};
-use crate::{database, node, serve};
+use crate::{node, serve};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// A database with these users, and a node of it.
+/// A database with these users, made by `init` itself, and a node of it.
 fn site(users: &[String]) -> (Database, Arc<Site>) {
-    let database = database(Cluster::shared());
+    let database = Cluster::shared().empty_database();
+    let site = node(&database, None);
+    site.succeed(&["init"], b"");
     let rows: Vec<_> = users.iter().map(|name| format!("('{name}', 'se cret')")).collect();
     database.sql(&format!("INSERT INTO users(name, password) VALUES {}", rows.join(", ")));
-    let site = node(&database, None);
     (database, site)
 }
 
@@ -24,7 +25,13 @@ fn what_a_dead_node_has_locked_is_free_within_seconds() {
     let (database, site) = site(&users(1));
     let server = serve(&site);
     let mut dead = Command::new("psql");
-    let mut dead = dead.args(["-X", "-q"]).arg(database.url_of(OWNER)).stdin(Stdio::piped()).spawn().unwrap();
+    let mut dead = dead
+        .args(["-X", "-q"])
+        .arg(database.url_of(OWNER))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let lock = "BEGIN; SELECT 1 FROM usage FOR UPDATE;";
     writeln!(dead.stdin.as_mut().unwrap(), "{lock}").unwrap();
     let waiting =
