@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run install deb test-deb picture test check faults soak bench bench-scale bench-plots lint fmt layers build setup generate
+.PHONY: run install deb test-deb picture test check faults test-nodes soak bench bench-scale bench-plots lint fmt layers build setup generate
 
 # A demo mailbox on 127.0.0.1:1110 and 127.0.0.1:1995; Ctrl-C ends it.
 run: build
@@ -45,6 +45,11 @@ check: layers
 # Every fault of a disk that tests/faults knows: more than an hour on two cores. `make test` tries a sample.
 faults: setup
 	PILLARBOX_FAULTS=all $(CARGO) test --release --locked --test faults -- --nocapture --test-threads 1
+
+# Ten promotions of a standby under load, and more of what nodes do at once: `make test` does one.
+test-nodes:
+	@scripts/setup.sh test
+	PILLARBOX_NODES_ROUNDS=10 PILLARBOX_NODES_MESSAGES=20000 $(CARGO) test --release --locked --test nodes -- --nocapture --test-threads 1
 
 # An hour of mixed load, or as many seconds as PILLARBOX_SOAK_SECONDS says.
 soak: setup

@@ -143,7 +143,9 @@ impl Connection<'_> {
         }
         let settings = &self.about.configuration.settings;
         let limit = settings.max_connections_per_user;
-        let Some(permit) = self.server.limits.user(login.user, limit) else {
+        // What cannot be asked is not counted: the maildrop cannot be opened, either.
+        let elsewhere = self.server.store.sessions_elsewhere(login.user).unwrap_or(0);
+        let Some(permit) = self.server.limits.user(login.user, limit.saturating_sub(elsewhere)) else {
             let why = format!("{} is connected {limit} times already (MaxConnectionsPerUser)", login.name);
             if self.server.refusals.add(Some(self.about.peer), &why, Instant::now()) {
                 info!("{}: {why}", self.about);

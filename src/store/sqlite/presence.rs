@@ -5,7 +5,7 @@
 use crate::store::shared::sessions::{Batch, LOGINS, Logins};
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
-use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, StoreError};
+use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, StoreError, UserId};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -45,6 +45,10 @@ impl Presence for Sqlite {
         }
         let sessions = lock(&self.sessions);
         Ok(sessions.on().filter(|session| rows.contains(&row_id(*session))).collect())
+    }
+
+    fn sessions_elsewhere(&self, _: UserId) -> Result<usize> {
+        Ok(0)
     }
 
     fn flush_presence(&self) -> Result<()> {
