@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run install deb test-deb test check faults soak bench lint fmt layers build setup generate
+.PHONY: run install deb test-deb test check faults soak bench lint fmt layers build setup generate test-nodes
 
 # A demo mailbox on 127.0.0.1:1110 and 127.0.0.1:1995; Ctrl-C ends it.
 run: build
@@ -36,7 +36,7 @@ test:
 check: layers
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
-	RUST_TEST_THREADS=8 $(CARGO) test --locked --lib --test core --test transcripts --test store_contract --test schema_shell --test protocol
+	RUST_TEST_THREADS=8 $(CARGO) test --locked --lib --test core --test transcripts --test store_contract --test schema_shell --test protocol -- --skip postgres:: --skip nodes::
 
 # Every fault of a disk that tests/faults knows: more than an hour on two cores. `make test` tries a sample.
 faults: setup
@@ -62,3 +62,8 @@ fmt:
 
 layers:
 	@scripts/layers.sh
+
+# What needs minutes on PostgreSQL: rounds of failover under load.
+test-nodes:
+	@scripts/setup.sh test
+	PILLARBOX_FAILOVER_ROUNDS=10 $(CARGO) test --locked --test nodes -- --test-threads 2

@@ -7,6 +7,7 @@ mod support;
 
 mod away;
 mod commands;
+mod failover;
 mod shared;
 
 use std::sync::Arc;
