@@ -135,7 +135,8 @@ fn nothing_is_acknowledged_while_the_standby_is_away() {
         let refused = server.lmtp().deliver("alice", &message("Hello", "three\r\n"));
         assert!(refused.starts_with("451 "), "{refused}");
     }
-    let hanging = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type = 'client backend'";
+    let hanging =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type = 'client backend'";
     let hanging: usize = pair.primary.sql("postgres", hanging).trim().parse().unwrap();
     assert!(hanging <= 2, "{hanging} backends hang");
     pair.standby.start_again();

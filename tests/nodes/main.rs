@@ -7,6 +7,7 @@ mod support;
 
 mod away;
 mod commands;
+mod copying;
 mod failover;
 mod shared;
 
