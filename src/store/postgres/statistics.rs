@@ -71,9 +71,9 @@ fn figures(connection: &mut Connection) -> Result<Figures> {
         octets: row.size(2)?,
         pending_passwords: row.size(4)?,
         database_octets: row.size(5)?,
-        // The server's own: it has no bound, and its log is nobody's business here.
+        // The log is the server's.
         wal_octets: 0,
-        database_limit: u64::MAX,
+        database_limit: None,
         exhausted: Vec::new(),
     };
     if row.size(3)? >= LAST_UIDS {
