@@ -61,6 +61,8 @@ pub struct Connection {
     handle: Handle,
     notices: Box<Notices>,
     prepared: HashMap<&'static str, CString>,
+    /// An answer is missing.
+    broken: bool,
 }
 
 // SAFETY: nothing of a connection belongs to the thread that made it; `&mut self` keeps it to one at a time.
@@ -89,7 +91,7 @@ impl Connection {
         if handle.is_null() {
             return Err(Failure::lost("there is no memory for a connection"));
         }
-        let connection = Self { api, handle, notices: Box::default(), prepared: HashMap::new() };
+        let connection = Self { api, handle, notices: Box::default(), prepared: HashMap::new(), broken: false };
         // SAFETY: the connection and what the pointer leads to live as long as each other.
         unsafe {
             (api.PQsetNoticeReceiver)(handle, noticed, (&raw const *connection.notices).cast_mut().cast());
@@ -115,7 +117,7 @@ impl Connection {
     /// It cannot be used any more.
     pub fn is_lost(&self) -> bool {
         // SAFETY: the connection is ours.
-        unsafe { (self.api.PQstatus)(self.handle) != OK }
+        self.broken || unsafe { (self.api.PQstatus)(self.handle) != OK }
     }
 
     /// No transaction is open.
@@ -161,15 +163,21 @@ impl Connection {
         statements: &[Statement<'_>],
         watch: Option<Watch<'_>>,
     ) -> Result<Vec<Rows>, Failure> {
+        let answers = self.send_all(statements).and_then(|steps| self.collect(steps, watch));
+        self.broken |= answers.as_ref().is_err_and(|failure| failure.lost);
+        answers
+    }
+
+    fn send_all(&mut self, statements: &[Statement<'_>]) -> Result<Vec<Step>, Failure> {
         let mut steps = Vec::with_capacity(statements.len());
         for one in statements {
             self.send(one, &mut steps)?;
         }
         // SAFETY: the connection is ours.
-        if unsafe { (self.api.PQpipelineSync)(self.handle) } != 1 {
-            return Err(self.lost());
+        match unsafe { (self.api.PQpipelineSync)(self.handle) } {
+            1 => Ok(steps),
+            _ => Err(self.lost()),
         }
-        self.collect(steps, watch)
     }
 
     /// Runs any number of statements without parameters, outside of the pipeline.
