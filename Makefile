@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run install deb test-deb test check faults soak bench lint fmt layers build setup generate test-nodes
+.PHONY: run install deb test-deb test check faults test-nodes soak bench lint fmt layers build setup generate
 
 # A demo mailbox on 127.0.0.1:1110 and 127.0.0.1:1995; Ctrl-C ends it.
 run: build
@@ -42,6 +42,11 @@ check: layers
 faults: setup
 	PILLARBOX_FAULTS=all $(CARGO) test --release --locked --test faults -- --nocapture --test-threads 1
 
+# Ten promotions of a standby under load, and more of what nodes do at once: `make test` does one.
+test-nodes:
+	@scripts/setup.sh test
+	PILLARBOX_NODES_ROUNDS=10 PILLARBOX_NODES_MESSAGES=20000 $(CARGO) test --release --locked --test nodes -- --nocapture --test-threads 1
+
 # An hour of mixed load, or as many seconds as PILLARBOX_SOAK_SECONDS says.
 soak: setup
 	PILLARBOX_SOAK_SECONDS=$${PILLARBOX_SOAK_SECONDS:-3600} $(CARGO) test --release --locked --test soak -- --nocapture
@@ -62,8 +67,3 @@ fmt:
 
 layers:
 	@scripts/layers.sh
-
-# What needs minutes on PostgreSQL: rounds of failover under load.
-test-nodes:
-	@scripts/setup.sh test
-	PILLARBOX_FAILOVER_ROUNDS=10 $(CARGO) test --locked --test nodes -- --test-threads 2

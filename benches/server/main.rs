@@ -4,12 +4,16 @@
 //! other, and prints server CPU time per operation (the figure to compare: wall time on a shared
 //! machine is mostly noise) with operations per second beside it. Nothing is asserted here.
 //!
+//! With `PILLARBOX_DB=postgresql://…`, an empty database on this machine, that is measured, and CPU time of all of PostgreSQL's
+//! processes is told too.
+//!
 //! With `PILLARBOX_BENCH_AGAINST=/path/to/another/pillarbox` the same scenarios are played on both binaries in turn, so
 //! that what else the machine does falls on both: that is how to find out what a change costs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that cannot go on says why and ends")]
 
 mod client;
+mod deliver;
 mod fill;
 mod meter;
 mod pair;
@@ -50,6 +54,9 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "dl1m", messages: 40, octets: 1 << 20, play: |run| download(run, 1) },
     Scenario { name: "dl1m-tls", messages: 40, octets: 1 << 20, play: |run| download(run.under_tls(), 1) },
     Scenario { name: "dl25m", messages: 4, octets: 25 << 20, play: |run| download(run, 1) },
+    Scenario { name: "deliver1", messages: 10, octets: 1024, play: |run| deliver::deliver(run, 1) },
+    Scenario { name: "deliver8", messages: 10, octets: 1024, play: |run| deliver::deliver(run, 8) },
+    Scenario { name: "deliver64", messages: 10, octets: 1024, play: |run| deliver::deliver(run, 64) },
     Scenario { name: "dl25m-tls", messages: 4, octets: 25 << 20, play: |run| download(run.under_tls(), 1) },
 ];
 
@@ -64,7 +71,7 @@ fn main() {
     let shapes = SCENARIOS.iter().filter(|one| chosen(one.name)).map(|one| (one.messages, one.octets));
     database.fill(shapes);
     let server = Server::start(&database);
-    println!("| scenario | server CPU µs/op | ops/s |\n|---|--:|--:|");
+    println!("| scenario | server CPU µs/op | database CPU µs/op | ops/s |\n|---|--:|--:|--:|");
     for scenario in SCENARIOS.iter().filter(|one| chosen(one.name)) {
         measure(&server, scenario);
     }
@@ -77,23 +84,30 @@ fn main() {
 }
 
 fn measure(server: &Server, scenario: &Scenario) {
-    let (micros, rate) = play(server, scenario, RUN);
-    println!("| {} | {micros:.1} | {rate:.0} |", scenario.name);
+    let Figures { server, database, rate } = play(server, scenario, RUN);
+    println!("| {} | {server:.1} | {database:.1} | {rate:.0} |", scenario.name);
 }
 
-/// Server CPU time of an operation in microseconds, and operations a second.
-fn play(server: &Server, scenario: &Scenario, time: Duration) -> (f64, f64) {
+/// CPU time of an operation in microseconds, and operations a second.
+struct Figures {
+    server: f64,
+    database: f64,
+    rate: f64,
+}
+
+fn play(server: &Server, scenario: &Scenario, time: Duration) -> Figures {
     let user = fill::user(scenario.messages, scenario.octets);
     let mut run =
         Run { server, user: &user, messages: scenario.messages, tls: false, operations: 0, until: Instant::now() };
     (scenario.play)(&mut run); // once, so that caches are as warm as they will be
-    let (cpu, start) = (server.cpu(), Instant::now());
+    let (before, start) = (server.spent(), Instant::now());
     run.operations = 0;
     run.until = start + time;
     (scenario.play)(&mut run);
-    let (cpu, wall) = (server.cpu() - cpu, start.elapsed());
+    let (spent, wall) = (server.spent() - before, start.elapsed());
     let operations = run.operations as f64;
-    (cpu.as_secs_f64() * 1e6 / operations, operations / wall.as_secs_f64())
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / operations;
+    Figures { server: each(spent.server), database: each(spent.database), rate: operations / wall.as_secs_f64() }
 }
 
 impl Run<'_> {

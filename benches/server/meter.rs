@@ -1,6 +1,7 @@
 //! The server under measurement, and what the system says it has spent.
 
 use crate::fill::Database;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,22 +16,44 @@ pub struct Server {
     child: Child,
     plain: SocketAddr,
     tls: SocketAddr,
+    lmtp: SocketAddr,
+}
+
+/// CPU time of a scenario.
+#[derive(Clone, Copy)]
+pub struct Spent {
+    /// Of our server.
+    pub server: Duration,
+    /// Of all processes of PostgreSQL on this machine.
+    pub database: Duration,
+}
+
+impl std::ops::Sub for Spent {
+    type Output = Spent;
+    fn sub(self, before: Spent) -> Spent {
+        Spent {
+            server: self.server.saturating_sub(before.server),
+            database: self.database.saturating_sub(before.database),
+        }
+    }
 }
 
 impl Server {
     /// Starts the release binary with connection limits out of the way.
     pub fn start(database: &Database) -> Self {
-        Self::start_binary(Path::new(env!("CARGO_BIN_EXE_pillarbox")), database.path())
+        let arguments = [OsStr::new("--state"), database.state().as_os_str()];
+        Self::start_binary(Path::new(env!("CARGO_BIN_EXE_pillarbox")), database.name(), &arguments)
     }
 
     /// The same with any binary.
-    pub fn start_binary(binary: &Path, database: &Path) -> Self {
+    pub fn start_binary(binary: &Path, database: &OsStr, arguments: &[&OsStr]) -> Self {
         let mut child = Command::new(binary)
             .arg("serve")
-            .args(["-l", "127.0.0.1:0", "-s", "127.0.0.1:0", "--set", "LoginType=PlainTextLogin"])
+            .args(["-l", "127.0.0.1:0", "-s", "127.0.0.1:0", "-m", "127.0.0.1:0", "--set", "LoginType=PlainTextLogin"])
             .args(["--set", "MaxConnectionFromSingleIP=10000", "--set", "MaxConnectionsPerUser=10000"])
             .arg("-d")
             .arg(database)
+            .args(arguments)
             .env("RUST_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()
@@ -40,22 +63,24 @@ impl Server {
             let line = lines.next().expect("the server starts");
             line.strip_prefix(kind).and_then(|rest| rest.trim().parse().ok()).expect("an address")
         };
-        let (plain, tls) = (address("pop3 "), address("pop3s "));
+        let (plain, tls, lmtp) = (address("pop3 "), address("pop3s "), address("lmtp "));
         assert_eq!(lines.next().as_deref(), Some("ready"));
-        Self { child, plain, tls }
+        Self { child, plain, tls, lmtp }
     }
 
     pub fn address(&self, tls: bool) -> SocketAddr {
         if tls { self.tls } else { self.plain }
     }
 
+    pub fn lmtp(&self) -> SocketAddr {
+        self.lmtp
+    }
+
     /// CPU time spent so far, by user and system, ended threads included.
-    pub fn cpu(&self) -> Duration {
-        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the server runs");
-        let behind_name = text.rsplit_once(')').expect("a name").1;
-        let field = |at: usize| behind_name.split_whitespace().nth(at).and_then(|text| text.parse().ok()).unwrap_or(0);
-        let ticks: u32 = field(11) + field(12);
-        Duration::from_secs(1) * ticks / TICKS
+    pub fn spent(&self) -> Spent {
+        let own = ticks(&format!("/proc/{}/stat", self.child.id()), 2).expect("the server runs");
+        let time = |ticks: u32| Duration::from_secs(1) * ticks / TICKS;
+        Spent { server: time(own), database: time(postgres()) }
     }
 
     /// Its share of memory (PSS), KiB.
@@ -65,6 +90,21 @@ impl Server {
         let pss = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("a Pss line");
         pss.trim().trim_end_matches(" kB").parse().expect("a number")
     }
+}
+
+/// User and system time of a process, and with 4 `fields` that of the children that it has outlived.
+fn ticks(stat: &str, fields: usize) -> Option<u32> {
+    let text = std::fs::read_to_string(stat).ok()?;
+    let behind_name = text.rsplit_once(')')?.1;
+    Some(behind_name.split_whitespace().skip(11).take(fields).filter_map(|text| text.parse::<u32>().ok()).sum())
+}
+
+/// All processes of PostgreSQL here, whatever cluster they are of.
+fn postgres() -> u32 {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ours = |path: &Path| std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "postgres");
+    let stat = |path: std::path::PathBuf| ticks(path.join("stat").to_str()?, 4);
+    processes.map(|entry| entry.path()).filter(|path| ours(path)).filter_map(stat).sum()
 }
 
 impl Drop for Server {

@@ -40,6 +40,22 @@ fn init_may_be_run_again() {
     node(&database, None).succeed(&["init"], b"");
 }
 
+/// In a cluster where nobody has made the role yet.
+#[test]
+fn init_says_what_a_superuser_must_type() {
+    let cluster = Cluster::start();
+    cluster.sql("postgres", "CREATE ROLE humble LOGIN");
+    cluster.sql("postgres", "CREATE DATABASE mail OWNER humble TEMPLATE template0");
+    let site = Site::node(&cluster.url("humble", "mail"));
+    let error = site.fail(&["init"], b"", 77);
+    let line = error.trim_end().split_once("a superuser types: ").expect(&error).1;
+    cluster.sql("mail", line);
+    site.succeed(&["init"], b"");
+    cluster.sql("postgres", &format!("CREATE DATABASE odd OWNER {OWNER} TEMPLATE template0 LC_CTYPE 'C.UTF-8'"));
+    let error = Site::node(&cluster.url(OWNER, "odd")).fail(&["init"], b"", 78);
+    assert!(error.contains("LC_CTYPE 'C'"), "{error}");
+}
+
 #[test]
 fn a_server_that_forgets_or_is_empty_is_refused() {
     let database = database(Cluster::shared());

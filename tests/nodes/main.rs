@@ -1,4 +1,5 @@
-//! The real binary on PostgreSQL: nodes that share a database, one that is away, and what commands say.
+//! The real binary on PostgreSQL: nodes that share a database, what breaks around them (promotion of the standby, a standby
+//! that is away, nodes that are killed, drained and balanced, locks that are left), and what commands say.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -6,10 +7,15 @@
 mod support;
 
 mod away;
+mod balancer;
 mod commands;
 mod copying;
 mod failover;
+mod load;
+mod locks;
+mod pair;
 mod shared;
+mod standby;
 
 use std::sync::Arc;
 use support::postgres::{Cluster, Database};
