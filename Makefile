@@ -40,7 +40,7 @@ test:
 check: layers
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
-	RUST_TEST_THREADS=8 $(CARGO) test --locked --lib --test core --test transcripts --test store_contract --test schema_shell --test protocol
+	RUST_TEST_THREADS=8 $(CARGO) test --locked --lib --test core --test transcripts --test store_contract --test schema_shell --test protocol -- --skip postgres:: --skip nodes::
 
 # Every fault of a disk that tests/faults knows: more than an hour on two cores. `make test` tries a sample.
 faults: setup

@@ -44,7 +44,7 @@ fn main() {
     let connections = format!("MaxConnections={}", wanted + 100);
     let settings = [&connections, "MaxConnectionFromSingleIP=1000", "MaxConnectionsPerUser=1000000"];
     let binary = std::env::var_os("PILLARBOX_BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_pillarbox").into());
-    let mut server = Server::start_with(Path::new(&binary), database.path(), &settings);
+    let mut server = Server::start_with(Path::new(&binary), database.name(), &[], &settings);
     let address = server.address(false);
     let quiet = polls(address);
     let (memory, kernel) = (server.memory(), kernel_memory());
@@ -61,10 +61,10 @@ fn main() {
     println!("| kernel stack and page tables each, KiB | {:.1} |", each(kernel_memory(), kernel));
     println!("| memory mappings each | {:.1} |", each(server.mappings(), 0));
     println!("| poll quiet, p50 and p99, ms | {:.2}, {:.2} |", quiet.0, quiet.1);
-    let cpu = server.cpu();
+    let cpu = server.spent().server;
     let start = Instant::now();
     std::thread::sleep(POLLS);
-    let idle = (server.cpu() - cpu).as_secs_f64() * 1000.0 / start.elapsed().as_secs_f64();
+    let idle = (server.spent().server - cpu).as_secs_f64() * 1000.0 / start.elapsed().as_secs_f64();
     let beside = polls(address);
     println!("| poll beside them, p50 and p99, ms | {:.2}, {:.2} |", beside.0, beside.1);
     println!("| CPU while all wait, ms a second | {idle:.1} |");

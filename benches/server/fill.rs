@@ -1,16 +1,23 @@
 //! The database under measurement, filled straight through the store.
 
 use pillarbox::auth::credential::Secret;
-use pillarbox::store::sqlite::{Options, Sqlite};
-use pillarbox::store::{Accounts, Envelope, Mail};
+use pillarbox::store::postgres::Postgres;
+use pillarbox::store::sqlite::Sqlite;
+use pillarbox::store::{Envelope, Options};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A database in a folder that goes away with this value.
+/// A database of ours: a file in a folder that goes away with this value, or an empty one of PostgreSQL that
+/// `PILLARBOX_DB` names.
 pub struct Database {
-    _dir: tempfile::TempDir,
-    path: PathBuf,
+    dir: tempfile::TempDir,
+    name: OsString,
 }
+
+/// How many deliver at once while a database is filled.
+const HANDS: usize = 16;
 
 /// Whose mailbox has this many messages of this size.
 pub fn user(messages: usize, octets: usize) -> String {
@@ -20,18 +27,34 @@ pub fn user(messages: usize, octets: usize) -> String {
 impl Database {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("mail.db");
-        Sqlite::create_or_migrate(&path).expect("a database");
-        Self { _dir: dir, path }
+        let name = match std::env::var("PILLARBOX_DB") {
+            Ok(text) if text.starts_with("postgresql:") => {
+                Postgres::create_or_migrate(&text).expect("an empty database");
+                text.into()
+            }
+            _ => {
+                let path = dir.path().join("mail.db");
+                Sqlite::create_or_migrate(&path).expect("a database");
+                path.into()
+            }
+        };
+        Self { dir, name }
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// What `-d` takes.
+    pub fn name(&self) -> &OsString {
+        &self.name
+    }
+
+    /// What `--state` takes.
+    pub fn state(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Makes a mailbox of each shape, and the one that idle sessions use.
     pub fn fill(&self, shapes: impl Iterator<Item = (usize, usize)>) {
-        let store = Sqlite::open(&self.path, Options::default()).expect("the database opens");
+        let store = pillarbox::store::Database::parse(self.name.clone()).open(Options::default());
+        let store = store.expect("the database opens");
         let shapes: BTreeSet<(usize, usize)> = shapes.chain([(10, 1024)]).collect();
         for (messages, octets) in shapes {
             let name = user(messages, octets);
@@ -39,11 +62,19 @@ impl Database {
             store.set_password(id, None, &Secret::from("secret"), &[]).expect("a password");
             let mailbox = store.recipients(&[name]).expect("a mailbox")[0].id;
             let message = message(octets);
-            for _ in 0..messages {
-                let mut upload = store.upload(u64::MAX);
-                upload.push(&message).expect("room");
-                upload.deliver(&[mailbox], &Envelope::default()).expect("a delivery");
-            }
+            let left = AtomicUsize::new(messages);
+            let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+            std::thread::scope(|scope| {
+                for _ in 0..HANDS {
+                    scope.spawn(|| {
+                        while take() {
+                            let mut upload = store.upload(u64::MAX);
+                            upload.push(&message).expect("room");
+                            upload.deliver(&[mailbox], &Envelope::default()).expect("a delivery");
+                        }
+                    });
+                }
+            });
         }
     }
 }

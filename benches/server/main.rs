@@ -4,6 +4,9 @@
 //! other, and prints server CPU time per operation (the figure to compare: wall time on a shared
 //! machine is mostly noise) with operations per second beside it. Nothing is asserted here.
 //!
+//! With `PILLARBOX_DB=postgresql://…`, an empty database on this machine, that is measured, and CPU time of all of PostgreSQL's
+//! processes is told too.
+//!
 //! With `PILLARBOX_BENCH_AGAINST=/path/to/another/pillarbox` the same scenarios are played on both binaries in turn, so
 //! that what else the machine does falls on both: that is how to find out what a change costs.
 
@@ -73,7 +76,7 @@ fn main() {
     let shapes = SCENARIOS.iter().filter(|one| chosen(one.name)).map(|one| (one.messages, one.octets));
     database.fill(shapes);
     let server = Server::start(&database);
-    println!("| scenario | server CPU µs/op | ops/s |\n|---|--:|--:|");
+    println!("| scenario | server CPU µs/op | database CPU µs/op | ops/s |\n|---|--:|--:|--:|");
     for scenario in SCENARIOS.iter().filter(|one| chosen(one.name)) {
         measure(&server, scenario);
     }
@@ -86,12 +89,18 @@ fn main() {
 }
 
 fn measure(server: &Server, scenario: &Scenario) {
-    let (micros, rate) = play(server, scenario, RUN);
-    println!("| {} | {micros:.1} | {rate:.0} |", scenario.name);
+    let Figures { server, database, rate } = play(server, scenario, RUN);
+    println!("| {} | {server:.1} | {database:.1} | {rate:.0} |", scenario.name);
 }
 
-/// Server CPU time of an operation in microseconds, and operations a second.
-fn play(server: &Server, scenario: &Scenario, time: Duration) -> (f64, f64) {
+/// CPU time of an operation in microseconds, and operations a second.
+struct Figures {
+    server: f64,
+    database: f64,
+    rate: f64,
+}
+
+fn play(server: &Server, scenario: &Scenario, time: Duration) -> Figures {
     let user = fill::user(scenario.messages, scenario.octets);
     let mut run = Run {
         server,
@@ -103,13 +112,15 @@ fn play(server: &Server, scenario: &Scenario, time: Duration) -> (f64, f64) {
         aside: Duration::ZERO,
     };
     (scenario.play)(&mut run); // once, so that caches are as warm as they will be
-    let (cpu, start) = (server.cpu(), Instant::now());
+    let (before, start) = (server.spent(), Instant::now());
     (run.operations, run.aside) = (0, Duration::ZERO);
     run.until = start + time;
     (scenario.play)(&mut run);
-    let (cpu, wall) = (server.cpu() - cpu - run.aside, start.elapsed());
+    let (mut spent, wall) = (server.spent() - before, start.elapsed());
+    spent.server -= run.aside;
     let operations = run.operations as f64;
-    (cpu.as_secs_f64() * 1e6 / operations, operations / wall.as_secs_f64())
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / operations;
+    Figures { server: each(spent.server), database: each(spent.database), rate: operations / wall.as_secs_f64() }
 }
 
 impl Run<'_> {
@@ -169,9 +180,9 @@ fn drain(run: &mut Run<'_>) {
         }
         client.quit();
         run.operations += run.messages as u64;
-        let cpu = run.server.cpu();
+        let cpu = run.server.spent().server;
         deliver::fill(run.server, run.user, run.messages);
-        run.aside += run.server.cpu() - cpu;
+        run.aside += run.server.spent().server - cpu;
         if Instant::now() >= run.until {
             return;
         }

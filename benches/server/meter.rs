@@ -1,6 +1,7 @@
 //! The server under measurement, and what the system says it has spent.
 
 use crate::fill::Database;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,19 +19,44 @@ pub struct Server {
     lmtp: SocketAddr,
 }
 
+/// CPU time of a scenario.
+#[derive(Clone, Copy)]
+pub struct Spent {
+    /// Of our server.
+    pub server: Duration,
+    /// Of all processes of PostgreSQL on this machine.
+    pub database: Duration,
+}
+
+impl std::ops::Sub for Spent {
+    type Output = Spent;
+    fn sub(self, before: Spent) -> Spent {
+        Spent {
+            server: self.server.saturating_sub(before.server),
+            database: self.database.saturating_sub(before.database),
+        }
+    }
+}
+
 impl Server {
     /// Starts the release binary with connection limits out of the way.
     pub fn start(database: &Database) -> Self {
-        Self::start_binary(Path::new(env!("CARGO_BIN_EXE_pillarbox")), database.path())
+        let arguments = [OsStr::new("--state"), database.state().as_os_str()];
+        Self::start_binary(Path::new(env!("CARGO_BIN_EXE_pillarbox")), database.name(), &arguments)
     }
 
     /// The same with any binary.
-    pub fn start_binary(binary: &Path, database: &Path) -> Self {
-        Self::start_with(binary, database, &["MaxConnectionFromSingleIP=10000", "MaxConnectionsPerUser=10000"])
+    pub fn start_binary(binary: &Path, database: &OsStr, arguments: &[&OsStr]) -> Self {
+        Self::start_with(
+            binary,
+            database,
+            arguments,
+            &["MaxConnectionFromSingleIP=10000", "MaxConnectionsPerUser=10000"],
+        )
     }
 
     /// The same with other settings.
-    pub fn start_with(binary: &Path, database: &Path, settings: &[&str]) -> Self {
+    pub fn start_with(binary: &Path, database: &OsStr, arguments: &[&OsStr], settings: &[&str]) -> Self {
         let mut child = Command::new(binary)
             .arg("serve")
             .args(["-l", "127.0.0.1:0", "-s", "127.0.0.1:0", "-m", "127.0.0.1:0"])
@@ -38,6 +64,7 @@ impl Server {
             .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .arg("-d")
             .arg(database)
+            .args(arguments)
             .env("RUST_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()
@@ -48,7 +75,8 @@ impl Server {
             let found = lines.iter().find_map(|line| line.strip_prefix(kind)?.trim().parse().ok());
             found.expect("an address")
         };
-        Self { plain: address("pop3 "), tls: address("pop3s "), lmtp: address("lmtp "), child }
+        let (plain, tls, lmtp) = (address("pop3 "), address("pop3s "), address("lmtp "));
+        Self { child, plain, tls, lmtp }
     }
 
     pub fn address(&self, tls: bool) -> SocketAddr {
@@ -60,12 +88,10 @@ impl Server {
     }
 
     /// CPU time spent so far, by user and system, ended threads included.
-    pub fn cpu(&self) -> Duration {
-        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the server runs");
-        let behind_name = text.rsplit_once(')').expect("a name").1;
-        let field = |at: usize| behind_name.split_whitespace().nth(at).and_then(|text| text.parse().ok()).unwrap_or(0);
-        let ticks: u32 = field(11) + field(12);
-        Duration::from_secs(1) * ticks / TICKS
+    pub fn spent(&self) -> Spent {
+        let own = ticks(&format!("/proc/{}/stat", self.child.id()), 2).expect("the server runs");
+        let time = |ticks: u32| Duration::from_secs(1) * ticks / TICKS;
+        Spent { server: time(own), database: time(postgres()) }
     }
 
     /// Its share of memory (PSS), KiB.
@@ -90,6 +116,21 @@ impl Server {
         self.child.wait().expect("it ends");
         start.elapsed()
     }
+}
+
+/// User and system time of a process, and with 4 `fields` that of the children that it has outlived.
+fn ticks(stat: &str, fields: usize) -> Option<u32> {
+    let text = std::fs::read_to_string(stat).ok()?;
+    let behind_name = text.rsplit_once(')')?.1;
+    Some(behind_name.split_whitespace().skip(11).take(fields).filter_map(|text| text.parse::<u32>().ok()).sum())
+}
+
+/// All processes of PostgreSQL here, whatever cluster they are of.
+fn postgres() -> u32 {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ours = |path: &Path| std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "postgres");
+    let stat = |path: std::path::PathBuf| ticks(path.join("stat").to_str()?, 4);
+    processes.map(|entry| entry.path()).filter(|path| ours(path)).filter_map(stat).sum()
 }
 
 impl Drop for Server {

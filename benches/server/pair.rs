@@ -21,7 +21,7 @@ pub fn compare<'a>(other: &Path, scenarios: impl Iterator<Item = &'a Scenario>) 
     let servers = [0, 1].map(|at| {
         let database = folders[at].path().join("mail.db");
         fill(binaries[at], &database, &scenarios);
-        Server::start_binary(binaries[at], &database)
+        Server::start_binary(binaries[at], database.as_os_str(), &[])
     });
     println!("| scenario | server CPU \u{b5}s/op | of the other | quotient |\n|---|--:|--:|--:|");
     for scenario in scenarios {
@@ -29,7 +29,7 @@ pub fn compare<'a>(other: &Path, scenarios: impl Iterator<Item = &'a Scenario>) 
         for turn in 0..TURNS {
             // Ours first, then theirs, then theirs first: a machine that warms up is fair to both.
             for at in if turn % 2 == 0 { [0, 1] } else { [1, 0] } {
-                taken[at].push(play(&servers[at], scenario, TURN).0);
+                taken[at].push(play(&servers[at], scenario, TURN).server);
             }
         }
         let [ours, theirs] = taken.map(median);

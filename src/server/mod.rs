@@ -118,11 +118,11 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     settings.warnings().iter().for_each(|warning| warn!("{warning}"));
     files::raise_limit(settings.max_connections.saturating_add(settings.lmtp_max_connections));
     let credentials = Arc::new(files::credentials(beside)?);
+    // First: what is offered follows from the verifiers that can be used.
+    renew_seal(&*store, &credentials)?;
     let tls = files::acceptor(&settings, beside)?;
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
     let mut trust = IdentityProviders::default();
-    // First: what is offered follows from the verifiers that can be used.
-    renew_seal(&*store, &credentials)?;
     let configuration = maintenance::configuration(&*store, &settings, &mut trust).map_err(opening(&options))?;
     let (mut listeners, binds) = listeners(&options, &settings)?;
     name_exposed(&options, &settings, &listeners);

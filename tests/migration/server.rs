@@ -225,8 +225,8 @@ fn a_unique_id_that_is_none_is_named_with_its_fault_and_the_rest_comes() {
     let long = format!("+OK\r\n1 zz!\r\n2 {}\r\n3 c\r\n.\r\n", "x".repeat(71));
     for (ids, fault) in [
         (long.as_str(), "message 2: its unique-id has 71 characters"),
-        ("+OK\r\n1 a\r\n2 b\r\n3 a b\r\n.\r\n", "message 3: its unique-id has other characters"),
-        ("+OK\r\n1 a\r\n2 b\u{e4}\r\n3 c\r\n.\r\n", "message 2: its unique-id has other characters"),
+        ("+OK\r\n1 a\r\n2 b\r\n3 a b\r\n.\r\n", "message 3: its unique-id has characters outside"),
+        ("+OK\r\n1 a\r\n2 b\u{e4}\r\n3 c\r\n.\r\n", "message 2: its unique-id has characters outside"),
         ("+OK\r\n1 a\r\n2 \r\n3 c\r\n.\r\n", "message 2: its unique-id is empty"),
         ("+OK\r\n1 a\r\n3 c\r\n.\r\n", "message 2: UIDL has no unique-id for it"),
     ] {

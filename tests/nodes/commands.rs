@@ -72,20 +72,42 @@ fn a_server_that_forgets_or_is_empty_is_refused() {
 }
 
 #[test]
+fn without_the_library_it_is_said_what_is_missing() {
+    // What is found first is no library.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("libpq.so.5"), "").unwrap();
+    let site = Site::node("postgresql:///mail?host=/nowhere");
+    for (command, code) in [("check", 69), ("init", 69), ("serve", 69), ("deliver", 75)] {
+        let mut command = site.command(&[command, "x"][..if command == "deliver" { 2 } else { 1 }]);
+        let output = command.env("LD_LIBRARY_PATH", folder.path()).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.contains("libpq5") && error.lines().count() == 1, "{error}");
+    }
+}
+
+#[test]
 fn who_may_not_in_is_told_so() {
-    let cluster: &'static Cluster =
-        Box::leak(Box::new(Cluster::start_with(&["fsync=off", "listen_addresses='127.0.0.1'", "port=54329"])));
+    let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start()));
+    let database = cluster.empty_database();
+    let hba = cluster.socket().join("data/pg_hba.conf");
+    std::fs::write(hba, format!("local all {OWNER} scram-sha-256\nlocal all all trust\n")).unwrap();
+    cluster.sql("postgres", "SELECT pg_reload_conf()");
     let passwords = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(passwords.path(), "*:*:*:*:wrong\n").unwrap();
-    let site = Site::node(&format!("postgresql://{OWNER}@127.0.0.1:54329/postgres"));
-    let mut command = site.command(&["check"]);
-    command.env("PGPASSFILE", passwords.path());
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(77), "{}", String::from_utf8_lossy(&output.stderr));
-    let site = Site::node(&format!("postgresql://{OWNER}:owner@127.0.0.1:54329/postgres"));
+    let site = Site::node(&database.url());
+    for (command, code) in [("check", 77), ("init", 77), ("deliver", 77)] {
+        let mut command = site.command(&[command, "x"][..if command == "deliver" { 2 } else { 1 }]);
+        let output = command.env("PGPASSFILE", passwords.path()).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let site = Site::node("postgresql://pillarbox:owner@127.0.0.1/postgres");
     let error = site.fail(&["check"], b"", 78);
     assert!(error.contains("PGPASSFILE") && !error.contains(":owner"), "{error}");
     let site = Site::node("host=192.0.2.1 dbname=mail");
     assert!(site.fail(&["check"], b"", 78).contains("sslmode"));
+    drop(database);
     cluster.stop("fast");
 }

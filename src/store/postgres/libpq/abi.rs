@@ -74,6 +74,7 @@ functions! {
     PQisBusy(Handle) -> c_int;
     PQgetResult(Handle) -> Handle;
     PQresultStatus(Handle) -> c_int;
+    PQresultErrorMessage(Handle) -> Text;
     PQresultErrorField(Handle, c_int) -> Text;
     PQntuples(Handle) -> c_int;
     PQgetvalue(Handle, c_int, c_int) -> Text;

@@ -35,10 +35,14 @@ impl Failure {
     pub(super) fn connecting(message: &str) -> Self {
         let is_state = |word: &&str| {
             let code = word.strip_suffix(':').unwrap_or_default();
-            code.len() == 5 && code.bytes().all(|octet| octet.is_ascii_digit() || octet.is_ascii_uppercase())
+            // FATAL has five letters too.
+            code.len() == 5
+                && code.contains(|c: char| c.is_ascii_digit())
+                && code.bytes().all(|octet| octet.is_ascii_digit() || octet.is_ascii_uppercase())
         };
         let state = message.split_whitespace().find(is_state).unwrap_or_default().trim_end_matches(':').to_owned();
-        Self { message: first_line(&message.replace(&format!("{state}: "), "")), state, lost: true }
+        let message = if state.is_empty() { message.into() } else { message.replace(&format!("{state}: "), "") };
+        Self { message: first_line(&message), state, lost: true }
     }
 
     /// The whole transaction may be tried again: serialization_failure, deadlock_detected.

@@ -32,7 +32,15 @@ impl Rows {
 
     /// Why there are none.
     pub(super) fn failure(&self, lost: bool) -> Failure {
-        Failure { state: self.field(b'C'), message: self.field(b'M'), lost }
+        match self.field(b'C') {
+            // The library says it, and not the server.
+            state if state.is_empty() => {
+                // SAFETY: the result is ours, and the text lives as long as it.
+                let text = unsafe { CStr::from_ptr((self.api.PQresultErrorMessage)(self.handle)) };
+                Failure::lost(&text.to_string_lossy())
+            }
+            state => Failure { state, message: self.field(b'M'), lost },
+        }
     }
 
     fn field(&self, which: u8) -> String {

@@ -63,7 +63,7 @@ impl Thread {
     /// Until it is known what became of them.
     fn settle(&mut self, jobs: &mut [Job]) -> Result<Vec<Vec<Result<Uid>>>> {
         let began = Instant::now();
-        let (mut wait, mut tries) = (FIRST_WAIT, 0);
+        let (mut wait, mut tries, mut reconnected) = (FIRST_WAIT, 0, false);
         loop {
             match self.try_batch(jobs) {
                 Ok((answers, _)) => return Ok(answers),
@@ -75,6 +75,8 @@ impl Thread {
                     std::thread::sleep(wait);
                     (wait, tries) = (wait * 3, tries + 1);
                 }
+                // The server has gone since the last batch, and may be back: nothing of this one was begun.
+                Err(Stop::Failed(_)) if self.has_lost_its_connection() && !reconnected => reconnected = true,
                 Err(Stop::Failed(error)) => return Err(error),
             }
         }

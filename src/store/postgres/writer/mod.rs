@@ -372,21 +372,29 @@ impl Thread {
     }
 
     fn work(&mut self, work: &mut dyn Work) -> Result<()> {
-        let mut wait = FIRST_WAIT;
-        for _ in 1..TRIES {
-            let shared = self.shared.clone();
-            match attempt(&shared, self.connected()?, work) {
-                Err(StoreError::Busy(why)) if why.starts_with(CONFLICT) => std::thread::sleep(wait),
+        let (mut wait, mut tries, mut reconnected) = (FIRST_WAIT, 0, false);
+        loop {
+            let (shared, mut sent) = (self.shared.clone(), false);
+            match attempt(&shared, self.connected()?, work, &mut sent) {
+                Err(StoreError::Busy(why)) if why.starts_with(CONFLICT) && tries < TRIES => {
+                    std::thread::sleep(wait);
+                    (wait, tries) = (wait * 3, tries + 1);
+                }
+                // The server has gone since the last work, and may be back: nothing of this one was committed.
+                Err(_) if !sent && self.has_lost_its_connection() && !reconnected => reconnected = true,
                 done => return done,
             }
-            wait *= 3;
         }
-        let shared = self.shared.clone();
-        attempt(&shared, self.connected()?, work)
+    }
+
+    /// It had one, which broke.
+    fn has_lost_its_connection(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::is_lost)
     }
 }
 
-fn attempt(shared: &Shared, connection: &mut Connection, work: &mut dyn Work) -> Result<()> {
+/// `sent`: from then on it may have been committed, whatever the answer is.
+fn attempt(shared: &Shared, connection: &mut Connection, work: &mut dyn Work, sent: &mut bool) -> Result<()> {
     connection.query("BEGIN", [])?;
     let done = work.run(connection);
     if let Err(error) = done {
@@ -399,6 +407,7 @@ fn attempt(shared: &Shared, connection: &mut Connection, work: &mut dyn Work) ->
         shared.give_up();
     };
     let began = Instant::now();
+    *sent = true;
     shared.committing.store(true, Ordering::SeqCst);
     let done = connection.run_watched(&[statement("COMMIT", [])], Some((SLOW, &mut late)));
     shared.committing.store(false, Ordering::SeqCst);
