@@ -67,7 +67,7 @@ fn generated_manual_of_tables() {
     for table in PUBLIC {
         let (comment, lines) = definition(table);
         let query = database.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let columns: Vec<_> = query.column_names().into_iter().filter(|column| !PRIVATE.contains(column)).collect();
+        let columns: Vec<_> = query.column_names().filter(|column| !PRIVATE.contains(column)).collect();
         text += &format!(".SS {table}\n{}", roff(&comment));
         if lines[0].starts_with("CREATE VIEW") {
             text += &format!(".PP\nColumns: {}", roff(&format!("{}.", columns.join(", "))));
