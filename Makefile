@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run install deb test-deb picture test check faults soak bench lint fmt layers build setup generate
+.PHONY: run install deb test-deb picture test check faults test-nodes soak bench bench-scale bench-plots lint fmt layers build setup generate
 
 # A demo mailbox on 127.0.0.1:1110 and 127.0.0.1:1995; Ctrl-C ends it.
 run: build
@@ -46,13 +46,26 @@ check: layers
 faults: setup
 	PILLARBOX_FAULTS=all $(CARGO) test --release --locked --test faults -- --nocapture --test-threads 1
 
+# Ten promotions of a standby under load, and more of what nodes do at once: `make test` does one.
+test-nodes:
+	@scripts/setup.sh test
+	PILLARBOX_NODES_ROUNDS=10 PILLARBOX_NODES_MESSAGES=20000 $(CARGO) test --release --locked --test nodes -- --nocapture --test-threads 1
+
 # An hour of mixed load, or as many seconds as PILLARBOX_SOAK_SECONDS says.
 soak: setup
 	PILLARBOX_SOAK_SECONDS=$${PILLARBOX_SOAK_SECONDS:-3600} $(CARGO) test --release --locked --test soak -- --nocapture
 
 # What a server costs, per operation.
 bench: setup
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench server --bench reaper --bench doors --bench guessing
+
+# Many sessions at once, 50,000 unless SCALE_SESSIONS says otherwise. It says which limits of the system are too low.
+bench-scale: setup
+	$(CARGO) bench --locked --bench scale
+
+# The plots of docs/benchmarks.md, from docs/benchmarks/*.tsv.
+bench-plots:
+	@scripts/plots.py docs/benchmarks
 
 lint: setup layers
 	$(CARGO) clippy --all-targets --locked -- -D warnings

@@ -826,6 +826,9 @@ CREATE TABLE counters (
   erased       INTEGER NOT NULL DEFAULT 0,
   -- Moves with whatever may shut somebody out of a session, so that the server looks at those who are in.
   revoked      INTEGER NOT NULL DEFAULT 0,
+  -- Moves with whatever CAPA says before a login, which follows from all users, verifiers and mailboxes: the server looks
+  -- through them only then.
+  advertised   INTEGER NOT NULL DEFAULT 0,
   -- Where the uids of a mailbox with a new name start. A restored backup raises it: it cannot know which names were
   -- in use after it was made.
   first_uid    INTEGER NOT NULL DEFAULT 1 CHECK (first_uid BETWEEN 1 AND 9007199254740991),
@@ -1145,6 +1148,37 @@ BEGIN
                             FROM mailbox_retention WHERE mailbox_id = NEW.mailbox_id)
             WHERE days > 0 AND (reaping.due_at = -1 OR reaping.due_at > NEW.stored_at + 86400 * days));
 END;
+
+
+---- What CAPA says ----------------------------------------------------------------------------------------------
+
+CREATE TRIGGER advertised_user_added AFTER INSERT ON users
+BEGIN UPDATE counters SET advertised = advertised + 1; END;
+
+CREATE TRIGGER advertised_user_changed AFTER UPDATE OF password, pop_enabled ON users
+BEGIN UPDATE counters SET advertised = advertised + 1; END;
+
+CREATE TRIGGER advertised_user_removed AFTER DELETE ON users
+BEGIN UPDATE counters SET advertised = advertised + 1; END;
+
+CREATE TRIGGER advertised_verifier_added AFTER INSERT ON verifiers
+BEGIN UPDATE counters SET advertised = advertised + 1; END;
+
+CREATE TRIGGER advertised_verifier_removed AFTER DELETE ON verifiers
+BEGIN UPDATE counters SET advertised = advertised + 1; END;
+
+CREATE TRIGGER advertised_mailbox_added AFTER INSERT ON mailboxes
+BEGIN UPDATE counters SET advertised = advertised + 1; END;
+
+CREATE TRIGGER advertised_mailbox_changed AFTER UPDATE OF retain_read_days, retain_unread_days, retention_hold ON mailboxes
+BEGIN UPDATE counters SET advertised = advertised + 1; END;
+
+CREATE TRIGGER advertised_mailbox_removed AFTER DELETE ON mailboxes
+BEGIN UPDATE counters SET advertised = advertised + 1; END;
+
+CREATE TRIGGER advertised_setting_changed AFTER UPDATE OF value ON settings
+  WHEN OLD.name IN ('RetainReadDays', 'RetainUnreadDays') AND NEW.value IS NOT OLD.value
+BEGIN UPDATE counters SET advertised = advertised + 1; END;
 
 
 ---- Warnings of mailboxes that fill up --------------------------------------------------------------------------

@@ -66,6 +66,15 @@ impl Client {
         self.buffer.drain(..from);
     }
 
+    /// QUIT, and all that is still to come before its answer.
+    pub fn quit(&mut self) {
+        self.send(b"QUIT\r\n");
+        while !self.buffer.ends_with(b"signing off.\r\n") {
+            self.more();
+        }
+        self.buffer.clear();
+    }
+
     fn line(&mut self) {
         loop {
             if let Some(at) = memchr::memchr(b'\n', &self.buffer) {

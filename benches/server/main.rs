@@ -10,7 +10,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that cannot go on says why and ends")]
 
 mod client;
+mod deliver;
 mod fill;
+#[allow(dead_code, reason = "another benchmark has the rest")]
 mod meter;
 mod pair;
 
@@ -37,6 +39,8 @@ struct Run<'a> {
     tls: bool,
     operations: u64,
     until: Instant,
+    /// What the server spent on what is not measured.
+    aside: Duration,
 }
 
 const SCENARIOS: &[Scenario] = &[
@@ -51,6 +55,11 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "dl1m-tls", messages: 40, octets: 1 << 20, play: |run| download(run.under_tls(), 1) },
     Scenario { name: "dl25m", messages: 4, octets: 25 << 20, play: |run| download(run, 1) },
     Scenario { name: "dl25m-tls", messages: 4, octets: 25 << 20, play: |run| download(run.under_tls(), 1) },
+    Scenario { name: "drain-pipe", messages: 2000, octets: 8192, play: drain },
+    Scenario { name: "deliver1", messages: 10, octets: 1024, play: |run| deliver(run, 1) },
+    Scenario { name: "deliver8", messages: 10, octets: 1024, play: |run| deliver(run, 8) },
+    Scenario { name: "deliver64", messages: 10, octets: 1024, play: |run| deliver(run, 64) },
+    Scenario { name: "deliver200", messages: 10, octets: 1024, play: |run| deliver(run, 200) },
 ];
 
 fn main() {
@@ -84,14 +93,21 @@ fn measure(server: &Server, scenario: &Scenario) {
 /// Server CPU time of an operation in microseconds, and operations a second.
 fn play(server: &Server, scenario: &Scenario, time: Duration) -> (f64, f64) {
     let user = fill::user(scenario.messages, scenario.octets);
-    let mut run =
-        Run { server, user: &user, messages: scenario.messages, tls: false, operations: 0, until: Instant::now() };
+    let mut run = Run {
+        server,
+        user: &user,
+        messages: scenario.messages,
+        tls: false,
+        operations: 0,
+        until: Instant::now(),
+        aside: Duration::ZERO,
+    };
     (scenario.play)(&mut run); // once, so that caches are as warm as they will be
     let (cpu, start) = (server.cpu(), Instant::now());
-    run.operations = 0;
+    (run.operations, run.aside) = (0, Duration::ZERO);
     run.until = start + time;
     (scenario.play)(&mut run);
-    let (cpu, wall) = (server.cpu() - cpu, start.elapsed());
+    let (cpu, wall) = (server.cpu() - cpu - run.aside, start.elapsed());
     let operations = run.operations as f64;
     (cpu.as_secs_f64() * 1e6 / operations, operations / wall.as_secs_f64())
 }
@@ -138,6 +154,33 @@ fn download(run: &mut Run<'_>, window: usize) {
             return;
         }
     }
+}
+
+/// RETR and DELE of every message, QUIT; then the mailbox is filled anew, which is not measured.
+fn drain(run: &mut Run<'_>) {
+    loop {
+        let mut client = run.log_in();
+        for first in (1..=run.messages).step_by(64) {
+            let numbers = first..=run.messages.min(first + 63);
+            let commands: String =
+                numbers.clone().map(|number| format!("RETR {number}\r\nDELE {number}\r\n")).collect();
+            client.send(commands.as_bytes());
+            client.multi_line(numbers.count());
+        }
+        client.quit();
+        run.operations += run.messages as u64;
+        let cpu = run.server.cpu();
+        deliver::fill(run.server, run.user, run.messages);
+        run.aside += run.server.cpu() - cpu;
+        if Instant::now() >= run.until {
+            return;
+        }
+    }
+}
+
+/// Messages of 8 KiB over this many LMTP connections.
+fn deliver(run: &mut Run<'_>, connections: usize) {
+    run.operations += deliver::play(run.server, run.user, connections, run.until);
 }
 
 /// Memory per session that has logged in and waits.

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Of `/proc/PID/stat`: hundredths of a second on every Linux that Rust runs on.
 const TICKS: u32 = 100;
@@ -15,6 +15,7 @@ pub struct Server {
     child: Child,
     plain: SocketAddr,
     tls: SocketAddr,
+    lmtp: SocketAddr,
 }
 
 impl Server {
@@ -25,28 +26,37 @@ impl Server {
 
     /// The same with any binary.
     pub fn start_binary(binary: &Path, database: &Path) -> Self {
+        Self::start_with(binary, database, &["MaxConnectionFromSingleIP=10000", "MaxConnectionsPerUser=10000"])
+    }
+
+    /// The same with other settings.
+    pub fn start_with(binary: &Path, database: &Path, settings: &[&str]) -> Self {
         let mut child = Command::new(binary)
             .arg("serve")
-            .args(["-l", "127.0.0.1:0", "-s", "127.0.0.1:0", "--set", "LoginType=PlainTextLogin"])
-            .args(["--set", "MaxConnectionFromSingleIP=10000", "--set", "MaxConnectionsPerUser=10000"])
+            .args(["-l", "127.0.0.1:0", "-s", "127.0.0.1:0", "-m", "127.0.0.1:0"])
+            .args(["--set", "LoginType=PlainTextLogin", "--set", "LmtpMaxConnections=1000"])
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .arg("-d")
             .arg(database)
             .env("RUST_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary can be started");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
-        let mut address = |kind: &str| {
-            let line = lines.next().expect("the server starts");
-            line.strip_prefix(kind).and_then(|rest| rest.trim().parse().ok()).expect("an address")
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let lines: Vec<String> = lines.take_while(|line| line != "ready").collect();
+        let address = |kind: &str| {
+            let found = lines.iter().find_map(|line| line.strip_prefix(kind)?.trim().parse().ok());
+            found.expect("an address")
         };
-        let (plain, tls) = (address("pop3 "), address("pop3s "));
-        assert_eq!(lines.next().as_deref(), Some("ready"));
-        Self { child, plain, tls }
+        Self { plain: address("pop3 "), tls: address("pop3s "), lmtp: address("lmtp "), child }
     }
 
     pub fn address(&self, tls: bool) -> SocketAddr {
         if tls { self.tls } else { self.plain }
+    }
+
+    pub fn lmtp(&self) -> SocketAddr {
+        self.lmtp
     }
 
     /// CPU time spent so far, by user and system, ended threads included.
@@ -64,6 +74,21 @@ impl Server {
         let text = std::fs::read_to_string(file).expect("the server runs");
         let pss = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("a Pss line");
         pss.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// Memory mappings it has.
+    pub fn mappings(&self) -> u64 {
+        let file = format!("/proc/{}/maps", self.child.id());
+        std::fs::read_to_string(file).expect("the server runs").lines().count() as u64
+    }
+
+    /// Asks it to end, and waits until it has; says how long that took.
+    pub fn end(&mut self) -> Duration {
+        let start = Instant::now();
+        let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("it runs");
+        self.child.wait().expect("it ends");
+        start.elapsed()
     }
 }
 

@@ -6,7 +6,7 @@
 --   the reaper writes to, so whoever writes there keeps the counters too (usage, overfull, reaping).
 -- * Order of locks, everywhere: rows of usage, ascending by mailbox_id; then anything else of these mailboxes; then site.
 -- * Refusals are check_violation (23514). Functions that an administrator's statement runs are SECURITY DEFINER with a
---   search_path of their own.
+--   search_path of their own. They use indexes, because their plans are kept from when a table was small, and no compiler.
 -- * `make generate` writes what stands between "generated" and "end of generated", from src/settings/table.rs.
 --
 -- Times are seconds since 1970 UTC, sizes are octets. "Storage size" is whole pages of 4,096 octets.
@@ -51,6 +51,7 @@ BEGIN
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET idle_in_transaction_session_timeout = ''10s''', current_user, current_database());
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET default_transaction_isolation = ''read committed''', current_user, current_database());
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET synchronous_commit = ''on''', current_user, current_database());
+  EXECUTE format('ALTER ROLE %I IN DATABASE %I SET jit = ''off''', current_user, current_database());
 END $$;
 
 CREATE DOMAIN nocase AS citext;
@@ -294,8 +295,9 @@ CREATE TABLE usage (
 
 -- Where unique-ids go on when a name is deleted or renamed and used again: clients remember them by name.
 CREATE TABLE retired (
-  name     nocase PRIMARY KEY,
-  next_uid bigint NOT NULL
+  name      nocase PRIMARY KEY,
+  next_uid  bigint NOT NULL,
+  uid_epoch int NOT NULL     -- as in usage: who takes the name over jumps as its mailbox would have
 );
 
 
@@ -751,7 +753,7 @@ $$;
 -- end of generated
 
 -- INSERT ... ON CONFLICT DO UPDATE comes past this one with a name that exists.
-CREATE FUNCTION settings_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION settings_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   IF TG_OP = 'DELETE' THEN
     RAISE check_violation USING MESSAGE = 'settings.name: a setting cannot be deleted; UPDATE its value';
@@ -769,7 +771,7 @@ END $$;
 
 CREATE TRIGGER settings_guard BEFORE INSERT OR UPDATE OR DELETE ON settings FOR EACH ROW EXECUTE FUNCTION settings_guard();
 
-CREATE FUNCTION settings_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION settings_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   IF NEW.value = OLD.value THEN
     RETURN NULL;
@@ -794,7 +796,7 @@ CREATE TRIGGER settings_changed AFTER UPDATE ON settings FOR EACH ROW EXECUTE FU
 
 ---- Rules of certificates ---------------------------------------------------------------------------------------
 
-CREATE FUNCTION certificates_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION certificates_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   IF (length(NEW.name::text) <= 253
       AND NEW.name::text ~ '^(\*\.)?([0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)*[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?$'
@@ -810,7 +812,7 @@ END $$;
 
 CREATE TRIGGER certificates_guard BEFORE INSERT OR UPDATE ON certificates FOR EACH ROW EXECUTE FUNCTION certificates_guard();
 
-CREATE FUNCTION certificates_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION certificates_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   PERFORM note_change(false);
   RETURN NULL;
@@ -909,7 +911,7 @@ BEGIN
   RETURN NULL;
 END $$;
 
-CREATE FUNCTION users_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION users_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
     IF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -934,7 +936,7 @@ END $$;
 
 CREATE TRIGGER users_guard BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION users_guard();
 
-CREATE FUNCTION users_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION users_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     -- An id that was given by hand is not given again.
@@ -992,7 +994,7 @@ CREATE TRIGGER verifiers_guard BEFORE INSERT OR UPDATE ON verifiers FOR EACH ROW
 
 ---- Rules of mailboxes ------------------------------------------------------------------------------------------
 
-CREATE FUNCTION mailboxes_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION mailboxes_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   IF TG_OP = 'DELETE' THEN
     IF EXISTS (SELECT 1 FROM users WHERE name = OLD.name) THEN
@@ -1000,7 +1002,7 @@ BEGIN
     END IF;
     RETURN OLD;
   ELSIF TG_OP = 'INSERT' THEN
-    IF EXISTS (SELECT 1 FROM mailboxes WHERE name = NEW.name OR id = NEW.id) THEN
+    IF EXISTS (SELECT 1 FROM mailboxes WHERE name = NEW.name) OR EXISTS (SELECT 1 FROM mailboxes WHERE id = NEW.id) THEN
       RAISE check_violation USING MESSAGE = 'mailboxes.name: a mailbox of this name or id exists; use UPDATE';
     END IF;
   ELSIF NEW.id IS DISTINCT FROM OLD.id THEN
@@ -1035,8 +1037,8 @@ CREATE TRIGGER mailboxes_guard BEFORE INSERT OR UPDATE OR DELETE ON mailboxes FO
 
 -- Notes where the unique-ids of a name go on that is left.
 CREATE FUNCTION retire_name(old_name nocase, in_mailbox bigint) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO retired (name, next_uid) SELECT old_name, next_uid FROM usage WHERE mailbox_id = in_mailbox
-  ON CONFLICT (name) DO UPDATE SET name = excluded.name, next_uid = excluded.next_uid
+  INSERT INTO retired (name, next_uid, uid_epoch) SELECT old_name, next_uid, uid_epoch FROM usage WHERE mailbox_id = in_mailbox
+  ON CONFLICT (name) DO UPDATE SET name = excluded.name, next_uid = excluded.next_uid, uid_epoch = excluded.uid_epoch
 $$;
 
 -- It goes into deleted_mailbox and its messages into deleted; without RetainDeletedItemsDays only to be purged at once.
@@ -1066,14 +1068,15 @@ BEGIN
   DELETE FROM deleted_mailbox WHERE id = gone.id AND setting_number('RetainDeletedItemsDays') = 0;
 END $$;
 
-CREATE FUNCTION mailboxes_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION mailboxes_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     IF NEW.id > (SELECT last_value FROM mailboxes_id_seq) THEN
       PERFORM setval('mailboxes_id_seq', NEW.id);
     END IF;
     INSERT INTO usage (mailbox_id, next_uid, uid_epoch)
-      SELECT NEW.id, greatest(first_uid, (SELECT next_uid FROM retired WHERE name = NEW.name)), uid_epoch FROM site;
+      SELECT NEW.id, greatest(s.first_uid, r.next_uid), coalesce(r.uid_epoch, s.uid_epoch)
+        FROM site s LEFT JOIN retired r ON r.name = NEW.name;
     INSERT INTO reaping (mailbox_id) VALUES (NEW.id);
   ELSIF TG_OP = 'DELETE' THEN
     PERFORM archive_mailbox(OLD);
@@ -1082,7 +1085,8 @@ BEGIN
     IF NEW.name::text <> OLD.name::text THEN
       -- Which numbers clients of the new name were shown is not known any more.
       PERFORM retire_name(OLD.name, OLD.id);
-      UPDATE usage SET next_uid = greatest(next_uid, (SELECT next_uid FROM retired WHERE name = NEW.name)) WHERE mailbox_id = NEW.id;
+      UPDATE usage u SET next_uid = greatest(u.next_uid, r.next_uid), uid_epoch = least(u.uid_epoch, r.uid_epoch)
+        FROM retired r WHERE u.mailbox_id = NEW.id AND r.name = NEW.name;
       DELETE FROM unshown WHERE mailbox_id = NEW.id AND NEW.name <> OLD.name;
       UPDATE aliases SET mailbox = NEW.name WHERE mailbox = OLD.name;
       UPDATE delegates SET principal = NEW.name WHERE principal = OLD.name;
@@ -1117,7 +1121,7 @@ END $$;
 CREATE TRIGGER deleted_mailbox_removed AFTER DELETE ON deleted_mailbox FOR EACH ROW EXECUTE FUNCTION deleted_mailbox_removed();
 
 -- What a row refers to is locked, so that nobody deletes it meanwhile.
-CREATE FUNCTION aliases_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION aliases_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   IF (length(NEW.address::text) <= 255 AND NEW.address::text ~ '^[^\u0001-\u0020\u007f-\u009f]+$' AND NEW.address::text NOT LIKE '%@%@%') IS NOT TRUE THEN
     RAISE check_violation USING MESSAGE = 'aliases.address: 1 to 255 characters, no space or control, at most one @';
@@ -1129,7 +1133,7 @@ END $$;
 
 CREATE TRIGGER aliases_guard BEFORE INSERT OR UPDATE ON aliases FOR EACH ROW EXECUTE FUNCTION aliases_guard();
 
-CREATE FUNCTION delegates_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION delegates_guard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   IF (SELECT id FROM users WHERE name = NEW.delegate FOR KEY SHARE) IS NULL THEN
     RAISE check_violation USING MESSAGE = 'delegates.delegate: no such user';
@@ -1141,7 +1145,7 @@ END $$;
 
 CREATE TRIGGER delegates_guard BEFORE INSERT OR UPDATE ON delegates FOR EACH ROW EXECUTE FUNCTION delegates_guard();
 
-CREATE FUNCTION delegates_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION delegates_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   PERFORM note_change(true);
   RETURN NULL;
@@ -1282,7 +1286,7 @@ CREATE VIEW messages AS
          (g.read_at IS NOT NULL)::int AS read, utc(g.stored_at) AS stored_at, s.subject, s.from_address, s.message_id
     FROM mailboxes m JOIN message g ON g.mailbox_id = m.id LEFT JOIN summary s ON s.body_id = g.body_id;
 
-CREATE FUNCTION messages_delete() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION messages_delete() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   gone message := take_message((SELECT id FROM mailboxes WHERE name = OLD.mailbox), OLD.uid);
 BEGIN
@@ -1341,7 +1345,7 @@ BEGIN
   PERFORM put_message(moved, false, true);
 END $$;
 
-CREATE FUNCTION messages_update() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION messages_update() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   origin bigint := (SELECT id FROM mailboxes WHERE name = OLD.mailbox);
   target bigint := (SELECT id FROM mailboxes WHERE name = NEW.mailbox);
@@ -1385,7 +1389,7 @@ CREATE FUNCTION undeleted(d deleted) RETURNS message LANGUAGE sql AS $$
 $$;
 
 -- Quota and unique-id are checked again.
-CREATE FUNCTION recoverable_update() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION recoverable_update() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   back deleted;
 BEGIN
@@ -1405,7 +1409,7 @@ END $$;
 CREATE TRIGGER recoverable_update INSTEAD OF UPDATE ON recoverable FOR EACH ROW EXECUTE FUNCTION recoverable_update();
 
 -- An hour, because a RETR that has begun reads on, piece by piece.
-CREATE FUNCTION recoverable_delete() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION recoverable_delete() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   gone deleted := take_deleted((SELECT id FROM mailboxes WHERE name = OLD.mailbox), OLD.uid);
 BEGIN
@@ -1429,7 +1433,7 @@ CREATE VIEW deleted_mailboxes AS
    WHERE d.deleted_at > seconds_now() - 86400 * setting_number('RetainDeletedItemsDays');
 
 -- Retention counts anew, as for a message. The quota is not checked again: all of it was within it once.
-CREATE FUNCTION deleted_mailboxes_update() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION deleted_mailboxes_update() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   back    deleted_mailbox;
   back_at bigint;
@@ -1450,7 +1454,7 @@ BEGIN
   back_at := date_given();
   -- If the name was used since, clients may have been shown what was unshown.
   DELETE FROM unshown WHERE mailbox_id = back.id AND (SELECT next_uid FROM usage WHERE mailbox_id = back.id) <> back.next_uid;
-  UPDATE usage SET next_uid = greatest(next_uid, back.next_uid), version = back.version + 1, uid_epoch = back.uid_epoch,
+  UPDATE usage SET next_uid = greatest(next_uid, back.next_uid), version = back.version + 1, uid_epoch = least(uid_epoch, back.uid_epoch),
                    messages = back.messages, bytes = back.bytes
    WHERE mailbox_id = back.id;
   INSERT INTO message (mailbox_id, uid, body_id, size, flags, read_at, unique_id, received_at, stored_at, sender)
@@ -1465,7 +1469,7 @@ END $$;
 
 CREATE TRIGGER deleted_mailboxes_update INSTEAD OF UPDATE ON deleted_mailboxes FOR EACH ROW EXECUTE FUNCTION deleted_mailboxes_update();
 
-CREATE FUNCTION deleted_mailboxes_delete() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION deleted_mailboxes_delete() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   DELETE FROM deleted_mailbox WHERE id = OLD.id;
   RETURN OLD;
@@ -1481,7 +1485,7 @@ CREATE VIEW sessions AS
    ORDER BY s.since, s.node_id, s.id;
 
 -- Ends all sessions that look the same: nobody can have meant only one of them.
-CREATE FUNCTION sessions_delete() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION sessions_delete() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   INSERT INTO session_end (node_id, id)
     SELECT node_id, id FROM session

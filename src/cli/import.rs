@@ -29,7 +29,7 @@ pub(super) const COMMAND: Command = Command {
     summary: "imports messages from files or another POP3 or IMAP server, including their unique-ids",
     notes: "PATH is an mbox file, a Maildir (with the unique-ids of dovecot-uidlist or courierpop3dsizelist), an\n\
             .eml or .emlx file, a directory of such files, an MH folder or a tree of mailboxes, also compressed with\n\
-            gzip or zstd; links and devices in it are not read. For a server, the password is read from standard\n\
+            gzip or zstd; links, devices and subfolders of a Maildir are not read. For a server, the password is read from standard\n\
             input; TLS is used if available, and the certificate must verify. Messages that were imported already are\n\
             skipped, so an interrupted import can be repeated. --list reads lines `user,source[,login[,password-file]]`,\n\
             continues after a failure and prints a table at the end. Exit 65: some messages were refused, a file is\n\

@@ -3,7 +3,9 @@
 use super::exit::Error;
 use super::{Command, arguments, database};
 use crate::server::service_manager::with_extended_timeout;
+use crate::store::postgres::Postgres;
 use crate::store::sqlite::Sqlite;
+use crate::store::{Database, Location};
 
 pub(super) const COMMAND: Command = Command {
     name: "init",
@@ -13,10 +15,14 @@ pub(super) const COMMAND: Command = Command {
     options: |_| {},
     run: |matches| {
         let [] = arguments(matches, "")?;
-        let path = database::file(matches, "init is still to come")?;
-        database::creatable(&path)?;
-        with_extended_timeout(|| Sqlite::create_or_migrate(&path))
-            .map_err(|error| Error::database(path.display(), &error))?;
-        Ok(())
+        let Location { database, .. } = database::location(matches);
+        let made = match &database {
+            Database::File(path) => {
+                database::creatable(path)?;
+                with_extended_timeout(|| Sqlite::create_or_migrate(path))
+            }
+            Database::Postgres(text) => with_extended_timeout(|| Postgres::create_or_migrate(text)),
+        };
+        made.map_err(|error| Error::database(&database, &error))
     },
 };

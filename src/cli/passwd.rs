@@ -5,6 +5,7 @@ use super::password::{credential_error, credentials};
 use super::{Command, arguments, database, password};
 use crate::auth::credential::KeyFile;
 use crate::message::address::common_name;
+use crate::server::renew_seal;
 use crate::store::{Location, Store, StoreError, UserId};
 
 pub(super) const COMMAND: Command = Command {
@@ -36,6 +37,10 @@ fn set(location: &Location, user: &str, create: bool) -> Result<(), Error> {
         }
     };
     let credentials = credentials(KeyFile::beside(&location.beside))?;
+    if location.file().is_none() {
+        // Other nodes must be able to read what we seal.
+        renew_seal(&*store, &credentials)?;
+    }
     let settings = database::settings(&*store)?;
     credentials.set_scram_iterations(settings.scram_iterations);
     let made = credentials.verifiers_for(&common_name(&user.name, &settings.domains), user.id, &password, user.ntlm);

@@ -231,9 +231,9 @@ mod tests {
             (b"PK\x03\x04\x14", "zip"),
             (b"\xff\xfeS\0", "UTF-16"),
             (b"S\0u\0", "UTF-16"),
-            (&noise, "no mail"),
-            (b"\0\0\0\x18ftypmp42", "no mail"),
-            (b"\0\0\0\0", "no mail"),
+            (&noise, "not mail"),
+            (b"\0\0\0\x18ftypmp42", "not mail"),
+            (b"\0\0\0\0", "not mail"),
         ] {
             assert!(other_than_stored(start).is_some_and(|text| text.contains(what)), "{}", start.escape_ascii());
         }

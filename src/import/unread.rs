@@ -12,8 +12,11 @@ use std::path::{Path, PathBuf};
 /// How deep folders are looked into.
 const DEEPEST: usize = 32;
 
-/// The folders of a Maildir that are no subfolders.
-const OF_MAILDIR: [&str; 3] = ["cur", "new", "tmp"];
+/// The folders of a Maildir that are no subfolders, Courier's books among them.
+const OF_MAILDIR: [&str; 5] = ["cur", "new", "tmp", "courierimapkeywords", "courierimaphieracl"];
+
+/// Endings of files with mail that is read nowhere here.
+const OF_OTHERS: [&str; 8] = ["msg", "oft", "pst", "ost", "olm", "dbx", "mbx", "nsf"];
 
 impl Notes {
     /// Names what is in the folder `inside`, and is not `taken`.
@@ -44,7 +47,7 @@ impl Notes {
         Ok(())
     }
 
-    /// Names a file that is not read, if it begins as mail does. Programs hide what they threw away behind a dot, a comma
+    /// Names a file that is not read, if it begins as mail does, or is named as Outlook and others name mail. Programs hide what they threw away behind a dot, a comma
     /// or a hash.
     pub(super) fn file(&mut self, folder: &Folder, inside: &Path) {
         let name = inside.file_name().unwrap_or_default().to_string_lossy();
@@ -53,7 +56,13 @@ impl Notes {
         }
         let start = packed(folder, inside).and_then(|file| file.start(kind::START).map_err(super::file_error(inside)));
         // What cannot be read is none of the mail that was asked for.
-        if start.is_ok_and(|start| !matches!(kind::of(&start), Kind::Empty | Kind::Other(_))) {
+        let ending = inside.extension().unwrap_or_default().to_ascii_lowercase();
+        let is_mail = |start: &[u8]| match kind::of(start) {
+            Kind::Empty => false,
+            Kind::Other(_) => OF_OTHERS.iter().any(|other| ending == *other),
+            _ => true,
+        };
+        if start.is_ok_and(|start| is_mail(&start)) {
             self.files.push(inside.to_owned());
         }
     }

@@ -92,6 +92,11 @@ impl Reply {
         Self::new(421, "4.3.0", "The store cannot be reached; try again later")
     }
 
+    /// The system gives no thread.
+    pub fn no_thread() -> Self {
+        Self::new(421, "4.3.2", "Too many connections for this machine; try again later")
+    }
+
     /// Nothing came for too long.
     pub fn timed_out() -> Self {
         Self::new(421, "4.4.2", "Connection timed out")

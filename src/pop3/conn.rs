@@ -30,13 +30,14 @@ use batch::Batch;
 use connection_info::ConnectionInfo;
 use fault::{FaultState, Wire};
 use log::{debug, info, warn};
+use message::END;
 use presence_guard::PresenceGuard;
 use std::io;
 use std::time::{Duration, Instant};
 use tally::{Ending, Tally};
 
-/// Memory for chunks of messages that a session keeps while it waits for the client, octets.
-const KEPT: usize = 1024;
+/// How much of a listing is written before the client gets new time to take it, octets.
+const PIECE: usize = 256 * 1024;
 
 /// One client.
 struct Connection<'a> {
@@ -51,8 +52,6 @@ struct Connection<'a> {
     session: Session,
     /// Small messages that are asked for and not sent yet.
     batch: Batch,
-    /// A chunk of a message on its way.
-    chunk: Vec<u8>,
     /// RETRs that stand in `out`: they count as read once it was written.
     retrieved: Vec<MessageId>,
     /// Whom the client last claimed to be, and the name that failures count for.
@@ -91,7 +90,6 @@ pub fn serve(server: &ServerState, socket: Socket, origin: Origin, entry: Entry,
         out: Output::new(),
         session: Session::default(),
         batch: Batch::default(),
-        chunk: Vec::new(),
         retrieved: Vec::new(),
         claimed: <(String, String)>::default(),
         since: Instant::now(),
@@ -275,9 +273,18 @@ impl Connection<'_> {
         }
     }
 
-    /// LIST and UIDL, a buffer at a time.
+    /// LIST and UIDL, a piece at a time.
     fn listing(&mut self, reply: &Reply, transfer: Transfer) -> io::Result<()> {
         reply.write(self.out.buffer());
+        let timeout = self.timeout();
+        if let Some(text) = self.session.text(transfer) {
+            for piece in text.chunks(PIECE) {
+                self.stream.set_write_timeout(timeout);
+                self.out.write_through(&mut self.stream, piece)?;
+            }
+            self.out.push(END);
+            return self.spill();
+        }
         let mut from = Some(0);
         while let Some(at) = from {
             from = self.session.listing(transfer, at, FLUSH_AT, self.out.buffer());
@@ -323,9 +330,6 @@ impl Connection<'_> {
         self.stream.set_write_timeout(self.timeout());
         self.out.flush(&mut self.stream)?;
         self.note_retrieved();
-        if self.chunk.capacity() > KEPT {
-            self.chunk = Vec::new();
-        }
         Ok(())
     }
 

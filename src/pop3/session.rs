@@ -202,6 +202,14 @@ impl Session {
         }
     }
 
+    /// See [`Transaction::text`].
+    pub fn text(&self, what: Transfer) -> Option<&[u8]> {
+        match self {
+            Self::Transaction(state) => state.text(what),
+            Self::Authorization(_) => None,
+        }
+    }
+
     /// See [`Transaction::listing`].
     pub fn listing(&self, what: Transfer, from: usize, enough: usize, out: &mut Vec<u8>) -> Option<usize> {
         match self {

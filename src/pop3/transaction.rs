@@ -7,7 +7,7 @@ use super::Step;
 use super::command::{MessageNumber, TransactionCommand as Command};
 use super::policy::Policy;
 use super::reply::{Reply, number};
-use crate::store::{Entry, Expire, MailboxId, MessageId, ScanListing, Uid, storage_size};
+use crate::store::{Entry, Expire, Form, MailboxId, MessageId, ScanListing, Shows, Uid, storage_size};
 use std::sync::Arc;
 
 /// A maildrop as the driver opened it.
@@ -148,7 +148,7 @@ impl Transaction {
     fn reset(&mut self) {
         self.marked = Vec::new();
         self.left = self.count() as u64;
-        self.octets = self.maildrop.listing.entries().iter().map(|entry| self.size(entry)).sum();
+        self.octets = self.maildrop.listing.total(self.maildrop.exact);
     }
 
     /// `+OK n m`, nothing after it ([MS-STANXPOP3] V0004).
@@ -181,7 +181,7 @@ impl Transaction {
     }
 
     fn marked(&self) -> Vec<Uid> {
-        (0..self.count()).filter(|at| self.is_marked(*at)).map(|at| self.entry(at).uid).collect()
+        (0..64 * self.marked.len()).filter(|at| self.is_marked(*at)).map(|at| self.entry(at).uid).collect()
     }
 
     fn retrieve(&self, number: MessageNumber, top: Option<u64>) -> Step {
@@ -219,6 +219,44 @@ impl Transaction {
         out.extend_from_slice(b"\r\n");
     }
 
+    /// All lines of a listing without its final dot, as long as nothing is marked; they are shared by all who have it. `None`
+    /// if they are to be had from [`Transaction::listing`] only.
+    pub fn text(&self, what: Transfer) -> Option<&[u8]> {
+        let shows = match what {
+            Transfer::UniqueIds => Shows::UniqueId,
+            Transfer::Sizes if self.maildrop.exact => Shows::Octets,
+            Transfer::Sizes => Shows::StorageSize,
+            Transfer::Message(_) | Transfer::SmallMessage(_) => return None,
+        };
+        if !self.marked.is_empty() || self.count() == 0 {
+            return None;
+        }
+        let form = Form { shows, descending: self.maildrop.descending };
+        let listing = &self.maildrop.listing;
+        let make = |text: &mut Vec<u8>| (0..self.count()).for_each(|at| self.line(what, at, text));
+        listing.text(form, || self.longest(shows) * self.count() + listing.legacy_octets(), make)
+    }
+
+    /// Octets of a line at most, without the unique-ids that imported messages came with.
+    fn longest(&self, shows: Shows) -> usize {
+        let digits = |value: u64| value.checked_ilog10().map_or(1, |log| log as usize + 1);
+        let entries = self.maildrop.listing.entries();
+        let greatest = match shows {
+            Shows::UniqueId => entries.last().map_or(0, |last| last.uid.0),
+            // No message is larger than all of them.
+            Shows::StorageSize | Shows::Octets => storage_size(self.maildrop.listing.total(false)).min(1 << 31),
+        };
+        digits(self.count() as u64) + digits(greatest) + " \r\n".len()
+    }
+
+    fn line(&self, what: Transfer, at: usize, out: &mut Vec<u8>) {
+        match what {
+            Transfer::Sizes => self.size_line(at, out),
+            Transfer::UniqueIds => self.unique_id_line(at, out),
+            Transfer::Message(_) | Transfer::SmallMessage(_) => {}
+        }
+    }
+
     /// Appends lines of a listing from position `from` on until `out` holds `enough` octets, with
     /// the final dot after the last. Answers where to go on.
     pub fn listing(&self, what: Transfer, from: usize, enough: usize, out: &mut Vec<u8>) -> Option<usize> {
@@ -226,14 +264,58 @@ impl Transaction {
             if out.len() >= enough {
                 return Some(at);
             }
-            match what {
-                _ if self.is_marked(at) => {}
-                Transfer::Sizes => self.size_line(at, out),
-                Transfer::UniqueIds => self.unique_id_line(at, out),
-                Transfer::Message(_) | Transfer::SmallMessage(_) => {}
+            if !self.is_marked(at) {
+                self.line(what, at, out);
             }
         }
         out.extend_from_slice(b".\r\n");
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Memory;
+
+    fn transaction(descending: bool, exact: bool, memory: usize) -> Transaction {
+        let mut listing = ScanListing::default();
+        for (uid, octets, id) in [(7, 1, None), (98, 5000, Some("an-imported-id")), (123_456_789_012, 99_999, None)] {
+            let (body, dotted, read) = (0, false, false);
+            let imported = id.is_some();
+            listing.push(Entry { uid: Uid(uid), body, octets, dotted, read, imported, internationalized: false }, id);
+        }
+        listing.keep_texts(Memory::new(memory));
+        let (mailbox, listing) = (MailboxId(1), Arc::new(listing));
+        Transaction::new(Opened { mailbox, listing, descending, exact, expire: Expire::Never }, false)
+    }
+
+    fn listed(transaction: &Transaction, what: Transfer) -> String {
+        let mut out = Vec::new();
+        assert_eq!(transaction.listing(what, 0, usize::MAX, &mut out), None);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_text_is_what_is_listed_piece_by_piece() {
+        for (descending, exact) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut transaction = transaction(descending, exact, 1000);
+            for what in [Transfer::Sizes, Transfer::UniqueIds] {
+                let text = String::from_utf8(transaction.text(what).unwrap().to_vec()).unwrap();
+                assert_eq!(text + ".\r\n", listed(&transaction, what));
+            }
+            let sizes: u64 = listed(&transaction, Transfer::Sizes)
+                .lines()
+                .filter_map(|line| line.split_once(' '))
+                .map(|(_, size)| size.parse::<u64>().unwrap())
+                .sum();
+            assert_eq!(transaction.totals(), Reply::Ok(format!("3 {sizes}").into()));
+            assert_eq!(transaction.delete(MessageNumber(2)), Step::Reply(Reply::OK));
+            assert_eq!(transaction.text(Transfer::Sizes), None, "a mark is this session's own");
+            assert_eq!(listed(&transaction, Transfer::UniqueIds).lines().count(), 3);
+            transaction.reset();
+            assert!(transaction.text(Transfer::Sizes).is_some());
+        }
+        assert_eq!(transaction(false, false, 10).text(Transfer::Sizes), None, "there is no memory for it");
     }
 }

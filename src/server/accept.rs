@@ -10,6 +10,7 @@ use crate::complaints::Complaints;
 use crate::http;
 use crate::lmtp;
 use crate::net::pool::Refusal;
+use crate::net::tls::Handle;
 use crate::pop3::{self, reply::Reply};
 use crate::shared::connections::FINISHING;
 use crate::shared::metrics::RefusedBecause;
@@ -103,9 +104,11 @@ fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, server: &Arc<
         Ok(permit) => permit,
         Err(full) => return refuse(service, visitor, peer, full, server, limits),
     };
+    let socket = visitor.socket();
+    let handle = socket.handle();
     let job = {
-        let (server, socket) = (server.clone(), visitor.socket());
-        let entry = server.connections.enter_stranger(socket.handle(), Some(permit));
+        let server = server.clone();
+        let entry = server.connections.enter_stranger(handle.clone(), Some(permit));
         move || {
             let full = |limit| too_many(service, Full::Address, limit);
             proxied::welcome(&server, socket, peer, proxied, full, |socket, origin, _permit| {
@@ -120,7 +123,7 @@ fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, server: &Arc<
             log_refusal(server, Some(peer), RefusedBecause::Full, "every worker is busy (MaxConnections)")
         }
         Err(Refusal::NoThread(_, error)) => {
-            log_refusal(server, Some(peer), RefusedBecause::Full, &format!("no thread: {error}"))
+            no_thread(service, &handle, server, &error);
         }
     }
 }
@@ -190,6 +193,22 @@ fn too_many(service: Service, full: Full, limit: usize) -> Vec<u8> {
     text
 }
 
+/// Sends a client away for whom the system gives no thread. One line a minute for all of them.
+fn no_thread(service: Service, client: &Handle, server: &ServerState, error: &io::Error) {
+    let mut text = Vec::new();
+    match service {
+        Service::Pop3 => Reply::UNAVAILABLE.write(&mut text),
+        Service::Lmtp => lmtp::reply::Reply::no_thread().write(&mut text),
+        // Under TLS there is nobody to say it to.
+        Service::Pop3s | Service::Http | Service::Status => {}
+    }
+    client.say(&text);
+    server.metrics.refuse(RefusedBecause::Full);
+    if server.refusals.add(None, "no thread", Instant::now()) {
+        warn!("connections are refused: the system gives no more threads: {error}");
+    }
+}
+
 /// The pool is the limit.
 fn hand_over_http(service: Service, visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Workers>) {
     let job = {
@@ -222,11 +241,11 @@ fn hand_over_lmtp(visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Wor
         lmtp::reply::Reply::too_many_connections(limit).write(&mut text);
         return visitor.say(&text);
     }
-    let peer = visitor.peer();
+    let (peer, socket) = (visitor.peer(), visitor.socket());
+    let handle = socket.handle();
     let job = {
         let (server, workers) = (server.clone(), workers.clone());
         move || {
-            let socket = visitor.socket();
             let entry = server.connections.enter(socket.handle());
             let Some(peer) = peer else {
                 return lmtp::conn::serve(&server, &workers.host, socket, None, entry);
@@ -244,7 +263,7 @@ fn hand_over_lmtp(visitor: Visitor, server: &Arc<ServerState>, workers: &Arc<Wor
             log_refusal(server, peer, RefusedBecause::Full, "every worker is busy (LmtpMaxConnections)")
         }
         Err(Refusal::NoThread(_, error)) => {
-            log_refusal(server, peer, RefusedBecause::Full, &format!("no thread: {error}"))
+            no_thread(Service::Lmtp, &handle, server, &error);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::exit::{Code, Error, is_of_disk};
 use crate::files::path::with_suffix;
 use crate::net::tls::{self, Acceptor};
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::watch::machine::OTHERS;
 use log::{info, warn};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -55,9 +55,15 @@ pub fn raise_limit(connections: usize) {
 }
 
 /// Erases verifiers that were sealed with another key file: nobody can use them, and CAPA must not offer what they are for.
-pub fn renew_seal(store: &dyn Store, credentials: &Credentials) {
+///
+/// # Errors
+/// 78: other nodes use them, so our key file is the wrong one.
+pub fn renew_seal(store: &dyn Store, credentials: &Credentials) -> Result<(), Error> {
     let dropped = match credentials.seal_mark() {
-        Ok(mark) => store.drop_foreign_verifiers(&mark).map_err(|error| error.to_string()),
+        Ok(mark) => match store.drop_foreign_verifiers(&mark) {
+            Err(StoreError::Refused(why)) => return Err(Error::new(Code::Config, why)),
+            dropped => dropped.map_err(|error| error.to_string()),
+        },
         Err(error) => Err(error.to_string()),
     };
     match dropped {
@@ -67,6 +73,7 @@ pub fn renew_seal(store: &dyn Store, credentials: &Credentials) {
         ),
         Err(error) => warn!("cannot check the verifiers against the key file: {error}"),
     }
+    Ok(())
 }
 
 /// The hasher, with a permit for each core, and the key file beside the database.

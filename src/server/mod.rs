@@ -21,7 +21,7 @@ mod shutdown;
 mod unix;
 mod workers;
 
-pub use files::pair as certificate_pair;
+pub use files::{pair as certificate_pair, renew_seal};
 
 use crate::auth::authenticator::Authenticator;
 use crate::exit::{Code, Error};
@@ -122,7 +122,7 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
     let mut trust = IdentityProviders::default();
     // First: what is offered follows from the verifiers that can be used.
-    files::renew_seal(&*store, &credentials);
+    renew_seal(&*store, &credentials)?;
     let configuration = maintenance::configuration(&*store, &settings, &mut trust).map_err(opening(&options))?;
     let (mut listeners, binds) = listeners(&options, &settings)?;
     name_exposed(&options, &settings, &listeners);

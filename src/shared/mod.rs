@@ -1,5 +1,6 @@
 //! What all connections of a server share.
 
+pub mod buffers;
 pub mod connections;
 pub mod fault;
 pub mod health;

@@ -9,6 +9,7 @@ use crate::net::tls::Acceptor;
 use crate::protocol_log::ProtocolLog;
 use crate::sasl::Context;
 use crate::settings::Settings;
+use crate::shared::buffers::Buffers;
 use crate::shared::connections::Connections;
 use crate::shared::fault::Fault;
 use crate::shared::health::Health;
@@ -57,6 +58,8 @@ pub struct ServerState {
     pub health: Health,
     /// What was done.
     pub metrics: Metrics,
+    /// For chunks of messages.
+    pub buffers: Buffers,
     configuration: RwLock<Arc<Configuration>>,
 }
 
@@ -84,6 +87,7 @@ impl ServerState {
             fault: None,
             health: Health::default(),
             metrics: Metrics::new(store_metrics),
+            buffers: Buffers::default(),
             configuration: RwLock::new(Arc::new(configuration)),
         }
     }

@@ -52,6 +52,13 @@ impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
+            // One with a password is refused, but this is how it is called then.
+            Self::Postgres(text)
+                if text.contains("password")
+                    || text.rsplit_once('@').is_some_and(|(user, _)| user.matches(':').count() > 1) =>
+            {
+                f.write_str("the PostgreSQL database")
+            }
             Self::Postgres(text) => f.write_str(text),
         }
     }
@@ -103,6 +110,14 @@ mod tests {
         for text in ["mail.db", "/var/a=b.db", "a=b", "postgresql:x", "host"] {
             assert_eq!(Database::parse(text.into()), Database::File(text.into()));
         }
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        let shown = |text: &str| Database::Postgres(text.into()).to_string();
+        assert_eq!(shown("postgresql://u:secret@db/x"), "the PostgreSQL database");
+        assert_eq!(shown("host=db password=secret"), "the PostgreSQL database");
+        assert_eq!(shown("postgresql://u@db:5432/x"), "postgresql://u@db:5432/x");
     }
 
     #[test]

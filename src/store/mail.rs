@@ -1,15 +1,35 @@
 //! Maildrops, as sessions and deliveries see them.
 
-use super::{MailboxId, MessageId, Result, ScanListing, StoreError, Uid};
+use super::{Config, Expire, MailboxId, MessageId, Result, ScanListing, StoreError, Uid};
 use std::sync::Arc;
 
 /// Octets of a message that [`Mail::deliver_all`] takes at most.
 pub const LARGEST_TOGETHER: u64 = 256 << 10;
 
+/// What a session knows of its maildrop from its beginning on.
+#[derive(Clone, Debug)]
+pub struct Maildrop {
+    /// The snapshot that it keeps until its end.
+    pub listing: Arc<ScanListing>,
+    /// See [`Config::exact_sizes`].
+    pub exact_sizes: Option<bool>,
+    /// See [`Config::retention`].
+    pub expire: Expire,
+}
+
 /// Maildrops, as sessions and deliveries see them.
-pub trait Mail: Send + Sync {
+pub trait Mail: Config {
     /// The snapshot that a session keeps until its end.
     fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>>;
+
+    /// All that a login wants to know of a maildrop; an engine may know how to find it out in one go.
+    fn maildrop(&self, mailbox: MailboxId) -> Result<Maildrop> {
+        Ok(Maildrop {
+            listing: self.open(mailbox)?,
+            exact_sizes: self.exact_sizes(mailbox)?,
+            expire: self.retention(mailbox)?,
+        })
+    }
 
     /// Gives `take` the first chunk of each of these messages, in their order and all of one moment;
     /// a message of at most 64 KiB has no other.

@@ -23,6 +23,9 @@ pub trait Maintenance: Send + Sync {
     fn drop_unwanted_verifiers(&self) -> Result<usize>;
 
     /// Erases verifiers that do not begin with `mark`: they were sealed with another key file. Says how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`](super::StoreError::Refused) where other nodes have the database too, and another key file.
     fn drop_foreign_verifiers(&self, mark: &str) -> Result<usize>;
 
     /// Writes the read marks that wait.

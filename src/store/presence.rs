@@ -1,6 +1,6 @@
 //! Who is on, and who was.
 
-use super::Result;
+use super::{Result, UserId};
 use std::net::IpAddr;
 
 /// Who is on and who was: what administrators look at. Nobody waits for the disk but
@@ -20,6 +20,10 @@ pub trait Presence: Send + Sync {
 
     /// Sessions of this process that an administrator has ended and that are still on.
     fn dismissed(&self) -> Result<Vec<u64>>;
+
+    /// How many sessions a user has on other nodes, as far as these have written them: a second ago. None where only
+    /// one server can have the database.
+    fn sessions_elsewhere(&self, user: UserId) -> Result<usize>;
 
     /// Writes what has changed since the last time. What could not be written is tried again.
     fn flush_presence(&self) -> Result<()>;

@@ -8,8 +8,9 @@ use std::path::Path;
 
 /// File descriptors and threads beside one a connection: database, log, listeners, those that finish, and some room.
 pub const OTHERS: u64 = 128 + FINISHING as u64;
-/// Mappings of a thread (its stack and a guard), and those of everything else.
-const MAPPINGS: (u64, u64) = (2, 2000);
+/// Mappings of a thread and those of everything else. A thread has its stack and a guard, and the stack on which Rust's
+/// runtime says that the first one has overflowed, and its guard.
+const MAPPINGS: (u64, u64) = (4, 2000);
 
 /// The disk that a file is on.
 pub fn disk(file: &Path) -> Option<Disk> {

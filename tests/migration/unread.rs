@@ -32,6 +32,7 @@ fn folders_beside_the_inbox() {
             ("cur/lost/2.a:2,", MAIL),
             (".Sent/cur/3.a:2,", MAIL),
             (".Sent/maildirfolder", b""),
+            ("courierimapkeywords/:list", b"x\n"),
             (".Work.Old/new/4.a", MAIL),
             ("Sub/Deeper/cur/5.a:2,", MAIL),
             ("Sub/Deeper/tmp/x", b""),
@@ -56,8 +57,15 @@ fn folders_beside_the_inbox() {
         ),
         (
             "eml",
-            &[("1.eml", MAIL), ("sub/2.eml", MAIL), ("sub/3", MAIL), ("4.txt", b"notes\n")],
-            &["1 file not read: sub/3"],
+            &[
+                ("1.eml", MAIL),
+                ("sub/2.eml", MAIL),
+                ("sub/3", MAIL),
+                ("4.txt", b"notes\n"),
+                ("5.msg", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+                ("6.pdf", b"%PDF-1"),
+            ],
+            &["2 files not read: 5.msg, sub/3"],
         ),
         (
             "Inbox.mbox",

@@ -77,10 +77,11 @@ impl Both {
 
     /// All that is no date.
     fn compare(&mut self) {
-        for query in STATE.map(|query| query.replace("BOX", BOX)) {
-            let query = query.as_str();
-            let (sqlite, postgres) = (self.site.sql(query), self.owner.sql(query));
-            assert_eq!(postgres, sqlite.trim_end(), "{query}");
+        let query = STATE.map(|query| format!("SELECT '--';\n{};\n", query.replace("BOX", BOX))).concat();
+        let (sqlite, postgres) = (self.site.sql(&query), self.owner.sql(&query) + "\n");
+        let tables = |answer: &str| answer.split("--\n").map(|rows| rows.trim_end().to_owned()).collect::<Vec<_>>();
+        for (index, (sqlite, postgres)) in tables(&sqlite).iter().zip(&tables(&postgres)).enumerate() {
+            assert_eq!(postgres, sqlite, "{}", STATE[index - 1]);
         }
     }
 }

@@ -25,6 +25,7 @@ const POSTGRES_COLUMNS: &[&str] = &[
     "chunk.body_id",
     "chunk.piece",
     "deleted_mailbox.uid_epoch",
+    "retired.uid_epoch",
     "session.node_id",
     "session.user_id",
     "session_end.node_id",

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod elsewhere;
 mod guessing;
 mod logs;
 mod objects;

@@ -2,12 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod accounts;
 mod clock;
 mod deliveries;
 mod fixture;
 mod maildrops;
 mod maintenance;
+mod nodes;
+mod on_postgres;
 mod presence;
 mod retention;
 mod statistics;
@@ -21,6 +26,9 @@ macro_rules! contract {
         }
         mod memory {
             $(mod $room { $(#[test] fn $promise() { crate::fixture::on_memory(crate::$room::$promise) })* })*
+        }
+        mod postgres {
+            $(mod $room { $(#[test] fn $promise() { crate::on_postgres::on_postgres(crate::$room::$promise) })* })*
         }
     };
 }

@@ -14,6 +14,8 @@ pub struct Site {
     database: PathBuf,
     /// What every program on it has in its environment.
     environment: Vec<(&'static str, OsString)>,
+    /// The files beside the database are in the folder.
+    has_state: bool,
 }
 
 impl Site {
@@ -26,7 +28,7 @@ impl Site {
 
     /// A fresh database at `database`, which may be on another disk than the folder.
     pub fn at(dir: TempDir, database: PathBuf) -> Arc<Site> {
-        let site = Arc::new(Site { dir, database, environment: Vec::new() });
+        let site = Arc::new(Site { dir, database, environment: Vec::new(), has_state: false });
         site.succeed(&["init"], b"");
         site
     }
@@ -34,7 +36,13 @@ impl Site {
     /// Whatever is in this folder, for programs with this environment; the database is `mail.db`, if there is one.
     pub fn found(dir: TempDir, environment: Vec<(&'static str, OsString)>) -> Arc<Site> {
         let database = dir.path().join("mail.db");
-        Arc::new(Site { dir, database, environment })
+        Arc::new(Site { dir, database, environment, has_state: false })
+    }
+
+    /// A node on the PostgreSQL database that this connection string leads to.
+    pub fn node(url: &str) -> Arc<Site> {
+        let dir = tempfile::tempdir().unwrap();
+        Arc::new(Site { dir, database: url.into(), environment: Vec::new(), has_state: true })
     }
 
     /// A database with alice, whose password is `se cret`, and these messages in her mailbox.
@@ -60,7 +68,11 @@ impl Site {
     /// `pillarbox ARGUMENTS[0] -d DATABASE ARGUMENTS[1..]`, ready to run.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pillarbox"));
-        command.arg(arguments[0]).arg("-d").arg(&self.database).args(&arguments[1..]);
+        command.arg(arguments[0]).arg("-d").arg(&self.database);
+        if self.has_state {
+            command.arg("--state").arg(self.dir.path());
+        }
+        command.args(&arguments[1..]);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

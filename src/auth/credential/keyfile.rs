@@ -6,7 +6,7 @@
 
 use super::{CredentialError, random};
 use crate::files::atomic::{AtomicFile, Failure};
-use crate::files::path::with_suffix;
+use crate::files::path::{directory, with_suffix};
 use crate::files::regular;
 use crate::hmac::{Key, hmac_sha256};
 use base64::Engine as _;
@@ -82,7 +82,8 @@ impl KeyFile {
         let text = Zeroizing::new(format!("{}\n", &*Zeroizing::new(STANDARD.encode(key))));
         let draft = AtomicFile::create(&self.path, 0o600)?;
         // `passwd` may be run by root for a server that is not.
-        if let Ok(database) = fs::metadata(&self.database)
+        let owner = fs::metadata(&self.database).or_else(|_| fs::metadata(directory(&self.database)));
+        if let Ok(database) = owner
             && let Err(error) = draft.give_to(&database)
         {
             log::warn!("{}: cannot change its owner to that of the database: {error}", self.path.display());

@@ -75,16 +75,20 @@ impl Output {
     /// # Errors
     /// As [`Output::spill`].
     pub fn write_through(&mut self, stream: &mut impl Transport, chunk: &[u8]) -> io::Result<()> {
-        // Filling up to a whole record spares TLS one for the few octets of `+OK`.
-        let join = if chunk.len() < DIRECT { chunk.len() } else { DIRECT.saturating_sub(self.buf.len()) };
-        let join = if self.buf.is_empty() && chunk.len() >= DIRECT { 0 } else { join };
+        let whole = stream.unit() == usize::MAX;
+        let join = match chunk.len() {
+            small if small < DIRECT => small,
+            _ if whole || self.buf.is_empty() => 0,
+            // Filling up to a whole record spares TLS one for the few octets of `+OK`.
+            _ => DIRECT.saturating_sub(self.buf.len()),
+        };
         let (joined, rest) = chunk.split_at(join);
         self.push(joined);
         if rest.is_empty() {
             return self.spill(stream);
         }
         let (rest, kept) = rest.split_at(rest.len() - unfinished(rest));
-        if stream.unit() == usize::MAX {
+        if whole {
             write_both(stream, &self.buf, rest)?;
             self.buf.clear();
         } else {

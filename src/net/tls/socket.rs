@@ -9,7 +9,7 @@
 //! keeps the session usable.
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, recv};
+use nix::sys::socket::{MsgFlags, recv, send};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -47,6 +47,12 @@ impl Handle {
     /// Ends the reading only: whoever waits for the client sees its end, what is being written goes on.
     pub fn shutdown_read(&self) {
         self.end(Shutdown::Read);
+    }
+
+    /// Writes as much as the kernel takes at once.
+    pub fn say(&self, text: &[u8]) {
+        // Nobody waits for it: the client may be gone already.
+        let _ = send(self.fd().as_raw_fd(), text, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
     }
 
     /// An error means that the client was faster; that is no news to anybody.

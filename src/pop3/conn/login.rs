@@ -12,7 +12,7 @@ use crate::pop3::transaction::Opened;
 use crate::sasl::{Answer, Identity, Login, Query};
 use crate::settings::SortOrder;
 use crate::shared::metrics::LoginResult;
-use crate::store::LoginFailure;
+use crate::store::{LoginFailure, Maildrop};
 use log::{debug, info, warn};
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -143,7 +143,9 @@ impl Connection<'_> {
         }
         let settings = &self.about.configuration.settings;
         let limit = settings.max_connections_per_user;
-        let Some(permit) = self.server.limits.user(login.user, limit) else {
+        // What cannot be asked is not counted: the maildrop cannot be opened, either.
+        let elsewhere = self.server.store.sessions_elsewhere(login.user).unwrap_or(0);
+        let Some(permit) = self.server.limits.user(login.user, limit.saturating_sub(elsewhere)) else {
             let why = format!("{} is connected {limit} times already (MaxConnectionsPerUser)", login.name);
             if self.server.refusals.add(Some(self.about.peer), &why, Instant::now()) {
                 info!("{}: {why}", self.about);
@@ -203,13 +205,14 @@ impl Connection<'_> {
     fn maildrop(&mut self, login: &Login) -> crate::store::Result<Opened> {
         let settings = &self.about.configuration.settings;
         let mailbox = login.mailbox;
-        let listing = self.fault.listing(self.server.store.open(mailbox)?, self.about.id);
+        let Maildrop { listing, exact_sizes, expire } = self.server.store.maildrop(mailbox)?;
+        let listing = self.fault.listing(listing, self.about.id);
         Ok(Opened {
             mailbox,
             listing,
             descending: settings.message_retrieval_sort_order == SortOrder::Descending,
-            exact: self.server.store.exact_sizes(mailbox)?.unwrap_or(settings.enable_exact_rfc822_size),
-            expire: self.server.store.retention(mailbox)?,
+            exact: exact_sizes.unwrap_or(settings.enable_exact_rfc822_size),
+            expire,
         })
     }
 }

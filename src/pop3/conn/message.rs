@@ -58,20 +58,25 @@ impl Form {
 impl Connection<'_> {
     /// RETR, or TOP (RFC 1939 sections 5 and 7), which reads no further than it must.
     pub(super) fn message(&mut self, reply: &Reply, message: &Message) -> io::Result<()> {
-        if !self.first_chunk(reply, message.id)? {
+        let mut chunk = self.server.buffers.take();
+        let sent = self.message_through(&mut chunk, reply, message);
+        self.server.buffers.give(chunk);
+        sent
+    }
+
+    fn message_through(&mut self, chunk: &mut Vec<u8>, reply: &Reply, message: &Message) -> io::Result<()> {
+        if !self.first_chunk(chunk, reply, message.id)? {
             return Ok(());
         }
         let mut form = Form::new(message);
         let mut stuffer = message.dotted.then(Stuffer::new);
         let mut read = 0;
         for number in 1.. {
-            let chunk = std::mem::take(&mut self.chunk);
             read += chunk.len() as u64;
-            if self.send_chunk(&mut form, &mut stuffer, &chunk, read >= u64::from(message.octets))? {
+            if self.send_chunk(&mut form, &mut stuffer, chunk, read >= u64::from(message.octets))? {
                 break;
             }
-            self.chunk = chunk;
-            self.next_chunk(message.id, number)?;
+            self.next_chunk(chunk, message.id, number)?;
         }
         self.out.push(END);
         self.tally.sent(message, &self.server.metrics);
@@ -115,8 +120,8 @@ impl Connection<'_> {
     }
 
     /// Reads the first chunk and says `reply`, or says why not.
-    fn first_chunk(&mut self, reply: &Reply, id: MessageId) -> io::Result<bool> {
-        match self.server.store.read(id, 0, &mut self.chunk) {
+    fn first_chunk(&mut self, chunk: &mut Vec<u8>, reply: &Reply, id: MessageId) -> io::Result<bool> {
+        match self.server.store.read(id, 0, chunk) {
             Ok(()) => {
                 reply.write(self.out.buffer());
                 Ok(true)
@@ -129,12 +134,12 @@ impl Connection<'_> {
         }
     }
 
-    fn next_chunk(&mut self, id: MessageId, number: u32) -> io::Result<()> {
+    fn next_chunk(&mut self, chunk: &mut Vec<u8>, id: MessageId, number: u32) -> io::Result<()> {
         if let Some(reason) = self.entry.end_reason() {
             return Err(io::Error::other(format!("message {} is cut: {reason:?}", id.uid.0)));
         }
-        match self.server.store.read(id, number, &mut self.chunk) {
-            Ok(()) if !self.chunk.is_empty() => Ok(()),
+        match self.server.store.read(id, number, chunk) {
+            Ok(()) if !chunk.is_empty() => Ok(()),
             Ok(()) => Err(io::Error::other(format!("message {} ends early", id.uid.0))),
             Err(error) => Err(io::Error::other(format!("message {}: {error}", id.uid.0))),
         }

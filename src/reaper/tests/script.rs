@@ -244,6 +244,9 @@ impl Presence for Script {
     fn dismissed(&self) -> Result<Vec<u64>> {
         elsewhere()
     }
+    fn sessions_elsewhere(&self, _: UserId) -> Result<usize> {
+        elsewhere()
+    }
     fn flush_presence(&self) -> Result<()> {
         self.note("presence");
         if *self.broken.lock().unwrap() { Err(StoreError::Busy("locked".into())) } else { Ok(()) }

@@ -1,7 +1,7 @@
 //! Who is on and who was, in memory.
 
 use super::Memory;
-use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart};
+use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, UserId};
 use std::net::IpAddr;
 
 impl Presence for Memory {
@@ -43,6 +43,10 @@ impl Presence for Memory {
     fn dismissed(&self) -> Result<Vec<u64>> {
         let state = self.state();
         Ok(state.on.iter().map(|arrival| arrival.session).filter(|id| state.dismissed.contains(id)).collect())
+    }
+
+    fn sessions_elsewhere(&self, _: UserId) -> Result<usize> {
+        Ok(0)
     }
 
     fn flush_presence(&self) -> Result<()> {

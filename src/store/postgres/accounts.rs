@@ -86,8 +86,10 @@ impl Accounts for Postgres {
     }
 
     fn recipient_names(&self) -> Result<Vec<String>> {
-        let sql = "SELECT name::text COLLATE \"C\" FROM mailboxes
-                    UNION SELECT address::text COLLATE \"C\" FROM aliases WHERE mailbox IN (SELECT name FROM mailboxes) ORDER BY 1";
+        let sql = "SELECT min(name::text) FROM (
+                     SELECT name FROM mailboxes
+                     UNION ALL SELECT address FROM aliases WHERE mailbox IN (SELECT name FROM mailboxes)) AS known (name)
+                    GROUP BY name ORDER BY name";
         self.pool.with(|connection| connection.query(sql, [])?.iter().map(|row| row.text(0)).collect())
     }
 
@@ -128,6 +130,9 @@ impl Accounts for Postgres {
 
     fn create_user(&self, name: &str) -> Result<UserId> {
         let name = name.to_owned();
+        if name.contains('\0') {
+            return Err(StoreError::Refused("users.name: a name has no NUL in it".into()));
+        }
         self.writer.write(Lane::Mail, move |connection| {
             let sql = "INSERT INTO users (name) VALUES ($1::nocase) RETURNING id";
             Ok(UserId(connection.query(sql, [name.as_str().into()])?.only()?.int(0)?))

@@ -31,9 +31,9 @@ const QUERIES: &[&str] = &[
     ),
     limited!(
         "SELECT 'mailbox ' || m.name || ': usage counts ' || u.messages || ' messages and ' || u.bytes || ' octets, there are '
-            || count(g.uid) || ' and ' || coalesce(sum(storage_size(g.size)), 0)
+            || count(g.uid) || ' and ' || coalesce(sum(storage_size(g.size)) FILTER (WHERE g.uid IS NOT NULL), 0)
        FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id LEFT JOIN message g ON g.mailbox_id = m.id GROUP BY m.id, u.mailbox_id
-     HAVING u.messages <> count(g.uid) OR u.bytes <> coalesce(sum(storage_size(g.size)), 0)"
+     HAVING u.messages <> count(g.uid) OR u.bytes <> coalesce(sum(storage_size(g.size)) FILTER (WHERE g.uid IS NOT NULL), 0)"
     ),
     limited!(
         "SELECT 'mailbox ' || m.name || ': next uid ' || u.next_uid || ' was given out already'

@@ -22,7 +22,7 @@ pub struct Postgres {
     pub(super) bodies: BodyIds,
     /// This node's number, never given again.
     pub(super) node: i64,
-    /// For people: the machine and the process.
+    /// The machine.
     pub(super) node_name: String,
     /// Of the database when it was opened.
     pub(super) instance: String,
@@ -60,7 +60,7 @@ impl Postgres {
             writer: Writer::start(&connector, &options.metrics, first)?,
             bodies: BodyIds::new(node),
             node,
-            node_name: format!("{host}/{}", std::process::id()),
+            node_name: host,
             instance,
             snapshots: Mutex::new(ListingCache::new(options.snapshot_memory)),
             marks: Mutex::default(),

@@ -27,6 +27,7 @@ mod expire;
 mod libpq;
 mod maildrop;
 mod maintenance;
+mod migrate;
 mod pool;
 mod presence;
 mod purge;

@@ -8,7 +8,7 @@ use super::engine::lock;
 use super::libpq::{Connection, ints, statement, texts};
 use super::writer::Lane;
 use crate::store::shared::sessions::{Batch, LOGINS, Logins};
-use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart};
+use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, UserId};
 use std::net::IpAddr;
 
 impl Presence for Postgres {
@@ -41,6 +41,13 @@ impl Presence for Postgres {
         Ok(lock(&self.sessions).on().filter(|session| ended.contains(session)).collect())
     }
 
+    fn sessions_elsewhere(&self, user: UserId) -> Result<usize> {
+        let sql = "SELECT count(*) FROM session s JOIN node n ON n.id = s.node_id AND n.seen_at > now() - interval '30 seconds'
+                    WHERE s.user_id = $1 AND s.node_id <> $2";
+        let node = self.node;
+        self.pool.with(|connection| Ok(connection.query(sql, [user.0.into(), node.into()])?.only()?.size(0)? as usize))
+    }
+
     fn flush_presence(&self) -> Result<()> {
         if self.say_that_we_are_here()? {
             lock(&self.sessions).forget_written();
@@ -55,7 +62,15 @@ impl Presence for Postgres {
     }
 
     fn reset_presence(&self) -> Result<()> {
-        // This node's number is new: nothing of it can be there.
+        // This node's number is new, but the one that crashed was on this machine. If others are on it that live, they
+        // find out within a second, and write their sessions again.
+        let (node, name) = (self.node, self.node_name.clone());
+        self.writer.write(Lane::Maintenance, move |connection| {
+            let sql = "WITH gone AS (DELETE FROM node WHERE name = $2 AND id <> $1 RETURNING id)
+                       DELETE FROM session USING gone WHERE node_id = gone.id";
+            connection.query(sql, [node.into(), name.as_str().into()])?;
+            Ok(())
+        })?;
         self.say_that_we_are_here().map(drop)
     }
 }

@@ -17,7 +17,7 @@ const SETTINGS: &str = "SET lock_timeout = '5s'; SET statement_timeout = '60s';
 /// Where the server stands in the history of its data: a promoted standby begins a new timeline. A restored dump may be on
 /// another machine with the same number, so the machine's own goes with it.
 const TIMELINE: &str = "
-  UPDATE site SET uid_epoch = uid_epoch + CASE timeline WHEN '' THEN 0 ELSE 1 END, timeline = now.timeline
+  UPDATE site SET uid_epoch = uid_epoch + CASE site.timeline WHEN '' THEN 0 ELSE 1 END, timeline = now.timeline
     FROM (SELECT (SELECT system_identifier FROM pg_control_system())::text || '/'
                  || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) AS timeline) AS now
    WHERE site.timeline <> now.timeline";

@@ -14,6 +14,8 @@ const GONE: usize = 100_000;
 /// What is known, and what of it is written.
 pub struct Sessions {
     on: HashMap<u64, Session>,
+    /// Who has come since the last batch, whether still there or not.
+    new: Vec<u64>,
     gone: Vec<u64>,
     logins: Logins,
     last: LastLogins,
@@ -26,6 +28,7 @@ impl Default for Sessions {
         // The last process may have left more than there shall be.
         Self {
             on: HashMap::new(),
+            new: Vec::new(),
             gone: Vec::new(),
             logins: Logins::new(),
             last: LastLogins::new(),
@@ -69,6 +72,7 @@ impl Sessions {
         let key = (arrival.name.clone(), arrival.address.to_canonical().to_string(), arrival.mechanism);
         count(&mut self.logins, LOGINS, key, arrival.at, 1);
         note_last(&mut self.last, arrival.name.clone(), arrival.at);
+        self.new.push(arrival.session);
         self.on.insert(arrival.session, Session { arrival, written: false });
     }
 
@@ -94,12 +98,14 @@ impl Sessions {
     /// What was written of sessions is lost: all of them are written again.
     pub fn forget_written(&mut self) {
         self.on.values_mut().for_each(|session| session.written = false);
+        self.new = self.on.keys().copied().collect();
     }
 
     /// What has changed since the last time.
     pub fn take(&mut self) -> Option<Batch> {
         let mut new = Vec::new();
-        for session in self.on.values_mut().filter(|session| !session.written) {
+        for id in std::mem::take(&mut self.new) {
+            let Some(session) = self.on.get_mut(&id).filter(|session| !session.written) else { continue };
             // Who leaves from now on must be removed from the table.
             session.written = true;
             new.push(session.arrival.clone());
@@ -122,6 +128,7 @@ impl Sessions {
         for arrival in batch.new {
             if let Some(session) = self.on.get_mut(&arrival.session) {
                 session.written = false;
+                self.new.push(arrival.session);
             }
         }
         self.gone.extend(batch.gone.into_iter().take(GONE.saturating_sub(self.gone.len())));

@@ -2,6 +2,7 @@
 
 use crate::clock::Stamps;
 use crate::metrics::StoreMetrics;
+use crate::store::Result;
 use crate::store::shared::sessions::Sessions;
 use crate::store::sqlite::backup::check;
 use crate::store::sqlite::backup::objects;
@@ -9,14 +10,15 @@ use crate::store::sqlite::database::identity::FileIdentity;
 use crate::store::sqlite::database::readers::Readers;
 use crate::store::sqlite::database::recovery::{self, Leftover};
 use crate::store::sqlite::database::{connection, migrate};
+use crate::store::sqlite::maintenance::Advertised;
 use crate::store::sqlite::messages::body_ids::Bodies;
 use crate::store::sqlite::messages::listing_cache::ListingCache;
+use crate::store::sqlite::messages::read_marks::ReadMarks;
 use crate::store::sqlite::messages::upload::Watch;
 use crate::store::sqlite::retention::batch_size::BatchSize;
 use crate::store::sqlite::retention::expire::Expiry;
 use crate::store::sqlite::writer::Writer;
-use crate::store::{Engine, MessageId, Objects, Options, Result};
-use std::collections::HashSet;
+use crate::store::{Engine, Objects, Options};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -29,7 +31,8 @@ pub struct Sqlite {
     pub(super) writer: Writer,
     pub(super) bodies: Bodies,
     pub(super) snapshots: Mutex<ListingCache>,
-    pub(super) marks: Mutex<HashSet<MessageId>>,
+    pub(super) marks: Mutex<ReadMarks>,
+    pub(super) advertised: Mutex<Option<Advertised>>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
     pub(super) watch: Mutex<Watch>,
@@ -68,6 +71,7 @@ impl Sqlite {
             bodies: Bodies::default(),
             snapshots: Mutex::new(ListingCache::new(options.snapshot_memory)),
             marks: Mutex::default(),
+            advertised: Mutex::default(),
             reaper: Mutex::default(),
             purging: Mutex::default(),
             watch: Mutex::default(),

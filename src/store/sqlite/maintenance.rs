@@ -63,7 +63,7 @@ impl Config for Sqlite {
     }
 
     fn shortest_retention(&self) -> Result<Expire> {
-        self.readers.with(shortest_retention)
+        Ok(self.advertised()?.expire)
     }
 
     fn retention(&self, mailbox: MailboxId) -> Result<Expire> {
@@ -83,10 +83,7 @@ impl Config for Sqlite {
     }
 
     fn usable(&self) -> Result<Usable> {
-        self.readers.with(|connection| {
-            let mut select = connection.prepare_cached(USABLE)?;
-            Ok(select.query_row([], |row| Ok(Usable { ntlm: row.get(0)?, scram: row.get(1)? }))?)
-        })
+        Ok(self.advertised()?.usable)
     }
 }
 
@@ -167,15 +164,15 @@ impl Maintenance for Sqlite {
     }
 
     fn flush_marks(&self) -> Result<()> {
-        let mut waiting: Vec<MessageId> = lock(&self.marks).drain().collect();
+        let mut waiting = lock(&self.marks).take_all();
         while !waiting.is_empty() {
             let batch = waiting.split_off(waiting.len().saturating_sub(MARKS_AT_ONCE));
-            let mut again = batch.clone();
+            let kept = batch.clone();
             let stamp = self.stamps.stamp();
             let marked = self.writer.write(Lane::Maintenance, 0, move |connection| mark(connection, &batch, stamp.now));
             if let Err(error) = marked {
-                again.append(&mut waiting);
-                lock(&self.marks).extend(again);
+                let mut marks = lock(&self.marks);
+                waiting.into_iter().chain(kept).for_each(|message| marks.add(message));
                 return Err(error);
             }
         }
@@ -234,6 +231,47 @@ impl Maintenance for Sqlite {
 /// The words of the index `users_pending`, or SQLite would look at every user.
 const PLAIN: &str = "is_hash = 0";
 
+/// What CAPA may promise before login, and where `counters.advertised` stood then.
+#[derive(Clone, Copy)]
+pub struct Advertised {
+    mark: i64,
+    usable: Usable,
+    expire: Expire,
+}
+
+impl Sqlite {
+    /// Looks through all users and mailboxes only if something has changed.
+    fn advertised(&self) -> Result<Advertised> {
+        let known = *lock(&self.advertised);
+        let advertised = self.readers.with(|connection| {
+            let mark = advertised_mark(connection)?;
+            match known.filter(|known| known.mark == mark) {
+                Some(known) => Ok(known),
+                None => advertised(connection),
+            }
+        })?;
+        *lock(&self.advertised) = Some(advertised);
+        Ok(advertised)
+    }
+}
+
+fn advertised_mark(connection: &Connection) -> Result<i64> {
+    let mut select = connection.prepare_cached("SELECT advertised FROM counters")?;
+    Ok(select.query_row([], |row| row.get(0))?)
+}
+
+/// All of one moment.
+fn advertised(connection: &Connection) -> Result<Advertised> {
+    let transaction = connection.unchecked_transaction()?;
+    let mark = advertised_mark(&transaction)?;
+    let usable = transaction
+        .prepare_cached(USABLE)?
+        .query_row([], |row| Ok(Usable { ntlm: row.get(0)?, scram: row.get(1)? }))?;
+    let expire = shortest_retention(&transaction)?;
+    transaction.commit()?;
+    Ok(Advertised { mark, usable, expire })
+}
+
 /// A user without any password can log in by GSSAPI or a token only, and needs no verifier; one whose
 /// plain password waits has it in a moment, and nobody's CAPA shall change twice for that.
 const USABLE: &str = "
@@ -269,7 +307,8 @@ fn site_retention(connection: &Connection) -> Result<Expire> {
     Ok(expire(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?))
 }
 
-fn expire(days: u32) -> Expire {
+/// What so many days mean; 0: for ever.
+pub fn expire(days: u32) -> Expire {
     match days {
         0 => Expire::Never,
         days => Expire::Days(days),

@@ -5,8 +5,9 @@
 use crate::store::shared::sessions::{Batch, LOGINS, Logins};
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
-use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, StoreError};
+use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, StoreError, UserId};
 use rusqlite::{Connection, params};
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -35,12 +36,19 @@ impl Presence for Sqlite {
     }
 
     fn dismissed(&self) -> Result<Vec<u64>> {
-        let rows: Vec<i64> = self.readers.with(|connection| {
+        let rows: HashSet<i64> = self.readers.with(|connection| {
             let mut select = connection.prepare_cached("SELECT id FROM session_end")?;
             Ok(select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
         })?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
         let sessions = lock(&self.sessions);
         Ok(sessions.on().filter(|session| rows.contains(&row_id(*session))).collect())
+    }
+
+    fn sessions_elsewhere(&self, _: UserId) -> Result<usize> {
+        Ok(0)
     }
 
     fn flush_presence(&self) -> Result<()> {

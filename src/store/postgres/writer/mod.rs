@@ -70,7 +70,7 @@ impl<T> Answer<T> {
 
 /// What waits to be written.
 enum Job {
-    Delivery(Delivery, Answer<Vec<Result<Uid>>>),
+    Delivery(Box<Delivery>, Answer<Vec<Result<Uid>>>),
     Deletion(Deletion, Answer<()>),
     Work(Box<dyn Work>),
 }
@@ -183,7 +183,7 @@ impl Writer {
     /// Nothing of it was stored, or that is not known.
     pub fn deliver(&self, delivery: Delivery) -> Result<Vec<Result<Uid>>> {
         let (answer, waiting) = Answer::new();
-        self.mail.push(Job::Delivery(delivery, answer))?;
+        self.mail.push(Job::Delivery(Box::new(delivery), answer))?;
         waiting.recv().unwrap_or_else(|_| Err(ended()))
     }
 

@@ -110,7 +110,8 @@ pub fn defend(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map(drop)
 }
 
-/// What every connection wants. SQLite's own checkpoints keep their errors to themselves; the writer makes them. Foreign keys are off, as in the shell: the triggers hold the rules.
+/// What every connection wants. `temp_store`: journals of statements hold mail, which is written nowhere but into the
+/// database's own directory. SQLite's own checkpoints keep their errors to themselves; the writer makes them. Foreign keys are off, as in the shell: the triggers hold the rules.
 pub fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
     defend(connection)?;
     connection.busy_timeout(options.busy_timeout)?;
@@ -120,7 +121,7 @@ pub fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<(
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
         "PRAGMA foreign_keys=OFF; PRAGMA recursive_triggers=OFF; PRAGMA mmap_size=0;
-         PRAGMA wal_autocheckpoint=0;",
+         PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY;",
     )
 }
 

@@ -4,8 +4,10 @@
 //! and all of that is gone with the last process that has it open.
 
 use crate::store::{Result, StoreError};
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+use rustix::io::Errno;
 use std::ffi::OsString;
-use std::fs::{Metadata, canonicalize, metadata};
+use std::fs::canonicalize;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -66,14 +68,14 @@ impl FileIdentity {
 
 impl Named {
     fn new(path: PathBuf) -> std::io::Result<Self> {
-        let file = identity(&metadata(&path)?);
+        let file = identity(&path)?;
         Ok(Self { path, file })
     }
 
     fn lost(&self, what: &str) -> Result<Option<String>> {
         let lost = |how| Ok(Some(format!("{}: {what} was {how} while it was open", self.path.display())));
-        match metadata(&self.path) {
-            Ok(found) if identity(&found) == self.file => Ok(None),
+        match identity(&self.path) {
+            Ok(found) if found == self.file => Ok(None),
             Ok(_) => lost("replaced"),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => lost("removed"),
             Err(error) => Err(failed(&self.path, &error)),
@@ -81,8 +83,15 @@ impl Named {
     }
 }
 
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
+/// Device and inode, and nothing else is asked for: once somebody has asked for a file's times, the next write has to give it
+/// new ones (Linux 6.13), and its sync has to write the inode as well.
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    match statx(CWD, path, AtFlags::empty(), StatxFlags::INO) {
+        Ok(found) => Ok((rustix::fs::makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino)),
+        // A sandbox that knows no statx.
+        Err(Errno::NOSYS | Errno::PERM) => std::fs::metadata(path).map(|found| (found.dev(), found.ino())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> StoreError {

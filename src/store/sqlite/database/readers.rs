@@ -1,57 +1,54 @@
 //! Connections that read, lent for one query each.
 
-use crate::store::sqlite::Options;
 use crate::store::sqlite::database::connection;
+use crate::store::sqlite::{Options, lock};
 use crate::store::{Result, StoreError};
-use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
 use std::path::Path;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A query takes milliseconds: who waits longer than this for a connection is told to come again.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pool: what is not lent waits in the channel.
+/// The pool: what is not lent. The one that came back last goes first, because what it has read is still at hand.
 pub struct Readers {
-    idle: Receiver<Connection>,
-    back: Sender<Connection>,
+    idle: Mutex<Vec<Connection>>,
+    back: Condvar,
 }
 
 impl Readers {
     /// Opens `count` connections.
     pub fn new(path: &Path, options: &Options, count: usize) -> Result<Self> {
-        let (back, idle) = bounded(count);
-        for _ in 0..count {
-            let connection = connection::reader(path, options)?;
-            back.send(connection).map_err(|_| StoreError::Internal("the pool of readers is closed".into()))?;
-        }
-        Ok(Self { idle, back })
+        let idle = (0..count).map(|_| connection::reader(path, options)).collect::<Result<Vec<_>>>()?;
+        Ok(Self { idle: Mutex::new(idle), back: Condvar::new() })
     }
 
     /// Runs one query. A panic in it costs the pool nothing: the connection comes back either way.
     pub fn with<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let connection = self
-            .idle
-            .recv_timeout(TIMEOUT)
-            .map_err(|_| StoreError::Busy("no reader of the database became free".into()))?;
-        let lent = Lent { connection: Some(connection), back: &self.back };
+        let lent = Lent { connection: self.borrow(), pool: self };
         match &lent.connection {
             Some(connection) => query(connection),
-            None => Err(StoreError::Internal("no connection".into())),
+            None => Err(StoreError::Busy("no reader of the database became free".into())),
         }
+    }
+
+    fn borrow(&self) -> Option<Connection> {
+        let waiting = self.back.wait_timeout_while(lock(&self.idle), TIMEOUT, |idle| idle.is_empty());
+        waiting.unwrap_or_else(PoisonError::into_inner).0.pop()
     }
 }
 
 struct Lent<'a> {
     connection: Option<Connection>,
-    back: &'a Sender<Connection>,
+    pool: &'a Readers,
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            // The channel has room for every connection there is.
-            let _ = self.back.try_send(connection);
+            lock(&self.pool.idle).push(connection);
+            self.pool.back.notify_one();
         }
     }
 }

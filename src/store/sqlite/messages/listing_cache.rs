@@ -2,7 +2,7 @@
 //!
 //! A snapshot is named by [`State`], which the schema's triggers move: equal state, equal listing.
 
-use crate::store::{MailboxId, ScanListing};
+use crate::store::{MailboxId, Memory, ScanListing};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -19,8 +19,7 @@ pub struct ListingCache {
     kept: HashMap<MailboxId, Kept>,
     by_age: BTreeMap<u64, MailboxId>,
     clock: u64,
-    octets: usize,
-    bound: usize,
+    memory: Arc<Memory>,
 }
 
 struct Kept {
@@ -33,11 +32,20 @@ struct Kept {
 impl ListingCache {
     /// At most `bound` octets are kept.
     pub fn new(bound: usize) -> Self {
-        Self { kept: HashMap::new(), by_age: BTreeMap::new(), clock: 0, octets: 0, bound }
+        Self { kept: HashMap::new(), by_age: BTreeMap::new(), clock: 0, memory: Memory::new(bound) }
+    }
+
+    /// Where texts made of listings are counted, too.
+    pub fn memory(&self) -> Arc<Memory> {
+        self.memory.clone()
     }
 
     /// The last snapshot of a mailbox, and where the mailbox stood.
     pub fn get(&mut self, mailbox: MailboxId) -> Option<(State, Arc<ScanListing>)> {
+        let wanted = self.memory.take_wanted();
+        if wanted > 0 {
+            self.make_room(wanted, Some(mailbox));
+        }
         let kept = self.kept.get_mut(&mailbox)?;
         self.clock += 1;
         self.by_age.remove(&kept.used);
@@ -50,23 +58,30 @@ impl ListingCache {
     pub fn put(&mut self, mailbox: MailboxId, state: State, listing: Arc<ScanListing>) {
         self.remove(mailbox);
         let octets = 256 + size_of_val(listing.entries()) + listing.legacy_octets();
-        if octets > self.bound {
+        if !self.memory.fits(octets) {
             return;
         }
-        while self.octets + octets > self.bound {
-            let Some((_, &oldest)) = self.by_age.first_key_value() else { break };
-            self.remove(oldest);
+        self.make_room(octets, None);
+        if !self.memory.take(octets) {
+            return;
         }
         self.clock += 1;
-        self.octets += octets;
         self.by_age.insert(self.clock, mailbox);
         self.kept.insert(mailbox, Kept { state, listing, octets, used: self.clock });
+    }
+
+    /// Drops what was not asked for longest, but for the one of `asked`. (What sessions still have of it is freed later.)
+    fn make_room(&mut self, octets: usize, asked: Option<MailboxId>) {
+        while !self.memory.has(octets) {
+            let Some(oldest) = self.by_age.values().copied().find(|mailbox| Some(*mailbox) != asked) else { break };
+            self.remove(oldest);
+        }
     }
 
     fn remove(&mut self, mailbox: MailboxId) {
         if let Some(kept) = self.kept.remove(&mailbox) {
             self.by_age.remove(&kept.used);
-            self.octets -= kept.octets;
+            self.memory.give(kept.octets);
         }
     }
 }
@@ -119,6 +134,24 @@ mod tests {
         snapshots.put(MailboxId(2), state(1), listing(1000));
         assert!(snapshots.get(MailboxId(1)).is_some());
         assert!(snapshots.get(MailboxId(2)).is_none());
-        assert_eq!(snapshots.octets, 256);
+        assert_eq!(snapshots.memory.used(), 256);
+    }
+
+    #[test]
+    fn texts_count_and_who_needs_room_for_one_gets_it_at_the_next_login() {
+        let mut snapshots = ListingCache::new(1000);
+        let form = crate::store::Form { shows: crate::store::Shows::UniqueId, descending: false };
+        let mut asked = ScanListing::default();
+        asked.keep_texts(snapshots.memory());
+        let asked = Arc::new(asked);
+        snapshots.put(MailboxId(1), state(1), listing(0));
+        snapshots.put(MailboxId(2), state(1), asked.clone());
+        assert!(asked.text(form, || 600, |_| panic!("no room")).is_none());
+        assert!(snapshots.get(MailboxId(2)).is_some());
+        assert!(asked.text(form, || 600, |text| text.resize(600, b'x')).is_some());
+        assert_eq!(snapshots.memory.used(), 856);
+        assert!(snapshots.get(MailboxId(1)).is_none());
+        drop((asked, snapshots.kept.remove(&MailboxId(2))));
+        assert_eq!(snapshots.memory.used(), 256);
     }
 }

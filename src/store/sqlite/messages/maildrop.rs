@@ -1,18 +1,19 @@
 //! Maildrops: snapshots, chunks of messages, read marks, UPDATE.
 
 use crate::store::sqlite::date;
+use crate::store::sqlite::maintenance::expire;
 use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, IMPORTED, INTERNATIONALIZED};
 use crate::store::sqlite::messages::listing_cache::State;
 use crate::store::sqlite::messages::upload::{Staging, deliver_group};
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
-use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
+use crate::store::{
+    Entry, Envelope, Expire, Mail, MailboxId, Maildrop, Memory, MessageId, Result, ScanListing, StoreError, Uid, Upload,
+};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::fmt::Write as _;
 use std::sync::Arc;
-
-/// Read marks that may wait for their batch; who comes later is not marked.
-const MARKS: usize = 100_000;
 
 /// Octets that deleting one message writes, for the writer's batches.
 const DELETE_OCTETS: usize = 200;
@@ -22,12 +23,19 @@ const SKIP_OCTETS: usize = 100;
 
 impl Mail for Sqlite {
     fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>> {
-        let kept = lock(&self.snapshots).get(mailbox);
-        let (state, listing) = self.readers.with(|connection| snapshot(connection, mailbox, kept.as_ref()))?;
+        Ok(self.maildrop(mailbox)?.listing)
+    }
+
+    fn maildrop(&self, mailbox: MailboxId) -> Result<Maildrop> {
+        let (kept, memory) = {
+            let mut snapshots = lock(&self.snapshots);
+            (snapshots.get(mailbox), snapshots.memory())
+        };
+        let (state, maildrop) = self.readers.with(|connection| snapshot(connection, mailbox, kept.as_ref(), memory))?;
         if kept.is_none_or(|(old, _)| old != state) {
-            lock(&self.snapshots).put(mailbox, state, listing.clone());
+            lock(&self.snapshots).put(mailbox, state, maildrop.listing.clone());
         }
-        Ok(listing)
+        Ok(maildrop)
     }
 
     fn first_chunks(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
@@ -39,11 +47,14 @@ impl Mail for Sqlite {
     }
 
     fn read(&self, message: MessageId, number: u32, chunk: &mut Vec<u8>) -> Result<()> {
-        chunk.clear();
-        self.readers.with(|connection| match number {
+        let read = self.readers.with(|connection| match number {
             0 => first_piece(connection, message, chunk),
             _ => later_piece(connection, message.body, number, chunk),
-        })
+        });
+        if read.is_err() {
+            chunk.clear();
+        }
+        read
     }
 
     fn envelope(&self, message: MessageId) -> Result<Envelope> {
@@ -67,27 +78,25 @@ impl Mail for Sqlite {
     }
 
     fn mark_retrieved(&self, message: MessageId) {
-        let mut marks = lock(&self.marks);
-        if marks.len() < MARKS {
-            marks.insert(message);
-        }
+        lock(&self.marks).add(message);
     }
 
     fn commit(&self, mailbox: MailboxId, messages: &[Uid]) -> Result<()> {
         if messages.is_empty() {
             return Ok(());
         }
-        let uids: Vec<i64> = messages.iter().map(|uid| uid.0 as i64).collect();
-        let stamp = self.stamps.stamp();
-        self.writer.write(Lane::Mail, uids.len() * DELETE_OCTETS, move |connection| {
+        let marks = lock(&self.marks).take(mailbox, messages);
+        let (uids, stamp) = (uid_list(messages.iter().map(|uid| uid.0)), self.stamps.stamp());
+        let done = self.writer.write(Lane::Mail, messages.len() * DELETE_OCTETS, move |connection| {
             date::deleting(connection, stamp.date, || {
-                let mut delete = connection.prepare_cached("DELETE FROM message WHERE mailbox_id = ?1 AND uid = ?2")?;
-                for uid in uids {
-                    delete.execute((mailbox.0, uid))?;
-                }
+                connection.prepare_cached(DELETE)?.execute(params![mailbox.0, uids])?;
                 Ok(())
             })
-        })?;
+        });
+        if done.is_err() {
+            marks.into_iter().for_each(|mark| self.mark_retrieved(mark));
+        }
+        done?;
         self.place.check()
     }
 
@@ -104,7 +113,6 @@ impl Mail for Sqlite {
     }
 
     fn read_deleted(&self, mailbox: MailboxId, uid: Uid, number: u32, chunk: &mut Vec<u8>) -> Result<()> {
-        chunk.clear();
         self.readers.with(|connection| {
             let mut select =
                 connection.prepare_cached("SELECT body_id FROM deleted WHERE mailbox_id = ?1 AND uid = ?2")?;
@@ -135,6 +143,30 @@ impl Mail for Sqlite {
     }
 }
 
+const STANDING: &str = "
+  SELECT u.version, u.next_uid, u.messages, m.exact_rfc822_size,
+         CASE WHEN r.read_days = 0 THEN r.unread_days WHEN r.unread_days = 0 THEN r.read_days
+              ELSE min(r.read_days, r.unread_days) END
+    FROM usage u JOIN mailboxes m ON m.id = u.mailbox_id JOIN mailbox_retention r ON r.mailbox_id = u.mailbox_id
+   WHERE u.mailbox_id = ?1";
+
+/// One statement for all: each has a journal of its own, in case that it fails halfway.
+const DELETE: &str = "DELETE FROM message WHERE mailbox_id = ?1 AND uid IN (SELECT value FROM json_each(?2))";
+
+/// A list for `json_each`.
+pub fn uid_list(uids: impl Iterator<Item = u64>) -> String {
+    let mut list = String::from("[");
+    for uid in uids {
+        if list.len() > 1 {
+            list.push(',');
+        }
+        // A String takes it.
+        let _ = write!(list, "{uid}");
+    }
+    list.push(']');
+    list
+}
+
 /// What the trigger `message_check` leaves; NULL without a quota.
 const ROOM: &str = "
   SELECT nullif(coalesce(m.prohibit_send_receive_quota,
@@ -143,7 +175,7 @@ const ROOM: &str = "
 
 /// Raises the next uid, and notes what is passed over in `unshown`, as the trigger `message_imported` does.
 fn skip_to(connection: &Connection, mailbox: MailboxId, next: i64) -> Result<()> {
-    let from = state(connection, mailbox)?.next_uid;
+    let (State { next_uid: from, .. }, ..) = standing(connection, mailbox)?;
     if next <= from {
         return Ok(());
     }
@@ -167,15 +199,17 @@ fn snapshot(
     connection: &Connection,
     mailbox: MailboxId,
     kept: Option<&(State, Arc<ScanListing>)>,
-) -> Result<(State, Arc<ScanListing>)> {
-    if let Some((old, listing)) = kept
-        && state(connection, mailbox)? == *old
-    {
-        return Ok((*old, listing.clone()));
+    memory: Arc<Memory>,
+) -> Result<(State, Maildrop)> {
+    if let Some((old, listing)) = kept {
+        let (now, exact_sizes, expire) = standing(connection, mailbox)?;
+        if now == *old {
+            return Ok((now, Maildrop { listing: listing.clone(), exact_sizes, expire }));
+        }
     }
     // State and listing must be of one moment: the only read transaction of the program.
     let transaction = connection.unchecked_transaction()?;
-    let now = state(&transaction, mailbox)?;
+    let (now, exact_sizes, expire) = standing(&transaction, mailbox)?;
     let (mut listing, from) = match kept {
         Some((old, listing)) if old.version == now.version => ((**listing).clone(), old.next_uid),
         _ => (ScanListing::default(), 0),
@@ -183,14 +217,17 @@ fn snapshot(
     listing.reserve(now.messages.saturating_sub(listing.entries().len()));
     list(&transaction, mailbox, from, &mut listing)?;
     transaction.commit()?;
-    Ok((now, Arc::new(listing)))
+    listing.keep_texts(memory);
+    Ok((now, Maildrop { listing: Arc::new(listing), exact_sizes, expire }))
 }
 
-fn state(connection: &Connection, mailbox: MailboxId) -> Result<State> {
-    let mut usage = connection.prepare_cached("SELECT version, next_uid, messages FROM usage WHERE mailbox_id = ?1")?;
-    usage
+/// Where a maildrop stands, and what holds for it.
+fn standing(connection: &Connection, mailbox: MailboxId) -> Result<(State, Option<bool>, Expire)> {
+    let mut select = connection.prepare_cached(STANDING)?;
+    select
         .query_row([mailbox.0], |row| {
-            Ok(State { version: row.get(0)?, next_uid: row.get(1)?, messages: row.get::<_, u32>(2)? as usize })
+            let state = State { version: row.get(0)?, next_uid: row.get(1)?, messages: row.get::<_, u32>(2)? as usize };
+            Ok((state, row.get(3)?, expire(row.get(4)?)))
         })
         .optional()?
         .ok_or(StoreError::NoSuchMailbox)
@@ -224,6 +261,18 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
 const FIRST_PIECE: &str = "SELECT c.data FROM message m LEFT JOIN chunk c ON c.id = m.body_id * 4096
   WHERE m.mailbox_id = ?1 AND m.uid = ?2 AND m.body_id = ?3";
 
+/// Octets up to which a chunk is taken from SQLite's row.
+const SMALL: i64 = 64 << 10;
+
+/// The same: its id, and its octets if they are few.
+const FIRST_CHUNK: &str = "
+  SELECT c.id, CASE WHEN length(c.data) <= ?4 THEN c.data END FROM message m LEFT JOIN chunk c ON c.id = m.body_id * 4096
+   WHERE m.mailbox_id = ?1 AND m.uid = ?2 AND m.body_id = ?3";
+
+const LATER_CHUNK: &str = "
+  SELECT id, CASE WHEN length(data) <= ?4 THEN data END FROM chunk
+   WHERE id = coalesce((SELECT tail_id * ?3 + ?2 - 1 FROM continuation WHERE body_id = ?1), ?1 * ?3 + ?2)";
+
 /// One read transaction for all: to begin and end one costs as much as to read a small message.
 fn first_chunks(
     connection: &Connection,
@@ -246,29 +295,51 @@ fn first_chunks(
 }
 
 fn first_piece(connection: &Connection, message: MessageId, chunk: &mut Vec<u8>) -> Result<()> {
-    let mut select = connection.prepare_cached(FIRST_PIECE)?;
-    let mut rows = select.query((message.mailbox.0, message.uid.0 as i64, message.body))?;
+    let mut select = connection.prepare_cached(FIRST_CHUNK)?;
+    let mut rows = select.query(params![message.mailbox.0, message.uid.0 as i64, message.body, SMALL])?;
     let row = rows.next()?.ok_or(StoreError::NoSuchMessage)?;
-    chunk.extend_from_slice(data(row, message)?);
-    Ok(())
+    if row.get_ref(0)? == ValueRef::Null {
+        return Err(lost(message));
+    }
+    take_chunk(connection, row, chunk)
+}
+
+/// Replaces `chunk` by that of a row of its id, and its octets if they are few. Those of a large one are copied once, from
+/// the database's pages to where they are wanted; SQLite's row would be another copy. The row keeps both of one moment.
+fn take_chunk(connection: &Connection, row: &Row<'_>, chunk: &mut Vec<u8>) -> Result<()> {
+    if let Some(octets) = row.get_ref(1)?.as_blob_or_null().map_err(rusqlite::Error::from)? {
+        chunk.clear();
+        chunk.extend_from_slice(octets);
+        return Ok(());
+    }
+    let blob = connection.blob_open("main", "chunk", "data", row.get(0)?, true)?;
+    // What stands in it is not cleared: it is written over.
+    chunk.resize(blob.len(), 0);
+    blob.read_at_exact(chunk, 0)?;
+    Ok(blob.close()?)
 }
 
 fn data<'a>(row: &'a Row<'_>, message: MessageId) -> Result<&'a [u8]> {
     let data = row.get_ref(0)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
-    data.ok_or_else(|| StoreError::Internal(format!("message {message:?} has lost its octets")))
+    data.ok_or_else(|| lost(message))
+}
+
+fn lost(message: MessageId) -> StoreError {
+    StoreError::Internal(format!("message {message:?} has lost its octets"))
 }
 
 fn later_piece(connection: &Connection, body: i64, number: u32, chunk: &mut Vec<u8>) -> Result<()> {
     if i64::from(number) >= CHUNKS {
+        chunk.clear();
         return Ok(());
     }
-    let mut select = connection.prepare_cached(
-        "SELECT data FROM chunk WHERE id = coalesce(
-           (SELECT tail_id * ?3 + ?2 - 1 FROM continuation WHERE body_id = ?1), ?1 * ?3 + ?2)",
-    )?;
-    let mut rows = select.query([body, i64::from(number), CHUNKS])?;
-    if let Some(row) = rows.next()? {
-        chunk.extend_from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+    let mut select = connection.prepare_cached(LATER_CHUNK)?;
+    let mut rows = select.query([body, i64::from(number), CHUNKS, SMALL])?;
+    match rows.next()? {
+        Some(row) => take_chunk(connection, row, chunk),
+        None => {
+            chunk.clear();
+            Ok(())
+        }
     }
-    Ok(())
 }

@@ -7,6 +7,7 @@
 
 use crate::store::Result;
 use crate::store::sqlite::date;
+use crate::store::sqlite::messages::maildrop::uid_list;
 use crate::store::sqlite::retention::batch_size::BatchSize;
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
@@ -173,16 +174,15 @@ fn look(connection: &Connection, visits: &mut VecDeque<Visit>, now: i64, limit: 
 /// Deletes what was found. The administrator may have changed the mailbox's days or brought a message back since.
 fn delete(connection: &Connection, old: &[(Visit, Vec<i64>)], now: i64) -> Result<()> {
     let mut delete = connection.prepare_cached(
-        "DELETE FROM message WHERE mailbox_id = ?1 AND uid = ?2
+        "DELETE FROM message WHERE mailbox_id = ?1 AND uid IN (SELECT value FROM json_each(?2))
             AND stored_at + 86400 * nullif(CASE WHEN read_at IS NULL THEN ?3 ELSE ?4 END, 0) <= ?5",
     )?;
     for (visit, uids) in old {
         if days(connection, visit.mailbox)? != Some(visit.days) {
             continue;
         }
-        for uid in uids {
-            delete.execute([visit.mailbox, *uid, visit.days.unread, visit.days.read, now])?;
-        }
+        let uids = uid_list(uids.iter().map(|uid| *uid as u64));
+        delete.execute(params![visit.mailbox, uids, visit.days.unread, visit.days.read, now])?;
     }
     Ok(())
 }

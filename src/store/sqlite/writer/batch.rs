@@ -1,6 +1,7 @@
 //! Batches and their transactions: who writes takes along what waits.
 
 use super::queue::QUEUE;
+use super::trace::Trace;
 use super::{Job, Lane, Request, Shared};
 use crate::store::{Result, StoreError};
 use rusqlite::Connection;
@@ -64,29 +65,31 @@ impl Shared {
 
     /// One transaction; an error is that of all jobs that had succeeded until then.
     fn transact(&self, connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<()> {
+        let (mut trace, number) = (Trace::start(), jobs.len());
         jobs.iter().for_each(|job| self.metrics.queue.observe(job.waited()));
+        trace.before("waiting", jobs.iter().map(|job| job.waited()).max().unwrap_or_default());
         self.require_sound()?;
         if !connection.is_autocommit() {
             // Somebody was ended by a panic in the middle of it.
             execute(connection, "ROLLBACK")?;
         }
         self.begin(connection)?;
+        trace.step("lock");
         let done = match jobs {
             [only] => run_alone(connection, only.as_mut()),
             many => many.iter_mut().try_for_each(|job| run_job(connection, job.as_mut())),
         };
-        let done = done.and_then(|()| self.commit(connection));
+        trace.step("statements");
+        let done = done.and_then(|()| {
+            let done = execute(connection, "COMMIT");
+            self.metrics.commit.observe(trace.step("commit"));
+            done
+        });
+        trace.end(format_args!("a transaction of {number} jobs"));
         if done.is_err() && !connection.is_autocommit() {
             // What fails here was rolled back by SQLite, or is by the next BEGIN's error.
             let _ = execute(connection, "ROLLBACK");
         }
-        done
-    }
-
-    fn commit(&self, connection: &Connection) -> Result<()> {
-        let start = Instant::now();
-        let done = execute(connection, "COMMIT");
-        self.metrics.commit.observe(start.elapsed());
         done
     }
 

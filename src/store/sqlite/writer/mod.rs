@@ -17,6 +17,7 @@ mod batch;
 mod oneshot;
 mod queue;
 mod thread;
+mod trace;
 mod truncation;
 mod wal;
 

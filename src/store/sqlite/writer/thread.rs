@@ -1,6 +1,7 @@
 //! What the writer's thread does all day: what waits, and the log.
 
 use super::queue::Next;
+use super::trace::Trace;
 use super::{Lane, Request, Shared};
 use crate::lock::IgnorePoison;
 use rusqlite::Connection;
@@ -48,7 +49,12 @@ impl Shared {
     /// What is first, mail before upkeep, and what else waits.
     fn execute(&self, connection: &Connection) {
         match self.queue.try_next(Lane::Mail).or_else(|| self.queue.try_next(Lane::Maintenance)) {
-            Some(Request::Alone(work)) => work(connection),
+            Some(Request::Alone(work)) => {
+                let mut trace = Trace::start();
+                work(connection);
+                trace.step("work");
+                trace.end(format_args!("work between two transactions"));
+            }
             Some(Request::Job { octets, job }) => self.batch(connection, octets, job),
             None => {}
         }

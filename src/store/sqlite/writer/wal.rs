@@ -16,6 +16,7 @@
 
 use super::Shared;
 use super::batch::STEP;
+use super::trace::Trace;
 use super::truncation::Truncation;
 use crate::store::sqlite::database::closing;
 use crate::store::{Result, StoreError};
@@ -165,7 +166,10 @@ impl Shared {
     /// What is due. However busy the writer is: nobody is waited for.
     pub fn tend_wal(&self, connection: &Connection) {
         if self.wal.is_due() {
+            let mut trace = Trace::start();
             self.wal.checkpoint(connection);
+            trace.step("checkpoint");
+            trace.end(format_args!("moving the log into the database"));
         }
         if self.wal.truncation.due().is_some_and(|due| Instant::now() >= due) {
             self.try_truncate(connection);
@@ -179,7 +183,11 @@ impl Shared {
         }
         self.wal.truncation.begin();
         let began = Instant::now();
-        match truncate(connection).map_err(|error| self.wal.failed_checkpoint(connection, error)) {
+        let mut trace = Trace::start();
+        let truncated = truncate(connection);
+        trace.step("checkpoint and truncation");
+        trace.end(format_args!("removing what was deleted from the log"));
+        match truncated.map_err(|error| self.wal.failed_checkpoint(connection, error)) {
             Ok(true) => self.wal.truncation.done(Instant::now(), began.elapsed()),
             Ok(false) => self.wal.truncation.failed(None, Instant::now()),
             Err(StoreError::Sync(_)) => {}

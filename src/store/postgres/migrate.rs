@@ -1,0 +1,33 @@
+//! Making the tables, and bringing them to the newest schema.
+
+use super::Postgres;
+use super::libpq::{Connection, Conninfo};
+use super::session::SCHEMA;
+use crate::store::{Result, StoreError};
+
+/// In order; the first one's number is [`SCHEMA`]'s start.
+const INITIAL: &str = include_str!("../../../migrations/postgres/0100_initial.sql");
+
+impl Postgres {
+    /// Makes the tables in an empty database, as the role that is to own them; idempotent.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] for a server or database that will not do, [`StoreError::Denied`] where the role may not
+    /// do it.
+    pub fn create_or_migrate(text: &str) -> Result<()> {
+        let mut connection = Connection::open(&Conninfo::parse(text, "init")?)?;
+        match schema(&mut connection)? {
+            None => Ok(connection.script(&format!("BEGIN;\n{INITIAL}\n;COMMIT"))?),
+            Some(SCHEMA) => Ok(()),
+            Some(other) => Err(StoreError::Refused(format!("its schema is {other}, which this program does not know"))),
+        }
+    }
+}
+
+/// The last migration, if there is a database of ours.
+fn schema(connection: &mut Connection) -> Result<Option<i64>> {
+    if connection.query("SELECT to_regclass('site')::text", [])?.only()?.text_or_null(0)?.is_none() {
+        return Ok(None);
+    }
+    connection.query("SELECT schema FROM site", [])?.only()?.int(0).map(Some)
+}

@@ -1,0 +1,145 @@
+//! The primary is killed under load and its standby promoted: nothing that was acknowledged is lost, no unique-id is given
+//! twice, nothing is doubled by us.
+
+use crate::load::{Load, Outcome, users};
+use crate::pair::Pair;
+use crate::support::eventually;
+use crate::support::postgres::{Cluster, OWNER};
+use crate::support::{Client, Lmtp, Random};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// What clients may have been shown: mailbox, uid and token of each message.
+type Shown = BTreeMap<(String, u64), String>;
+
+fn shown(cluster: &Cluster) -> Shown {
+    let rows = cluster.try_sql(OWNER, "mail", "SELECT mailbox, uid, subject FROM messages").unwrap_or_default();
+    let parts = |line: &str| line.split('|').map(str::to_owned).collect::<Vec<_>>();
+    let rows = rows.lines().map(parts);
+    rows.map(|row| ((row[0].clone(), row[1].parse().unwrap()), row[2].clone())).collect()
+}
+
+/// One failover; a message that was stored without an answer is one that the mail server sends again.
+fn round(random: &mut Random) {
+    let users = users(7);
+    let pair = Pair::new(&users);
+    let site = pair.node();
+    let server = site.serve(&[]);
+    let (stop, count) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let load = Load { address: server.address("lmtp"), users: &users, stop: &stop, count: &count };
+    let mut before = Shown::new();
+    let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
+        let load = &load;
+        let threads: Vec<_> = (0..8).map(|thread| scope.spawn(move || load.run(thread))).collect();
+        let delivered = |number: usize| count.load(Ordering::Relaxed) >= number;
+        eventually("deliveries", || delivered(100));
+        std::thread::sleep(Duration::from_millis(random.below(2000)));
+        before = shown(&pair.primary);
+        pair.primary.kill();
+        std::thread::sleep(Duration::from_millis(random.below(1000)));
+        pair.standby.promote();
+        let until = count.load(Ordering::Relaxed) + 100;
+        eventually("deliveries after the promotion", || delivered(until));
+        stop.store(true, Ordering::Relaxed);
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    judge(&before, &shown(&pair.standby), &outcomes);
+    drop(server);
+    site.succeed(&["check"], b"");
+}
+
+fn judge(before: &Shown, after: &Shown, outcomes: &[Outcome]) {
+    let mut copies = BTreeMap::new();
+    for ((mailbox, _), token) in after {
+        *copies.entry((mailbox.clone(), token.clone())).or_insert(0) += 1;
+    }
+    let (mut acknowledged, mut unanswered) = (0, 0);
+    for outcome in outcomes {
+        for one in &outcome.acknowledged {
+            assert_eq!(copies.get(one), Some(&1), "acknowledged: {one:?}");
+        }
+        for one in &outcome.others {
+            let stored = copies.get(one).copied().unwrap_or(0);
+            assert!(stored <= 1, "doubled: {one:?}");
+            unanswered += stored;
+        }
+        acknowledged += outcome.acknowledged.len();
+    }
+    for (one, token) in before {
+        assert_eq!(after.get(one), Some(token), "{one:?} was {token} before");
+    }
+    assert_eq!(copies.len(), acknowledged + unanswered, "nothing else is there");
+    eprintln!("{acknowledged} acknowledged, {unanswered} stored without an answer, {} shown before", before.len());
+}
+
+/// One round; as many as `PILLARBOX_NODES_ROUNDS` says.
+#[test]
+fn what_was_acknowledged_is_there_after_a_promotion() {
+    let rounds = std::env::var("PILLARBOX_NODES_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap());
+    let mut random = Random::announced("failover");
+    (0..rounds).for_each(|_| round(&mut random));
+}
+
+/// A session stays open while there is no primary, and goes on when there is one.
+#[test]
+fn sessions_outlast_a_promotion() {
+    let users = users(1);
+    let pair = Pair::new(&users);
+    let site = pair.node();
+    let server = site.serve(&[]);
+    site.deliver("user0", b"Subject: kept\r\n\r\nhello\r\n");
+    let mut client = server.session("user0", "se cret");
+    pair.primary.kill();
+    let refused = client.refuse("RETR 1");
+    assert!(refused.starts_with("-ERR [SYS/TEMP]"), "{refused}");
+    eventually("new clients are sent away", || {
+        Client::plain(server.address("pop3")).line().starts_with("-ERR [SYS/TEMP]")
+    });
+    pair.standby.promote();
+    eventually("the message is sent", || client.say("RETR 1").starts_with("+OK"));
+    assert!(client.stuffed_body().ends_with(b"hello\r\n"));
+    eventually("new clients are taken", || Client::plain(server.address("pop3")).line().starts_with("+OK"));
+    client.quit();
+}
+
+/// A commit that waited for the standby in vain is there once the primary has crashed and come back, and clients see it. The
+/// standby that is promoted later knows nothing of it, and must not give its unique-id to another message.
+#[test]
+fn an_id_that_only_the_old_primary_gave_is_not_given_again() {
+    let users = users(1);
+    let pair = Pair::new(&users);
+    let server = pair.node().serve(&[]);
+    let deliver = || {
+        let mut lmtp = Lmtp::tcp(server.address("lmtp"));
+        let greeting = lmtp.try_reply().expect("a greeting");
+        if greeting.starts_with("421 ") {
+            return greeting;
+        }
+        lmtp.say("LHLO client.example", "250 ");
+        lmtp.deliver("user0", b"Subject: x\r\n\r\nhello\r\n")
+    };
+    assert!(deliver().starts_with("250 "));
+    pair.standby.stop("immediate");
+    let reply = deliver();
+    assert!(reply.starts_with("451 "), "{reply}");
+    pair.primary.kill();
+    pair.primary.start_again();
+    let mut seen = Vec::new();
+    eventually("a client sees what was not acknowledged", || {
+        let mut client = Client::plain(server.address("pop3"));
+        if client.line().starts_with("+OK") {
+            client.log_in("user0", "se cret");
+            seen = client.unique_ids();
+            client.quit();
+        }
+        seen.len() > 1
+    });
+    pair.primary.kill();
+    pair.standby.start_again();
+    pair.standby.promote();
+    eventually("a delivery after the promotion", || deliver().starts_with("250 "));
+    let newest = server.session("user0", "se cret").unique_ids().pop().unwrap();
+    assert!(!seen.contains(&newest), "{newest} was given before: {seen:?}");
+    assert!(newest.parse::<u64>().unwrap() > 1 << 20, "{newest}");
+}

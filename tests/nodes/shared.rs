@@ -1,0 +1,80 @@
+//! Two nodes, one database.
+
+use super::support::messages::{message, of_size};
+use super::support::postgres::Cluster;
+use super::support::server::memory;
+use super::support::{Client, eventually};
+use super::{database, node, serve};
+
+#[test]
+fn mail_comes_in_on_one_node_and_goes_out_on_the_other() {
+    let database = database(Cluster::shared());
+    let one = node(&database, None);
+    one.succeed(&["passwd", "--create", "alice"], b"se cret\n");
+    let two = node(&database, Some(&one));
+    let (first, second) = (serve(&one), serve(&two));
+    let reply = first.lmtp().deliver("alice", &message("Hello", "one\r\n"));
+    assert!(reply.starts_with("250 "), "{reply}");
+    let reply = second.lmtp().deliver("alice", &message("Hello", "two\r\n"));
+    assert!(reply.starts_with("250 "), "{reply}");
+    let mut session = second.session("alice", "se cret");
+    assert_eq!(session.unique_ids(), ["1", "2"]);
+    assert!(session.multi("RETR 1").ends_with(b"one\r\n"));
+    session.expect_start("DELE 1", "+OK");
+    session.quit();
+    let mut session = first.session("alice", "se cret");
+    assert_eq!(session.unique_ids(), ["2"]);
+    // What an administrator does acts on all nodes.
+    database.sql("UPDATE settings SET value = 'Another banner.' WHERE name = 'Banner'");
+    for server in [&first, &second] {
+        eventually("the banner is the new one", || {
+            Client::plain(server.address("pop3")).line().contains("Another banner.")
+        });
+    }
+    database.sql("UPDATE settings SET value = '1' WHERE name = 'MaxConnectionsPerUser'");
+    eventually("the limit counts over nodes", || {
+        let mut client = Client::plain(second.address("pop3")).greeted();
+        client.say("USER alice");
+        let refused = !client.say("PASS se cret").starts_with("+OK");
+        client.hang_up();
+        refused
+    });
+    assert_eq!(database.sql("SELECT name FROM sessions").trim(), "alice");
+    database.sql("UPDATE users SET pop_enabled = 0 WHERE name = 'alice'");
+    session.expect_end();
+    assert!(first.terminate().success());
+    assert!(second.terminate().success());
+    assert_eq!(one.succeed(&["check"], b""), "");
+}
+
+#[test]
+fn a_node_with_another_key_file_does_not_start() {
+    let database = database(Cluster::shared());
+    let one = node(&database, None);
+    one.succeed(&["passwd", "--create", "alice"], b"se cret\n");
+    let stranger = node(&database, None);
+    let error = stranger.fail(&["serve", "-l", "127.0.0.1:0"], b"", 78);
+    assert!(error.contains("key file"), "{error}");
+    let error = stranger.fail(&["passwd", "alice"], b"other\n", 78);
+    assert!(error.contains("key file"), "{error}");
+}
+
+#[test]
+fn large_mail_in_and_out_takes_little_memory() {
+    let database = database(Cluster::shared());
+    let one = node(&database, None);
+    one.succeed(&["passwd", "--create", "alice"], b"se cret\n");
+    let server = serve(&one);
+    // A first message, so that what is loaded once is loaded.
+    server.lmtp().deliver("alice", b"x: y\r\n\r\nz\r\n");
+    server.session("alice", "se cret").multi("RETR 1");
+    let before = memory(server.pid(), "VmHWM").unwrap();
+    let large = of_size(25 << 20);
+    let reply = server.lmtp().deliver("alice", &large);
+    assert!(reply.starts_with("250 "), "{reply}");
+    let mut session = server.session("alice", "se cret");
+    let got = session.multi("RETR 2");
+    assert!(got.len() >= large.len() && got.ends_with(&large[1 << 20..]), "all of it came back");
+    let grown = memory(server.pid(), "VmHWM").unwrap() - before;
+    assert!(grown < 16 << 20, "{grown} octets");
+}

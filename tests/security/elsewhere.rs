@@ -1,0 +1,66 @@
+//! What is in a mailbox is written into the database's own folder and nowhere else: not into the system's temporary files.
+
+use crate::support::texts::OK;
+use crate::support::{Server, Site, eventually};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Enough for the journals of SQLite's statements to leave memory, if they may.
+const MESSAGES: usize = 500;
+
+/// A site whose programs have this folder for temporary files; whoever makes a file there changes the folder's time.
+fn site(folder: &Path) -> Arc<Site> {
+    let folder = folder.as_os_str().to_owned();
+    let environment = ["SQLITE_TMPDIR", "TMPDIR"].map(|name| (name, folder.clone()));
+    let site = Site::found(tempfile::tempdir().unwrap(), environment.to_vec());
+    site.succeed(&["init"], b"");
+    ["alice", "bob"].iter().for_each(|user| site.add_user(user, "se cret"));
+    site
+}
+
+/// Messages of 2,000 octets that are `age` seconds old.
+fn fill(site: &Site, user: &str, age: u64) {
+    let (then, body) =
+        (format!("CAST(strftime('%s', 'now') AS INTEGER) - {age}"), "(SELECT next_body_id FROM counters)");
+    let numbers = format!("WITH n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {MESSAGES})");
+    site.sql(&format!(
+        "{numbers} INSERT INTO chunk (id, data)
+           SELECT ({body} + i) * 4096, CAST('Subject: x' || char(13, 10, 13, 10) || hex(zeroblob(992)) || char(13, 10) AS BLOB) FROM n;
+         {numbers} INSERT INTO message (mailbox_id, uid, body_id, size, flags, received_at, stored_at)
+           SELECT m.id, 1 + i, {body} + i, 2000, 0, {then}, {then} FROM mailboxes m, n WHERE m.name = '{user}';
+         UPDATE counters SET next_body_id = next_body_id + {MESSAGES}"
+    ));
+}
+
+fn count(server: &Server, table: &str) -> usize {
+    server.sql(&format!("SELECT count(*) FROM {table}")).trim().parse().unwrap()
+}
+
+#[test]
+fn nothing_of_a_mailbox_is_written_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    fs::File::open(folder.path()).unwrap().set_modified(long_ago).unwrap();
+    let site = site(folder.path());
+    for (user, age) in [("alice", 0), ("bob", 8_640_000)] {
+        fill(&site, user, age);
+    }
+    let server = site.serve(&[("ReaperInterval", "1")]);
+    let mut session = server.alice();
+    // Every second one, so that no run of them is deleted as one.
+    for number in (1..=MESSAGES).step_by(2) {
+        session.expect(&format!("DELE {number}"), OK);
+    }
+    session.quit();
+    server.sql("UPDATE settings SET value = '30' WHERE name = 'RetainUnreadDays'");
+    eventually("deleted by age", || count(&server, "message") == MESSAGES / 2);
+    server.sql("UPDATE settings SET value = '0' WHERE name = 'RetainDeletedItemsDays'");
+    server.sql("UPDATE deleted SET deleted_at = deleted_at - 90000");
+    eventually("purged", || count(&server, "deleted") == 0);
+    site.succeed(&["check"], b"");
+    site.succeed(&["backup", site.path("copy.db").to_str().unwrap()], b"");
+    assert_eq!(fs::metadata(folder.path()).unwrap().modified().unwrap(), long_ago, "a file was made elsewhere");
+    site.assert_sound();
+}
