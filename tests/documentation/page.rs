@@ -34,6 +34,7 @@ pages! {
     migration_exchange "docs/migration/exchange.md"
     monitoring "docs/monitoring.md"
     mta "docs/mta.md"
+    nodes "docs/nodes.md"
     quotas_and_retention "docs/quotas-and-retention.md"
     security "docs/security.md"
     settings "docs/settings.md"
