@@ -2,7 +2,7 @@
 _pillarbox() {
     local commands words current=${COMP_WORDS[COMP_CWORD]}
 # generated: commands (make generate)
-    commands="init serve passwd hash deliver check status report backup restore import export export-recipients try help version"
+    commands="init serve passwd hash deliver check status report backup restore copy import export export-recipients try help version"
 # end of generated
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands help version" -- "$current")
@@ -20,6 +20,7 @@ _pillarbox() {
         report) words="--help --db --state" ;;
         backup) words="--help --db --state" ;;
         restore) words="--help --db --state --force" ;;
+        copy) words="--help --state" ;;
         import) words="--help --db --state --user --uidl --uidl-format --with-deleted --list --dry-run --token --insecure --no-uidl" ;;
         export) words="--help --db --state --user" ;;
         export-recipients) words="--help --db --state" ;;

@@ -5,6 +5,7 @@
 
 mod backup;
 mod check;
+mod copy;
 pub mod database;
 mod deliver;
 mod export;
@@ -51,7 +52,7 @@ struct Command {
 const VERSION: &str = concat!("pillarbox ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// Commands that work on no database, and know no `-d`.
-const WITHOUT_DATABASE: &[&str] = &["try", "help", "version"];
+const WITHOUT_DATABASE: &[&str] = &["try", "copy", "help", "version"];
 
 /// Every command, in the order the usage lists them.
 const COMMANDS: &[&Command] = &[
@@ -65,6 +66,7 @@ const COMMANDS: &[&Command] = &[
     &report::COMMAND,
     &backup::COMMAND,
     &restore::COMMAND,
+    &copy::COMMAND,
     &import::COMMAND,
     &export::COMMAND,
     &export_recipients::COMMAND,

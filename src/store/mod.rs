@@ -33,6 +33,7 @@ mod presence;
 mod shared;
 pub mod sqlite;
 mod statistics;
+pub mod transfer;
 
 pub use accounts::{Account, Accounts, Principal, Scheme, Standing};
 pub use config::{CertificateFiles, Config, Expire, Usable};

@@ -23,8 +23,8 @@ pub struct Figures {
     pub database_octets: u64,
     /// What waits in the write-ahead log's file, octets.
     pub wal_octets: u64,
-    /// To how many octets the database can grow by its own rules.
-    pub database_limit: u64,
+    /// To how many octets the database can grow by its own rules; none: it is on a server, which has limits of its own.
+    pub database_limit: Option<u64>,
     /// Some mailboxes whose next uid is [`LAST_UIDS`] or more.
     pub exhausted: Vec<String>,
 }

@@ -102,7 +102,7 @@ fn certificate(days: i64) -> Option<Warning> {
 fn database(figures: &Figures, facts: &Facts) -> Option<Warning> {
     let used = figures.database_octets.saturating_add(figures.wal_octets);
     let room = facts.disk.map(|disk| used.saturating_add(disk.free));
-    let limit = [room, facts.file_limit, Some(figures.database_limit)].into_iter().flatten().min()?;
+    let limit = [room, facts.file_limit].into_iter().flatten().fold(figures.database_limit?, u64::min);
     (u128::from(used) * 100 >= u128::from(limit) * DATABASE && limit > 0).then(|| {
         let (used, limit) = (size(used), size(limit));
         warning("database", false, format!("the database has {used} and cannot grow beyond {limit}"))
@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn the_database_is_compared_with_the_lowest_of_its_limits() {
-        let figures = Figures { database_octets: 800, wal_octets: 100, database_limit: 5000, ..Figures::default() };
+        let figures =
+            Figures { database_octets: 800, wal_octets: 100, database_limit: Some(5000), ..Figures::default() };
         let facts = |free, file_limit| Facts {
             figures: Some(figures.clone()),
             disk: Some(Disk { total: free, free }),
@@ -180,7 +181,7 @@ mod tests {
 
     #[test]
     fn mailboxes_settings_and_limits_are_named() {
-        let figures = Figures { exhausted: vec!["alice".into()], database_limit: 1, ..Figures::default() };
+        let figures = Figures { exhausted: vec!["alice".into()], database_limit: Some(1), ..Figures::default() };
         let (now, then) =
             (Settings { http_bindings: vec!["127.0.0.1:1".into()], ..Settings::default() }, Settings::default());
         let now = Settings { ssl_bindings: Vec::new(), ..now };

@@ -72,6 +72,21 @@ fn a_server_that_forgets_or_is_empty_is_refused() {
 }
 
 #[test]
+fn without_the_library_it_is_said_what_is_missing() {
+    // What is found first is no library.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("libpq.so.5"), "").unwrap();
+    let site = Site::node("postgresql:///mail?host=/nowhere");
+    for (command, code) in [("check", 69), ("init", 69), ("serve", 69), ("deliver", 75)] {
+        let mut command = site.command(&[command, "x"][..if command == "deliver" { 2 } else { 1 }]);
+        let output = command.env("LD_LIBRARY_PATH", folder.path()).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.contains("libpq5") && error.lines().count() == 1, "{error}");
+    }
+}
+
+#[test]
 fn who_may_not_in_is_told_so() {
     let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start()));
     let database = cluster.empty_database();

@@ -9,6 +9,7 @@ mod support;
 mod away;
 mod balancer;
 mod commands;
+mod copying;
 mod failover;
 mod load;
 mod locks;

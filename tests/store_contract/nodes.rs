@@ -4,8 +4,8 @@ use crate::fixture::{Change, Fixture, deliver, mailbox, message, names, now, oct
 use crate::on_postgres::OnPostgres;
 use pillarbox::store::postgres::Postgres;
 use pillarbox::store::{
-    Accounts, Config, Engine, Envelope, MailboxId, Maintenance, Options, Presence, Result, SessionStart, Store,
-    StoreError, Uid,
+    Accounts, Config, Engine, Envelope, MailboxId, Maintenance, MessageId, Options, Presence, Result, SessionStart,
+    Store, StoreError, Uid,
 };
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -50,6 +50,35 @@ fn unique_ids_grow_and_are_never_given_twice_whichever_node_delivers() {
         assert_eq!(all, (1..=40).collect(), "each number once");
         assert_eq!(uids(&fixture, to), (1..=40).collect::<Vec<_>>());
     }
+    fixture.finish();
+}
+
+#[test]
+fn nobody_waits_in_a_ring() {
+    let fixture = OnPostgres::new();
+    let other = fixture.another();
+    let boxes: Vec<MailboxId> = (0..7).map(|at| user(&fixture, &format!("user{at}"))).collect();
+    std::thread::scope(|scope| {
+        for (at, node) in [fixture.store(), &other as &dyn Store, fixture.store(), &other].into_iter().enumerate() {
+            let boxes = &boxes;
+            scope.spawn(move || {
+                for turn in 0..15 {
+                    // The same mailboxes in another order each time.
+                    let mut to = boxes.clone();
+                    to.rotate_left((turn + at) % 7);
+                    let mut upload = node.upload(u64::MAX);
+                    upload.push(b"x\r\n").unwrap();
+                    let answers = upload.deliver(&to[..4], &Envelope::default()).unwrap();
+                    let first = answers[0].clone().unwrap();
+                    node.mark_retrieved(MessageId { mailbox: to[1], uid: first, body: 0 });
+                    node.flush_marks().unwrap();
+                    node.commit(to[0], &[first]).unwrap();
+                }
+            });
+        }
+    });
+    let sql = format!("SELECT deadlocks FROM pg_stat_database WHERE datname = '{}'", fixture.database().name());
+    assert_eq!(fixture.database().sql(&sql).trim(), "0");
     fixture.finish();
 }
 

@@ -19,7 +19,7 @@ impl Statistics for Memory {
     fn figures(&self) -> Result<Figures> {
         let state = self.state();
         let mut figures =
-            Figures { mailboxes: state.mailboxes.len() as u64, database_limit: u64::MAX, ..Figures::default() };
+            Figures { mailboxes: state.mailboxes.len() as u64, database_limit: None, ..Figures::default() };
         for mailbox in state.mailboxes.values() {
             figures.messages += mailbox.messages.len() as u64;
             figures.octets += mailbox.messages.values().map(|message| storage_size(message.octets)).sum::<u64>();

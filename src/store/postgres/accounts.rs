@@ -7,6 +7,7 @@ use crate::secret::Secret;
 use crate::store::{
     Account, Accounts, Mailbox, MailboxId, Principal, Replacement, Result, Scheme, Standing, StoreError, UserId,
 };
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
@@ -125,7 +126,12 @@ impl Accounts for Postgres {
         let login = expected.is_some();
         let work =
             move |connection: &mut Connection| replace_password(connection, user, expected.as_ref(), &hash, &verifiers);
-        if login { self.settle(work) } else { self.writer.write(Lane::Mail, work) }
+        if login {
+            return self.settle(work);
+        }
+        let replaced = self.writer.write(Lane::Mail, work);
+        self.verifiers.fetch_add(1, Ordering::SeqCst);
+        replaced
     }
 
     fn create_user(&self, name: &str) -> Result<UserId> {
@@ -147,7 +153,10 @@ impl Postgres {
             connection.query("SET LOCAL lock_timeout = '500ms'", [])?;
             work(connection)
         })?;
-        match waiting.recv_timeout(LOGIN_TIMEOUT) {
+        let written = waiting.recv_timeout(LOGIN_TIMEOUT);
+        // Where it is not waited for it is missed for a while.
+        self.verifiers.fetch_add(1, Ordering::SeqCst);
+        match written {
             Ok(written) => written,
             Err(RecvTimeoutError::Timeout) => {
                 Err(StoreError::Busy("somebody holds a lock, or the database is slow; it is stored later".into()))

@@ -1,8 +1,7 @@
 //! The ids of bodies: the upper bits are of a node's start, the lower ones are counted in memory. None is given again,
 //! whatever a failover makes of a sequence.
 
-use super::engine::{epoch, lock};
-use super::libpq::Connection;
+use super::engine::lock;
 use crate::store::Result;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -10,34 +9,36 @@ use std::sync::Mutex;
 /// Bits that are counted.
 const BITS: u32 = 24;
 
-/// What is left of the last epoch.
+/// What is left of the last epoch; nothing at first.
+#[derive(Default)]
 pub struct BodyIds(Mutex<Range<i64>>);
 
 impl BodyIds {
-    /// All of an epoch.
-    pub fn new(epoch: i64) -> Self {
-        Self(Mutex::new(all(epoch)))
-    }
-
-    /// So many; a new epoch is asked for where they do not suffice.
+    /// The first of so many; a new epoch is asked for where they do not suffice.
     ///
     /// # Errors
     /// What the server says.
-    pub fn take(
-        &self,
-        number: i64,
-        connect: impl FnOnce(&mut dyn FnMut(&mut Connection) -> Result<i64>) -> Result<i64>,
-    ) -> Result<Range<i64>> {
+    pub fn take(&self, number: i64, epoch: impl FnOnce() -> Result<i64>) -> Result<i64> {
         let mut left = lock(&self.0);
         if left.end - left.start < number {
-            *left = all(connect(&mut epoch)?);
+            let epoch = epoch()?;
+            *left = epoch << BITS..(epoch + 1) << BITS;
         }
         let first = left.start;
         left.start += number;
-        Ok(first..first + number)
+        Ok(first)
     }
 }
 
-fn all(epoch: i64) -> Range<i64> {
-    epoch << BITS..(epoch + 1) << BITS
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_is_used_up_before_the_next_is_asked_for() {
+        let ids = BodyIds::default();
+        assert_eq!(ids.take(2, || Ok(1)), Ok(1 << 24));
+        assert_eq!(ids.take((1 << 24) - 2, || panic!("there are enough")), Ok((1 << 24) + 2));
+        assert_eq!(ids.take(1, || Ok(7)), Ok(7 << 24));
+    }
 }

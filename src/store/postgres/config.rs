@@ -1,8 +1,23 @@
 //! What administrators decide.
 
 use super::Postgres;
+use super::engine::lock;
 use super::libpq::Connection;
 use crate::store::{CertificateFiles, Config, Expire, MailboxId, Result, StoreError, Usable};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How long it is believed which verifiers there are, if nobody says that they changed.
+const USABLE_KNOWN: Duration = Duration::from_secs(60);
+
+/// Which verifiers there were.
+#[derive(Clone, Copy)]
+pub struct KnownUsable {
+    /// The change mark, and how often this node had written verifiers.
+    state: (i64, u64),
+    since: Instant,
+    usable: Usable,
+}
 
 impl Config for Postgres {
     fn change_mark(&self) -> Result<i64> {
@@ -49,11 +64,22 @@ impl Config for Postgres {
     }
 
     fn usable(&self) -> Result<Usable> {
-        self.pool.with(|connection| {
+        // It is asked for each second, and looks at all users. What other nodes make at logins may be missed for a while.
+        let state = (self.change_mark()?, self.verifiers.load(Ordering::SeqCst));
+        let known = *lock(&self.usable);
+        if let Some(known) = known
+            && known.state == state
+            && known.since.elapsed() < USABLE_KNOWN
+        {
+            return Ok(known.usable);
+        }
+        let usable = self.pool.with(|connection| {
             let rows = connection.query(USABLE, [])?;
             let row = rows.only()?;
             Ok(Usable { ntlm: row.is(0)?, scram: row.is(1)? })
-        })
+        })?;
+        *lock(&self.usable) = Some(KnownUsable { state, since: Instant::now(), usable });
+        Ok(usable)
     }
 }
 

@@ -2,30 +2,35 @@
 
 use super::body_ids::BodyIds;
 use super::check;
+use super::config::KnownUsable;
 use super::expire::Expiry;
-use super::libpq::{Connection, Conninfo, ints};
-use super::pool::{Connector, Pool, durable};
+use super::libpq::{Conninfo, ints};
+use super::pool::{Connector, Pool};
 use super::session;
-use super::writer::Writer;
+use super::writer::{Lane, Writer};
 use crate::clock::Stamps;
 use crate::metrics::StoreMetrics;
 use crate::store::shared::sessions::Sessions;
 use crate::store::sqlite::{BatchSize, ListingCache, Watch};
 use crate::store::{Engine, MessageId, Objects, Options, Result};
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A store in a database of a PostgreSQL server, shared with other nodes.
 pub struct Postgres {
     pub(super) pool: Pool,
     pub(super) writer: Writer,
     pub(super) bodies: BodyIds,
-    /// This node's number, never given again.
-    pub(super) node: i64,
+    /// This node's number, once it is needed; never given again.
+    number: OnceLock<i64>,
     /// The machine.
     pub(super) node_name: String,
     /// Of the database when it was opened.
     pub(super) instance: String,
+    pub(super) usable: Mutex<Option<KnownUsable>>,
+    /// How often this node has written verifiers.
+    pub(super) verifiers: AtomicU64,
     pub(super) snapshots: Mutex<ListingCache>,
     pub(super) marks: Mutex<HashSet<MessageId>>,
     pub(super) reaper: Mutex<Expiry>,
@@ -54,12 +59,13 @@ impl Postgres {
         let mut first = connector.connect()?;
         session::look_at_timeline(&mut first)?;
         let instance = first.query(INSTANCE, [])?.only()?.text(0)?;
-        let node = epoch(&mut first)?;
         Ok(Self {
             pool: Pool::new(connector.clone(), options.reader_count()),
             writer: Writer::start(&connector, &options.metrics, first)?,
-            bodies: BodyIds::new(node),
-            node,
+            bodies: BodyIds::default(),
+            number: OnceLock::new(),
+            usable: Mutex::default(),
+            verifiers: AtomicU64::default(),
             node_name: host,
             instance,
             snapshots: Mutex::new(ListingCache::new(options.snapshot_memory)),
@@ -75,12 +81,35 @@ impl Postgres {
     }
 }
 
-/// A number that nobody else has or will have, durably.
-pub(super) fn epoch(connection: &mut Connection) -> Result<i64> {
-    let sql = "UPDATE site SET next_epoch = next_epoch + 1 RETURNING next_epoch - 1";
-    let epoch = connection.query(sql, [])?.only()?.int(0)?;
-    durable(connection)?;
-    Ok(epoch)
+impl Postgres {
+    /// A number that nobody else has or will have, durably.
+    fn epoch(&self) -> Result<i64> {
+        self.writer.write(Lane::Mail, |connection| {
+            let sql = "UPDATE site SET next_epoch = next_epoch + 1 RETURNING next_epoch - 1";
+            connection.query(sql, [])?.only()?.int(0)
+        })
+    }
+
+    /// This node's number. A command that only reads needs none, and writes nothing.
+    pub(super) fn node(&self) -> Result<i64> {
+        match self.number.get() {
+            Some(number) => Ok(*number),
+            None => {
+                let epoch = self.epoch()?;
+                Ok(*self.number.get_or_init(|| epoch))
+            }
+        }
+    }
+
+    /// That number, if there is one yet.
+    pub(super) fn known_node(&self) -> Option<i64> {
+        self.number.get().copied()
+    }
+
+    /// So many ids for bodies, the first of them.
+    pub(super) fn new_bodies(&self, number: i64) -> Result<i64> {
+        self.bodies.take(number, || self.epoch())
+    }
 }
 
 fn host() -> String {

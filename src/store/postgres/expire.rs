@@ -61,7 +61,7 @@ pub fn step(store: &Postgres, now: i64, limit: usize) -> Result<usize> {
         if !store.pool.with(|connection| is_anything_due(connection, now))? {
             return Ok(0);
         }
-        let node = store.node;
+        let node = store.node()?;
         let visits = store.writer.write(Lane::Maintenance, move |connection| {
             if lease(connection, "reap", node)? { take_up(connection, now).map(Some) } else { Ok(None) }
         })?;
@@ -87,7 +87,7 @@ impl Expiry {
         if deleted == 0 && found.ended.is_empty() {
             return Ok(1);
         }
-        let (stamp, node) = (store.stamps.stamp(), store.node);
+        let (stamp, node) = (store.stamps.stamp(), store.node()?);
         let began = store.writer.write(Lane::Maintenance, move |connection| {
             let began = Instant::now();
             if lease(connection, "reap", node)? {

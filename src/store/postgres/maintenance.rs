@@ -52,6 +52,7 @@ impl Maintenance for Postgres {
         let replaced: Vec<Result<bool>> = self.writer.write(Lane::Maintenance, move |connection| {
             made.iter().map(|(_, one)| accounts::replace_pending(connection, one)).collect()
         })?;
+        self.verifiers.fetch_add(1, Ordering::SeqCst);
         let mut answers: Vec<_> = order.into_iter().zip(replaced).collect();
         answers.sort_by_key(|(at, _)| *at);
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
@@ -64,7 +65,7 @@ impl Maintenance for Postgres {
 
     fn drop_foreign_verifiers(&self, mark: &str) -> Result<usize> {
         let mark = mark.to_owned();
-        self.writer.write(Lane::Maintenance, move |connection| {
+        let dropped = self.writer.write(Lane::Maintenance, move |connection| {
             // The first node says which key file it is; all others must have the same.
             let adopt = "UPDATE site SET seal = $1 WHERE seal IS NULL";
             let seal = "SELECT seal FROM site";
@@ -75,7 +76,9 @@ impl Maintenance for Postgres {
             }
             let sql = "DELETE FROM verifiers WHERE substr(value, 1, length($1)) <> $1";
             Ok(connection.query(sql, [mark.as_bytes().into()])?.changed())
-        })
+        });
+        self.verifiers.fetch_add(1, Ordering::SeqCst);
+        dropped
     }
 
     fn flush_marks(&self) -> Result<()> {
@@ -122,7 +125,7 @@ impl Maintenance for Postgres {
 
     fn warn(&self, mailbox: MailboxId, message: &[u8], now: i64) -> Result<bool> {
         let message = message.to_vec();
-        let body = self.bodies.take(1, |work| self.pool.with(work))?.start;
+        let body = self.new_bodies(1)?;
         self.writer
             .write(Lane::Maintenance, move |connection| warning::deliver(connection, mailbox, body, &message, now))
     }
@@ -135,7 +138,7 @@ impl Maintenance for Postgres {
         if !due {
             return Ok(0);
         }
-        let node = self.node;
+        let node = self.node()?;
         let (done, began) = self.writer.write(Lane::Maintenance, move |connection| {
             let began = Instant::now();
             if !lease(connection, "purge", node)? {
@@ -157,7 +160,8 @@ impl Maintenance for Postgres {
 impl Postgres {
     /// Removes what says that this node is there, and lets others do what it alone was to do.
     pub(super) fn leave(&self) -> Result<()> {
-        let node = self.node;
+        // One that never had a number left nothing.
+        let Some(node) = self.known_node() else { return Ok(()) };
         self.writer.write(Lane::Maintenance, move |connection| {
             connection.run(&[
                 statement("DELETE FROM session WHERE node_id = $1", [node.into()]),

@@ -2,7 +2,7 @@
 
 use super::Postgres;
 use super::libpq::{Connection, Conninfo};
-use super::session::SCHEMA;
+use super::session::{SCHEMA, UNFINISHED};
 use crate::store::{Result, StoreError};
 
 /// In order; the first one's number is [`SCHEMA`]'s start.
@@ -18,7 +18,7 @@ impl Postgres {
         let mut connection = Connection::open(&Conninfo::parse(text, "init")?)?;
         match schema(&mut connection)? {
             None => Ok(connection.script(&format!("BEGIN;\n{INITIAL}\n;COMMIT"))?),
-            Some(SCHEMA) => Ok(()),
+            Some(SCHEMA | UNFINISHED) => Ok(()),
             Some(other) => Err(StoreError::Refused(format!("its schema is {other}, which this program does not know"))),
         }
     }

@@ -33,8 +33,10 @@ mod presence;
 mod purge;
 mod session;
 mod statistics;
+mod transfer;
 mod upload;
 mod warning;
 mod writer;
 
 pub use engine::Postgres;
+pub use transfer::Whole;

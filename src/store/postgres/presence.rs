@@ -33,7 +33,7 @@ impl Presence for Postgres {
     }
 
     fn dismissed(&self) -> Result<Vec<u64>> {
-        let node = self.node;
+        let node = self.node()?;
         let ended: Vec<u64> = self.pool.with(|connection| {
             let rows = connection.query("SELECT id FROM session_end WHERE node_id = $1", [node.into()])?;
             rows.iter().map(|row| row.size(0)).collect()
@@ -44,7 +44,7 @@ impl Presence for Postgres {
     fn sessions_elsewhere(&self, user: UserId) -> Result<usize> {
         let sql = "SELECT count(*) FROM session s JOIN node n ON n.id = s.node_id AND n.seen_at > now() - interval '30 seconds'
                     WHERE s.user_id = $1 AND s.node_id <> $2";
-        let node = self.node;
+        let node = self.node()?;
         self.pool.with(|connection| Ok(connection.query(sql, [user.0.into(), node.into()])?.only()?.size(0)? as usize))
     }
 
@@ -53,7 +53,7 @@ impl Presence for Postgres {
             lock(&self.sessions).forget_written();
         }
         let Some(batch) = lock(&self.sessions).take() else { return Ok(()) };
-        let (copy, node) = (batch.clone(), self.node);
+        let (copy, node) = (batch.clone(), self.node()?);
         let written = self.writer.write(Lane::Maintenance, move |connection| write(connection, node, &copy));
         if written.is_err() {
             lock(&self.sessions).put_back(batch);
@@ -64,7 +64,7 @@ impl Presence for Postgres {
     fn reset_presence(&self) -> Result<()> {
         // This node's number is new, but the one that crashed was on this machine. If others are on it that live, they
         // find out within a second, and write their sessions again.
-        let (node, name) = (self.node, self.node_name.clone());
+        let (node, name) = (self.node()?, self.node_name.clone());
         self.writer.write(Lane::Maintenance, move |connection| {
             let sql = "WITH gone AS (DELETE FROM node WHERE name = $2 AND id <> $1 RETURNING id)
                        DELETE FROM session USING gone WHERE node_id = gone.id";
@@ -84,7 +84,7 @@ const SWEEP: &str = "
 impl Postgres {
     /// Says so, and whether nothing was known of us: then our sessions are not, either.
     fn say_that_we_are_here(&self) -> Result<bool> {
-        let (node, name) = (self.node, self.node_name.clone());
+        let (node, name) = (self.node()?, self.node_name.clone());
         self.writer.write(Lane::Maintenance, move |connection| {
             let here = "INSERT INTO node (id, name) VALUES ($1, $2)
                         ON CONFLICT (id) DO UPDATE SET seen_at = now() RETURNING xmax = 0";

@@ -9,6 +9,9 @@ const OLDEST: i32 = 150_000;
 /// The schema that this program works with.
 pub const SCHEMA: i64 = 100;
 
+/// `site.schema` of a database that is being filled by `pillarbox copy`.
+pub const UNFINISHED: i64 = 0;
+
 /// What `init` sets for the role, for a role that another one has made. (Not `synchronous_commit`: it is looked at.)
 const SETTINGS: &str = "SET lock_timeout = '5s'; SET statement_timeout = '60s';
   SET idle_in_transaction_session_timeout = '10s'; SET default_transaction_isolation = 'read committed';
@@ -41,7 +44,11 @@ pub fn prepared(mut connection: Connection) -> Result<Connection> {
     }
     let schema = connection.query("SELECT schema FROM site", [])?.only()?.int(0)?;
     if schema != SCHEMA {
-        let which = if schema > SCHEMA { "newer than this program" } else { "older: pillarbox init brings it up" };
+        let which = match schema {
+            UNFINISHED => "that of a copy that has not ended: run pillarbox copy again",
+            newer if newer > SCHEMA => "newer than this program",
+            _ => "older: pillarbox init brings it up",
+        };
         return Err(StoreError::Refused(format!("its schema is {schema}, which is {which}")));
     }
     Ok(connection)

@@ -71,9 +71,9 @@ fn figures(connection: &mut Connection) -> Result<Figures> {
         octets: row.size(2)?,
         pending_passwords: row.size(4)?,
         database_octets: row.size(5)?,
-        // The server's own: it has no bound, and its log is nobody's business here.
+        // The log is the server's.
         wal_octets: 0,
-        database_limit: u64::MAX,
+        database_limit: None,
         exhausted: Vec::new(),
     };
     if row.size(3)? >= LAST_UIDS {
@@ -122,7 +122,7 @@ pub fn counting(now: i64, sample: &Sample) -> Vec<Statement<'static>> {
         s.messages as i64,
         s.database_octets as i64,
     ];
-    let mut all = vec![Statement { sql: HOURLY, parameters: numbers.map(Into::into).into() }];
+    let mut all = vec![Statement { sql: HOURLY.into(), parameters: numbers.map(Into::into).into() }];
     if s.logins + s.failures + s.deliveries > 0 {
         let minute = [now - now.rem_euclid(MINUTE), s.logins as i64, s.failures as i64, s.deliveries as i64];
         all.push(statement(MINUTELY, minute.map(Into::into)));

@@ -72,7 +72,7 @@ impl<'a> Staging<'a> {
 
     /// The first of so many ids.
     fn new_bodies(&self, number: i64) -> Result<i64> {
-        Ok(self.store.bodies.take(number, |work| self.store.pool.with(work))?.start)
+        self.store.new_bodies(number)
     }
 
     /// Lets the reaper have what was staged, without waiting for it.

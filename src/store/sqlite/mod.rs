@@ -34,12 +34,14 @@ mod messages;
 mod presence;
 mod retention;
 mod statistics;
+mod transfer;
 mod writer;
 
 pub use crate::store::Options;
 pub use database::companions;
 pub use database::migrate::{APPLICATION_ID, newest_version};
 pub use engine::Sqlite;
+pub use transfer::Whole;
 
 /// What the other SQL engine has in common with this one.
 pub(in crate::store) use messages::listing_cache::{ListingCache, State};

@@ -89,7 +89,7 @@ fn figures(connection: &Connection) -> Result<Figures> {
     figures.pending_passwords = connection.prepare_cached(pending)?.query_row([], |row| number(row, 0))?;
     let pages: i64 = connection.query_row("PRAGMA max_page_count", [], |row| row.get(0))?;
     let size: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    figures.database_limit = pages.saturating_mul(size).max(0) as u64;
+    figures.database_limit = Some(pages.saturating_mul(size).max(0) as u64);
     Ok(figures)
 }
 

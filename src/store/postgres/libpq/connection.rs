@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::rows::Rows;
 use super::value::Value;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::os::fd::BorrowedFd;
@@ -42,14 +43,14 @@ const BINARY: c_int = 1;
 /// A statement and its parameters.
 pub struct Statement<'a> {
     /// It is prepared when a connection sees it first.
-    pub sql: &'static str,
+    pub sql: Cow<'static, str>,
     /// As many as it names.
     pub parameters: Vec<Value<'a>>,
 }
 
 /// A statement with these parameters.
-pub fn statement<'a, const N: usize>(sql: &'static str, parameters: [Value<'a>; N]) -> Statement<'a> {
-    Statement { sql, parameters: parameters.into() }
+pub fn statement<'a, const N: usize>(sql: impl Into<Cow<'static, str>>, parameters: [Value<'a>; N]) -> Statement<'a> {
+    Statement { sql: sql.into(), parameters: parameters.into() }
 }
 
 /// Told once, after so long, that the server has not answered yet.
@@ -60,7 +61,7 @@ pub struct Connection {
     api: &'static Api,
     handle: Handle,
     notices: Box<Notices>,
-    prepared: HashMap<&'static str, CString>,
+    prepared: HashMap<Cow<'static, str>, CString>,
     /// An answer is missing.
     broken: bool,
 }
@@ -74,7 +75,7 @@ struct Notices(Mutex<Option<String>>);
 
 /// What is expected of the server, in order.
 enum Step {
-    Prepared(&'static str, CString),
+    Prepared(Cow<'static, str>, CString),
     Answer,
 }
 
@@ -149,7 +150,11 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Connection::run`].
-    pub fn query<const N: usize>(&mut self, sql: &'static str, parameters: [Value<'_>; N]) -> Result<Rows, Failure> {
+    pub fn query<const N: usize>(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        parameters: [Value<'_>; N],
+    ) -> Result<Rows, Failure> {
         let mut answers = self.run(&[statement(sql, parameters)])?;
         answers.pop().ok_or_else(|| Failure::lost("the server gave no answer"))
     }
@@ -211,7 +216,7 @@ impl Connection {
     }
 
     fn send(&mut self, one: &Statement<'_>, steps: &mut Vec<Step>) -> Result<(), Failure> {
-        let name = match self.prepared.get(one.sql) {
+        let name = match self.prepared.get(&one.sql) {
             Some(name) => name.clone(),
             None => self.prepare(one, steps)?,
         };
@@ -251,13 +256,13 @@ impl Connection {
         let new = steps.iter().filter(|step| matches!(step, Step::Prepared(..))).count();
         let number = self.prepared.len() + new;
         let bad = |_| Failure::lost("a statement has a NUL in it");
-        let (name, sql) = (CString::new(format!("s{number}")).map_err(bad)?, CString::new(one.sql).map_err(bad)?);
+        let (name, sql) = (CString::new(format!("s{number}")).map_err(bad)?, CString::new(&*one.sql).map_err(bad)?);
         let types: Vec<u32> = one.parameters.iter().map(|value| value.oid).collect();
         // SAFETY: the texts and the array outlive the call.
         let sent = unsafe {
             (self.api.PQsendPrepare)(self.handle, name.as_ptr(), sql.as_ptr(), types.len() as c_int, types.as_ptr())
         };
-        steps.push(Step::Prepared(one.sql, name.clone()));
+        steps.push(Step::Prepared(one.sql.clone(), name.clone()));
         if sent == 1 { Ok(name) } else { Err(self.lost()) }
     }
 

@@ -18,6 +18,9 @@ const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/sqlite/0100_i
 /// `PRAGMA user_version` of the first step's schema; each further one counts up. Lower ones were never released.
 const FIRST_VERSION: i32 = 100;
 
+/// `user_version` of a database that is being filled by `pillarbox copy`.
+pub const UNFINISHED: i32 = -1;
+
 /// "Pbox": how file(1) and we know our databases.
 pub const APPLICATION_ID: i32 = 0x5062_6f78;
 
@@ -152,6 +155,8 @@ fn state(connection: &Connection, path: &Path, newest: i32) -> Result<State> {
 fn foreign_version(path: &Path, found: i32, newest: i32) -> StoreError {
     let why = if found > newest {
         format!("is newer than {newest}, the newest that this program knows")
+    } else if found == UNFINISHED {
+        "is that of a copy that has not ended: run pillarbox copy again".into()
     } else {
         format!("was made by an unreleased version; the first that was released is {FIRST_VERSION}")
     };

@@ -1,0 +1,151 @@
+//! `pillarbox copy`: a site from SQLite to PostgreSQL and back.
+
+use super::support::messages::{message, of_size};
+use super::support::postgres::Cluster;
+use super::support::site::text;
+use super::support::{Server, Site};
+use super::{SETTINGS, serve};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+fn copy(from: &str, to: &str, state: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pillarbox"));
+    command.args(["copy", "--state"]).arg(state).args([from, to]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn succeed(output: &Output) -> String {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Something of everything.
+fn filled() -> Arc<Site> {
+    let site = Site::new();
+    for user in ["alice", "bob", "Zoë"] {
+        site.succeed(&["passwd", "--create", user], b"se cret\n");
+    }
+    site.sql(
+        "INSERT INTO mailboxes (name, prohibit_send_receive_quota, retain_read_days) VALUES ('archive', 1048576, 7)",
+    );
+    site.sql("INSERT INTO aliases VALUES ('sales@example.org', 'alice'), ('Sales@example.org', 'bob')");
+    site.sql("INSERT INTO delegates VALUES ('bob', 'archive')");
+    site.sql("UPDATE users SET pop_enabled = 0 WHERE name = 'Zoë'");
+    site.set("MaxCommandSize", "255");
+    for body in ["one\r\n", ".dots\r\n", "three\r\n"] {
+        site.deliver("alice", &message("Hello é", body));
+    }
+    site.succeed(&["deliver", "alice", "bob"], &of_size(700_000));
+    let server = Server::start(&site, &SETTINGS);
+    let mut lmtp = server.lmtp();
+    // Copies with a header each, of a message that is in many pieces.
+    lmtp.begin("carol@example.net", &["alice", "bob"]);
+    lmtp.send(of_size(900_000));
+    lmtp.send(b".\r\n");
+    lmtp.expect("250 ");
+    lmtp.expect("250 ");
+    let mut session = server.session("alice", "se cret");
+    session.multi("RETR 1");
+    session.expect_start("DELE 2", "+OK");
+    session.quit();
+    assert!(server.terminate().success());
+    let legacy = site.path("legacy.mbox");
+    std::fs::write(&legacy, "From a@b Thu Jan  1 00:00:00 2026\nX-UIDL: old-id\nSubject: old\n\nx\n").unwrap();
+    site.succeed(&["import", "-u", "bob", legacy.to_str().unwrap()], b"");
+    site.sql("INSERT INTO users (name) VALUES ('gone')");
+    site.deliver("gone", b"Subject: gone\r\n\r\nx\r\n");
+    site.sql("DELETE FROM users WHERE name = 'gone'");
+    site
+}
+
+/// What administrators see of it.
+const SEEN: [&str; 6] = [
+    "SELECT name, password, pop_enabled, last_login FROM users ORDER BY id",
+    "SELECT mailbox, uid, size, received_at, unique_id, sender, read, stored_at, subject FROM messages ORDER BY mailbox, uid",
+    "SELECT mailbox, uid, size, deleted_at, subject FROM recoverable ORDER BY mailbox, uid",
+    "SELECT name, messages, bytes FROM deleted_mailboxes ORDER BY id",
+    "SELECT name, messages, bytes, limit_quota, percent FROM mailbox_usage ORDER BY name",
+    "SELECT name, value FROM settings ORDER BY name",
+];
+
+#[test]
+fn a_site_goes_to_postgresql_and_back() {
+    let site = filled();
+    let file = site.database().to_str().unwrap();
+    let database = Cluster::shared().empty_database();
+    let one = Site::node(&database.url());
+    let state = one.path("");
+    let copied = succeed(&copy(file, &database.url(), &state).output().unwrap());
+    assert_eq!(copied, "7 messages copied and compared\n");
+    assert_eq!(one.succeed(&["check"], b""), "");
+    let seen = SEEN.map(|sql| site.sql(sql));
+    for (sql, seen) in SEEN.iter().zip(&seen) {
+        let there = database.sql(sql);
+        // Where the two shells write a fraction in another way they differ.
+        if !sql.contains("percent") {
+            assert_eq!(there.trim(), seen.trim(), "{sql}");
+        }
+    }
+    // Passwords are good, unique-ids go on, and what was deleted can be brought back.
+    let server = serve(&one);
+    let mut session = server.session("alice", "se cret");
+    assert_eq!(session.unique_ids(), ["1", "3", "4", "5"]);
+    assert!(session.multi("RETR 4").len() > 900_000);
+    session.quit();
+    assert!(server.lmtp().deliver("alice", &message("new", "x\r\n")).starts_with("250 "));
+    database.sql("UPDATE recoverable SET deleted_at = NULL WHERE mailbox = 'alice' AND uid = 2");
+    assert_eq!(server.session("alice", "se cret").unique_ids(), ["1", "2", "3", "4", "5", "6"]);
+    assert!(server.terminate().success());
+    let seen = SEEN.map(|sql| database.sql(sql));
+    // And the way back.
+    let home = one.path("home.db");
+    let home = home.to_str().unwrap();
+    assert_eq!(succeed(&copy(&database.url(), home, &state).output().unwrap()), "9 messages copied and compared\n");
+    let back = Site::found(tempfile::tempdir().unwrap(), Vec::new());
+    std::fs::copy(home, back.database()).unwrap();
+    std::fs::copy(format!("{home}.seal"), back.path("mail.db.seal")).unwrap();
+    for (sql, seen) in SEEN.iter().zip(&seen) {
+        if !sql.contains("percent") {
+            assert_eq!(back.sql(sql).trim(), seen.trim(), "{sql}");
+        }
+    }
+    assert_eq!(back.succeed(&["check"], b""), "");
+    back.deliver("alice", b"x: y\r\n\r\n");
+    assert_eq!(back.sql("SELECT max(uid) FROM messages WHERE mailbox = 'alice'").trim(), "7");
+    let refused = copy(file, &database.url(), &state).output().unwrap();
+    assert_eq!(refused.status.code(), Some(78), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("empty"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn a_copy_that_was_cut_goes_on() {
+    let site = filled();
+    for _ in 0..20 {
+        site.deliver("bob", &of_size(1 << 20));
+    }
+    let file = site.database().to_str().unwrap();
+    let database = Cluster::shared().empty_database();
+    let one = Site::node(&database.url());
+    let state = one.path("");
+    let mut cut = copy(file, &database.url(), &state).spawn().unwrap();
+    super::support::eventually("something was copied", || {
+        let ours = database.try_sql("postgres", "SELECT count(*) FROM chunk");
+        ours.is_ok_and(|count| count.trim().parse().is_ok_and(|count: u32| count > 20))
+    });
+    cut.kill().unwrap();
+    cut.wait().unwrap();
+    if database.sql("SELECT schema FROM site").trim() == "0" {
+        let error = one.fail(&["serve", "-l", "127.0.0.1:0"], b"", 78);
+        assert!(error.contains("copy again"), "{error}");
+    }
+    let again = copy(file, &database.url(), &state).output().unwrap();
+    if database.sql("SELECT count(*) FROM messages").trim() == "27" && !again.status.success() {
+        // It had ended before it was cut.
+        assert!(text(&again.stderr).contains("empty"), "{}", text(&again.stderr));
+    } else {
+        assert_eq!(succeed(&again), "27 messages copied and compared\n");
+    }
+    assert_eq!(one.succeed(&["check"], b""), "");
+}
