@@ -285,11 +285,24 @@ const RETENTION: &str = "
                                 ELSE min(read_days, unread_days) END AS days
     FROM mailbox_retention";
 
+/// The same of all mailboxes, one row for those with the same rules: the rules of 100,000 mailboxes are few.
+const RETENTIONS: &str = "
+  WITH own AS (SELECT DISTINCT retain_read_days, retain_unread_days, retention_hold FROM mailboxes),
+       rule AS (
+         SELECT CASE WHEN retention_hold THEN 0 ELSE coalesce(retain_read_days,
+                  (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainReadDays')) END AS read_days,
+                CASE WHEN retention_hold THEN 0 ELSE coalesce(retain_unread_days,
+                  (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainUnreadDays')) END AS unread_days
+           FROM own)
+  SELECT CASE WHEN read_days = 0 THEN unread_days WHEN unread_days = 0 THEN read_days
+              ELSE min(read_days, unread_days) END AS days
+    FROM rule";
+
 fn shortest_retention(connection: &Connection) -> Result<Expire> {
-    let sql = format!("SELECT min(nullif(days, 0)), count(DISTINCT days), count(*) FROM ({RETENTION})");
-    let (days, kinds, mailboxes): (Option<u32>, i64, i64) =
+    let sql = format!("SELECT min(nullif(days, 0)), count(DISTINCT days), count(*) FROM ({RETENTIONS})");
+    let (days, kinds, rules): (Option<u32>, i64, i64) =
         connection.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    if mailboxes == 0 {
+    if rules == 0 {
         return site_retention(connection);
     }
     match (days, kinds) {
