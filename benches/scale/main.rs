@@ -97,6 +97,8 @@ fn log_in(server: SocketAddr, client: usize) -> std::io::Result<TcpStream> {
     connect(socket.as_raw_fd(), &SockaddrIn::from(server))?;
     let mut stream = TcpStream::from(socket);
     stream.set_nodelay(true)?;
+    // Who cannot be accepted waits for ever.
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     for command in ["", "USER b10x1024\r\n", "PASS secret\r\n", "STAT\r\n"] {
         stream.write_all(command.as_bytes())?;
         let mut line = String::new();

@@ -48,6 +48,8 @@ struct Live {
     connections: BTreeMap<u64, Connection>,
     /// Those that wait for a login; the longest-waiting first, as ids grow.
     waiting: BTreeSet<u64>,
+    /// Those that have logged in and have not been told to end; the longest session first.
+    sessions: BTreeSet<(Instant, u64)>,
     /// Those that have been told to end.
     ending: BTreeMap<u64, Instant>,
 }
@@ -163,10 +165,8 @@ impl Connections {
             }
         }
         if let Some(longest) = session {
-            let lasted =
-                |connection: &Connection| connection.login.as_ref().is_some_and(|login| over(login.1, longest));
-            let sessions = live.connections.iter().filter(|(_, connection)| lasted(connection));
-            overdue.extend(sessions.map(|(id, _)| (*id, EndReason::SessionTime)));
+            let lasted = live.sessions.iter().take_while(|(since, _)| over(*since, longest));
+            overdue.extend(lasted.map(|(_, id)| (*id, EndReason::SessionTime)));
         }
         for (id, reason) in overdue {
             live.end(id, reason);
@@ -187,6 +187,9 @@ impl Live {
         let Some(connection) = self.connections.get(&id) else { return };
         if connection.reason.set(reason).is_ok() {
             self.waiting.remove(&id);
+            if let Some((_, since)) = &connection.login {
+                self.sessions.remove(&(*since, id));
+            }
             self.ending.insert(id, Instant::now());
             connection.socket.shutdown_read();
         }
@@ -206,10 +209,13 @@ impl Entry {
 
     /// Somebody has logged in: from now on this connection makes room for nobody, and who is shut out of this login is ended.
     pub fn logged_in(&self, login: &Login) {
-        let mut live = self.connections.live();
+        let (mut live, now) = (self.connections.live(), Instant::now());
         live.waiting.remove(&self.id);
         if let Some(connection) = live.connections.get_mut(&self.id) {
-            connection.login = Some((login.clone(), Instant::now()));
+            connection.login = Some((login.clone(), now));
+            if connection.reason.get().is_none() {
+                live.sessions.insert((now, self.id));
+            }
         }
     }
 }
@@ -220,6 +226,9 @@ impl Drop for Entry {
         live.waiting.remove(&self.id);
         live.ending.remove(&self.id);
         let gone = live.connections.remove(&self.id);
+        if let Some((_, since)) = gone.as_ref().and_then(|gone| gone.login.as_ref()) {
+            live.sessions.remove(&(*since, self.id));
+        }
         drop(live);
         drop(gone);
     }
@@ -276,6 +285,12 @@ mod tests {
         connections.end(session.id(), EndReason::ShutOut);
         assert_eq!(session.end_reason(), Some(EndReason::SessionTime), "the first reason counts");
         assert_eq!(connections.logins(), []);
+        assert!(connections.live().sessions.is_empty());
+        let third = connections.enter_stranger(sockets[0].0.clone(), None);
+        third.logged_in(&alice());
+        assert_eq!(connections.live().sessions.len(), 1);
+        drop(third);
+        assert!(connections.live().sessions.is_empty());
     }
 
     /// Reading ends at once, what is written gets through for a moment.

@@ -17,6 +17,7 @@ use crate::store::sqlite::messages::read_marks::ReadMarks;
 use crate::store::sqlite::messages::upload::Watch;
 use crate::store::sqlite::retention::batch_size::BatchSize;
 use crate::store::sqlite::retention::expire::Expiry;
+use crate::store::sqlite::statistics::Known;
 use crate::store::sqlite::writer::Writer;
 use crate::store::{Engine, Objects, Options};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub struct Sqlite {
     pub(super) place: FileIdentity,
     // In this order they are dropped: the readers must be gone when the writer truncates the log.
     pub(super) readers: Readers,
+    pub(super) figures: Mutex<Option<Known>>,
     pub(super) writer: Writer,
     pub(super) bodies: Bodies,
     pub(super) snapshots: Mutex<ListingCache>,
@@ -67,6 +69,7 @@ impl Sqlite {
             path: path.to_owned(),
             place: place.opened(),
             readers: Readers::new(path, &options, readers)?,
+            figures: Mutex::default(),
             writer: Writer::start(writer, options.busy_timeout, options.metrics.clone())?,
             bodies: Bodies::default(),
             snapshots: Mutex::new(ListingCache::new(options.snapshot_memory)),

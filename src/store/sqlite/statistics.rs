@@ -1,8 +1,9 @@
 //! Figures and statistics ([`crate::store::Statistics`]).
 
 use crate::files::path::with_suffix;
-use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::database::connection;
 use crate::store::sqlite::writer::Lane;
+use crate::store::sqlite::{Options, Sqlite, lock};
 use crate::store::{Figures, Hour, LAST_UIDS, Large, LastHour, Result, STATISTICS_KEPT, Sample, Statistics};
 use rusqlite::{Connection, Row, params};
 use std::path::Path;
@@ -15,7 +16,7 @@ const NAMES: i64 = 10;
 
 impl Statistics for Sqlite {
     fn figures(&self) -> Result<Figures> {
-        let mut figures = self.readers.with(figures)?;
+        let mut figures = self.known_figures()?;
         figures.database_octets = length(&self.path);
         figures.wal_octets = length(&with_suffix(&self.path, "-wal"));
         Ok(figures)
@@ -69,6 +70,36 @@ impl Statistics for Sqlite {
             let sql = "UPDATE counters SET warned_at = ?1 WHERE warned_at NOT BETWEEN ?1 - ?2 AND ?1 + ?2";
             Ok(connection.prepare_cached(sql)?.execute([now, DAY - 1])? > 0)
         })
+    }
+}
+
+/// Figures, and a connection that knows whether they hold still: they are asked for again and again.
+pub struct Known {
+    connection: Connection,
+    /// With SQLite's `data_version`, which moves with every commit of any other connection.
+    figures: Option<(i64, Figures)>,
+}
+
+impl Sqlite {
+    /// Sums over all mailboxes, anew only if somebody has written something.
+    fn known_figures(&self) -> Result<Figures> {
+        let mut known = lock(&self.figures);
+        let known = match &mut *known {
+            Some(known) => known,
+            none => {
+                let connection = connection::reader(&self.path, &Options::default())?;
+                none.insert(Known { connection, figures: None })
+            }
+        };
+        let version = known.connection.query_row("PRAGMA data_version", [], |row| row.get(0))?;
+        match &known.figures {
+            Some((then, figures)) if *then == version => Ok(figures.clone()),
+            _ => {
+                let figures = figures(&known.connection)?;
+                known.figures = Some((version, figures.clone()));
+                Ok(figures)
+            }
+        }
     }
 }
 
