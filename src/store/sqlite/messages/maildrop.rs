@@ -260,7 +260,7 @@ fn later_piece(connection: &Connection, body: i64, number: u32, chunk: &mut Vec<
     }
     let mut select = connection.prepare_cached(
         "SELECT data FROM chunk WHERE id = coalesce(
-           (SELECT tail_id * ?3 + ?2 - 1 FROM continuation WHERE body_id = ?1), ?1 * ?3 + ?2)",
+           (SELECT tail_id * ?3 + ?2 - 1 FROM continuation WHERE body_id = ?1 AND ?2 > 0), ?1 * ?3 + ?2)",
     )?;
     let mut rows = select.query([body, i64::from(number), CHUNKS])?;
     if let Some(row) = rows.next()? {
