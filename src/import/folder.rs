@@ -214,6 +214,6 @@ mod tests {
         }
         assert!(open(&place.path().join("file")).is_ok());
         assert!(matches!(open(Path::new("/dev/null")), Err(ImportError::Data(_))));
-        assert!(matches!(open(Path::new("/nonexistent")), Err(ImportError::File(..))));
+        assert!(matches!(open(&place.path().join("missing")), Err(ImportError::File(..))));
     }
 }

@@ -80,6 +80,7 @@ contract! {
         an_imported_id_is_not_given_again_after_its_message_was_purged,
         what_was_deleted_is_found_by_its_id,
         what_was_deleted_can_be_read_until_it_is_purged,
+        a_deleted_copy_with_lines_of_its_own_can_be_read_whole,
         imported_messages_are_known_as_such,
         numbers_that_were_skipped_may_still_be_imported,
         skipping_never_goes_back_nor_opens_what_was_given,

@@ -252,6 +252,24 @@ pub fn malformed_ids_are_refused(fixture: &mut dyn Fixture) {
     assert_eq!(deliver(fixture, alice, b"x\r\n"), Uid(1));
 }
 
+pub fn a_deleted_copy_with_lines_of_its_own_can_be_read_whole(fixture: &mut dyn Fixture) {
+    let (alice, bob) = (user(fixture, "alice"), user(fixture, "bob"));
+    let large = b"0123456789abcd\r\n".repeat(1 << 16);
+    let copies = [alice, bob].map(|to| (to, format!("X-To: {}\r\n", to.0)));
+    let answers = uploaded(fixture, &large).deliver_each(&copies, &Envelope::default()).unwrap();
+    assert!(answers.iter().all(std::result::Result::is_ok));
+    fixture.store().commit(alice, &[Uid(1)]).unwrap();
+    let (mut whole, mut chunk) = (Vec::new(), Vec::new());
+    for number in 0.. {
+        fixture.store().read_deleted(alice, Uid(1), number, &mut chunk).unwrap();
+        if chunk.is_empty() {
+            break;
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    assert!(whole == [copies[0].1.as_bytes(), &large].concat(), "{} octets", whole.len());
+}
+
 pub fn what_was_deleted_can_be_read_until_it_is_purged(fixture: &mut dyn Fixture) {
     let alice = user(fixture, "alice");
     let long: Vec<u8> = b"0123456\r\n".repeat(60_000);

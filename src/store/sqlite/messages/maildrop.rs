@@ -271,7 +271,7 @@ const FIRST_CHUNK: &str = "
 
 const LATER_CHUNK: &str = "
   SELECT id, CASE WHEN length(data) <= ?4 THEN data END FROM chunk
-   WHERE id = coalesce((SELECT tail_id * ?3 + ?2 - 1 FROM continuation WHERE body_id = ?1), ?1 * ?3 + ?2)";
+   WHERE id = coalesce((SELECT tail_id * ?3 + ?2 - 1 FROM continuation WHERE body_id = ?1 AND ?2 > 0), ?1 * ?3 + ?2)";
 
 /// One read transaction for all: to begin and end one costs as much as to read a small message.
 fn first_chunks(
