@@ -83,6 +83,33 @@ fn nobody_waits_in_a_ring() {
 }
 
 #[test]
+fn a_mailbox_that_somebody_has_locked_keeps_only_its_own_mail_waiting() {
+    let fixture = OnPostgres::new();
+    let (alice, bob) = (user(&fixture, "alice"), user(&fixture, "bob"));
+    let lines =
+        format!("BEGIN; SELECT 1 FROM usage WHERE mailbox_id = {} FOR UPDATE; SELECT pg_sleep(30); COMMIT", alice.0);
+    std::thread::scope(|scope| {
+        let database = fixture.database();
+        // Ended below: then psql fails, and that is all right.
+        scope.spawn(move || drop(database.try_sql("postgres", &lines)));
+        let waits = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+        crate::support::eventually("the lock is held", || {
+            database.try_sql("postgres", waits).is_ok_and(|pid| !pid.trim().is_empty())
+        });
+        let node = fixture.store();
+        let busy = [0; 4].map(|_| scope.spawn(move || store(node, alice, b"x\r\n")));
+        let free = [0; 4].map(|_| scope.spawn(move || store(node, bob, b"x\r\n")));
+        assert!(free.map(|thread| thread.join().unwrap()).iter().all(Result::is_ok));
+        for answer in busy.map(|thread| thread.join().unwrap()) {
+            assert!(matches!(answer, Err(StoreError::Busy(_))), "{answer:?}");
+        }
+        database.try_sql("postgres", &format!("SELECT pg_terminate_backend(pid) FROM ({waits}) AS p")).unwrap();
+    });
+    assert!(store(fixture.store(), alice, b"x\r\n").is_ok());
+    fixture.finish();
+}
+
+#[test]
 fn the_quota_holds_over_both_nodes() {
     let fixture = OnPostgres::new();
     let other = fixture.another();

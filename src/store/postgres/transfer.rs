@@ -60,7 +60,7 @@ fn shown(table: &Table, name: &str) -> String {
 
 /// Its numbers jump after a promotion.
 fn has_epoch(table: &Table) -> bool {
-    ["usage", "deleted_mailbox"].contains(&table.name)
+    ["usage", "deleted_mailbox", "retired"].contains(&table.name)
 }
 
 fn cell(row: &Row<'_>, at: usize, kind: Kind) -> Result<Cell> {

@@ -20,6 +20,9 @@ const UNIQUE_VIOLATION: &str = "23505";
 /// How the text of an error begins whose transaction may be tried again: serialization_failure, deadlock_detected.
 pub const CONFLICT: &str = "two transactions were in each other's way: ";
 
+/// How the text of an error begins where somebody else's lock was in the way: lock_not_available.
+pub const LOCKED: &str = "somebody holds a lock: ";
+
 impl Failure {
     /// The library cannot be used.
     pub(super) fn missing(why: String) -> Self {
@@ -71,7 +74,8 @@ impl From<Failure> for StoreError {
             (_, "3D000" | "0A000") => Self::Refused(message),
             (_, "42P01") => Self::Refused("it has no tables of ours (pillarbox init makes them)".into()),
             ("40", _) => Self::Busy(format!("{CONFLICT}{message}")),
-            (_, "55P03" | "57014") => Self::Busy(message),
+            (_, "55P03") => Self::Busy(format!("{LOCKED}{message}")),
+            (_, "57014") => Self::Busy(message),
             (_, "53100" | "53200") | ("58", _) => Self::Io(message),
             (_, "XX001" | "XX002") => Self::Damaged(message),
             ("08" | "53" | "57", _) => Self::Unavailable(message),

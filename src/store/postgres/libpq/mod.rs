@@ -11,6 +11,6 @@ mod value;
 
 pub use connection::{Cancel, Connection, Statement, statement};
 pub use conninfo::Conninfo;
-pub use failure::{CONFLICT, Failure};
+pub use failure::{CONFLICT, Failure, LOCKED};
 pub use rows::{Row, Rows};
 pub use value::{Value, byteas, ints, texts};

@@ -4,7 +4,7 @@
 use super::delivery::{Locked, Plan, storage, unstage};
 use super::lookup::Outcome;
 use super::{FIRST_WAIT, Job, SLOW, TRIES, Thread, stuck};
-use crate::store::postgres::libpq::{CONFLICT, Connection, Rows, ints, statement};
+use crate::store::postgres::libpq::{CONFLICT, Connection, LOCKED, Rows, ints, statement};
 use crate::store::postgres::pool::durable;
 use crate::store::postgres::statistics;
 use crate::store::{Result, Sample, StoreError, Uid};
@@ -44,13 +44,13 @@ impl<E: Into<StoreError>> From<E> for Stop {
 impl Thread {
     /// Writes deliveries and deletions, and answers them.
     pub(super) fn batch(&mut self, mut jobs: Vec<Job>) {
-        match self.settle(&mut jobs) {
+        match self.settle(&mut jobs, false) {
             Ok(answers) => answer(&mut jobs, answers),
             // Whose fault it is shows when each is alone.
             Err(error) if jobs.len() > 1 && !is_of_the_server(&error) => {
                 for job in jobs {
                     let mut alone = [job];
-                    match self.settle(&mut alone) {
+                    match self.settle(&mut alone, true) {
                         Ok(answers) => answer(&mut alone, answers),
                         Err(error) => alone.iter_mut().for_each(|job| job.refuse(error.clone())),
                     }
@@ -61,11 +61,12 @@ impl Thread {
     }
 
     /// Until it is known what became of them.
-    fn settle(&mut self, jobs: &mut [Job]) -> Result<Vec<Vec<Result<Uid>>>> {
+    /// `alone`: it was part of a batch that failed, and must not keep the others of it waiting.
+    fn settle(&mut self, jobs: &mut [Job], alone: bool) -> Result<Vec<Vec<Result<Uid>>>> {
         let began = Instant::now();
         let (mut wait, mut tries, mut reconnected) = (FIRST_WAIT, 0, false);
         loop {
-            match self.try_batch(jobs) {
+            match self.try_batch(jobs, alone) {
                 Ok((answers, _)) => return Ok(answers),
                 Err(Stop::Unknown(error, written)) => match self.look_up(&written.1, began, error)? {
                     Outcome::Committed => return Ok(written.0),
@@ -82,12 +83,12 @@ impl Thread {
         }
     }
 
-    fn try_batch(&mut self, jobs: &mut [Job]) -> std::result::Result<Written, Stop> {
+    fn try_batch(&mut self, jobs: &mut [Job], alone: bool) -> std::result::Result<Written, Stop> {
         let shared = self.shared.clone();
         let connection = self.connected()?;
         let planned = match jobs {
             [Job::Delivery(delivery, _)] if delivery.is_import() => super::import::plan(connection, delivery),
-            _ => plan(connection, jobs),
+            _ => plan(connection, jobs, alone),
         };
         let (answers, plan) = match planned {
             Ok(planned) => planned,
@@ -129,7 +130,11 @@ impl Thread {
 
 /// The server's state, and not a job, is the reason.
 fn is_of_the_server(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unavailable(_) | StoreError::Denied(_) | StoreError::Busy(_))
+    match error {
+        StoreError::Unavailable(_) | StoreError::Denied(_) => true,
+        StoreError::Busy(why) => !why.starts_with(LOCKED),
+        _ => false,
+    }
 }
 
 fn answer(jobs: &mut [Job], answers: Vec<Vec<Result<Uid>>>) {
@@ -153,15 +158,21 @@ fn sample(size: i64, answers: &[Result<Uid>]) -> Sample {
 }
 
 /// Begins the transaction and decides.
-fn plan(connection: &mut Connection, jobs: &[Job]) -> Result<Written> {
+fn plan(connection: &mut Connection, jobs: &[Job], alone: bool) -> Result<Written> {
     let (mailboxes, staged) = (mailboxes(jobs), staged(jobs));
-    let mut first = vec![statement("BEGIN", []), statement(LOCK, [ints(mailboxes.into_iter().map(Some))])];
+    let mut first = vec![statement("BEGIN", [])];
+    if alone {
+        // One mailbox that an administrator has locked does not hold up the mail of all others.
+        first.push(statement("SET LOCAL lock_timeout = '200ms'", []));
+    }
+    let at = first.len();
+    first.push(statement(LOCK, [ints(mailboxes.into_iter().map(Some))]));
     if !staged.is_empty() {
         first.push(unstage(staged.into_iter()));
     }
     let rows = connection.run(&first)?;
-    let (mut locked, latest_at) = locked(&rows[1])?;
-    let there = rows.get(2).map(bodies).transpose()?.unwrap_or_default();
+    let (mut locked, latest_at) = locked(&rows[at])?;
+    let there = rows.get(at + 1).map(bodies).transpose()?.unwrap_or_default();
     let (mut plan, mut all) = (Plan::default(), Vec::with_capacity(jobs.len()));
     for job in jobs {
         let mut answers = Vec::new();

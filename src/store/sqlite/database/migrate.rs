@@ -19,7 +19,7 @@ const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/sqlite/0100_i
 const FIRST_VERSION: i32 = 100;
 
 /// `user_version` of a database that is being filled by `pillarbox copy`.
-pub const UNFINISHED: i32 = -1;
+pub const UNFINISHED: i32 = -100;
 
 /// "Pbox": how file(1) and we know our databases.
 pub const APPLICATION_ID: i32 = 0x5062_6f78;
