@@ -4,8 +4,8 @@
 //! other, and prints server CPU time per operation (the figure to compare: wall time on a shared
 //! machine is mostly noise) with operations per second beside it. Nothing is asserted here.
 //!
-//! With `PILLARBOX_DB=postgresql://…`, an empty database on this machine, that is measured, and CPU time of all of PostgreSQL's
-//! processes is told too.
+//! With `PILLARBOX_DB=postgresql://…`, an empty database on this machine, that is measured, and CPU time of all processes of that
+//! PostgreSQL is told too.
 //!
 //! With `PILLARBOX_BENCH_AGAINST=/path/to/another/pillarbox` the same scenarios are played on both binaries in turn, so
 //! that what else the machine does falls on both: that is how to find out what a change costs.

@@ -4,7 +4,7 @@ use crate::fill::Database;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ pub struct Server {
     plain: SocketAddr,
     tls: SocketAddr,
     lmtp: SocketAddr,
+    postmaster: Option<u32>,
 }
 
 /// CPU time of a scenario.
@@ -24,7 +25,7 @@ pub struct Server {
 pub struct Spent {
     /// Of our server.
     pub server: Duration,
-    /// Of all processes of PostgreSQL on this machine.
+    /// Of all processes of the PostgreSQL that it uses, on this machine.
     pub database: Duration,
 }
 
@@ -76,7 +77,7 @@ impl Server {
             found.expect("an address")
         };
         let (plain, tls, lmtp) = (address("pop3 "), address("pop3s "), address("lmtp "));
-        Self { child, plain, tls, lmtp }
+        Self { child, plain, tls, lmtp, postmaster: postmaster(database) }
     }
 
     pub fn address(&self, tls: bool) -> SocketAddr {
@@ -89,9 +90,9 @@ impl Server {
 
     /// CPU time spent so far, by user and system, ended threads included.
     pub fn spent(&self) -> Spent {
-        let own = ticks(&format!("/proc/{}/stat", self.child.id()), 2).expect("the server runs");
+        let own = ticks(&PathBuf::from(format!("/proc/{}", self.child.id())), 2).expect("the server runs");
         let time = |ticks: u32| Duration::from_secs(1) * ticks / TICKS;
-        Spent { server: time(own), database: time(postgres()) }
+        Spent { server: time(own), database: time(self.postmaster.map_or(0, postgres)) }
     }
 
     /// Its share of memory (PSS), KiB.
@@ -118,19 +119,38 @@ impl Server {
     }
 }
 
-/// User and system time of a process, and with 4 `fields` that of the children that it has outlived.
-fn ticks(stat: &str, fields: usize) -> Option<u32> {
-    let text = std::fs::read_to_string(stat).ok()?;
-    let behind_name = text.rsplit_once(')')?.1;
-    Some(behind_name.split_whitespace().skip(11).take(fields).filter_map(|text| text.parse::<u32>().ok()).sum())
+/// The fields of a process behind its name.
+fn stat(process: &Path) -> Option<Vec<u32>> {
+    let text = std::fs::read_to_string(process.join("stat")).ok()?;
+    let fields = text.rsplit_once(')')?.1.split_whitespace().skip(1);
+    Some(fields.map(|text| text.parse().unwrap_or(0)).collect())
 }
 
-/// All processes of PostgreSQL here, whatever cluster they are of.
-fn postgres() -> u32 {
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ours = |path: &Path| std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "postgres");
-    let stat = |path: std::path::PathBuf| ticks(path.join("stat").to_str()?, 4);
-    processes.map(|entry| entry.path()).filter(|path| ours(path)).filter_map(stat).sum()
+/// User and system time of a process, in ticks; with 4 `fields` also that of the children that it has outlived.
+fn ticks(process: &Path, fields: usize) -> Option<u32> {
+    Some(stat(process)?.iter().skip(10).take(fields).sum())
+}
+
+fn processes() -> impl Iterator<Item = PathBuf> {
+    std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// The first process of the PostgreSQL that our server is connected to.
+fn postmaster(database: &OsStr) -> Option<u32> {
+    let name = database.to_str()?.strip_prefix("postgresql:")?.split('?').next()?.rsplit('/').next()?.to_owned();
+    let ours = |path: &PathBuf| {
+        let title = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
+        title.starts_with("postgres: ") && title.contains(&format!(" {name} "))
+    };
+    stat(&processes().find(ours)?)?.first().copied()
+}
+
+/// The time of it and of all its children, those that have ended too.
+fn postgres(postmaster: u32) -> u32 {
+    let first = PathBuf::from(format!("/proc/{postmaster}"));
+    let child = |path: &PathBuf| stat(path).is_some_and(|fields| fields.first() == Some(&postmaster));
+    let children: u32 = processes().filter(child).filter_map(|path| ticks(&path, 2)).sum();
+    children + ticks(&first, 4).unwrap_or(0)
 }
 
 impl Drop for Server {

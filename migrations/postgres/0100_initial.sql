@@ -4,7 +4,7 @@
 -- * Administrators are members of pillarbox_admin, which may write to users, mailboxes, aliases, delegates, certificates,
 --   settings and the views of messages. All else is the server's: no trigger stands on a table that a delivery, a QUIT or
 --   the reaper writes to, so whoever writes there keeps the counters too (usage, overfull, reaping).
--- * Order of locks, everywhere: rows of usage, ascending by mailbox_id; then anything else of these mailboxes; then site.
+-- * Order of locks, everywhere: rows of usage, ascending by mailbox_id; then anything else of these mailboxes; then site or change.
 -- * Refusals are check_violation (23514). Functions that an administrator's statement runs are SECURITY DEFINER with a
 --   search_path of their own. They use indexes, because their plans are kept from when a table was small, and no compiler.
 -- * `make generate` writes what stands between "generated" and "end of generated", from src/settings/table.rs.
@@ -65,8 +65,6 @@ CREATE TABLE site (
   schema     int NOT NULL,                 -- the last migration
   instance   uuid NOT NULL,                -- of this database, whatever server it is on
   seal       text,                         -- fingerprint of the key file of all nodes
-  changed    bigint NOT NULL DEFAULT 0,    -- differs after a change that nodes must know of: they poll it
-  revoked    bigint NOT NULL DEFAULT 0,    -- differs after whatever may shut somebody out of a session
   next_epoch bigint NOT NULL DEFAULT 1,    -- each start of a node takes one: its id, and the upper bits of its body ids
   -- Grows with each promotion of a standby: a mailbox of an older epoch jumps before it gives a uid, because the primary
   -- before may have shown some that no standby had.
@@ -81,6 +79,23 @@ CREATE TABLE site (
 );
 
 INSERT INTO site (id, schema, instance) VALUES (1, 100, gen_random_uuid());
+
+-- One row that nodes poll. Transactions lock it at their end only: one that an administrator leaves open keeps nobody
+-- waiting here, and nobody waits in a ring.
+CREATE TABLE change (
+  id      int PRIMARY KEY CHECK (id = 1),
+  changed bigint NOT NULL DEFAULT 0,  -- differs after a change that nodes must know of
+  revoked bigint NOT NULL DEFAULT 0   -- differs after whatever may shut somebody out of a session
+);
+
+INSERT INTO change (id) VALUES (1);
+
+-- What a transaction will do to it.
+CREATE TABLE noted (
+  txid     bigint NOT NULL,
+  revoking boolean NOT NULL,
+  PRIMARY KEY (txid, revoking)
+);
 
 -- Programs that have the database open. A node is seen once a second; one that was not for 30 s is gone.
 CREATE UNLOGGED TABLE node (
@@ -541,19 +556,24 @@ CREATE FUNCTION is_printable(value text) RETURNS boolean LANGUAGE sql IMMUTABLE 
   SELECT value !~ '[\u0001-\u001f\u007f-\u009f]'
 $$;
 
--- The date that an administrator's statement gives: see site.latest_at.
-CREATE FUNCTION date_given() RETURNS bigint LANGUAGE plpgsql AS $$
+-- The date that an administrator's statement gives: see site.latest_at, which nodes raise.
+CREATE FUNCTION date_given() RETURNS bigint LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN latest_at - seconds_now() BETWEEN 0 AND 172800 THEN latest_at ELSE seconds_now() END FROM site
+$$;
+
+-- Tells nodes to read again, and if it is revoking to look at who is in: at the commit, once, however many rows it changes.
+CREATE FUNCTION note_change(revoking boolean) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO noted VALUES (txid_current(), revoking) ON CONFLICT DO NOTHING
+$$;
+
+CREATE FUNCTION noted_commit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-  UPDATE site SET latest_at = seconds_now() WHERE seconds_now() - latest_at NOT BETWEEN -172800 AND 59;
-  RETURN (SELECT greatest(latest_at, seconds_now()) FROM site);
+  UPDATE change SET changed = NEW.txid, revoked = CASE WHEN NEW.revoking THEN NEW.txid ELSE revoked END;
+  DELETE FROM noted WHERE txid = NEW.txid AND revoking = NEW.revoking;
+  RETURN NULL;
 END $$;
 
--- Tells nodes to read again, and if it is revoking to look at who is in. The row is written once in a transaction,
--- however many rows that changes.
-CREATE FUNCTION note_change(revoking boolean) RETURNS void LANGUAGE sql AS $$
-  UPDATE site SET changed = txid_current(), revoked = CASE WHEN revoking THEN txid_current() ELSE revoked END
-   WHERE changed <> txid_current() OR (revoking AND revoked <> txid_current())
-$$;
+CREATE CONSTRAINT TRIGGER noted_commit AFTER INSERT ON noted DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION noted_commit();
 
 -- Puts a mailbox into the queue of warnings, or takes it out, as its usage and quota are now.
 CREATE FUNCTION reconsider_overfull(in_mailbox bigint) RETURNS void LANGUAGE sql AS $$

@@ -1,7 +1,7 @@
 //! Locks that a dead node leaves, and that many nodes ask for at once.
 
 use crate::load::{Load, users};
-use crate::support::postgres::{Cluster, Database, OWNER};
+use crate::support::postgres::{Cluster, Database, OWNER, SUPERUSER};
 use crate::support::{Lmtp, Site, eventually};
 use crate::{node, serve};
 use std::io::Write;
@@ -87,4 +87,28 @@ fn nobody_waits_in_a_ring() {
     assert_eq!(database.sql("SELECT sum(messages) FROM usage").trim(), acknowledged.to_string());
     drop(nodes);
     site.succeed(&["check"], b"");
+}
+
+/// An administrator has begun something and gone to lunch: mail of others comes in, and programs start.
+#[test]
+fn an_open_transaction_of_an_administrator_keeps_only_its_own_mailboxes_waiting() {
+    let (database, site) = site(&users(2));
+    let server = serve(&site);
+    database.sql("UPDATE site SET latest_at = 0");
+    let mut psql = Command::new("psql");
+    let psql = psql.args(["-X", "-q"]).arg(database.url_of(SUPERUSER)).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut lunch = psql.spawn().unwrap();
+    let begun = "BEGIN; UPDATE users SET password = 'other' WHERE name = 'user1'; DELETE FROM messages; UPDATE settings SET value = '20' WHERE name = 'MaxLoginDelay';";
+    writeln!(lunch.stdin.as_mut().unwrap(), "{begun}").unwrap();
+    // Only a superuser sees what a superuser does.
+    let query = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database() AND query LIKE '%MaxLoginDelay%'";
+    let open = |database: &Database| database.cluster().sql(database.name(), query).trim().to_owned();
+    eventually("the transaction is open", || open(&database) == "1");
+    let reply = server.lmtp().deliver("user0", b"Subject: x\r\n\r\nhello\r\n");
+    assert!(reply.starts_with("250 "), "{reply}");
+    site.deliver("user0", b"Subject: y\r\n\r\nhello\r\n");
+    server.session("user0", "se cret").quit();
+    assert_eq!(open(&database), "1", "it is open still");
+    drop(lunch.stdin.take());
+    lunch.wait().unwrap();
 }

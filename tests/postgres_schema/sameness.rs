@@ -20,7 +20,7 @@ const SQLITE_TABLES: &[&str] = &[
 const SQLITE_COLUMNS: &[&str] = &["chunk.id", "message.number"];
 
 /// Only several nodes need these.
-const POSTGRES_TABLES: &[&str] = &["lease", "node", "site"];
+const POSTGRES_TABLES: &[&str] = &["change", "lease", "node", "noted", "site"];
 const POSTGRES_COLUMNS: &[&str] = &[
     "chunk.body_id",
     "chunk.piece",

@@ -21,11 +21,11 @@ pub struct KnownUsable {
 
 impl Config for Postgres {
     fn change_mark(&self) -> Result<i64> {
-        self.pool.with(|connection| connection.query("SELECT changed FROM site", [])?.only()?.int(0))
+        self.pool.with(|connection| connection.query("SELECT changed FROM change", [])?.only()?.int(0))
     }
 
     fn revocations(&self) -> Result<i64> {
-        self.pool.with(|connection| connection.query("SELECT revoked FROM site", [])?.only()?.int(0))
+        self.pool.with(|connection| connection.query("SELECT revoked FROM change", [])?.only()?.int(0))
     }
 
     fn settings(&self) -> Result<Vec<(String, Vec<u8>)>> {

@@ -210,8 +210,9 @@ impl Target for Whole {
 
     fn finish(&mut self) -> Result<()> {
         let awake = RULED.map(|table| format!("ALTER TABLE {table} ENABLE TRIGGER USER;")).concat();
-        let done =
-            format!("BEGIN; {awake} UPDATE site SET schema = {SCHEMA}, changed = txid_current(); COMMIT; ANALYZE");
+        let done = format!(
+            "BEGIN; {awake} UPDATE site SET schema = {SCHEMA}; UPDATE change SET changed = txid_current(); COMMIT; ANALYZE"
+        );
         Ok(self.connection.script(&done)?)
     }
 }
