@@ -270,9 +270,9 @@ fn supervise(folder: &Path) -> Child {
     let mut shell = Command::new("sh");
     // A server that ends by itself ends the wait too.
     let script = "folder=$1; shift; exec 3<&0; \"$@\" -D \"$folder/data\" </dev/null >>\"$folder/log\" 2>&1 & server=$!; \
-                  (read -r _ <&3; kill -INT $server 2>/dev/null) & waiter=$!; exec 3<&-; \
-                  wait $server; kill $waiter 2>/dev/null && exit 0; \
-                  rm -rf \"$folder\"";
+                  (read -r _ <&3; : >\"$folder/over\"; kill -INT $server 2>/dev/null) & waiter=$!; exec 3<&-; \
+                  wait $server; kill $waiter 2>/dev/null; \
+                  [ ! -e \"$folder/over\" ] || rm -rf \"$folder\"";
     shell.args(["-c", script, "sh"]).arg(folder).arg(postgres.get_program()).args(postgres.get_args());
     // Ctrl-C on a terminal is for the test, which then ends this.
     std::os::unix::process::CommandExt::process_group(&mut shell, 0);
