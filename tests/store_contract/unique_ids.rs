@@ -257,7 +257,7 @@ pub fn a_deleted_copy_with_lines_of_its_own_can_be_read_whole(fixture: &mut dyn 
     let large = b"0123456789abcd\r\n".repeat(1 << 16);
     let copies = [alice, bob].map(|to| (to, format!("X-To: {}\r\n", to.0)));
     let answers = uploaded(fixture, &large).deliver_each(&copies, &Envelope::default()).unwrap();
-    assert!(answers.iter().all(std::result::Result::is_ok));
+    assert!(answers.iter().all(Result::is_ok));
     fixture.store().commit(alice, &[Uid(1)]).unwrap();
     let (mut whole, mut chunk) = (Vec::new(), Vec::new());
     for number in 0.. {
