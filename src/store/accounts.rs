@@ -5,7 +5,7 @@ use crate::secret::Secret;
 
 /// Who may log in, and where mail for an address goes.
 pub trait Accounts: Send + Sync {
-    /// The user of the first of these names that exists. Names compare as in interface.md §2.
+    /// The user of the first of these names that exists. Names compare as in docs/interface.md §2.
     fn account(&self, names: &[String]) -> Result<Option<Account>>;
 
     /// The mailbox behind the first of these names (mailbox, alias or address) that leads to one.

@@ -1,4 +1,4 @@
-//! Administration with the `sqlite3` shell while the server runs (interface.md section 2), and the
+//! Administration with the `sqlite3` shell while the server runs (docs/interface.md section 2), and the
 //! commands of section 1.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test; clippy sees only #[test] as one")]

@@ -6,7 +6,7 @@ use crate::support::messages::PLAIN;
 use crate::support::site::{feed, text};
 use std::process::{Command, Stdio};
 
-/// interface.md section 2, as people paste it. (Alice and bob exist, and a message with uid 17.)
+/// docs/interface.md section 2, as people paste it. (Alice and bob exist, and a message with uid 17.)
 const STATEMENTS: &str = "
 INSERT INTO users(name, password) VALUES ('carol', 'correct horse');  -- makes the mailbox too
 UPDATE users SET password = 'new secret' WHERE name = 'alice';        -- plain text or a PHC string

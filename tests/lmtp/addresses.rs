@@ -235,7 +235,7 @@ fn an_address_literal_is_a_domain_like_another() {
     expect(&any, &[("alice@any.where", &["alice"]), ("carol@any.where", &[]), ("sales@b.example", &["dave"])]);
 }
 
-/// A name has up to 255 characters (interface.md section 2), which a path must hold.
+/// A name has up to 255 characters (docs/interface.md section 2), which a path must hold.
 #[test]
 fn the_longest_names_are_reached() {
     let server = server(&[]);

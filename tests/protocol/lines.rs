@@ -1,4 +1,4 @@
-//! Command lines that are too long, cut short, or made of odd octets (interface.md section 4).
+//! Command lines that are too long, cut short, or made of odd octets (docs/interface.md section 4).
 
 use crate::mailbox;
 use crate::support::Client;

@@ -1,5 +1,5 @@
 //! Messages of odd octets: stored as CRLF lines, sent dot-stuffed, and TOP exact
-//! (RFC 1939 sections 3 and 7, interface.md section 2).
+//! (RFC 1939 sections 3 and 7, docs/interface.md section 2).
 
 use crate::support::messages::{stuffed, top};
 use crate::support::texts::OK;

@@ -1,5 +1,5 @@
 //! The schema, driven through Debian's own `sqlite3` shell with its defaults, while an engine has the
-//! database open: what interface.md section 2 promises administrators.
+//! database open: what docs/interface.md section 2 promises administrators.
 //!
 //! `tests/postgres_schema` runs some of these modules too, through PostgreSQL's shell.
 

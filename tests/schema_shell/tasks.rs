@@ -1,4 +1,4 @@
-//! Every SQL line of interface.md section 2, as it stands there.
+//! Every SQL line of docs/interface.md section 2, as it stands there.
 
 use crate::shell::{Bench, now};
 use pillarbox::auth::credential::Secret;

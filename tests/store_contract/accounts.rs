@@ -1,4 +1,4 @@
-//! Users, verifiers, addresses, delegates (interface.md section 2).
+//! Users, verifiers, addresses, delegates (docs/interface.md section 2).
 
 use crate::fixture::{Change, Fixture, assert_refused, deliver, mailbox, names, user};
 use pillarbox::auth::credential::Secret;

@@ -1,4 +1,4 @@
-//! Unique-ids (RFC 1939 section 7; [MS-STANXPOP3] C0007; interface.md section 2).
+//! Unique-ids (RFC 1939 section 7; [MS-STANXPOP3] C0007; docs/interface.md section 2).
 
 use crate::fixture::{Change, Fixture, assert_refused, deliver, import, purge_all, uids, unique_ids, uploaded, user};
 use pillarbox::store::{Envelope, StoreError, Uid};

@@ -173,7 +173,7 @@ impl State {
     }
 }
 
-/// The rule of interface.md section 2.
+/// The rule of docs/interface.md section 2.
 fn check_name(name: &str) -> Result<()> {
     let bad = |character: char| character.is_control() || matches!(character, ' ' | '/' | '\\');
     if !(1..=255).contains(&name.chars().count()) || name.contains(bad) || name.matches('@').count() > 1 {

@@ -227,7 +227,7 @@ impl Mailbox {
         Ok(Uid(uid))
     }
 
-    /// Moves the next uid above a unique-id that is a number (interface.md section 2).
+    /// Moves the next uid above a unique-id that is a number (docs/interface.md section 2).
     fn check_unique_id(&mut self, id: &str) -> Result<()> {
         if !(1..=70).contains(&id.len()) || !id.bytes().all(|octet| (0x21..=0x7e).contains(&octet)) {
             return Err(StoreError::Refused("message.unique_id: 1 to 70 characters of 0x21 to 0x7E".into()));
