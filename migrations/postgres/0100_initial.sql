@@ -1461,7 +1461,7 @@ BEGIN
   IF NEW.deleted_at IS NOT NULL OR (NEW.id, NEW.name::text, NEW.messages, NEW.bytes) IS DISTINCT FROM (OLD.id, OLD.name::text, OLD.messages, OLD.bytes) THEN
     RAISE check_violation USING MESSAGE = 'deleted_mailboxes.deleted_at: only SET deleted_at = NULL, which brings the mailbox back';
   ELSIF EXISTS (SELECT 1 FROM mailboxes WHERE name = OLD.name) THEN
-    RAISE check_violation USING MESSAGE = 'deleted_mailboxes.name: a mailbox of this name exists; rename or delete that one first';
+    RAISE check_violation USING MESSAGE = 'deleted_mailboxes.name: a mailbox of this name exists (rename or delete it first), or several deleted ones have this name (SELECT id, name, deleted_at FROM deleted_mailboxes, then UPDATE ... WHERE id = ...)';
   END IF;
   SELECT * INTO back FROM deleted_mailbox WHERE id = OLD.id FOR UPDATE;
   IF NOT FOUND THEN

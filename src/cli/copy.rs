@@ -1,5 +1,6 @@
 //! `pillarbox copy`: a whole site from one database to another, of whichever engine.
 
+use super::backup::refuse_in_use;
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, print};
 use crate::files::atomic::{AtomicFile, Failure};
@@ -10,7 +11,7 @@ use getopts::Matches;
 use std::cell::Cell;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How often a terminal is told.
@@ -27,7 +28,7 @@ pub(super) const COMMAND: Command = Command {
         options.optopt("", "state", "where the files beside a PostgreSQL database are (/var/lib/pillarbox)", "DIR");
     },
     run: |matches| {
-        let [from, to] = arguments(matches, "FROM and TO")?;
+        let [from, to] = arguments(matches, "FROM or TO")?;
         let from = location(&from, matches);
         let to = location(&to, matches);
         if from.database == to.database {
@@ -46,22 +47,27 @@ fn location(typed: &str, matches: &Matches) -> Location {
 
 fn copy(from: &Location, to: &Location) -> Result<(), Error> {
     database::readable(from)?;
-    take_seal(&with_suffix(&from.beside, ".seal"), &with_suffix(&to.beside, ".seal"))?;
+    not_in_use(from)?;
+    not_in_use(to)?;
+    let seal = Seal::look(&with_suffix(&from.beside, ".seal"), with_suffix(&to.beside, ".seal"))?;
     let copied = match &from.database {
-        Database::File(path) => fill(&mut failing(from, sqlite::Whole::source(path))?, to),
-        Database::Postgres(text) => fill(&mut failing(from, postgres::Whole::source(text))?, to),
+        Database::File(path) => fill(&mut failing(from, sqlite::Whole::source(path))?, to, &seal),
+        Database::Postgres(text) => fill(&mut failing(from, postgres::Whole::source(text))?, to, &seal),
     };
     print(&format!("{} messages copied and compared\n", copied?))
 }
 
-fn fill(from: &mut dyn Side, to: &Location) -> Result<u64, Error> {
+fn fill(from: &mut dyn Side, to: &Location, seal: &Seal) -> Result<u64, Error> {
     match &to.database {
-        Database::File(path) => run(from, &mut failing(to, sqlite::Whole::target(path))?, to),
-        Database::Postgres(text) => run(from, &mut failing(to, postgres::Whole::target(text))?, to),
+        Database::File(path) => run(from, &mut failing(to, sqlite::Whole::target(path))?, to, seal),
+        Database::Postgres(text) => run(from, &mut failing(to, postgres::Whole::target(text))?, to, seal),
     }
 }
 
-fn run(from: &mut dyn Side, target: &mut impl Target, to: &Location) -> Result<u64, Error> {
+fn run(from: &mut dyn Side, target: &mut impl Target, to: &Location, seal: &Seal) -> Result<u64, Error> {
+    // Nothing is written beside one that cannot be filled.
+    failing(to, target.begin())?;
+    seal.take()?;
     let (shown, last) = (io::stderr().is_terminal(), Cell::new(Instant::now()));
     let progress = |octets: u64| {
         if shown && last.get().elapsed() >= EVERY {
@@ -83,18 +89,45 @@ fn failing<T>(of: &Location, opened: Stored<T>) -> Result<T, Error> {
     opened.map_err(|error| Error::database(&of.database, &error))
 }
 
-/// What was sealed with a key file can be read only with it.
-fn take_seal(from: &Path, to: &Path) -> Result<(), Error> {
-    let Ok(seal) = fs::read(from) else { return Ok(()) };
-    match fs::read(to) {
-        Ok(there) if there == seal => Ok(()),
-        Ok(_) => Err(Error::new(Code::Config, format!("{to:?} is another key file than {from:?}: move it away"))),
-        Err(_) => {
-            let written = AtomicFile::create(to, 0o600).map_err(Failure::Unplaced).and_then(|draft| {
-                draft.file().write_all(&seal).map_err(Failure::Unplaced)?;
-                draft.replace()
-            });
-            written.map_err(|failure| database::unwritable(to, &failure))
+/// What a server does meanwhile would not be in the copy, or not be seen by it.
+fn not_in_use(location: &Location) -> Result<(), Error> {
+    match &location.database {
+        Database::File(path) if path.exists() => refuse_in_use(path, "its server"),
+        Database::File(_) => Ok(()),
+        Database::Postgres(text) => match failing(location, postgres::nodes(text))? {
+            names if names.is_empty() => Ok(()),
+            names => {
+                let text = format!("{} is in use by {}: stop it first", location.database, names.join(", "));
+                Err(Error::new(Code::TempFail, text))
+            }
+        },
+    }
+}
+
+/// What was sealed with a key file can be read only with it: it is to come here.
+struct Seal {
+    octets: Option<Vec<u8>>,
+    to: PathBuf,
+}
+
+impl Seal {
+    fn look(from: &Path, to: PathBuf) -> Result<Self, Error> {
+        let octets = fs::read(from).ok();
+        match (&octets, fs::read(&to)) {
+            (Some(seal), Ok(there)) if there != *seal => {
+                Err(Error::new(Code::Config, format!("{to:?} is another key file than {from:?}: move it away")))
+            }
+            (_, Ok(_)) => Ok(Self { octets: None, to }),
+            (_, Err(_)) => Ok(Self { octets, to }),
         }
+    }
+
+    fn take(&self) -> Result<(), Error> {
+        let Some(seal) = &self.octets else { return Ok(()) };
+        let written = AtomicFile::create(&self.to, 0o600).map_err(Failure::Unplaced).and_then(|draft| {
+            draft.file().write_all(seal).map_err(Failure::Unplaced)?;
+            draft.replace()
+        });
+        written.map_err(|failure| database::unwritable(&self.to, &failure))
     }
 }

@@ -149,3 +149,35 @@ fn a_copy_that_was_cut_goes_on() {
     }
     assert_eq!(one.succeed(&["check"], b""), "");
 }
+
+/// What a server does meanwhile would be lost.
+#[test]
+fn neither_side_has_a_server() {
+    let site = filled();
+    let file = site.database().to_str().unwrap();
+    let database = Cluster::shared().empty_database();
+    let one = Site::node(&database.url());
+    let state = one.path("");
+    let refused = |from: &str, to: &str| {
+        let output = copy(from, to, &state).output().unwrap();
+        assert_eq!(output.status.code(), Some(75), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("in use"), "{}", text(&output.stderr));
+    };
+    let server = Server::start(&site, &SETTINGS);
+    refused(file, &database.url());
+    assert!(server.terminate().success());
+    succeed(&copy(file, &database.url(), &state).output().unwrap());
+    let node = serve(&one);
+    let home = one.path("home.db");
+    refused(&database.url(), home.to_str().unwrap());
+    refused(file, &database.url());
+    assert!(!home.exists());
+    assert!(node.terminate().success());
+    // What was cut on its way to a file goes on, too.
+    let mut cut = copy(&database.url(), home.to_str().unwrap(), &state).spawn().unwrap();
+    super::support::eventually("a file", || home.exists());
+    cut.kill().unwrap();
+    cut.wait().unwrap();
+    let again = copy(&database.url(), home.to_str().unwrap(), &state).output().unwrap();
+    assert!(again.status.success() || text(&again.stderr).contains("empty"), "{}", text(&again.stderr));
+}

@@ -16,16 +16,25 @@ impl Postgres {
     /// do it.
     pub fn create_or_migrate(text: &str) -> Result<()> {
         let mut connection = Connection::open(&Conninfo::parse(text, "init")?)?;
-        match schema(&mut connection)? {
-            None => Ok(connection.script(&format!("BEGIN;\n{INITIAL}\n;COMMIT"))?),
-            Some(SCHEMA | UNFINISHED) => Ok(()),
-            Some(other) => Err(StoreError::Refused(format!("its schema is {other}, which this program does not know"))),
-        }
+        create(&mut connection, "")
+    }
+}
+
+/// The same, and in the transaction that makes the tables this script.
+///
+/// # Errors
+/// As [`Postgres::create_or_migrate`]; [`StoreError::Refused`] for one that a copy has not finished.
+pub fn create(connection: &mut Connection, script: &str) -> Result<()> {
+    match schema(connection)? {
+        None => Ok(connection.script(&format!("BEGIN;\n{INITIAL}\n;{script} COMMIT"))?),
+        Some(SCHEMA) => Ok(()),
+        Some(UNFINISHED) => Err(StoreError::Refused("belongs to an unfinished copy: run pillarbox copy again".into())),
+        Some(other) => Err(StoreError::Refused(format!("its schema is {other}, which this program does not know"))),
     }
 }
 
 /// The last migration, if there is a database of ours.
-fn schema(connection: &mut Connection) -> Result<Option<i64>> {
+pub fn schema(connection: &mut Connection) -> Result<Option<i64>> {
     if connection.query("SELECT to_regclass('site')::text", [])?.only()?.text_or_null(0)?.is_none() {
         return Ok(None);
     }

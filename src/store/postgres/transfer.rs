@@ -1,7 +1,7 @@
 //! The engine's side of a copy of a whole site ([`crate::store::transfer`]).
 
-use super::Postgres;
 use super::libpq::{Connection, Conninfo, Row, Statement, Value, byteas, ints, statement, texts};
+use super::migrate::{create, schema};
 use super::session::{SCHEMA, UNFINISHED};
 use crate::store::transfer::{Cell, Facts, Kind, Piece, Side, Table, Target};
 use crate::store::{Result, StoreError};
@@ -9,6 +9,25 @@ use crate::store::{Result, StoreError};
 /// Tables whose rules sleep meanwhile.
 const RULED: [&str; 8] =
     ["settings", "certificates", "users", "verifiers", "mailboxes", "aliases", "delegates", "deleted_mailbox"];
+
+/// The rules go to sleep, and nobody opens it.
+fn unfinished() -> String {
+    let asleep = RULED.map(|table| format!("ALTER TABLE {table} DISABLE TRIGGER USER;")).concat();
+    format!("{asleep} UPDATE site SET schema = {UNFINISHED};")
+}
+
+/// Names of the nodes that run on a database.
+///
+/// # Errors
+/// It cannot be asked.
+pub fn nodes(text: &str) -> Result<Vec<String>> {
+    let mut connection = Connection::open(&Conninfo::parse(text, "copy")?)?;
+    if schema(&mut connection)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let live = "SELECT name FROM node WHERE seen_at > now() - interval '5 seconds' ORDER BY name";
+    connection.query(live, [])?.iter().map(|row| row.text(0)).collect()
+}
 
 /// A database that is read or filled as a whole.
 pub struct Whole {
@@ -32,9 +51,11 @@ impl Whole {
     /// # Errors
     /// As [`Postgres::create_or_migrate`].
     pub fn target(text: &str) -> Result<Self> {
-        Postgres::create_or_migrate(text)?;
         let mut connection = Connection::open(&Conninfo::parse(text, "copy")?)?;
         connection.script("SET statement_timeout = 0; SET client_min_messages = 'warning'")?;
+        if schema(&mut connection)? != Some(UNFINISHED) {
+            create(&mut connection, &unfinished())?;
+        }
         Ok(Self { connection })
     }
 }
@@ -136,8 +157,7 @@ impl Target for Whole {
                 "there is something in it: only an empty database can be copied to".into(),
             ));
         }
-        let asleep = RULED.map(|table| format!("ALTER TABLE {table} DISABLE TRIGGER USER;")).concat();
-        Ok(self.connection.script(&format!("BEGIN; {asleep} UPDATE site SET schema = {UNFINISHED}; COMMIT"))?)
+        Ok(self.connection.script(&format!("BEGIN; {} COMMIT", unfinished()))?)
     }
 
     fn last(&mut self, table: &Table) -> Result<Option<Vec<Cell>>> {
