@@ -15,7 +15,7 @@ fn everybody_who_can_hear_is_told() {
     site.set("LmtpSocketGroup", "mail");
     eventually("both warnings are in the log", || {
         let log = server.log();
-        log.contains("WARN near the end of their unique-ids") && log.contains("at the next start only: LmtpSocketGroup")
+        log.contains("WARN almost out of unique-ids") && log.contains("takes effect after a restart: LmtpSocketGroup")
     });
     let (found, code) = status(&site);
     let texts = found["warnings"].to_string();
