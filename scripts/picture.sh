@@ -8,7 +8,8 @@ picture=$(realpath -m "${1:?picture.sh FILE.svg}")
 pillarbox=$(realpath "${PILLARBOX:-${CARGO_TARGET_DIR:-target}/release/pillarbox}")
 folder=$(mktemp -d)
 server=
-trap '[ -z "$server" ] || kill "$server"; rm -rf "$folder"' EXIT
+# The server writes its last into the directory.
+trap '[ -z "$server" ] || { kill "$server"; wait "$server" || true; }; rm -rf "$folder"' EXIT
 mkdir "$folder/bin"
 ln -s "$pillarbox" "$folder/bin/pillarbox"
 export PATH=$folder/bin:$PATH PILLARBOX_DB=mail.db RUST_LOG=error
