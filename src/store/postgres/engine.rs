@@ -10,8 +10,10 @@ use super::session;
 use super::writer::{Lane, Writer};
 use crate::clock::Stamps;
 use crate::metrics::StoreMetrics;
+use crate::store::shared::batch_size::BatchSize;
+use crate::store::shared::listing_cache::ListingCache;
 use crate::store::shared::sessions::Sessions;
-use crate::store::sqlite::{BatchSize, ListingCache, Watch};
+use crate::store::shared::upload_watch::UploadWatch;
 use crate::store::{Engine, MessageId, Objects, Options, Result};
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
@@ -35,7 +37,7 @@ pub struct Postgres {
     pub(super) marks: Mutex<HashSet<MessageId>>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
-    pub(super) watch: Mutex<Watch>,
+    pub(super) watch: Mutex<UploadWatch>,
     pub(super) sessions: Mutex<Sessions>,
     pub(super) stamps: Stamps,
     pub(super) metrics: Arc<StoreMetrics>,

@@ -11,7 +11,7 @@ use super::maintenance::{lease, lock_all};
 use super::writer::Lane;
 use crate::clock::latest;
 use crate::store::Result;
-use crate::store::sqlite::BatchSize;
+use crate::store::shared::batch_size::BatchSize;
 use std::collections::VecDeque;
 use std::time::Instant;
 

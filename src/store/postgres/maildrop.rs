@@ -5,7 +5,7 @@ use super::engine::lock;
 use super::libpq::{Connection, Row, Rows, ints, statement};
 use super::upload::Staging;
 use super::writer::{DOTTED, Deletion, IMPORTED, INTERNATIONALIZED, Lane};
-use crate::store::sqlite::State;
+use crate::store::shared::listing_cache::MaildropState;
 use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
 use std::sync::Arc;
 
@@ -151,8 +151,8 @@ const LIST: &str = "
 fn snapshot(
     connection: &mut Connection,
     mailbox: MailboxId,
-    kept: Option<&(State, Arc<ScanListing>)>,
-) -> Result<(State, Arc<ScanListing>)> {
+    kept: Option<&(MaildropState, Arc<ScanListing>)>,
+) -> Result<(MaildropState, Arc<ScanListing>)> {
     if let Some((old, listing)) = kept
         && state(&connection.query(STATE, [mailbox.0.into()])?)? == *old
     {
@@ -166,17 +166,17 @@ fn snapshot(
     listed
 }
 
-fn state(rows: &Rows) -> Result<State> {
+fn state(rows: &Rows) -> Result<MaildropState> {
     let row = rows.first().ok_or(StoreError::NoSuchMailbox)?;
-    Ok(State { version: row.int(0)?, next_uid: row.int(1)?, messages: row.size(2)? as usize })
+    Ok(MaildropState { version: row.int(0)?, next_uid: row.int(1)?, messages: row.size(2)? as usize })
 }
 
 fn list(
     connection: &mut Connection,
     mailbox: MailboxId,
-    now: State,
-    kept: Option<&(State, Arc<ScanListing>)>,
-) -> Result<(State, Arc<ScanListing>)> {
+    now: MaildropState,
+    kept: Option<&(MaildropState, Arc<ScanListing>)>,
+) -> Result<(MaildropState, Arc<ScanListing>)> {
     let (mut listing, mut from) = match kept {
         Some((old, listing)) if old.version == now.version => ((**listing).clone(), old.next_uid),
         _ => (ScanListing::default(), 0),

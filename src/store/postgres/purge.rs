@@ -7,9 +7,8 @@
 use super::engine::ids;
 use super::libpq::{Connection, statement};
 use crate::store::Result;
+use crate::store::shared::upload_watch::ABANDONED;
 
-/// Seconds without a piece after which an upload is given up: longer than any client may take.
-const ABANDONED: i64 = 86_400;
 /// Octets freed in one step at most, one piece at least.
 const OCTETS_AT_ONCE: i64 = 8 << 20;
 

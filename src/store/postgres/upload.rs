@@ -7,8 +7,8 @@
 use super::Postgres;
 use super::libpq::{Connection, byteas, ints};
 use super::writer::{Common, Copy, Delivery, Lane, Row};
+use crate::message::dot::DotFinder;
 use crate::message::summary::Summary;
-use crate::store::sqlite::Dots;
 use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, Upload};
 
 /// Octets in a piece.
@@ -25,7 +25,7 @@ pub struct Staging<'a> {
     staged: Option<(i64, i64)>,
     size: u64,
     limit: u64,
-    dots: Dots,
+    dots: DotFinder,
     /// Of the first octets, once they are written or the message ends.
     summary: Option<Summary>,
     /// Why it will not be stored.
@@ -35,7 +35,7 @@ pub struct Staging<'a> {
 impl<'a> Staging<'a> {
     /// Nothing is written yet.
     pub fn new(store: &'a Postgres, limit: u64) -> Self {
-        let (octets, dots) = (Vec::new(), Dots::default());
+        let (octets, dots) = (Vec::new(), DotFinder::default());
         Self { store, octets, staged: None, size: 0, limit, dots, summary: None, fault: None }
     }
 

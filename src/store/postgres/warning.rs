@@ -6,8 +6,8 @@
 use super::libpq::{Connection, Row, statement};
 use super::writer::{DOTTED, Locked};
 use crate::clock::{FAR, latest};
+use crate::message::dot::is_dotted;
 use crate::message::summary::Summary;
-use crate::store::sqlite::Dots;
 use crate::store::{MailboxId, Overfull, Result, WARNING_INTERVAL, storage_size};
 
 /// `message.flags`: exempt from quota.
@@ -82,9 +82,7 @@ pub fn deliver(connection: &mut Connection, mailbox: MailboxId, body: i64, messa
     let Ok(uid) = locked.take(storage, &mut is_taken)? else { return Ok(false) };
     let before = rows[3].only()?.int(0)?;
     let date = latest(now, before);
-    let mut dots = Dots::default();
-    dots.look(message);
-    let flags = EXEMPT | if dots.found { DOTTED } else { 0 };
+    let flags = EXEMPT | if is_dotted(message) { DOTTED } else { 0 };
     let row = "INSERT INTO message (mailbox_id, uid, body_id, size, flags, received_at, stored_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let size = message.len() as i64;
     let values = [mailbox.0, uid, body, size, flags, now, date].map(Into::into);

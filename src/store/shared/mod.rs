@@ -1,3 +1,6 @@
 //! What the SQL engines share, free of SQL.
 
+pub mod batch_size;
+pub mod listing_cache;
 pub mod sessions;
+pub mod upload_watch;

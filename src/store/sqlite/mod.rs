@@ -46,10 +46,6 @@ pub use engine::Sqlite;
 pub use transfer::Whole;
 
 use crate::lock::IgnorePoison;
-/// What the other SQL engine has in common with this one.
-pub(in crate::store) use messages::listing_cache::{ListingCache, State};
-pub(in crate::store) use messages::upload::{Dots, Watch};
-pub(in crate::store) use retention::batch_size::BatchSize;
 
 use std::sync::Mutex;
 

@@ -12,6 +12,7 @@ mod group;
 mod staging;
 
 use crate::clock::Stamp;
+use crate::message::dot::DotFinder;
 use crate::message::summary::Summary;
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::date;
@@ -27,7 +28,7 @@ pub use group::deliver as deliver_group;
 
 pub use copies::next_uid;
 pub use copies::{insert_chunk, insert_summary};
-pub use staging::{Watch, age};
+pub use staging::age;
 
 /// Octets that a message's row and counters write, for the writer's batches.
 const ROW_OCTETS: usize = 1000;
@@ -45,7 +46,7 @@ pub struct Staging<'a> {
     chunks: i64,
     octets: u64,
     limit: u64,
-    dots: Dots,
+    dots: DotFinder,
     /// Of the first chunk, once that is full or the message ends.
     summary: Option<Summary>,
     /// Why it will not be stored.
@@ -55,7 +56,7 @@ pub struct Staging<'a> {
 impl<'a> Staging<'a> {
     /// Nothing is written yet.
     pub fn new(store: &'a Sqlite, limit: u64) -> Self {
-        let dots = Dots::default();
+        let dots = DotFinder::default();
         Self { store, chunk: Vec::new(), body: None, chunks: 0, octets: 0, limit, dots, summary: None, fault: None }
     }
 
@@ -214,28 +215,6 @@ fn count(connection: &Connection, answers: &[Result<Uid>], row: &Row) {
     };
     if let Err(error) = statistics::count(connection, row.stamp.now, &sample) {
         log::debug!("a delivery was not counted: {error}");
-    }
-}
-
-/// Finds out whether some line starts with a dot, however the octets come in.
-#[derive(Debug)]
-pub struct Dots {
-    pub found: bool,
-    at_line_start: bool,
-}
-
-impl Default for Dots {
-    fn default() -> Self {
-        Self { found: false, at_line_start: true }
-    }
-}
-
-impl Dots {
-    pub fn look(&mut self, octets: &[u8]) {
-        let (Some(first), Some(last)) = (octets.first(), octets.last()) else { return };
-        self.found =
-            self.found || (self.at_line_start && *first == b'.') || memchr::memmem::find(octets, b"\n.").is_some();
-        self.at_line_start = *last == b'\n';
     }
 }
 

@@ -6,9 +6,9 @@
 //! first of the messages that are left gets old, or in a day, before what arrives from now on can.
 
 use crate::store::Result;
+use crate::store::shared::batch_size::BatchSize;
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::maildrop::uid_list;
-use crate::store::sqlite::retention::batch_size::BatchSize;
 use crate::store::sqlite::writer::Lane;
 use crate::store::sqlite::{Sqlite, lock};
 use rusqlite::{Connection, OptionalExtension, params};

@@ -1,6 +1,7 @@
 //! Messages of one mailbox that come together: one transaction, in their order.
 
-use super::{Dots, ROW_OCTETS, Row, copies, count, dated};
+use super::{ROW_OCTETS, Row, copies, count, dated};
+use crate::message::dot::is_dotted;
 use crate::message::summary::Summary;
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::messages::body_ids::reserve;
@@ -18,10 +19,8 @@ pub fn deliver(store: &Sqlite, to: MailboxId, messages: Vec<(Vec<u8>, Envelope)>
     let rows: Vec<(Vec<u8>, Row)> = messages
         .into_iter()
         .map(|(octets, envelope)| {
-            let mut dots = Dots::default();
-            dots.look(&octets);
-            let (size, summary) = (octets.len() as i64, Summary::of(&octets));
-            (octets, Row { size, dotted: dots.found, envelope, summary, stamp: store.stamps.stamp() })
+            let (size, summary, dotted) = (octets.len() as i64, Summary::of(&octets), is_dotted(&octets));
+            (octets, Row { size, dotted, envelope, summary, stamp: store.stamps.stamp() })
         })
         .collect();
     let work = move |connection: &Connection| {
