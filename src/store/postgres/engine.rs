@@ -3,7 +3,6 @@
 use super::body_ids::BodyIds;
 use super::check;
 use super::config::KnownUsable;
-use super::expire::Expiry;
 use super::libpq::{Conninfo, ints};
 use super::pool::{Connector, Pool};
 use super::session;
@@ -11,6 +10,7 @@ use super::writer::{Lane, Writer};
 use crate::clock::Stamps;
 use crate::metrics::StoreMetrics;
 use crate::store::shared::batch_size::BatchSize;
+use crate::store::shared::expiry::Expiry;
 use crate::store::shared::listing_cache::ListingCache;
 use crate::store::shared::sessions::Sessions;
 use crate::store::shared::upload_watch::UploadWatch;

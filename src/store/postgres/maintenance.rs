@@ -3,7 +3,7 @@
 use super::engine::{INSTANCE, lock};
 use super::libpq::{Connection, Row, ints, statement};
 use super::writer::Lane;
-use super::{Postgres, accounts, expire, purge, warning};
+use super::{Postgres, accounts, purge, warning};
 use crate::secret::Secret;
 use crate::store::{MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result, StoreError, UserId};
 use std::collections::BTreeSet;
@@ -110,7 +110,8 @@ impl Maintenance for Postgres {
     }
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
-        let done = expire::step(self, now, limit)?;
+        // Only the maintenance thread comes here.
+        let done = lock(&self.reaper).step(self, now, limit)?;
         self.metrics.expired.add(done as u64);
         self.metrics.reaped_at.store(now, Ordering::Relaxed);
         Ok(done)

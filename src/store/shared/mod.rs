@@ -1,6 +1,7 @@
 //! What the SQL engines share, free of SQL.
 
 pub mod batch_size;
+pub mod expiry;
 pub mod listing_cache;
 pub mod sessions;
 pub mod upload_watch;

@@ -4,7 +4,6 @@ use crate::secret::Secret;
 use crate::store::sqlite::accounts;
 use crate::store::sqlite::database::connection;
 use crate::store::sqlite::messages::upload;
-use crate::store::sqlite::retention::expire;
 use crate::store::sqlite::retention::purge;
 use crate::store::sqlite::retention::quota_warning;
 use crate::store::sqlite::writer::Lane;
@@ -188,7 +187,8 @@ impl Maintenance for Sqlite {
     }
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
-        let done = expire::step(self, now, limit)?;
+        // Only the maintenance thread comes here.
+        let done = lock(&self.reaper).step(self, now, limit)?;
         self.metrics.expired.add(done as u64);
         self.metrics.reaped_at.store(now, Ordering::Relaxed);
         Ok(done)
