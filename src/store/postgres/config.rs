@@ -1,8 +1,8 @@
 //! What administrators decide.
 
 use super::Postgres;
-use super::engine::lock;
 use super::libpq::Connection;
+use crate::lock::lock;
 use crate::store::{CertificateFiles, Config, Expire, MailboxId, Result, StoreError, Usable};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

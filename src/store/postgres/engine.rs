@@ -17,7 +17,7 @@ use crate::store::shared::upload_watch::UploadWatch;
 use crate::store::{Engine, MessageId, Objects, Options, Result};
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// A store in a database of a PostgreSQL server, shared with other nodes.
 pub struct Postgres {
@@ -126,11 +126,6 @@ impl Engine for Postgres {
     fn objects(&self) -> Result<Objects> {
         self.pool.with(check::objects)
     }
-}
-
-/// A poisoned lock guards nothing that a panic could have left half done.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An array of ids.

@@ -1,10 +1,10 @@
 //! Maildrops: snapshots, pieces of messages, read marks, UPDATE.
 
 use super::Postgres;
-use super::engine::lock;
 use super::libpq::{Connection, Row, Rows, ints, statement};
 use super::upload::Staging;
 use super::writer::{DOTTED, Deletion, IMPORTED, INTERNATIONALIZED, Lane};
+use crate::lock::lock;
 use crate::store::shared::listing_cache::MaildropState;
 use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
 use std::sync::Arc;

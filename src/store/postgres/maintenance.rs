@@ -1,9 +1,10 @@
 //! The small batches of the maintenance thread. What one node at a time does is claimed with a [`lease`].
 
-use super::engine::{INSTANCE, lock};
+use super::engine::INSTANCE;
 use super::libpq::{Connection, Row, ints, statement};
 use super::writer::Lane;
 use super::{Postgres, accounts, purge, warning};
+use crate::lock::lock;
 use crate::secret::Secret;
 use crate::store::{MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result, StoreError, UserId};
 use std::collections::BTreeSet;

@@ -4,9 +4,9 @@
 //! written again; the rows of nodes that are gone are removed by any other.
 
 use super::Postgres;
-use super::engine::lock;
 use super::libpq::{Connection, ints, statement, texts};
 use super::writer::Lane;
+use crate::lock::lock;
 use crate::store::shared::sessions::{Batch, LOGINS, Logins};
 use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, UserId};
 use std::net::IpAddr;

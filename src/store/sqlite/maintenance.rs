@@ -1,13 +1,14 @@
 //! The small batches of the maintenance thread.
 
+use crate::lock::lock;
 use crate::secret::Secret;
+use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::accounts;
 use crate::store::sqlite::database::connection;
 use crate::store::sqlite::messages::upload;
 use crate::store::sqlite::retention::purge;
 use crate::store::sqlite::retention::quota_warning;
 use crate::store::sqlite::writer::Lane;
-use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{
     CertificateFiles, Config, Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result,
     StoreError, Usable, UserId,

@@ -44,12 +44,3 @@ pub use database::companions;
 pub use database::migrate::{APPLICATION_ID, newest_version};
 pub use engine::Sqlite;
 pub use transfer::Whole;
-
-use crate::lock::IgnorePoison;
-
-use std::sync::Mutex;
-
-/// A poisoned lock guards nothing that a panic could have left half done.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().ignore_poison()
-}

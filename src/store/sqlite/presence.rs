@@ -2,9 +2,10 @@
 //!
 //! A session that ends before its batch is written leaves no trace in `session`; its login is counted all the same.
 
+use crate::lock::lock;
 use crate::store::shared::sessions::{Batch, LOGINS, Logins};
+use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::writer::Lane;
-use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, StoreError, UserId};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;

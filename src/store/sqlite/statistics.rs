@@ -1,9 +1,10 @@
 //! Figures and statistics ([`crate::store::Statistics`]).
 
 use crate::files::path::with_suffix;
+use crate::lock::lock;
 use crate::store::sqlite::database::connection;
 use crate::store::sqlite::writer::Lane;
-use crate::store::sqlite::{Options, Sqlite, lock};
+use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{Figures, Hour, LAST_UIDS, Large, LastHour, Result, STATISTICS_KEPT, Sample, Statistics};
 use rusqlite::{Connection, Row, params};
 use std::path::Path;

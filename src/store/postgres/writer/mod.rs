@@ -18,13 +18,14 @@ pub use delivery::{Common, Copy, DOTTED, Deletion, Delivery, IMPORTED, INTERNATI
 use super::libpq::{CONFLICT, Cancel, Connection, Failure, statement};
 use super::pool::{Connector, durable};
 use super::session;
+use crate::lock::IgnorePoison;
 use crate::metrics::StoreMetrics;
 use crate::store::{Result, StoreError, Uid};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -228,7 +229,7 @@ impl Writer {
     /// that would make it durable on one copy only.
     pub fn shutdown(&self) {
         [&self.mail, &self.maintenance].iter().for_each(|shared| shared.hurried.store(true, Ordering::Relaxed));
-        let cancel = self.maintenance.cancel.lock().unwrap_or_else(PoisonError::into_inner);
+        let cancel = self.maintenance.cancel.lock().ignore_poison();
         if let Some(cancel) = &*cancel
             && !self.maintenance.committing.load(Ordering::SeqCst)
         {
@@ -257,7 +258,7 @@ impl Shared {
     fn push(&self, mut job: Job) -> Result<()> {
         let mut queue = self.lock();
         while queue.jobs.len() >= QUEUE && !queue.closed && !self.stuck.load(Ordering::Relaxed) {
-            queue = self.room.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self.room.wait(queue).ignore_poison();
         }
         if queue.closed {
             return Err(ended());
@@ -282,7 +283,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().ignore_poison()
     }
 }
 
@@ -322,7 +323,7 @@ impl Thread {
             if queue.closed {
                 return None;
             }
-            queue = self.shared.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self.shared.arrived.wait(queue).ignore_poison();
         }
         let (mut jobs, mut octets) = (Vec::new(), 0);
         while jobs.len() < BATCH_JOBS && octets < BATCH_OCTETS {
@@ -365,7 +366,7 @@ impl Thread {
             self.connection = None;
             let mut connection = self.shared.connector.connect()?;
             session::look_at_timeline(&mut connection)?;
-            *self.shared.cancel.lock().unwrap_or_else(PoisonError::into_inner) = connection.cancel();
+            *self.shared.cancel.lock().ignore_poison() = connection.cancel();
             self.connection = Some(connection);
         }
         self.connection.as_mut().ok_or_else(ended)

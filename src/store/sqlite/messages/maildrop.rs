@@ -1,12 +1,13 @@
 //! Maildrops: snapshots, chunks of messages, read marks, UPDATE.
 
+use crate::lock::lock;
 use crate::store::shared::listing_cache::MaildropState;
+use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::date;
 use crate::store::sqlite::maintenance::expire;
 use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, IMPORTED, INTERNATIONALIZED};
 use crate::store::sqlite::messages::upload::{Staging, deliver_group};
 use crate::store::sqlite::writer::Lane;
-use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{
     Entry, Envelope, Expire, Mail, MailboxId, Maildrop, Memory, MessageId, Result, ScanListing, StoreError, Uid, Upload,
 };
