@@ -8,7 +8,6 @@ use crate::store::{
     Account, Accounts, Mailbox, MailboxId, Principal, Replacement, Result, Scheme, Standing, StoreError, UserId,
 };
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 /// How long a login waits for what it brings to be written.
@@ -153,16 +152,12 @@ impl Postgres {
             connection.query("SET LOCAL lock_timeout = '500ms'", [])?;
             work(connection)
         })?;
-        let written = waiting.recv_timeout(LOGIN_TIMEOUT);
+        let written = waiting.wait_for(LOGIN_TIMEOUT);
         // Where it is not waited for it is missed for a while.
         self.verifiers.fetch_add(1, Ordering::SeqCst);
-        match written {
-            Ok(written) => written,
-            Err(RecvTimeoutError::Timeout) => {
-                Err(StoreError::Busy("somebody holds a lock, or the database is slow; it is stored later".into()))
-            }
-            Err(RecvTimeoutError::Disconnected) => Err(StoreError::Internal("the store's writer has ended".into())),
-        }
+        written.unwrap_or_else(|| {
+            Err(StoreError::Busy("somebody holds a lock, or the database is slow; it is stored later".into()))
+        })
     }
 }
 
