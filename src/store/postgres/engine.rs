@@ -12,10 +12,10 @@ use crate::metrics::StoreMetrics;
 use crate::store::shared::batch_size::BatchSize;
 use crate::store::shared::expiry::Expiry;
 use crate::store::shared::listing_cache::ListingCache;
+use crate::store::shared::read_marks::ReadMarks;
 use crate::store::shared::sessions::Sessions;
 use crate::store::shared::upload_watch::UploadWatch;
-use crate::store::{Engine, MessageId, Objects, Options, Result};
-use std::collections::HashSet;
+use crate::store::{Engine, Objects, Options, Result};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -34,7 +34,7 @@ pub struct Postgres {
     /// How often this node has written verifiers.
     pub(super) verifiers: AtomicU64,
     pub(super) snapshots: Mutex<ListingCache>,
-    pub(super) marks: Mutex<HashSet<MessageId>>,
+    pub(super) marks: Mutex<ReadMarks>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
     pub(super) watch: Mutex<UploadWatch>,

@@ -3,14 +3,13 @@
 use super::Postgres;
 use super::libpq::{Connection, Row, Rows, ints, statement};
 use super::upload::Staging;
-use super::writer::{DOTTED, Deletion, IMPORTED, INTERNATIONALIZED, Lane};
+use super::writer::{Deletion, Lane};
 use crate::lock::lock;
 use crate::store::shared::listing_cache::MaildropState;
+use crate::store::shared::upload_buffer::{DOTTED, IMPORTED, INTERNATIONALIZED};
 use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
 use std::sync::Arc;
 
-/// Read marks that may wait for their batch; who comes later is not marked.
-const MARKS: usize = 100_000;
 /// Rows of a listing that are read at once.
 const ROWS: usize = 5000;
 /// First pieces that are read at once: 1 MiB at most.
@@ -61,10 +60,7 @@ impl Mail for Postgres {
     }
 
     fn mark_retrieved(&self, message: MessageId) {
-        let mut marks = lock(&self.marks);
-        if marks.len() < MARKS {
-            marks.insert(message);
-        }
+        lock(&self.marks).add(message);
     }
 
     fn commit(&self, mailbox: MailboxId, messages: &[Uid]) -> Result<()> {

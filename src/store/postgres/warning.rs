@@ -4,14 +4,12 @@
 //! row says which node does that: one moves its date on.
 
 use super::libpq::{Connection, Row, statement};
-use super::writer::{DOTTED, Locked};
+use super::writer::Locked;
 use crate::clock::{FAR, latest};
 use crate::message::dot::is_dotted;
 use crate::message::summary::Summary;
+use crate::store::shared::upload_buffer::{DOTTED, EXEMPT};
 use crate::store::{MailboxId, Overfull, Result, WARNING_INTERVAL, storage_size};
-
-/// `message.flags`: exempt from quota.
-const EXEMPT: i64 = 8;
 
 /// Exchange sends none where the warning lies under half of the limit.
 const DUE: &str = "

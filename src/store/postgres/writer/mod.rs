@@ -13,7 +13,7 @@ mod import;
 mod lookup;
 
 pub use batch::is_taken;
-pub use delivery::{Common, Copy, DOTTED, Deletion, Delivery, IMPORTED, INTERNATIONALIZED, Locked, Row};
+pub use delivery::{Common, Copy, Deletion, Delivery, Locked};
 
 use super::libpq::{CONFLICT, Cancel, Connection, Failure, statement};
 use super::pool::{Connector, durable};

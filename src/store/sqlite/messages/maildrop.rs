@@ -2,10 +2,10 @@
 
 use crate::lock::lock;
 use crate::store::shared::listing_cache::MaildropState;
+use crate::store::shared::upload_buffer::{DOTTED, IMPORTED, INTERNATIONALIZED};
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::date;
-use crate::store::sqlite::maintenance::expire;
-use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, IMPORTED, INTERNATIONALIZED};
+use crate::store::sqlite::messages::format::CHUNKS;
 use crate::store::sqlite::messages::upload::{Staging, deliver_group};
 use crate::store::sqlite::writer::Lane;
 use crate::store::{
@@ -229,7 +229,7 @@ fn standing(connection: &Connection, mailbox: MailboxId) -> Result<(MaildropStat
         .query_row([mailbox.0], |row| {
             let state =
                 MaildropState { version: row.get(0)?, next_uid: row.get(1)?, messages: row.get::<_, u32>(2)? as usize };
-            Ok((state, row.get(3)?, expire(row.get(4)?)))
+            Ok((state, row.get(3)?, Expire::of(row.get(4)?)))
         })
         .optional()?
         .ok_or(StoreError::NoSuchMailbox)

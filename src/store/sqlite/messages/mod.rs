@@ -3,5 +3,4 @@
 pub mod body_ids;
 pub mod format;
 pub mod maildrop;
-pub mod read_marks;
 pub mod upload;

@@ -1,9 +1,8 @@
 //! Uploads that stall, against a server that counts how long.
 
 use super::*;
-use crate::store::Engine;
 use crate::store::sqlite::Options;
-use crate::store::{Accounts, Mail, Maintenance};
+use crate::store::{Accounts, Engine, Mail, Maintenance, StoreError};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::time::Duration;
