@@ -7,7 +7,7 @@ use super::engine::ids;
 use super::libpq::{Connection, statement};
 use super::maintenance::{lease, lock_all};
 use super::writer::Lane;
-use crate::clock::latest;
+use crate::clock::{is_noted, latest};
 use crate::store::Result;
 use crate::store::shared::expiry::{Days, Expires, Found, Visit};
 use std::collections::VecDeque;
@@ -111,7 +111,7 @@ fn delete(connection: &mut Connection, found: &Found, now: i64, date: i64) -> Re
         let sql = "UPDATE reaping SET due_at = $2 WHERE mailbox_id = $1 AND due_at = -1";
         all.push(statement(sql, [visit.mailbox.into(), visit.due_at.into()]));
     }
-    if !found.old.is_empty() && !(before..before + 60).contains(&date) {
+    if !found.old.is_empty() && !is_noted(date, before) {
         all.push(statement("UPDATE site SET latest_at = $1", [date.into()]));
     }
     connection.run(&all)?;

@@ -5,7 +5,7 @@
 
 use super::libpq::{Connection, Row, statement};
 use super::writer::Locked;
-use crate::clock::{FAR, latest};
+use crate::clock::{FAR, is_noted, latest};
 use crate::message::dot::is_dotted;
 use crate::message::summary::Summary;
 use crate::store::shared::upload_buffer::{DOTTED, EXEMPT};
@@ -96,7 +96,7 @@ pub fn deliver(connection: &mut Connection, mailbox: MailboxId, body: i64, messa
         said,
         [body.into(), subject.as_deref().into(), from_address.as_deref().into(), message_id.as_deref().into()],
     ));
-    if !(before..before + 60).contains(&date) {
+    if !is_noted(date, before) {
         all.push(statement("UPDATE site SET latest_at = $1", [date.into()]));
     }
     connection.run(&all)?;

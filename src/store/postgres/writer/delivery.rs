@@ -1,6 +1,6 @@
 //! What a delivery and a deletion are, and what becomes of them once their mailboxes are locked.
 
-use crate::clock::{Stamp, latest};
+use crate::clock::{Stamp, is_noted, latest};
 use crate::message::summary::Summary;
 use crate::store::postgres::libpq::{Statement, byteas, ints, statement, texts};
 use crate::store::shared::upload_buffer::MessageRow;
@@ -141,7 +141,7 @@ impl Plan {
     /// The date of what is stored, and whether it must be noted: once a minute, so that `site` stays cold.
     pub fn date(&mut self, stamp: Stamp, before: i64) -> i64 {
         let date = latest(stamp.date, self.latest_at.unwrap_or(before));
-        if !(before..before + 60).contains(&date) {
+        if !is_noted(date, before) {
             self.latest_at = Some(date);
         }
         date
