@@ -37,7 +37,7 @@ mod statistics;
 pub mod transfer;
 
 pub use accounts::{Account, Accounts, Principal, Scheme, Standing};
-pub use config::{CertificateFiles, Config, Expire, Usable};
+pub use config::{Advertised, CertificateFiles, Config, Expire, Usable};
 pub use error::StoreError;
 pub use identity::{Mailbox, MailboxId, MessageId, Uid, UserId};
 pub use listing::{Entry, Form, Memory, ScanListing, Shows, storage_size};

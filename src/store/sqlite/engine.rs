@@ -15,7 +15,7 @@ use crate::store::sqlite::database::identity::FileIdentity;
 use crate::store::sqlite::database::readers::Readers;
 use crate::store::sqlite::database::recovery::{self, Leftover};
 use crate::store::sqlite::database::{connection, migrate};
-use crate::store::sqlite::maintenance::Advertised;
+use crate::store::sqlite::maintenance::KnownAdvertised;
 use crate::store::sqlite::messages::body_ids::Bodies;
 use crate::store::sqlite::statistics::Known;
 use crate::store::sqlite::writer::Writer;
@@ -34,7 +34,7 @@ pub struct Sqlite {
     pub(super) bodies: Bodies,
     pub(super) snapshots: Mutex<ListingCache>,
     pub(super) marks: Mutex<ReadMarks>,
-    pub(super) advertised: Mutex<Option<Advertised>>,
+    pub(super) advertised: Mutex<Option<KnownAdvertised>>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
     pub(super) watch: Mutex<UploadWatch>,

@@ -11,8 +11,8 @@ use crate::store::sqlite::retention::purge;
 use crate::store::sqlite::retention::quota_warning;
 use crate::store::sqlite::writer::Lane;
 use crate::store::{
-    CertificateFiles, Config, Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result,
-    StoreError, Usable, UserId,
+    Advertised, CertificateFiles, Config, Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement,
+    Result, StoreError, Usable, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ffi::OsStr;
@@ -61,8 +61,17 @@ impl Config for Sqlite {
         })
     }
 
-    fn shortest_retention(&self) -> Result<Expire> {
-        Ok(self.advertised()?.expire)
+    fn advertised(&self) -> Result<Advertised> {
+        let known = *lock(&self.advertised);
+        let known = self.readers.with(|connection| {
+            let mark = advertised_mark(connection)?;
+            match known.filter(|known| known.mark == mark) {
+                Some(known) => Ok(known),
+                None => advertised(connection),
+            }
+        })?;
+        *lock(&self.advertised) = Some(known);
+        Ok(known.advertised)
     }
 
     fn retention(&self, mailbox: MailboxId) -> Result<Expire> {
@@ -79,10 +88,6 @@ impl Config for Sqlite {
             let exact = select.query_row([mailbox.0], |row| row.get(0)).optional()?;
             exact.ok_or(StoreError::NoSuchMailbox)
         })
-    }
-
-    fn usable(&self) -> Result<Usable> {
-        Ok(self.advertised()?.usable)
     }
 }
 
@@ -222,28 +227,12 @@ impl Maintenance for Sqlite {
 /// The words of the index `users_pending`, or SQLite would look at every user.
 const PLAIN: &str = "is_hash = 0";
 
-/// What CAPA may promise before login, and where `counters.advertised` stood then.
+/// What CAPA may promise, and where `counters.advertised` stood then: all users and mailboxes are looked through only if
+/// something has changed.
 #[derive(Clone, Copy)]
-pub struct Advertised {
+pub struct KnownAdvertised {
     mark: i64,
-    usable: Usable,
-    expire: Expire,
-}
-
-impl Sqlite {
-    /// Looks through all users and mailboxes only if something has changed.
-    fn advertised(&self) -> Result<Advertised> {
-        let known = *lock(&self.advertised);
-        let advertised = self.readers.with(|connection| {
-            let mark = advertised_mark(connection)?;
-            match known.filter(|known| known.mark == mark) {
-                Some(known) => Ok(known),
-                None => advertised(connection),
-            }
-        })?;
-        *lock(&self.advertised) = Some(advertised);
-        Ok(advertised)
-    }
+    advertised: Advertised,
 }
 
 fn advertised_mark(connection: &Connection) -> Result<i64> {
@@ -252,7 +241,7 @@ fn advertised_mark(connection: &Connection) -> Result<i64> {
 }
 
 /// All of one moment.
-fn advertised(connection: &Connection) -> Result<Advertised> {
+fn advertised(connection: &Connection) -> Result<KnownAdvertised> {
     let transaction = connection.unchecked_transaction()?;
     let mark = advertised_mark(&transaction)?;
     let usable = transaction
@@ -260,7 +249,7 @@ fn advertised(connection: &Connection) -> Result<Advertised> {
         .query_row([], |row| Ok(Usable { ntlm: row.get(0)?, scram: row.get(1)? }))?;
     let expire = shortest_retention(&transaction)?;
     transaction.commit()?;
-    Ok(Advertised { mark, usable, expire })
+    Ok(KnownAdvertised { mark, advertised: Advertised { expire, usable } })
 }
 
 /// A user without any password can log in by GSSAPI or a token only, and needs no verifier; one whose
