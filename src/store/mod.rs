@@ -29,6 +29,7 @@ mod maintenance;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
 mod options;
+pub mod password;
 pub mod postgres;
 mod presence;
 mod shared;

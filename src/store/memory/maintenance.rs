@@ -1,9 +1,9 @@
 //! What the maintenance thread asks for, in memory.
 
-use super::{Mailbox, Memory, Message, State, User};
-use crate::auth::credential::is_hash;
+use super::{Contents, Mailbox, Memory, Message, User};
 use crate::clock::{FAR, latest};
 use crate::secret::Secret;
+use crate::store::password::is_hash;
 use crate::store::{
     Accounts, Advertised, CertificateFiles, Config, Envelope, Expire, MailboxId, Maintenance, Overfull, Pending,
     Replacement, Result, Scheme, StoreError, Usable, WARNING_INTERVAL,
@@ -162,7 +162,7 @@ impl Maintenance for Memory {
     }
 }
 
-impl State {
+impl Contents {
     /// Notes who has crossed the warning quota, in either direction.
     pub(super) fn note_usage(&mut self) {
         let site = self.setting("IssueWarningQuota", 2_039_480_320);

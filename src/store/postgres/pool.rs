@@ -49,12 +49,12 @@ impl Connector {
 pub struct Pool {
     connector: Arc<Connector>,
     most: usize,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     given_back: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct PoolState {
     idle: Vec<Connection>,
     lent: usize,
 }
@@ -129,7 +129,7 @@ impl Pool {
         made
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().ignore_poison()
     }
 }

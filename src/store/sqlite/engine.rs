@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 /// A store in one SQLite database.
 pub struct Sqlite {
     pub(super) path: PathBuf,
-    pub(super) place: FileIdentity,
+    pub(super) identity: FileIdentity,
     // In this order they are dropped: the readers must be gone when the writer truncates the log.
     pub(super) readers: Readers,
     pub(super) figures: Mutex<Option<Known>>,
@@ -59,7 +59,7 @@ impl Sqlite {
     /// [`crate::store::StoreError::Refused`] when it does not exist, is another program's, or has another schema.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         connection::require_file(path)?;
-        let (place, leftover) = (FileIdentity::new(path)?, Leftover::look(path)?);
+        let (identity, leftover) = (FileIdentity::new(path)?, Leftover::look(path)?);
         let (writer, readers) = (connection::writer(path, &options)?, options.reader_count());
         migrate::require_newest(&writer, path)?;
         connection::use_log(&writer, path)?;
@@ -67,7 +67,7 @@ impl Sqlite {
         recovery::sync_directory(path)?;
         Ok(Self {
             path: path.to_owned(),
-            place: place.opened(),
+            identity: identity.opened(),
             readers: Readers::new(path, &options, readers)?,
             figures: Mutex::default(),
             writer: Writer::start(writer, options.busy_timeout, options.metrics.clone())?,

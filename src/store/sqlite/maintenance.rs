@@ -95,7 +95,7 @@ impl Maintenance for Sqlite {
     fn lost(&self) -> Result<Option<String>> {
         match self.writer.failure() {
             Some(error) => Ok(Some(error.of(&self.path).to_string())),
-            None => self.place.lost(),
+            None => self.identity.lost(),
         }
     }
 
@@ -205,8 +205,8 @@ impl Maintenance for Sqlite {
     }
 
     fn purge(&self, now: i64, limit: usize) -> Result<usize> {
-        let mut pace = lock(&self.purging);
-        let limit = pace.limit(limit) as i64;
+        let mut batch_size = lock(&self.purging);
+        let limit = batch_size.limit(limit) as i64;
         let watched = lock(&self.watch).round(self.stamps.steady());
         let (done, began) = self.writer.write(Lane::Maintenance, 0, move |connection| {
             let began = Instant::now();
@@ -217,7 +217,7 @@ impl Maintenance for Sqlite {
         })?;
         self.metrics.purged.add(done as u64);
         if done > 0 {
-            pace.took(began);
+            batch_size.took(began);
             self.writer.truncate_wal_within(AFTER_MANY);
         }
         Ok(done)
