@@ -11,6 +11,7 @@ mod dates;
 mod deleted_mailboxes;
 mod hashes;
 mod invariants;
+mod marks;
 mod moving;
 mod odd_values;
 mod refusals;
