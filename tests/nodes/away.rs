@@ -40,6 +40,11 @@ fn a_database_that_is_away_comes_back_by_itself() {
     assert!(reply.starts_with("250 "), "{reply}");
     session.quit();
     assert_eq!(server.session("alice", "se cret").unique_ids(), ["1", "2"]);
+    // One line when it goes, one when it is back.
+    let log = server.log();
+    let lines = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    assert_eq!((lines("the database is away: "), lines("the database is back: ")), (1, 1), "{log}");
+    assert_eq!(lines(" WARN ") + lines(" ERROR "), 2, "{log}");
     assert!(server.terminate().success());
     drop(database);
     cluster.stop("fast");

@@ -31,7 +31,7 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
     let text =
         std::fs::read(file).map_err(|error| Error::file(format_args!("cannot read {file:?}"), &error, Code::Io))?;
     let text = String::from_utf8(text).map_err(|_| Error::new(Code::Data, format!("{file:?} is not UTF-8")))?;
-    let location = database::location(matches);
+    let location = database::location(matches)?;
     let store: Arc<dyn Store> = database::open(&location)?;
     let (mut table, mut failures) = (Vec::new(), Vec::new());
     for line in lines(&text) {
