@@ -108,7 +108,7 @@ impl Maintenance for Postgres {
     fn finish(&self) -> Result<()> {
         // What was acknowledged is durable. The other nodes need not wait until our rows are old; where they must, they do.
         if let Err(error) = self.leave() {
-            log::debug!("the database keeps this node's rows for a while: {error}");
+            log::debug!("store: the database keeps this node's rows for a while: {error}");
         }
         Ok(())
     }
