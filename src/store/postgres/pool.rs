@@ -37,13 +37,13 @@ impl Reach {
         match made {
             Ok(_) => {
                 if let Some((since, attempts)) = self.outage.take() {
-                    log::warn!("the database is back: away for {} s, {attempts} attempts", since.elapsed().as_secs());
+                    log::warn!("store: the database is back: away for {} s, {attempts} attempts", since.elapsed().as_secs());
                 }
                 (self.reached, self.away) = (true, None);
             }
             Err(why) => {
                 if self.reached && self.outage.is_none() {
-                    log::error!("the database is away: {why}");
+                    log::error!("store: the database is away: {why}");
                 }
                 self.outage.get_or_insert((Instant::now(), 0)).1 += 1;
                 self.away = Some((Instant::now(), why.clone()));
