@@ -225,8 +225,8 @@ impl Reaper {
     fn log_failure<T>(&mut self, what: &'static str, at: Duration, outcome: Result<T>) {
         match outcome {
             Ok(_) => self.complaints.forget(|(other, _)| *other == what),
-            // That is the end, and said as such.
-            Err(StoreError::Sync(_)) => {}
+            // That is the end, and said as such; and of its server the engine itself says when it goes and comes.
+            Err(StoreError::Sync(_) | StoreError::Unavailable(_)) => {}
             Err(error) => {
                 let text = error.to_string();
                 if self.complaints.is_due((what, text.clone()), at) {

@@ -34,7 +34,7 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
     if lines(&text).is_empty() {
         return Err(Error::new(Code::Data, format!("{file:?} has no line that names a user and a source")));
     }
-    let location = database::location(matches);
+    let location = database::location(matches)?;
     let store: Arc<dyn Store> = database::open(&location)?;
     let (mut table, mut failures) = (Vec::new(), Vec::new());
     for (number, line) in lines(&text) {

@@ -2,6 +2,7 @@
 
 use super::Postgres;
 use super::libpq::Connection;
+use super::writer::Lane;
 use crate::lock::lock;
 use crate::store::{CertificateFiles, Config, Expire, MailboxId, Result, StoreError, Usable};
 use std::sync::atomic::Ordering;
@@ -64,7 +65,7 @@ impl Config for Postgres {
     }
 
     fn usable(&self) -> Result<Usable> {
-        // It is asked for each second, and looks at all users. What other nodes make at logins may be missed for a while.
+        // It is asked for each second, and looks at all users.
         let state = (self.change_mark()?, self.verifiers.load(Ordering::SeqCst));
         let known = *lock(&self.usable);
         if let Some(known) = known
@@ -78,6 +79,12 @@ impl Config for Postgres {
             let row = rows.only()?;
             Ok(Usable { ntlm: row.is(0)?, scram: row.is(1)? })
         })?;
+        let told = |known: KnownUsable| known.state.0 != state.0 && known.state.1 == state.1;
+        if known.is_some_and(|known| known.usable != usable && !told(known)) {
+            // A login here has made the first verifier of its kind, or the last that was missing: other nodes are told.
+            self.writer
+                .write(Lane::Maintenance, |connection| Ok(drop(connection.query("SELECT note_change(false)", [])?)))?;
+        }
         *lock(&self.usable) = Some(KnownUsable { state, since: Instant::now(), usable });
         Ok(usable)
     }
