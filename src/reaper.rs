@@ -157,10 +157,10 @@ impl Reaper {
     /// A setting that cannot be used stays as it is, as asking again would not mend it.
     fn reload(&mut self) -> Result<()> {
         let (snapshot, errors) = self.snapshot.read(&*self.store, &self.overrides)?;
-        errors.iter().for_each(|error| log::error!("{error}; the old value stays in effect"));
+        errors.iter().for_each(|error| log::error!("settings: {error}; the old value stays in effect"));
         let said = self.snapshot.settings.warnings();
         let warnings = snapshot.settings.warnings();
-        warnings.iter().filter(|it| !said.contains(it)).for_each(|warning| log::warn!("{warning}"));
+        warnings.iter().filter(|it| !said.contains(it)).for_each(|warning| log::warn!("settings: {warning}"));
         if snapshot != self.snapshot || self.mark.is_none() {
             self.hand_on(snapshot);
         }
@@ -206,12 +206,12 @@ impl Reaper {
     fn log_failure<T>(&mut self, what: &'static str, at: Duration, outcome: Result<T>) {
         match outcome {
             Ok(_) => self.complaints.forget(|(other, _)| *other == what),
-            // That is the end, and said as such.
-            Err(StoreError::Sync(_)) => {}
+            // That is the end, and said as such; and of its server the engine itself says when it goes and comes.
+            Err(StoreError::Sync(_) | StoreError::Unavailable(_)) => {}
             Err(error) => {
                 let text = error.to_string();
                 if self.complaints.is_due((what, text.clone()), at) {
-                    log::warn!("maintenance: cannot {what}: {text}");
+                    log::warn!("reaper: cannot {what}: {text}");
                 }
             }
         }
@@ -229,7 +229,7 @@ pub fn spawn(mut reaper: Reaper, clock: impl Clock + 'static, stop: Receiver<()>
             // A panic costs one round, not the maintenance.
             let round = catch_unwind(AssertUnwindSafe(|| reaper.round(clock.now())));
             let sleep = round.unwrap_or_else(|_| {
-                log::error!("maintenance: panicked, continuing");
+                log::error!("reaper: panicked, continuing");
                 SECOND
             });
             if !matches!(stop.recv_timeout(sleep), Err(RecvTimeoutError::Timeout)) {
@@ -238,7 +238,7 @@ pub fn spawn(mut reaper: Reaper, clock: impl Clock + 'static, stop: Receiver<()>
         }
         let flushed = reaper.store.flush_marks().and_then(|()| reaper.flush_presence());
         if let Err(error) = flushed {
-            log::warn!("maintenance: cannot write pending changes: {error}");
+            log::warn!("reaper: cannot write pending changes: {error}");
         }
     };
     std::thread::Builder::new().name("reaper".into()).spawn(work)

@@ -22,7 +22,7 @@ pub(super) const COMMAND: Command = Command {
     run: |matches| {
         let user = mailbox::user(matches)?;
         let [target] = arguments(matches, "DIR")?;
-        let store = database::open(&database::location(matches))?;
+        let store = database::open(&database::location(matches)?)?;
         let mailbox = mailbox::find(&*store, &user)?;
         let count = Export::new(&*store, mailbox.id, Path::new(&target))?.run()?;
         print(&format!("{count} exported\n"))

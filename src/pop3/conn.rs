@@ -29,7 +29,7 @@ use crate::store::{MessageId, Uid};
 use batch::Batch;
 use connection_info::ConnectionInfo;
 use fault::{FaultState, Wire};
-use log::{debug, info, warn};
+use log::{debug, info, log};
 use message::END;
 use presence_guard::PresenceGuard;
 use std::io;
@@ -76,7 +76,7 @@ pub fn serve(server: &ServerState, socket: Socket, origin: Origin, entry: Entry,
     let mut stream = Stream::Plain(socket);
     if implicit_tls {
         if let Err(error) = stream.upgrade(&server.tls, Instant::now() + about.before_login()) {
-            return debug!("{about}: TLS handshake: {error}");
+            return debug!("{about}: TLS handshake failed: {error}");
         }
         about.secured(&stream);
     }
@@ -319,7 +319,9 @@ impl Connection<'_> {
         };
         match &committed {
             Ok(()) => self.tally.removed(messages.len(), &self.server.metrics),
-            Err(error) => warn!("{}: {} marked messages were not removed: {error}", self.about, messages.len()),
+            Err(error) => {
+                log!(error.severity(), "{}: {} marked messages were not removed: {error}", self.about, messages.len());
+            }
         }
         self.session.committed(committed)
     }

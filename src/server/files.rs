@@ -21,7 +21,7 @@ pub fn acceptor(settings: &Settings, db: &Path) -> Result<Acceptor, Error> {
     let tls::Files { certificate, key } = pair(settings, db)?;
     if settings.certificate_file.is_none() && !certificate.exists() {
         tls::self_signed(&certificate, &key).map_err(|error| unmade(&error))?;
-        info!("created a self-signed certificate: {}", certificate.display());
+        info!("tls: created a self-signed certificate: {}", certificate.display());
     }
     Acceptor::load(&certificate, &key).map_err(|error| Error::new(Code::Config, error.to_string()))
 }
@@ -50,7 +50,7 @@ pub fn raise_limit(connections: usize) {
         setrlimit(Resource::RLIMIT_NOFILE, limit, hard)
     });
     if let Err(error) = raised {
-        warn!("cannot raise the limit of open files: {error}");
+        warn!("server: cannot raise the limit of open files: {error}");
     }
 }
 
@@ -59,9 +59,22 @@ pub fn raise_limit(connections: usize) {
 /// # Errors
 /// 78: other nodes use them, so our key file is the wrong one.
 pub fn renew_seal(store: &dyn Store, credentials: &Credentials) -> Result<(), Error> {
+    let file = credentials.key_file();
+    let made = !file.exists();
+    let seal = store.has_seal();
+    if made && seal.map_err(|error| Error::store("cannot compare the key file with that of the other nodes", &error))? {
+        let text = format!("{}: there is no key file, and other nodes have one: copy theirs", file.display());
+        return Err(Error::new(Code::Config, text));
+    }
     let dropped = match credentials.seal_mark() {
         Ok(mark) => match store.drop_foreign_verifiers(&mark) {
-            Err(StoreError::Refused(why)) => return Err(Error::new(Code::Config, why)),
+            Err(StoreError::Refused(why)) => {
+                if made {
+                    // Another node was faster. Nobody is to take ours for the right one.
+                    let _ = std::fs::remove_file(file);
+                }
+                return Err(Error::new(Code::Config, format!("{}: {why}", file.display())));
+            }
             dropped => dropped.map_err(|error| error.to_string()),
         },
         Err(error) => Err(error.to_string()),
@@ -69,9 +82,9 @@ pub fn renew_seal(store: &dyn Store, credentials: &Credentials) -> Result<(), Er
     match dropped {
         Ok(0) => {}
         Ok(number) => warn!(
-            "{number} verifiers were sealed with another key file and were removed: users get new ones at their next password login"
+            "auth: {number} verifiers were sealed with another key file and were removed: users get new ones at their next password login"
         ),
-        Err(error) => warn!("cannot check the verifiers against the key file: {error}"),
+        Err(error) => warn!("auth: cannot check the verifiers against the key file: {error}"),
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ impl Maintenance {
         let reaper = Reaper::new(server.store.clone(), snapshot, options.overrides.clone(), host.clone());
         // Where that takes long it is done later, before anybody new is written.
         if let Err(error) = server.store.reset_presence() {
-            warn!("cannot remove the sessions of a crashed server yet: {error}");
+            warn!("store: cannot remove the sessions of a crashed server yet: {error}");
         }
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let thread = reaper::spawn(reaper, SystemClock::default(), stopped)
@@ -67,7 +67,7 @@ impl Maintenance {
     pub(super) fn stop(self) {
         let _ = self.stop.send(());
         if self.thread.join().is_err() {
-            error!("the maintenance thread panicked");
+            error!("reaper: the thread panicked");
         }
     }
 }
@@ -113,7 +113,7 @@ impl Host for ServerHost {
     fn changed(&self, snapshot: &Snapshot) {
         let before = &self.server.configuration().settings;
         for row in SETTINGS.iter().filter(|row| row.waits_for_a_start(before, &snapshot.settings)) {
-            warn!("{}: the change takes effect after a restart", row.name);
+            warn!("settings: {}: the change takes effect after a restart", row.name);
         }
         let mut published = lock(&self.published);
         published.snapshot = snapshot.clone();

@@ -164,7 +164,7 @@ fn first_snapshot(store: &dyn Store, options: &ServeOptions) -> Result<Snapshot,
     if let Some(error) = errors.first() {
         return Err(Error::new(Code::Config, error.to_string()));
     }
-    snapshot.settings.warnings().iter().for_each(|warning| warn!("{warning}"));
+    snapshot.settings.warnings().iter().for_each(|warning| warn!("settings: {warning}"));
     Ok(snapshot)
 }
 
@@ -187,14 +187,14 @@ fn name_exposed(options: &ServeOptions, settings: &Settings, listeners: &[Listen
     let mut lines = exposure::open_files(&options.location, settings);
     lines.extend(exposure::open_lmtp(lmtp.map(|listener| listener.address.as_str())));
     lines.extend(exposure::root());
-    lines.iter().for_each(|line| warn!("{line}"));
+    lines.iter().for_each(|line| warn!("security: {line}"));
 }
 
 /// Where a status is asked for. The server does without it, if another one of this database has it, say.
 fn status_socket(db: &Path) -> Option<Listener> {
     let path = answers::socket(db);
     bind::local(Service::Status, &path, 0o600, "")
-        .inspect_err(|error| warn!("pillarbox status will not find this server: {error}"))
+        .inspect_err(|error| warn!("status: the command will not find this server: {error}"))
         .ok()
 }
 
@@ -265,7 +265,7 @@ fn no_thread(error: io::Error) -> Error {
 fn wait(signals: &mut Signals, maintenance: &Maintenance) -> bool {
     for signal in signals.forever() {
         if signal != SIGHUP {
-            info!("signal {signal}: no new connections; running commands may finish");
+            info!("shutdown: signal {signal}: no new connections; running commands may finish");
             return true;
         }
         service_manager::reloading();

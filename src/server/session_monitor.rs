@@ -7,6 +7,7 @@ use crate::auth::authenticator::{LoginPolicy, Unbounded};
 use crate::complaints::Complaints;
 use crate::shared::connections::EndReason;
 use crate::shared::state::{Configuration, ServerState};
+use crate::store::StoreError;
 use crossbeam_channel::{RecvTimeoutError, Sender};
 use log::{info, warn};
 use std::io;
@@ -65,8 +66,10 @@ impl Monitor {
         self.server.connections.enforce(now, settings.longest_login(), longest);
         self.server.refusals.due(now).iter().for_each(|line| info!("{line}"));
         match self.shut_out(&configuration) {
+            // The engine itself says when its server goes and comes.
+            Err(StoreError::Unavailable(_)) => {}
             Err(error) if self.complaints.is_due((), now) => {
-                warn!("cannot check which sessions are still valid: {error}")
+                warn!("pop3: cannot check which sessions are still valid: {error}")
             }
             Err(_) => {}
             Ok(()) => self.complaints.forget(|()| true),
@@ -86,12 +89,12 @@ impl Monitor {
         server.comparisons.fetch_add(1, Ordering::SeqCst);
         for (id, login) in server.connections.logins() {
             if !server.authenticator.is_still_allowed(&login, &policy)? {
-                info!("pop3 connection {id}: the session of {} is ended: the login is not valid any more", login.name);
+                info!("pop3 connection {id}: ended: the login of {} is not valid any more", login.name);
                 server.connections.end(id, EndReason::ShutOut);
             }
         }
         for id in server.store.dismissed()? {
-            info!("pop3 connection {id}: the session is ended by an administrator");
+            info!("pop3 connection {id}: ended: by an administrator");
             server.connections.end(id, EndReason::ShutOut);
         }
         // Only now: what failed above is tried again at the next look.

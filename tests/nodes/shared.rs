@@ -3,8 +3,9 @@
 use super::support::messages::{message, of_size};
 use super::support::postgres::Cluster;
 use super::support::server::memory;
-use super::support::{Client, eventually};
+use super::support::{Client, Server, eventually};
 use super::{database, node, serve};
+use std::time::{Duration, Instant};
 
 #[test]
 fn mail_comes_in_on_one_node_and_goes_out_on_the_other() {
@@ -57,9 +58,37 @@ fn a_node_with_another_key_file_does_not_start() {
     one.succeed(&["passwd", "--create", "alice"], b"se cret\n");
     let stranger = node(&database, None);
     let error = stranger.fail(&["serve", "-l", "127.0.0.1:0"], b"", 78);
-    assert!(error.contains("key file"), "{error}");
+    let file = stranger.path("pillarbox.seal");
+    assert!(error.contains(file.to_str().unwrap()), "{error}");
     let error = stranger.fail(&["passwd", "alice"], b"other\n", 78);
-    assert!(error.contains("key file"), "{error}");
+    assert!(error.contains(file.to_str().unwrap()), "{error}");
+    assert!(!file.exists(), "none is made that would be the wrong one");
+    std::fs::write(&file, format!("{}=\n", "A".repeat(43))).unwrap();
+    let error = stranger.fail(&["serve", "-l", "127.0.0.1:0"], b"", 78);
+    assert!(error.contains(file.to_str().unwrap()) && file.exists(), "{error}");
+    std::fs::copy(one.path("pillarbox.seal"), &file).unwrap();
+    assert!(serve(&stranger).terminate().success());
+}
+
+/// A login on one node makes the verifier that SCRAM was missing.
+#[test]
+fn what_a_login_makes_usable_is_offered_by_all_nodes() {
+    let database = database(Cluster::shared());
+    let one = node(&database, None);
+    one.succeed(&["passwd", "--create", "alice"], b"se cret\n");
+    database.sql("DELETE FROM verifiers");
+    let (first, second) = (serve(&one), serve(&node(&database, Some(&one))));
+    let offers = |server: &Server| {
+        let capabilities = Client::plain(server.address("pop3")).greeted().capabilities();
+        capabilities.iter().any(|line| line.starts_with("SASL ") && line.contains("SCRAM-SHA-256"))
+    };
+    assert!(!offers(&first) && !offers(&second));
+    first.session("alice", "se cret").quit();
+    eventually("the node itself offers it", || offers(&first));
+    let since = Instant::now();
+    eventually("the other node offers it", || offers(&second));
+    // Once a minute it is looked at in any case.
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
 }
 
 #[test]

@@ -9,10 +9,12 @@
 mod support;
 
 mod agreement;
+mod both_sides;
 mod dates;
 mod deleted_mailboxes;
 mod hashes;
 mod invariants;
+mod marks;
 mod moving;
 mod odd_values;
 mod refusals;

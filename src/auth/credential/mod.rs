@@ -280,6 +280,11 @@ impl Credentials {
         Ok(keys.iterations == self.iterations() && keys.salt == self.salt(name)?)
     }
 
+    /// The key file.
+    pub fn key_file(&self) -> &std::path::Path {
+        self.keys.path()
+    }
+
     /// How a verifier begins that was sealed with the key file as it is.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::Postgres;
 use super::libpq::Connection;
+use super::writer::Lane;
 use crate::lock::lock;
 use crate::store::{Advertised, CertificateFiles, Config, Expire, MailboxId, Result, StoreError, Usable};
 use std::sync::atomic::Ordering;
@@ -46,7 +47,7 @@ impl Config for Postgres {
     }
 
     fn advertised(&self) -> Result<Advertised> {
-        // It looks at all users and mailboxes. What other nodes make at logins may be missed for a while.
+        // It looks at all users and mailboxes.
         let state = (self.change_mark()?, self.verifiers.load(Ordering::SeqCst));
         let known = *lock(&self.advertised);
         if let Some(known) = known
@@ -58,6 +59,14 @@ impl Config for Postgres {
         let advertised = self.pool.with(|connection| {
             Ok(Advertised { expire: shortest_retention(connection)?, usable: usable(connection)? })
         })?;
+        let told = |known: KnownAdvertised| known.state.0 != state.0 && known.state.1 == state.1;
+        if known.is_some_and(|known| known.advertised.usable != advertised.usable && !told(known)) {
+            // A login here has made the first verifier of its kind, or the last that was missing: other nodes are told.
+            self.writer.write(Lane::Maintenance, |connection| {
+                connection.query("SELECT note_change(false)", [])?;
+                Ok(())
+            })?;
+        }
         *lock(&self.advertised) = Some(KnownAdvertised { state, since: Instant::now(), advertised });
         Ok(advertised)
     }

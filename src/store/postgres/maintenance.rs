@@ -70,7 +70,7 @@ impl Maintenance for Postgres {
             let seal = "SELECT seal FROM site";
             let rows = connection.run(&[statement(adopt, [mark.as_str().into()]), statement(seal, [])])?;
             if rows[1].only()?.text(0)? != mark {
-                let text = "the key file (.seal) is not that of the other nodes: copy theirs";
+                let text = "this is not the key file of the other nodes: copy theirs";
                 return Err(StoreError::Refused(text.into()));
             }
             let sql = "DELETE FROM verifiers WHERE substr(value, 1, length($1)) <> $1";
@@ -78,6 +78,10 @@ impl Maintenance for Postgres {
         });
         self.verifiers.fetch_add(1, Ordering::SeqCst);
         dropped
+    }
+
+    fn has_seal(&self) -> Result<bool> {
+        self.pool.with(|connection| connection.query("SELECT seal IS NOT NULL FROM site", [])?.only()?.is(0))
     }
 
     fn flush_marks(&self) -> Result<()> {
@@ -94,7 +98,7 @@ impl Maintenance for Postgres {
     fn finish(&self) -> Result<()> {
         // What was acknowledged is durable. The other nodes need not wait until our rows are old; where they must, they do.
         if let Err(error) = self.leave() {
-            log::debug!("the database keeps this node's rows for a while: {error}");
+            log::debug!("store: the database keeps this node's rows for a while: {error}");
         }
         Ok(())
     }

@@ -39,4 +39,4 @@ mod warning;
 mod writer;
 
 pub use engine::Postgres;
-pub use transfer::{Whole, nodes};
+pub use transfer::Whole;

@@ -249,7 +249,7 @@ impl Shared {
     /// The commit does not come back: nobody waits for it any more.
     fn give_up(&self) {
         self.stuck.store(true, Ordering::Relaxed);
-        log::error!("the database has not committed for {} s: is its standby away?", SLOW.as_secs());
+        log::error!("store: the database has not committed for {} s: is its standby away?", SLOW.as_secs());
         let waiting = std::mem::take(&mut self.lock().jobs);
         self.room.notify_all();
         waiting.into_iter().for_each(|(_, mut job)| job.refuse(stuck()));
@@ -282,7 +282,7 @@ impl Thread {
             // A panic costs one batch: without this thread nobody could store anything until the next start.
             let done = catch_unwind(AssertUnwindSafe(|| self.execute(jobs)));
             if done.is_err() {
-                log::error!("a batch of the store's writer was ended by a panic");
+                log::error!("store: a batch of the writer panicked");
                 self.connection = None;
             }
             self.shared.stuck.store(false, Ordering::Relaxed);

@@ -63,6 +63,20 @@ pub fn reader(path: &Path, options: &Options) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Opens a database that nobody else has open, and keeps everybody else out until it is closed. (Who works with a log
+/// keeps a lock for as long as the database is open, and who is to have it exclusively needs that one.) What is in its log comes
+/// into the file at the end.
+///
+/// # Errors
+/// [`StoreError::Busy`]: somebody has it open.
+pub fn alone(path: &Path) -> Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags()).map_err(|error| named(path, error))?;
+    let alone = defend(&connection)
+        .and_then(|()| connection.busy_timeout(Duration::ZERO))
+        .and_then(|()| connection.execute_batch("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT"));
+    alone.map(|()| connection).map_err(|error| named(path, error))
+}
+
 /// In words that SQLite's own error has not.
 pub fn require_file(path: &Path) -> Result<()> {
     match std::fs::metadata(path) {

@@ -81,6 +81,35 @@ enum SchemaState {
     Version(i32),
 }
 
+/// Makes the tables of an empty database that is to be filled by a copy, and does `last` in the same transaction.
+///
+/// # Errors
+/// [`StoreError::Refused`] for what is neither empty nor of the newest schema nor an unfinished copy.
+pub fn create_for_copy(connection: &mut Connection, path: &Path, last: &Last) -> Result<()> {
+    if is_unfinished(connection).map_err(|error| connection::named(path, error))? {
+        return Ok(());
+    }
+    match state(connection, path, newest_version())? {
+        SchemaState::Empty => {
+            lay_out(connection, path)?;
+            apply(connection, path, MIGRATIONS, last)
+        }
+        SchemaState::Version(_) => require_newest(connection, path),
+    }
+}
+
+/// A copy into it has begun and not ended.
+///
+/// # Errors
+/// It cannot be read.
+pub fn is_unfinished(connection: &Connection) -> rusqlite::Result<bool> {
+    let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    Ok(version == UNFINISHED)
+}
+
+/// What is done behind the steps of a migration.
+type Last = dyn Fn(&Connection) -> Result<()>;
+
 fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
     let newest = version_after(steps);
     make_private(path)?;
@@ -97,7 +126,7 @@ fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
         SchemaState::Version(_) => copy_before(&connection, path, newest)?,
         SchemaState::Empty => {}
     }
-    apply(&mut connection, path, steps)?;
+    apply(&mut connection, path, steps, &|_| Ok(()))?;
     match closing::settle(&connection).map_err(|error| connection::named(path, error)) {
         Err(error @ StoreError::Sync(_)) => Err(error),
         Ok(()) | Err(_) => Ok(()),
@@ -105,7 +134,7 @@ fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
 }
 
 /// All pending steps in one transaction. Another `init` may have come first: only then is the version known.
-fn apply(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<()> {
+fn apply(connection: &mut Connection, path: &Path, steps: &[&str], last: &Last) -> Result<()> {
     let named = |error| connection::named(path, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(named)?;
     let found: i32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(named)?;
@@ -114,6 +143,7 @@ fn apply(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<()>
         transaction.pragma_update(None, "user_version", version).map_err(named)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(named)?;
+    last(&transaction)?;
     transaction.commit().map_err(named)
 }
 
@@ -167,7 +197,7 @@ fn foreign_version(path: &Path, found: i32, newest: i32) -> StoreError {
 
 /// Makes the file, readable by its owner only, if there is none; -wal and -shm take its mode over. Its name is durable
 /// before anything is in it: SQLite tells nobody if it cannot sync a directory.
-fn make_private(path: &Path) -> Result<()> {
+pub fn make_private(path: &Path) -> Result<()> {
     let io = |error: std::io::Error| StoreError::Io(format!("{}: {error}", path.display()));
     let directory = Directory::open(directory(path)).map_err(io)?;
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {

@@ -179,7 +179,7 @@ fn count(connection: &Connection, answers: &[Result<Uid>], row: &MessageRow) {
         ..Sample::default()
     };
     if let Err(error) = statistics::count(connection, row.stamp.now, &sample) {
-        log::debug!("a delivery was not counted: {error}");
+        log::debug!("store: a delivery was not counted: {error}");
     }
 }
 

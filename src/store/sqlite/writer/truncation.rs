@@ -66,7 +66,9 @@ impl Truncation {
         match error {
             Some(error) => log::warn!("store: the WAL was not truncated, will be retried: {error}"),
             None if now - since >= BLOCKED => {
-                log::info!("another program keeps reading the database: replaced or purged data may stay in the WAL")
+                log::info!(
+                    "store: another program keeps reading the database: replaced or purged data may stay in the WAL"
+                )
             }
             None => state.complained = false,
         }
