@@ -98,7 +98,7 @@ impl Mail for Sqlite {
             marks.into_iter().for_each(|mark| self.mark_retrieved(mark));
         }
         done?;
-        self.place.check()
+        self.identity.check()
     }
 
     fn deleted(&self, mailbox: MailboxId, unique_id: &str) -> Result<Option<Uid>> {

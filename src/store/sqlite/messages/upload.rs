@@ -96,7 +96,7 @@ impl<'a> Staging<'a> {
         if answers.iter().any(Result::is_ok) {
             self.staged.body = None;
         }
-        self.store.place.check()?;
+        self.store.identity.check()?;
         Ok(answers)
     }
 }

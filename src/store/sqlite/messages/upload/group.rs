@@ -42,6 +42,6 @@ pub fn deliver(store: &Sqlite, to: MailboxId, messages: Vec<(Vec<u8>, Envelope)>
         Ok(answers)
     };
     let answers = store.writer.write(Lane::Mail, octets, work)?;
-    store.place.check()?;
+    store.identity.check()?;
     Ok(answers)
 }
