@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 /// A store in one SQLite database.
 pub struct Sqlite {
     pub(super) path: PathBuf,
-    pub(super) place: FileIdentity,
+    pub(super) place: Arc<FileIdentity>,
     // In this order they are dropped: the readers must be gone when the writer truncates the log.
     pub(super) readers: Readers,
     pub(super) figures: Mutex<Option<Known>>,
@@ -65,12 +65,13 @@ impl Sqlite {
         connection::use_log(&writer, path)?;
         leftover.settle(&writer)?;
         recovery::sync_directory(path)?;
+        let place = Arc::new(place.opened());
         Ok(Self {
             path: path.to_owned(),
-            place: place.opened(),
+            place: place.clone(),
             readers: Readers::new(path, &options, readers)?,
             figures: Mutex::default(),
-            writer: Writer::start(writer, options.busy_timeout, options.metrics.clone())?,
+            writer: Writer::start(writer, place, options.busy_timeout, options.metrics.clone())?,
             bodies: Bodies::default(),
             snapshots: Mutex::new(ListingCache::new(options.snapshot_memory)),
             marks: Mutex::default(),

@@ -11,7 +11,6 @@ mod copies;
 mod group;
 mod staging;
 
-use crate::clock::Stamp;
 use crate::message::summary::Summary;
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::date;
@@ -127,7 +126,6 @@ impl<'a> Staging<'a> {
         if answers.iter().any(Result::is_ok) {
             self.body = None;
         }
-        self.store.place.check()?;
         Ok(answers)
     }
 }
@@ -148,12 +146,12 @@ impl Upload for Staging<'_> {
     }
 
     fn deliver(mut self: Box<Self>, to: &[MailboxId], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
-        let (row, counts) = (self.row(envelope)?, self.store.counts_deliveries);
+        let (mut row, counts) = (self.row(envelope)?, self.store.counts_deliveries);
         let (staged, last) = self.parts();
         let at_hand = if staged.is_none() { self.store.bodies.take() } else { None };
         let (to, octets) = (to.to_vec(), last.len() + to.len() * ROW_OCTETS);
         let (answers, rest) = self.store.writer.write(Lane::Mail, octets, move |connection| {
-            let row = dated(connection, row)?;
+            row.date(connection)?;
             let (body, number, rest) = match staged {
                 Some((body, number)) => (body, number, 0..0),
                 None => body_id(connection, at_hand).map(|(body, rest)| (body, 0, rest))?,
@@ -170,7 +168,7 @@ impl Upload for Staging<'_> {
 
     fn deliver_each(mut self: Box<Self>, to: &[(MailboxId, String)], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
         let header = to.iter().map(|(_, header)| header.len()).max().unwrap_or(0);
-        let (row, counts) = (self.row(envelope)?, self.store.counts_deliveries);
+        let (mut row, counts) = (self.row(envelope)?, self.store.counts_deliveries);
         if self.body.is_none() && self.chunk.len() + header > WHOLE {
             self.stage()?;
         }
@@ -178,7 +176,7 @@ impl Upload for Staging<'_> {
         let octets = if staged.is_some() { last.len() } else { last.len() * to.len() };
         let (to, octets) = (to.to_vec(), octets + to.len() * (header + ROW_OCTETS));
         let answers = self.store.writer.write(Lane::Mail, octets, move |connection| {
-            let row = dated(connection, row)?;
+            row.date(connection)?;
             let answers = match staged {
                 None => copies::of_their_own(connection, &last, &to, &row),
                 Some((tail, number)) => copies::with_a_tail(connection, tail, number, &last, &to, &row),
@@ -192,9 +190,12 @@ impl Upload for Staging<'_> {
     }
 }
 
-/// The date is given in the transaction.
-fn dated(connection: &Connection, row: Row) -> Result<Row> {
-    Ok(Row { stamp: Stamp { date: date::give(connection, row.stamp.date)?, ..row.stamp }, ..row })
+impl Row {
+    /// The date is given in the transaction.
+    fn date(&mut self, connection: &Connection) -> Result<()> {
+        self.stamp.date = date::give(connection, self.stamp.date)?;
+        Ok(())
+    }
 }
 
 impl Drop for Staging<'_> {
