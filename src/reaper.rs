@@ -168,7 +168,11 @@ impl Reaper {
         let settings = self.read_settings()?;
         if settings != *self.settings {
             let said = self.settings.warnings();
-            settings.warnings().iter().filter(|it| !said.contains(it)).for_each(|warning| log::warn!("{warning}"));
+            settings
+                .warnings()
+                .iter()
+                .filter(|it| !said.contains(it))
+                .for_each(|warning| log::warn!("settings: {warning}"));
         } else if (expire, usable) == (self.expire, self.usable) && certificates == self.certificates {
             return Ok(());
         }
@@ -192,7 +196,7 @@ impl Reaper {
     fn read_settings(&self) -> Result<Settings> {
         let present = Settings::clone(&self.settings);
         let (settings, errors) = present.changed_by(&self.store.settings()?, &self.overrides);
-        errors.iter().for_each(|error| log::error!("{error}; the old value stays in effect"));
+        errors.iter().for_each(|error| log::error!("settings: {error}; the old value stays in effect"));
         Ok(settings)
     }
 
@@ -226,7 +230,7 @@ impl Reaper {
             Err(error) => {
                 let text = error.to_string();
                 if self.complaints.is_due((what, text.clone()), at) {
-                    log::warn!("maintenance: cannot {what}: {text}");
+                    log::warn!("reaper: cannot {what}: {text}");
                 }
             }
         }
@@ -244,7 +248,7 @@ pub fn spawn(mut reaper: Reaper, clock: impl Clock + 'static, stop: Receiver<()>
             // A panic costs one round, not the maintenance.
             let round = catch_unwind(AssertUnwindSafe(|| reaper.round(clock.now())));
             let sleep = round.unwrap_or_else(|_| {
-                log::error!("maintenance: panicked, continuing");
+                log::error!("reaper: panicked, continuing");
                 SECOND
             });
             if !matches!(stop.recv_timeout(sleep), Err(RecvTimeoutError::Timeout)) {
@@ -253,7 +257,7 @@ pub fn spawn(mut reaper: Reaper, clock: impl Clock + 'static, stop: Receiver<()>
         }
         let flushed = reaper.store.flush_marks().and_then(|()| reaper.flush_presence());
         if let Err(error) = flushed {
-            log::warn!("maintenance: cannot write pending changes: {error}");
+            log::warn!("reaper: cannot write pending changes: {error}");
         }
     };
     std::thread::Builder::new().name("reaper".into()).spawn(work)

@@ -116,8 +116,8 @@ impl Authenticator {
         answer.unwrap_or_else(|error| {
             match error {
                 // A crowd does that, each of it: the connection says so once.
-                AuthError::Credential(CredentialError::Busy) => log::debug!("cannot check a login: {error}"),
-                error => log::error!("cannot check a login: {error}"),
+                AuthError::Credential(CredentialError::Busy) => log::debug!("auth: cannot check a login: {error}"),
+                error => log::error!("auth: cannot check a login: {error}"),
             }
             Answer::Unavailable
         })
@@ -170,7 +170,7 @@ impl Authenticator {
                 Verdict::Wrong => (),
                 Verdict::Malformed => {
                     let name = account.map_or("", |account| &account.name);
-                    log::warn!("users.password of {name}: unusable hash, no password matches it");
+                    log::warn!("auth: users.password of {name}: unusable hash, no password matches it");
                 }
             }
         }
@@ -249,7 +249,7 @@ impl Authenticator {
     }
 
     fn or_log<T>(&self, account: &Account, result: Result<T>) -> Option<T> {
-        result.map_err(|error| log::warn!("cannot store verifiers of {}: {error}", account.name)).ok()
+        result.map_err(|error| log::warn!("auth: cannot store verifiers of {}: {error}", account.name)).ok()
     }
 
     /// For an authentication identity that is proved already; `names` are those it may stand for.
@@ -334,9 +334,9 @@ fn opened(
 /// writing it takes the same time.
 fn refused(who: &Identity, why: &str) -> Answer {
     match &who.authzid {
-        None => log::info!("login as {} is refused: {why}", printable(&who.authcid)),
+        None => log::info!("auth: login as {} refused: {why}", printable(&who.authcid)),
         Some(authzid) => {
-            log::info!("login as {} for {} is refused: {why}", printable(&who.authcid), printable(authzid));
+            log::info!("auth: login as {} for {} refused: {why}", printable(&who.authcid), printable(authzid));
         }
     }
     Answer::Refused

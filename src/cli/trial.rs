@@ -187,7 +187,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
-            log::warn!("cannot remove {:?}: {error}", self.0);
+            log::warn!("try: cannot remove {:?}: {error}", self.0);
         }
     }
 }

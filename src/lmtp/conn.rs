@@ -185,7 +185,7 @@ impl<'a> Connection<'a> {
 
     /// The rest of the message will be read and dropped: its sender is told at its end.
     fn fail(&mut self, error: StoreError) {
-        warn!("{}: a message cannot be taken in: {error}", self.source);
+        warn!("{}: cannot accept a message: {error}", self.source);
         self.session.fail(error);
         self.inbox = None;
     }

@@ -76,7 +76,7 @@ pub fn serve(server: &ServerState, socket: Socket, origin: Origin, entry: Entry,
     let mut stream = Stream::Plain(socket);
     if implicit_tls {
         if let Err(error) = stream.upgrade(&server.tls, Instant::now() + about.before_login()) {
-            return debug!("{about}: TLS handshake: {error}");
+            return debug!("{about}: TLS handshake failed: {error}");
         }
         about.secured(&stream);
     }

@@ -24,7 +24,7 @@ impl Reaper {
         let dates = self.calendar.dates(now);
         if let Some(jump) = dates.jump {
             log::warn!(
-                "the clock has jumped by {jump} seconds; it is trusted after a day, so that no mail is deleted early"
+                "reaper: the clock has jumped by {jump} seconds; it is trusted after a day, so that no mail is deleted early"
             );
         }
         let date = dates.earliest;
@@ -48,7 +48,11 @@ impl Reaper {
             let message = warning::message(&overfull, domain, date);
             match self.store.warn(overfull.mailbox, &message, date) {
                 Ok(true) => {
-                    log::info!("mailbox {:?}: quota warning sent: {} octets in use", overfull.name, overfull.bytes);
+                    log::info!(
+                        "reaper: mailbox {:?}: quota warning sent: {} octets in use",
+                        overfull.name,
+                        overfull.bytes
+                    );
                     warned += 1;
                 }
                 Ok(false) => {}

@@ -53,7 +53,7 @@ impl Queue {
     }
 
     fn give_up(&mut self, pending: Pending, error: &str) {
-        log::error!("user {:?}: cannot hash the plain-text password: {error}", pending.name);
+        log::error!("reaper: user {:?}: cannot hash the plain-text password: {error}", pending.name);
         self.hopeless.push((pending.user, pending.password));
     }
 }
@@ -112,7 +112,7 @@ impl Reaper {
         if at >= due {
             self.pending.report = Some(at + REPORT);
             let left = self.store.pending_count()?.saturating_sub(self.pending.hopeless.len());
-            log::info!("{left} plain-text passwords are still to be hashed");
+            log::info!("reaper: {left} plain-text passwords are still to be hashed");
         }
         Ok(())
     }

@@ -79,7 +79,7 @@ fn run(listener: &Listener, closed: &AtomicBool, server: &Arc<ServerState>, work
             Err(error) if transient(&error) => {}
             Err(error) => {
                 if complaints.is_due((), Instant::now()) {
-                    warn!("{} listener {}: accept: {error}", listener.service, listener.address);
+                    warn!("{} listener {}: cannot accept: {error}", listener.service, listener.address);
                 }
                 std::thread::sleep(BACK_OFF);
             }
@@ -148,8 +148,8 @@ pub(super) fn log_refusal(server: &ServerState, peer: Option<SocketAddr>, becaus
     let peer = peer.map(|peer| peer.ip());
     if server.refusals.add(peer, why, Instant::now()) {
         match peer {
-            Some(peer) => info!("{peer} refused: {why}"),
-            None => info!("an LMTP connection refused: {why}"),
+            Some(peer) => info!("server: connection from {peer} refused: {why}"),
+            None => info!("lmtp: connection refused: {why}"),
         }
     }
 }
@@ -205,7 +205,7 @@ fn no_thread(service: Service, client: &Handle, server: &ServerState, error: &io
     client.say(&text);
     server.metrics.refuse(RefusedBecause::Full);
     if server.refusals.add(None, "no thread", Instant::now()) {
-        warn!("connections are refused: the system gives no more threads: {error}");
+        warn!("server: connections refused: cannot create a thread: {error}");
     }
 }
 
@@ -224,7 +224,7 @@ fn hand_over_http(service: Service, visitor: Visitor, server: &Arc<ServerState>,
     };
     let pool = if service == Service::Status { &workers.status } else { &workers.http };
     if pool.submit(job).is_err() {
-        debug!("an HTTP connection was refused: every worker is busy");
+        debug!("http: connection refused: every worker is busy");
     }
 }
 

@@ -32,14 +32,14 @@ impl Certificates {
     pub(super) fn apply(&mut self, settings: &Settings) {
         match files::pair(settings, &self.db) {
             Ok(pair) => self.general = Some(pair),
-            Err(error) => warn!("{error}; the old certificate stays in use: {}", self.server.tls.in_use()),
+            Err(error) => warn!("tls: {error}; the old certificate stays in use: {}", self.server.tls.in_use()),
         }
         match self.server.store.certificates() {
             Ok(rows) => {
                 let files = |certificate, key| Files { certificate, key };
                 self.named = rows.into_iter().map(|row| (Some(row.name), files(row.certificate, row.key))).collect();
             }
-            Err(error) => warn!("certificates: cannot read the table: {error}"),
+            Err(error) => warn!("tls: cannot read the table certificates: {error}"),
         }
         self.update(false);
     }
@@ -67,11 +67,11 @@ impl Certificates {
     fn log(&self, Outcome { name, error, in_use }: &Outcome) {
         let whose = name.as_ref().map_or(String::new(), |name| format!(" for {name}"));
         match (error, in_use) {
-            (None, Some(in_use)) => info!("certificate in use{whose}: {in_use}"),
-            (Some(error), Some(in_use)) => error!("{error}; the old certificate{whose} stays in use: {in_use}"),
+            (None, Some(in_use)) => info!("tls: certificate in use{whose}: {in_use}"),
+            (Some(error), Some(in_use)) => error!("tls: {error}; the old certificate{whose} stays in use: {in_use}"),
             (error, None) => {
                 let error = error.as_ref().map(ToString::to_string).unwrap_or_default();
-                error!("{error}; using the certificate for all names{whose}: {}", self.server.tls.in_use());
+                error!("tls: {error}; using the certificate for all names{whose}: {}", self.server.tls.in_use());
             }
         }
     }

@@ -21,7 +21,7 @@ impl SecondSignal {
         let (sender, receiver) = bounded(1);
         let listen = move || {
             if signals.forever().any(|signal| matches!(signal, SIGTERM | SIGINT)) {
-                info!("second signal: shutting down immediately");
+                info!("shutdown: immediately: a second signal");
                 let _ = sender.send(());
             }
         };

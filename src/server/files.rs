@@ -21,7 +21,7 @@ pub fn acceptor(settings: &Settings, db: &Path) -> Result<Acceptor, Error> {
     let tls::Files { certificate, key } = pair(settings, db)?;
     if settings.certificate_file.is_none() && !certificate.exists() {
         tls::self_signed(&certificate, &key).map_err(|error| unmade(&error))?;
-        info!("created a self-signed certificate: {}", certificate.display());
+        info!("tls: created a self-signed certificate: {}", certificate.display());
     }
     Acceptor::load(&certificate, &key).map_err(|error| Error::new(Code::Config, error.to_string()))
 }
@@ -50,7 +50,7 @@ pub fn raise_limit(connections: usize) {
         setrlimit(Resource::RLIMIT_NOFILE, limit, hard)
     });
     if let Err(error) = raised {
-        warn!("cannot raise the limit of open files: {error}");
+        warn!("server: cannot raise the limit of open files: {error}");
     }
 }
 
@@ -69,9 +69,9 @@ pub fn renew_seal(store: &dyn Store, credentials: &Credentials) -> Result<(), Er
     match dropped {
         Ok(0) => {}
         Ok(number) => warn!(
-            "{number} verifiers were sealed with another key file and were removed: users get new ones at their next password login"
+            "auth: {number} verifiers were sealed with another key file and were removed: users get new ones at their next password login"
         ),
-        Err(error) => warn!("cannot check the verifiers against the key file: {error}"),
+        Err(error) => warn!("auth: cannot check the verifiers against the key file: {error}"),
     }
     Ok(())
 }

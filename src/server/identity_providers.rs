@@ -28,17 +28,17 @@ pub(super) struct IdentityProviders {
 impl IdentityProviders {
     /// Loads what the settings ask for, unless it is there already.
     pub(super) fn refresh(&mut self, settings: &Settings) {
-        self.kerberos.refresh(kerberos_wanted(settings), |(keytab, realms, exact_case)| {
+        self.kerberos.refresh(kerberos_wanted(settings), "kerberos", |(keytab, realms, exact_case)| {
             let kerberos = gssapi::load(keytab, realms, *exact_case)?;
-            info!("keytab {}: users of {} may log in", keytab.display(), kerberos.realms.join(", "));
+            info!("kerberos: {}: users of {} may log in", keytab.display(), kerberos.realms.join(", "));
             Ok(kerberos)
         });
-        self.bearer.refresh(bearer_wanted(settings), |(file, policy)| {
+        self.bearer.refresh(bearer_wanted(settings), "oauth", |(file, policy)| {
             let keys = KeyFile::open(file, policy.clone())?;
-            info!("{}: tokens from {} are accepted", file.display(), policy.issuer);
+            info!("oauth: {}: tokens from {} are accepted", file.display(), policy.issuer);
             if settings.domains.is_empty() {
                 warn!(
-                    "Domains is empty: a token for somebody@example.org opens the mailbox of the user of that whole name \
+                    "oauth: Domains is empty: a token for somebody@example.org opens the mailbox of the user of that whole name \
                      only, and never that of somebody"
                 );
             }
@@ -105,7 +105,7 @@ impl<S, T> Default for Loaded<S, T> {
 }
 
 impl<S: PartialEq, T> Loaded<S, T> {
-    fn refresh(&mut self, wanted: Option<S>, load: impl FnOnce(&S) -> Result<T, String>) {
+    fn refresh(&mut self, wanted: Option<S>, who: &str, load: impl FnOnce(&S) -> Result<T, String>) {
         let changed = wanted != self.from;
         if !changed && !self.stale {
             return;
@@ -119,7 +119,7 @@ impl<S: PartialEq, T> Loaded<S, T> {
             Some(Ok(found)) => (self.found, self.complaint) = (Some(found), None),
             Some(Err(error)) if self.complaint.as_ref() != Some(&error) => {
                 let rest = if self.found.is_some() { "the old one stays in use" } else { "not offered to clients" };
-                warn!("{error}; {rest}");
+                warn!("{who}: {error}; {rest}");
                 self.complaint = Some(error);
             }
             Some(Err(_)) | None => {}
@@ -134,7 +134,7 @@ mod tests {
 
     /// Counts how often it loads; `None` fails.
     fn look(loaded: &mut Loaded<u8, u8>, wanted: Option<u8>, result: Option<u8>, loads: &mut u32) -> Option<u8> {
-        loaded.refresh(wanted, |_| {
+        loaded.refresh(wanted, "test", |_| {
             *loads += 1;
             result.ok_or_else(|| "broken".to_owned())
         });

@@ -59,7 +59,7 @@ impl Maintenance {
         let reaper = Reaper::new(server.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
         // Where that takes long it is done later, before anybody new is written.
         if let Err(error) = server.store.reset_presence() {
-            warn!("cannot remove the sessions of a crashed server yet: {error}");
+            warn!("store: cannot remove the sessions of a crashed server yet: {error}");
         }
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let thread = reaper::spawn(reaper, SystemClock::default(), stopped)
@@ -78,7 +78,7 @@ impl Maintenance {
     pub(super) fn stop(self) {
         let _ = self.stop.send(());
         if self.thread.join().is_err() {
-            error!("the maintenance thread panicked");
+            error!("reaper: the thread panicked");
         }
     }
 }
@@ -139,7 +139,7 @@ impl Change {
     fn apply(&mut self, settings: &Arc<Settings>) {
         let before = &self.server.configuration().settings;
         for row in SETTINGS.iter().filter(|row| row.waits_for_a_start(before, settings)) {
-            warn!("{}: the change takes effect after a restart", row.name);
+            warn!("settings: {}: the change takes effect after a restart", row.name);
         }
         self.certificates.apply(settings);
         self.publish(settings);
@@ -149,7 +149,7 @@ impl Change {
         self.credentials.set_scram_iterations(settings.scram_iterations);
         match configuration(&*self.server.store, settings, &mut self.trust) {
             Ok(configuration) => self.server.configure(configuration),
-            Err(error) => warn!("cannot read changes: {error}"),
+            Err(error) => warn!("settings: cannot read changes: {error}"),
         }
     }
 

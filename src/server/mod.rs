@@ -115,7 +115,7 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     let rows = store.settings().map_err(opening(&options))?;
     let settings =
         Settings::from_rows(&rows, &options.overrides).map_err(|error| Error::new(Code::Config, error.to_string()))?;
-    settings.warnings().iter().for_each(|warning| warn!("{warning}"));
+    settings.warnings().iter().for_each(|warning| warn!("settings: {warning}"));
     files::raise_limit(settings.max_connections.saturating_add(settings.lmtp_max_connections));
     let credentials = Arc::new(files::credentials(beside)?);
     // First: what is offered follows from the verifiers that can be used.
@@ -178,14 +178,14 @@ fn name_exposed(options: &ServeOptions, settings: &Settings, listeners: &[Listen
     let mut lines = exposure::open_files(&options.location, settings);
     lines.extend(exposure::open_lmtp(lmtp.map(|listener| listener.address.as_str())));
     lines.extend(exposure::root());
-    lines.iter().for_each(|line| warn!("{line}"));
+    lines.iter().for_each(|line| warn!("security: {line}"));
 }
 
 /// Where a status is asked for. The server does without it, if another one of this database has it, say.
 fn status_socket(db: &Path) -> Option<Listener> {
     let path = answers::socket(db);
     bind::local(Service::Status, &path, 0o600, "")
-        .inspect_err(|error| warn!("pillarbox status will not find this server: {error}"))
+        .inspect_err(|error| warn!("status: the command will not find this server: {error}"))
         .ok()
 }
 
@@ -256,7 +256,7 @@ fn no_thread(error: io::Error) -> Error {
 fn wait(signals: &mut Signals, maintenance: &Maintenance) -> bool {
     for signal in signals.forever() {
         if signal != SIGHUP {
-            info!("signal {signal}: no new connections; running commands may finish");
+            info!("shutdown: signal {signal}: no new connections; running commands may finish");
             return true;
         }
         service_manager::reloading();

@@ -47,11 +47,11 @@ pub(super) fn welcome(
         }
         // A health check that only connects.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            debug!("{}: disconnected without sending anything", peer.ip())
+            debug!("proxy: {}: disconnected without sending anything", peer.ip())
         }
         Err(error) => {
             server.metrics.refuse(RefusedBecause::Proxy);
-            info!("{}: closed without the PROXY header that ProxyNetworks requires: {}", peer.ip(), why(&error));
+            info!("proxy: {}: closed without the PROXY header that ProxyNetworks requires: {}", peer.ip(), why(&error));
         }
     }
 }

@@ -88,7 +88,7 @@ impl Drop for Teller {
 
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        log::debug!("cannot notify the service manager: {error}");
+        log::debug!("server: cannot notify the service manager: {error}");
     }
 }
 

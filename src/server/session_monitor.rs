@@ -66,7 +66,7 @@ impl Monitor {
         self.server.refusals.due(now).iter().for_each(|line| info!("{line}"));
         match self.shut_out(&configuration) {
             Err(error) if self.complaints.is_due((), now) => {
-                warn!("cannot check which sessions are still valid: {error}")
+                warn!("pop3: cannot check which sessions are still valid: {error}")
             }
             Err(_) => {}
             Ok(()) => self.complaints.forget(|()| true),
@@ -86,12 +86,12 @@ impl Monitor {
         server.comparisons.fetch_add(1, Ordering::SeqCst);
         for (id, login) in server.connections.logins() {
             if !server.authenticator.is_still_allowed(&login, &policy)? {
-                info!("pop3 connection {id}: the session of {} is ended: the login is not valid any more", login.name);
+                info!("pop3 connection {id}: ended: the login of {} is not valid any more", login.name);
                 server.connections.end(id, EndReason::ShutOut);
             }
         }
         for id in server.store.dismissed()? {
-            info!("pop3 connection {id}: the session is ended by an administrator");
+            info!("pop3 connection {id}: ended: by an administrator");
             server.connections.end(id, EndReason::ShutOut);
         }
         // Only now: what failed above is tried again at the next look.

@@ -22,7 +22,7 @@ impl ShutdownRequest {
 
     /// Ends the process as SIGTERM does, but with this error; the first one counts.
     pub(super) fn end(&self, error: Error) {
-        error!("{error}: shutting down");
+        error!("server: shutting down: {error}");
         self.why.lock().ignore_poison().get_or_insert(error);
         self.signals.close();
     }

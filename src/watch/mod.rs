@@ -89,7 +89,7 @@ impl Watch {
                 *written = Some((hour, standing(&sample)));
             }
             Err(error) => {
-                debug!("cannot write statistics: {error}");
+                debug!("monitor: cannot write statistics: {error}");
                 metrics.put_back();
             }
         }
@@ -101,7 +101,7 @@ impl Watch {
             Ok(_) => self.server.health.reached(GOOD_FOR),
             Err(error) => {
                 if self.server.health.unavailable().is_none() {
-                    error!("cannot reach the database, turning new clients away: {error}");
+                    error!("server: turning new clients away: cannot reach the database: {error}");
                 }
                 self.server.health.failed();
             }

@@ -42,7 +42,7 @@ impl Watcher {
         drop(self.stop);
         for thread in self.threads {
             if thread.join().is_err() {
-                error!("a monitoring thread panicked");
+                error!("monitor: a thread panicked");
             }
         }
     }
@@ -59,7 +59,7 @@ fn start(
         while matches!(stopped.recv_timeout(ROUND), Err(RecvTimeoutError::Timeout)) {
             // A panic costs one round, not the watching.
             if catch_unwind(AssertUnwindSafe(&mut round)).is_err() {
-                error!("thread {name}: panicked, continuing");
+                error!("monitor: thread {name} panicked, continuing");
             }
         }
         last();
@@ -110,7 +110,7 @@ impl Rounds {
                 _ => same(one, warning),
             });
             if !known {
-                warn!("{}", warning.text);
+                warn!("{}: {}", warning.kind, warning.text);
                 self.said.push((warning.clone(), Instant::now()));
             }
         }
@@ -124,7 +124,7 @@ impl Rounds {
         }
         let sent = store.recipients(std::slice::from_ref(name)).and_then(|found| {
             let Some(mailbox) = found.first() else {
-                debug!("PostmasterMailbox: there is no mailbox {name:?}");
+                debug!("monitor: PostmasterMailbox: there is no mailbox {name:?}");
                 return Ok(());
             };
             if !store.claim_postmaster_mail(now())? {
@@ -140,7 +140,7 @@ impl Rounds {
                 .map_or(Ok(()), |answer| answer.map(drop))
         });
         if let Err(error) = sent {
-            warn!("PostmasterMailbox: cannot store the warnings in {name:?}: {error}");
+            warn!("monitor: PostmasterMailbox: cannot store the warnings in {name:?}: {error}");
         }
     }
 }

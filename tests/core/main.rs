@@ -4,4 +4,5 @@
 
 mod authorization;
 mod dot;
+mod log_lines;
 mod mechanisms;

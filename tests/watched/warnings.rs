@@ -15,7 +15,8 @@ fn everybody_who_can_hear_is_told() {
     site.set("LmtpSocketGroup", "mail");
     eventually("both warnings are in the log", || {
         let log = server.log();
-        log.contains("WARN almost out of unique-ids") && log.contains("takes effect after a restart: LmtpSocketGroup")
+        log.contains("WARN mailbox: almost out of unique-ids")
+            && log.contains("takes effect after a restart: LmtpSocketGroup")
     });
     let (found, code) = status(&site);
     let texts = found["warnings"].to_string();

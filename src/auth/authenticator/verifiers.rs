@@ -18,7 +18,7 @@ impl Authenticator {
         if let Some(account) = &account
             && stored.is_none()
         {
-            log::debug!("{} has no {scheme:?} verifier yet: a fake one is used", printable(&account.name));
+            log::debug!("auth: {} has no {scheme:?} verifier yet: a fake one is used", printable(&account.name));
         }
         let usable = account.filter(|account| scheme != Scheme::NtHash || account.ntlm);
         let used = match usable.as_ref().and_then(|account| Some((account, account.password.as_ref()?))) {

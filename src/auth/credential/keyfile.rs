@@ -86,7 +86,7 @@ impl KeyFile {
         if let Ok(database) = owner
             && let Err(error) = draft.give_to(&database)
         {
-            log::warn!("{}: cannot change its owner to that of the database: {error}", self.path.display());
+            log::warn!("auth: {}: cannot change its owner to that of the database: {error}", self.path.display());
         }
         draft.file().write_all(text.as_bytes())?;
         match draft.place_new() {

@@ -71,11 +71,11 @@ impl KeyFile {
     fn reload(&self, loaded: &mut Loaded) {
         match load(&self.path) {
             Ok(new) => {
-                log::info!("{}: {} keys", self.path.display(), new.keys.len());
+                log::info!("oauth: {}: {} keys", self.path.display(), new.keys.len());
                 *loaded = new;
             }
             Err(what) => {
-                log::warn!("{what}; the old keys stay in use");
+                log::warn!("oauth: {what}; the old keys stay in use");
                 // Not again before it changes again.
                 if let Ok(metadata) = std::fs::metadata(&self.path) {
                     loaded.stamp = Stamp::new(&metadata);

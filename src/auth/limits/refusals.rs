@@ -61,7 +61,7 @@ impl Refusals {
             row.since = now;
             if said > 0 {
                 let peer = peer.map_or_else(|| "others".to_owned(), |peer| peer.to_string());
-                lines.push(format!("{peer} refused {said} more times: {}", row.why));
+                lines.push(format!("server: connections from {peer} refused {said} more times: {}", row.why));
             }
             said > 0
         });
@@ -85,9 +85,9 @@ mod tests {
         assert_eq!(logged, 1);
         assert!(refusals.add(peer(2), "full", at(2)), "another address");
         assert_eq!(refusals.due(at(60)), [""; 0]);
-        assert_eq!(refusals.due(at(61)), ["10.0.0.1 refused 12999 more times: full"]);
+        assert_eq!(refusals.due(at(61)), ["server: connections from 10.0.0.1 refused 12999 more times: full"]);
         assert!(!refusals.add(peer(1), "full", at(62)), "not twice a minute");
-        assert_eq!(refusals.due(at(121)), ["10.0.0.1 refused 1 more times: full"]);
+        assert_eq!(refusals.due(at(121)), ["server: connections from 10.0.0.1 refused 1 more times: full"]);
         assert_eq!(refusals.due(at(181)), [""; 0]);
         assert!(refusals.add(peer(1), "full", at(182)), "forgotten by now");
     }
@@ -98,6 +98,6 @@ mod tests {
         let logged = (0..5000).filter(|last| refusals.add(peer(*last), "full", now)).count();
         assert_eq!(logged, MOST + 1);
         let lines = refusals.due(now + MINUTE);
-        assert_eq!(lines, [format!("others refused {} more times: full", 5000 - MOST - 1)]);
+        assert_eq!(lines, [format!("server: connections from others refused {} more times: full", 5000 - MOST - 1)]);
     }
 }

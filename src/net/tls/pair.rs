@@ -206,8 +206,8 @@ fn warn_of_expiry(leaf: &X509, file: &Path) {
         Some(until.compare(&then).ok()? == Ordering::Less)
     };
     if before(0) == Some(true) {
-        log::warn!("the certificate in {} expired at {until}", file.display());
+        log::warn!("tls: {}: the certificate expired at {until}", file.display());
     } else if before(EXPIRES_SOON_DAYS) == Some(true) {
-        log::warn!("the certificate in {} expires soon, at {until}", file.display());
+        log::warn!("tls: {}: the certificate expires soon, at {until}", file.display());
     }
 }

@@ -86,7 +86,7 @@ impl Leftover {
         match moved.map_err(StoreError::from) {
             Ok(()) | Err(StoreError::Busy(_)) => {}
             Err(StoreError::Io(text)) => {
-                log::warn!("{}: the WAL stays as it is for now: {text}", self.database.display())
+                log::warn!("store: {}: the WAL stays as it is for now: {text}", self.database.display())
             }
             Err(error) => return Err(self.named(error)),
         }

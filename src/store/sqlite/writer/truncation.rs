@@ -1,8 +1,8 @@
 //! When the write-ahead log is cut to nothing: what was deleted or replaced may still be in it, so that is done after a password was
 //! replaced or mail was purged.
 
+use crate::lock::lock;
 use crate::store::StoreError;
-use crate::store::sqlite::lock;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,9 @@ impl Truncation {
         match error {
             Some(error) => log::warn!("store: the WAL was not truncated, will be retried: {error}"),
             None if now - since >= BLOCKED => {
-                log::info!("another program keeps reading the database: replaced or purged data may stay in the WAL")
+                log::info!(
+                    "store: another program keeps reading the database: replaced or purged data may stay in the WAL"
+                )
             }
             None => state.complained = false,
         }
