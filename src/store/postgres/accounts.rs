@@ -14,9 +14,6 @@ use std::time::Duration;
 /// How long a login waits for what it brings to be written.
 const LOGIN_TIMEOUT: Duration = Duration::from_millis(500);
 
-const ACCOUNT_BY_NAME: &str = "
-  SELECT u.id, u.name, u.password, u.pop_enabled, u.ntlm, m.id, m.site, u.generation
-    FROM users u LEFT JOIN mailboxes m ON m.name = u.name WHERE u.name = $1::nocase";
 const ACCOUNT_BY_ID: &str = "
   SELECT u.id, u.name, u.password, u.pop_enabled, u.ntlm, m.id, m.site, u.generation
     FROM users u LEFT JOIN mailboxes m ON m.name = u.name WHERE u.id = $1";
@@ -40,7 +37,7 @@ const ALIAS: &str = "
 impl Accounts for Postgres {
     fn account(&self, names: &[String]) -> Result<Option<Account>> {
         self.pool.with(|connection| {
-            first(names, |name| connection.query(ACCOUNT_BY_NAME, [name.into()])?.first().map(account).transpose())
+            first(names, |name| self.log_in(connection, name))
         })
     }
 
@@ -178,7 +175,8 @@ fn first<T>(names: &[String], mut ask: impl FnMut(&str) -> Result<Option<T>>) ->
     Ok(None)
 }
 
-fn account(row: Row<'_>) -> Result<Account> {
+/// Of a row that begins as [`ACCOUNT_BY_ID`] says.
+pub(super) fn account(row: Row<'_>) -> Result<Account> {
     Ok(Account {
         user: UserId(row.int(0)?),
         name: row.text(1)?,

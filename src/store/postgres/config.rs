@@ -122,7 +122,8 @@ fn shortest_retention(connection: &mut Connection) -> Result<Expire> {
     })
 }
 
-fn expire(days: i64) -> Expire {
+/// Days, 0 for ever.
+pub(super) fn expire(days: i64) -> Expire {
     match u32::try_from(days) {
         Ok(days) if days > 0 => Expire::Days(days),
         _ => Expire::Never,

@@ -10,6 +10,7 @@
 mod batch;
 mod delivery;
 mod import;
+mod lone;
 mod lookup;
 
 pub use batch::is_taken;
@@ -169,7 +170,7 @@ impl Writer {
         };
         let (mail, maintenance) = (shared(), shared());
         let start = |shared: &Arc<Shared>, name: &str, connection| {
-            let thread = Thread { shared: shared.clone(), connection };
+            let thread = Thread { shared: shared.clone(), fresh: connection, connection: None };
             let made = std::thread::Builder::new().name(name.into()).spawn(move || thread.run());
             made.map_err(|error| StoreError::Internal(format!("cannot make a thread: {error}")))
         };
@@ -288,7 +289,27 @@ impl Shared {
 
 struct Thread {
     shared: Arc<Shared>,
+    /// One that was made before the thread was, and has written nothing.
+    fresh: Option<Connection>,
     connection: Option<Connection>,
+}
+
+/// Those who wait for what is being done.
+trait Waiting {
+    /// They are told to try again.
+    fn give_up(&mut self);
+}
+
+impl Waiting for [Job] {
+    fn give_up(&mut self) {
+        self.iter_mut().for_each(|job| job.refuse(stuck()));
+    }
+}
+
+impl Waiting for dyn Work {
+    fn give_up(&mut self) {
+        self.answer(Some(stuck()));
+    }
 }
 
 impl Drop for Thread {
@@ -360,22 +381,35 @@ impl Thread {
     }
 
     /// A connection that is ready to write.
-    fn connected(&mut self) -> Result<&mut Connection> {
+    fn connected(&mut self, waiting: &mut (impl Waiting + ?Sized)) -> Result<&mut Connection> {
         if self.connection.as_ref().is_none_or(Connection::is_lost) {
             self.connection = None;
-            let mut connection = self.shared.connector.connect()?;
-            session::look_at_timeline(&mut connection)?;
+            let mut connection = match self.fresh.take().filter(|fresh| !fresh.is_lost()) {
+                Some(fresh) => fresh,
+                None => self.shared.connector.connect()?,
+            };
+            let mut gave_up = false;
+            let mut late = || {
+                gave_up = true;
+                waiting.give_up();
+                self.shared.give_up();
+            };
+            session::look_at_timeline(&mut connection, Some((SLOW, &mut late)))?;
+            if gave_up {
+                self.fresh = Some(connection);
+                return Err(stuck());
+            }
             *self.shared.cancel.lock().unwrap_or_else(PoisonError::into_inner) = connection.cancel();
             self.connection = Some(connection);
         }
         self.connection.as_mut().ok_or_else(ended)
     }
 
-    fn work(&mut self, work: &mut dyn Work) -> Result<()> {
+    fn work(&mut self, work: &mut (dyn Work + 'static)) -> Result<()> {
         let (mut wait, mut tries, mut reconnected) = (FIRST_WAIT, 0, false);
         loop {
             let (shared, mut sent) = (self.shared.clone(), false);
-            match attempt(&shared, self.connected()?, work, &mut sent) {
+            match attempt(&shared, self.connected(work)?, work, &mut sent) {
                 Err(StoreError::Busy(why)) if why.starts_with(CONFLICT) && tries < TRIES => {
                     std::thread::sleep(wait);
                     (wait, tries) = (wait * 3, tries + 1);
