@@ -3,7 +3,7 @@
 use crate::pair::{Pair, STANDBY};
 use crate::support::eventually;
 use crate::support::postgres::Cluster;
-use crate::support::{Lmtp, Server};
+use crate::support::{Client, Lmtp, Server};
 use std::time::{Duration, Instant};
 
 const MESSAGE: &[u8] = b"Subject: on two copies\r\n\r\nhello\r\n";
@@ -67,10 +67,11 @@ fn a_promotion_without_another_standby_holds_nobody_up_for_long() {
     pair.standby.sql("postgres", waits);
     pair.primary.kill();
     pair.standby.promote();
+    eventually("the node has found it", || Client::plain(server.address("pop3")).line().starts_with("+OK"));
     let since = Instant::now();
     for _ in 0..3 {
         let reply = deliver(&server);
-        assert!(reply.starts_with(['4']), "{reply}");
+        assert!(reply.starts_with('4'), "{reply}");
         assert!(hanging_on(&pair.standby) <= 2, "{} backends wait", hanging_on(&pair.standby));
     }
     // Three times as long as it takes until the node gives up; without that nobody is answered at all.
