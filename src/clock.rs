@@ -95,6 +95,11 @@ pub fn latest(date: i64, before: i64) -> i64 {
     if (date..=date + FAR).contains(&before) { before } else { date }
 }
 
+/// Whether a date is noted by `before`. It is noted once a minute: a delivery shall not write a page for it.
+pub fn is_noted(date: i64, before: i64) -> bool {
+    (before..before + 60).contains(&date)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

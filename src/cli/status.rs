@@ -2,6 +2,7 @@
 
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, print};
+use crate::files::socket_path::with_short_path;
 use crate::net::tls::file_seconds_left;
 use crate::server::certificate_pair;
 use crate::settings::Settings;
@@ -56,7 +57,7 @@ fn verdict(location: &Location, matches: &Matches) -> Result<(), Error> {
 
 /// What the server of this database answers: its header, and what it was asked for.
 pub(super) fn ask(db: &Path, what: &str) -> io::Result<(String, String)> {
-    let mut stream = UnixStream::connect(answers::socket(db))?;
+    let mut stream = with_short_path(&answers::socket(db), |path| UnixStream::connect(path))?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     write!(stream, "GET {what} HTTP/1.0\r\n\r\n")?;

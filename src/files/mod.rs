@@ -4,3 +4,4 @@ pub mod atomic;
 pub mod exposed;
 pub mod path;
 pub mod regular;
+pub mod socket_path;

@@ -8,10 +8,12 @@
 //!   never stuffed. Their size is the length of exactly that.
 //! * Unstuffing gives back what was stuffed, however both were cut into chunks.
 
+mod finder;
 mod normalise;
 mod top;
 mod unstuff;
 
+pub use finder::DotFinder;
 pub use normalise::Normaliser;
 pub use top::Top;
 pub use unstuff::Unstuffer;

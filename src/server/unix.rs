@@ -4,6 +4,7 @@
 //! nobody finds it there with other permissions, and no moment is without one.
 
 use crate::exit::{Code, Error};
+use crate::files::socket_path::with_short_path;
 use nix::unistd::Group;
 use std::fs;
 use std::io;
@@ -40,7 +41,7 @@ pub fn bind(path: &Path, mode: u32, group: &str) -> Result<Bound, Error> {
     // Left by a process of the same number that was killed.
     let _ = fs::remove_file(&draft);
     let place = || {
-        let socket = UnixListener::bind(&draft)?;
+        let socket = with_short_path(&draft, |draft| UnixListener::bind(draft))?;
         if let Some(gid) = gid {
             chown(&draft, None, Some(gid))?;
         }
@@ -74,7 +75,7 @@ fn vacate(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::file(format_args!("listener {path:?}"), &error, Code::CantCreate)),
         Ok(found) if !found.file_type().is_socket() => unavailable("the path exists and is not a socket"),
-        Ok(_) => match UnixStream::connect(path) {
+        Ok(_) => match with_short_path(path, |path| UnixStream::connect(path)) {
             Ok(_) => unavailable("another server listens there"),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
             Err(error) => unavailable(&error.to_string()),

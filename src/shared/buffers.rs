@@ -3,7 +3,8 @@
 //! A chunk is so large that the C library gets its memory from the system each time and gives it back, and the system clears it
 //! page by page. A few that are kept spare that.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::lock::IgnorePoison;
+use std::sync::{Mutex, MutexGuard};
 
 /// A few buffers that somebody has used before.
 pub struct Buffers {
@@ -32,7 +33,7 @@ impl Buffers {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().ignore_poison()
     }
 }
 

@@ -103,3 +103,13 @@ pub enum Scheme {
     /// The sealed NT hash ([MS-NLMP] 3.3.1); kept only while `users.ntlm` is 1.
     NtHash,
 }
+
+impl Scheme {
+    /// `verifiers.scheme`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::NtHash => "NT",
+        }
+    }
+}

@@ -53,6 +53,22 @@ pub enum Expire {
     DaysUser(u32),
 }
 
+impl Expire {
+    /// What so many days mean; 0: for ever.
+    pub fn of(days: u32) -> Self {
+        if days == 0 { Self::Never } else { Self::Days(days) }
+    }
+
+    /// Of many mailboxes: the least number of days, where one is not for ever, and whether it is not that of all.
+    pub fn shortest(days: Option<u32>, differs: bool) -> Self {
+        match days {
+            None => Self::Never,
+            Some(days) if differs => Self::DaysUser(days),
+            Some(days) => Self::Days(days),
+        }
+    }
+}
+
 /// Which verifiers there are, for what CAPA may offer: clients try the strongest mechanism first,
 /// unasked, and some give up when it fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -75,3 +75,14 @@ fn a_list_stands_alone() {
         site.fail(&arguments, b"", code);
     }
 }
+
+#[test]
+fn a_list_without_a_line_is_refused() {
+    let site = Site::with_alice(&[]);
+    let list = site.path("list.csv");
+    for nothing in ["", "user,source\n", "# nobody yet\n\n"] {
+        fs::write(&list, nothing).unwrap();
+        let error = site.fail(&["import", "--list", list.to_str().unwrap()], b"", 65);
+        assert!(error.contains("list.csv\" has no line that names a user and a source"), "{error}");
+    }
+}

@@ -6,10 +6,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod agreement;
+mod both_sides;
 mod dates;
 mod deleted_mailboxes;
 mod hashes;
 mod invariants;
+mod marks;
 mod moving;
 mod odd_values;
 mod refusals;

@@ -13,9 +13,11 @@ mod maildrops;
 mod maintenance;
 mod nodes;
 mod on_postgres;
+mod others;
 mod presence;
 mod retention;
 mod statistics;
+mod steps;
 mod unique_ids;
 mod warnings;
 
@@ -103,6 +105,17 @@ contract! {
         another_form_of_a_password_is_the_same_one,
         standing_follows_what_is_done,
         verifiers_of_another_key_file_go,
+    }
+    others {
+        a_delegation_is_for_its_delegate,
+        a_user_that_is_deleted_takes_nothing_of_others_along,
+        a_password_that_changes_is_one_users,
+        read_days_alone_reap_what_was_read,
+        read_marks_that_wait_together,
+    }
+    steps {
+        a_body_too_large_for_one_purge_step,
+        a_large_body_that_was_shared,
     }
     maintenance {
         the_change_mark_moves_with_changes_from_outside_only,

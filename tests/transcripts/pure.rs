@@ -167,6 +167,7 @@ impl Peer for Pure {
     }
 
     fn send(&mut self, line: &[u8]) {
+        assert!(!self.over, "the session has ended already");
         let limit = match self.session.expects() {
             Expects::Command => self.settings.max_command_size,
             Expects::Continuation => LONGEST_SASL_LINE,

@@ -92,3 +92,17 @@ fn the_report_is_the_page_with_a_server_and_without() {
     site.fail(&["report", "/nonexistent/x.html"], b"", 73);
     site.fail(&["report"], b"", 64);
 }
+
+/// Its socket cannot be named by an address (unix(7)), but it can be reached.
+#[test]
+fn a_server_whose_database_lies_deep_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let deep = dir.path().join("d".repeat(120)).join("e".repeat(120));
+    std::fs::create_dir_all(&deep).unwrap();
+    let site = Site::at(dir, deep.join("mail.db"));
+    let server = site.serve(&[]);
+    assert_ne!(status(&site).1, 2, "{}", server.log());
+    assert!(!server.log().contains("will not find this server"), "{}", server.log());
+    server.terminate();
+    assert!(!deep.join("mail.db.socket").exists());
+}

@@ -1,5 +1,6 @@
 //! The policy over a store of a few lists.
 
+mod candidates;
 mod fake;
 
 use super::*;

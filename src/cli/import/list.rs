@@ -31,11 +31,13 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
     let text =
         std::fs::read(file).map_err(|error| Error::file(format_args!("cannot read {file:?}"), &error, Code::Io))?;
     let text = String::from_utf8(text).map_err(|_| Error::new(Code::Data, format!("{file:?} is not UTF-8")))?;
+    if lines(&text).is_empty() {
+        return Err(Error::new(Code::Data, format!("{file:?} has no line that names a user and a source")));
+    }
     let location = database::location(matches)?;
     let store: Arc<dyn Store> = database::open(&location)?;
     let (mut table, mut failures) = (Vec::new(), Vec::new());
-    for line in lines(&text) {
-        let (number, line) = line;
+    for (number, line) in lines(&text) {
         let row = Cell::default();
         let (user, source) = match &line {
             Ok(line) => (line.user.clone(), line.source.clone()),

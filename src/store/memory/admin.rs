@@ -132,6 +132,7 @@ impl Memory {
             state.aliases.retain(|(_, mailbox)| !mailbox.eq_ignore_ascii_case(name));
             let gone = name.to_ascii_lowercase();
             state.delegates.retain(|(delegate, principal)| *delegate != gone && *principal != gone);
+            state.logins.retain(|(user, _, _), _| !user.eq_ignore_ascii_case(name));
         });
     }
 

@@ -35,18 +35,14 @@ impl Config for Memory {
         let state = self.state();
         let days: HashSet<u32> = state.mailboxes.keys().filter_map(|id| state.days(*id).ok()).collect();
         let shortest = days.iter().copied().filter(|days| *days > 0).min();
-        Ok(match shortest {
-            None if days.is_empty() => {
-                expire(shorter(state.site_days("RetainReadDays"), state.site_days("RetainUnreadDays")))
-            }
-            None => Expire::Never,
-            Some(shortest) if days.len() == 1 => Expire::Days(shortest),
-            Some(shortest) => Expire::DaysUser(shortest),
-        })
+        if days.is_empty() {
+            return Ok(Expire::of(shorter(state.site_days("RetainReadDays"), state.site_days("RetainUnreadDays"))));
+        }
+        Ok(Expire::shortest(shortest, days.len() != 1))
     }
 
     fn retention(&self, mailbox: MailboxId) -> Result<Expire> {
-        Ok(expire(self.state().days(mailbox)?))
+        Ok(Expire::of(self.state().days(mailbox)?))
     }
 
     fn exact_sizes(&self, mailbox: MailboxId) -> Result<Option<bool>> {
@@ -251,12 +247,5 @@ fn shorter(one: u32, other: u32) -> u32 {
     match (one, other) {
         (0, days) | (days, 0) => days,
         (one, other) => one.min(other),
-    }
-}
-
-fn expire(days: u32) -> Expire {
-    match days {
-        0 => Expire::Never,
-        days => Expire::Days(days),
     }
 }

@@ -4,15 +4,11 @@ use super::Postgres;
 use super::libpq::{Connection, Row};
 use super::writer::Lane;
 use crate::secret::Secret;
+use crate::store::shared::accounts::{self, LOGIN_TIMEOUT, must_be_utf8};
 use crate::store::{
     Account, Accounts, Mailbox, MailboxId, Principal, Replacement, Result, Scheme, Standing, StoreError, UserId,
 };
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
-
-/// How long a login waits for what it brings to be written.
-const LOGIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 const ACCOUNT_BY_ID: &str = "
   SELECT u.id, u.name, u.password, u.pop_enabled, u.ntlm, m.id, m.site, u.generation
@@ -94,7 +90,7 @@ impl Accounts for Postgres {
     fn verifier(&self, user: UserId, scheme: Scheme) -> Result<Option<Secret>> {
         let sql = "SELECT value FROM verifiers WHERE user_id = $1 AND scheme = $2";
         self.pool.with(|connection| {
-            let rows = connection.query(sql, [user.0.into(), scheme_name(scheme).into()])?;
+            let rows = connection.query(sql, [user.0.into(), scheme.name().into()])?;
             Ok(rows.first().and_then(|row| row.bytes_or_null(0)).map(Secret::from))
         })
     }
@@ -150,29 +146,18 @@ impl Postgres {
             connection.query("SET LOCAL lock_timeout = '500ms'", [])?;
             work(connection)
         })?;
-        let written = waiting.recv_timeout(LOGIN_TIMEOUT);
+        let written = waiting.wait_for(LOGIN_TIMEOUT);
         // Where it is not waited for it is missed for a while.
         self.verifiers.fetch_add(1, Ordering::SeqCst);
-        match written {
-            Ok(written) => written,
-            Err(RecvTimeoutError::Timeout) => {
-                Err(StoreError::Busy("somebody holds a lock, or the database is slow; it is stored later".into()))
-            }
-            Err(RecvTimeoutError::Disconnected) => Err(StoreError::Internal("the store's writer has ended".into())),
-        }
+        written.unwrap_or_else(|| {
+            Err(StoreError::Busy("somebody holds a lock, or the database is slow; it is stored later".into()))
+        })
     }
 }
 
-/// The first of these names that has an answer.
-fn first<T>(names: &[String], mut ask: impl FnMut(&str) -> Result<Option<T>>) -> Result<Option<T>> {
-    for name in names {
-        // The server takes no NUL in a text, and no name has one.
-        let found = if name.contains('\0') { None } else { ask(name)? };
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
+/// The first of these names that has an answer. The server takes no NUL in a text, and no name has one.
+fn first<T>(names: &[String], ask: impl FnMut(&str) -> Result<Option<T>>) -> Result<Option<T>> {
+    accounts::first(names.iter().filter(|name| !name.contains('\0')), ask)
 }
 
 /// Of a row that begins as [`ACCOUNT_BY_ID`] says.
@@ -253,25 +238,10 @@ fn put_verifier(connection: &mut Connection, user: UserId, scheme: Scheme, verif
     let sql = "INSERT INTO verifiers (user_id, scheme, value)
                SELECT id, $2, $3 FROM users WHERE id = $1 AND ($2 <> 'NT' OR ntlm = 1)
                ON CONFLICT (user_id, scheme) DO UPDATE SET value = excluded.value";
-    let written = connection.query(sql, [user.0.into(), scheme_name(scheme).into(), verifier.expose().into()])?;
+    let written = connection.query(sql, [user.0.into(), scheme.name().into(), verifier.expose().into()])?;
     if written.changed() == 0 {
         let delete = "DELETE FROM verifiers WHERE user_id = $1 AND scheme = $2";
-        connection.query(delete, [user.0.into(), scheme_name(scheme).into()])?;
+        connection.query(delete, [user.0.into(), scheme.name().into()])?;
     }
     Ok(written.changed() > 0)
-}
-
-fn scheme_name(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::ScramSha256 => "SCRAM-SHA-256",
-        Scheme::NtHash => "NT",
-    }
-}
-
-/// `users.password` is text.
-fn must_be_utf8(secret: &Secret) -> Result<Secret> {
-    match secret.expose_str() {
-        Some(_) => Ok(secret.clone()),
-        None => Err(StoreError::Refused("users.password: must be UTF-8".into())),
-    }
 }

@@ -1,7 +1,7 @@
 //! The ids of bodies: the upper bits are of a node's start, the lower ones are counted in memory. None is given again,
 //! whatever a failover makes of a sequence.
 
-use super::engine::lock;
+use crate::lock::lock;
 use crate::store::Result;
 use std::ops::Range;
 use std::sync::Mutex;

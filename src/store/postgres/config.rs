@@ -1,9 +1,9 @@
 //! What administrators decide.
 
 use super::Postgres;
-use super::engine::lock;
 use super::libpq::Connection;
 use super::writer::Lane;
+use crate::lock::lock;
 use crate::store::{CertificateFiles, Config, Expire, MailboxId, Result, StoreError, Usable};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ impl Config for Postgres {
     fn retention(&self, mailbox: MailboxId) -> Result<Expire> {
         self.pool.with(|connection| {
             let rows = connection.query(RETENTION_OF, [mailbox.0.into()])?;
-            Ok(expire(rows.first().ok_or(StoreError::NoSuchMailbox)?.int(0)?))
+            Ok(Expire::of(rows.first().ok_or(StoreError::NoSuchMailbox)?.size(0)? as u32))
         })
     }
 
@@ -113,19 +113,7 @@ fn shortest_retention(connection: &mut Connection) -> Result<Expire> {
     let row = rows.only()?;
     let (days, kinds, mailboxes) = (row.int_or_null(0)?, row.int(1)?, row.int(2)?);
     if mailboxes == 0 {
-        return Ok(expire(connection.query(SITE_RETENTION, [])?.only()?.int(0)?));
+        return Ok(Expire::of(connection.query(SITE_RETENTION, [])?.only()?.size(0)? as u32));
     }
-    Ok(match (days, kinds) {
-        (Some(days), 1) => Expire::Days(days as u32),
-        (Some(days), _) => Expire::DaysUser(days as u32),
-        (None, _) => Expire::Never,
-    })
-}
-
-/// Days, 0 for ever.
-pub(super) fn expire(days: i64) -> Expire {
-    match u32::try_from(days) {
-        Ok(days) if days > 0 => Expire::Days(days),
-        _ => Expire::Never,
-    }
+    Ok(Expire::shortest(days.map(|days| days as u32), kinds != 1))
 }

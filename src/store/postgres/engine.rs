@@ -3,19 +3,21 @@
 use super::body_ids::BodyIds;
 use super::check;
 use super::config::KnownUsable;
-use super::expire::Expiry;
 use super::libpq::{Conninfo, ints};
 use super::pool::{Connector, Pool};
 use super::read_ahead::ReadAhead;
 use super::writer::{Lane, Writer};
 use crate::clock::Stamps;
 use crate::metrics::StoreMetrics;
+use crate::store::shared::batch_size::BatchSize;
+use crate::store::shared::expiry::Expiry;
+use crate::store::shared::listing_cache::ListingCache;
+use crate::store::shared::read_marks::ReadMarks;
 use crate::store::shared::sessions::Sessions;
-use crate::store::sqlite::{BatchSize, ListingCache, Watch};
-use crate::store::{Engine, MessageId, Objects, Options, Result};
-use std::collections::HashSet;
+use crate::store::shared::upload_watch::UploadWatch;
+use crate::store::{Engine, Objects, Options, Result};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// A store in a database of a PostgreSQL server, shared with other nodes.
 pub struct Postgres {
@@ -33,10 +35,10 @@ pub struct Postgres {
     pub(super) verifiers: AtomicU64,
     pub(super) snapshots: Mutex<ListingCache>,
     pub(super) ahead: Mutex<ReadAhead>,
-    pub(super) marks: Mutex<HashSet<MessageId>>,
+    pub(super) marks: Mutex<ReadMarks>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
-    pub(super) watch: Mutex<Watch>,
+    pub(super) watch: Mutex<UploadWatch>,
     pub(super) sessions: Mutex<Sessions>,
     pub(super) stamps: Stamps,
     pub(super) metrics: Arc<StoreMetrics>,
@@ -125,11 +127,6 @@ impl Engine for Postgres {
     fn objects(&self) -> Result<Objects> {
         self.pool.with(check::objects)
     }
-}
-
-/// A poisoned lock guards nothing that a panic could have left half done.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An array of ids.

@@ -5,9 +5,8 @@
 
 use super::Postgres;
 use super::accounts::account;
-use super::config::expire;
 use super::libpq::{Connection, Row};
-use crate::store::sqlite::State;
+use crate::store::shared::listing_cache::MaildropState;
 use crate::store::{Account, Expire, MailboxId, Result, UserId};
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -33,7 +32,7 @@ struct Foreseen {
 /// Where a maildrop stands, and what a login wants to know of it beside its listing.
 #[derive(Clone, Copy)]
 pub struct Standing {
-    pub state: State,
+    pub state: MaildropState,
     pub exact_sizes: Option<bool>,
     pub expire: Expire,
 }
@@ -64,13 +63,13 @@ const MAILDROP: &str =
 
 fn standing(row: &Row<'_>, first: usize) -> Result<Standing> {
     Ok(Standing {
-        state: State {
+        state: MaildropState {
             version: row.int(first)?,
             next_uid: row.int(first + 1)?,
             messages: row.size(first + 2)? as usize,
         },
         exact_sizes: row.int_or_null(first + 3)?.map(|exact| exact != 0),
-        expire: expire(row.int(first + 4)?),
+        expire: Expire::of(row.size(first + 4)? as u32),
     })
 }
 

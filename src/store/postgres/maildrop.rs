@@ -1,18 +1,17 @@
 //! Maildrops: snapshots, pieces of messages, read marks, UPDATE.
 
 use super::Postgres;
-use super::engine::lock;
 use super::libpq::{Connection, Row, Rows, ints, statement};
 use super::upload::Staging;
-use super::writer::{DOTTED, Deletion, IMPORTED, INTERNATIONALIZED, Lane};
-use crate::store::sqlite::State;
+use super::writer::{Deletion, Lane};
+use crate::lock::lock;
+use crate::store::shared::listing_cache::MaildropState;
+use crate::store::shared::upload_buffer::{DOTTED, IMPORTED, INTERNATIONALIZED};
 use crate::store::{Entry, Envelope, Mail, MailboxId, Maildrop, MessageId, Result, ScanListing, StoreError, Uid, Upload};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Read marks that may wait for their batch; who comes later is not marked.
-const MARKS: usize = 100_000;
 /// Rows of a listing that are read at once.
 const ROWS: usize = 5000;
 /// First pieces that are read at once: 1 MiB at most.
@@ -73,10 +72,7 @@ impl Mail for Postgres {
     }
 
     fn mark_retrieved(&self, message: MessageId) {
-        let mut marks = lock(&self.marks);
-        if marks.len() < MARKS {
-            marks.insert(message);
-        }
+        lock(&self.marks).add(message);
     }
 
     fn commit(&self, mailbox: MailboxId, messages: &[Uid]) -> Result<()> {
@@ -198,8 +194,8 @@ const LIST: &str = "
 fn snapshot(
     connection: &mut Connection,
     mailbox: MailboxId,
-    kept: Option<&(State, Arc<ScanListing>)>,
-) -> Result<(State, Arc<ScanListing>)> {
+    kept: Option<&(MaildropState, Arc<ScanListing>)>,
+) -> Result<(MaildropState, Arc<ScanListing>)> {
     if let Some((old, listing)) = kept
         && state(&connection.query(STATE, [mailbox.0.into()])?)? == *old
     {
@@ -213,17 +209,17 @@ fn snapshot(
     listed
 }
 
-fn state(rows: &Rows) -> Result<State> {
+fn state(rows: &Rows) -> Result<MaildropState> {
     let row = rows.first().ok_or(StoreError::NoSuchMailbox)?;
-    Ok(State { version: row.int(0)?, next_uid: row.int(1)?, messages: row.size(2)? as usize })
+    Ok(MaildropState { version: row.int(0)?, next_uid: row.int(1)?, messages: row.size(2)? as usize })
 }
 
 fn list(
     connection: &mut Connection,
     mailbox: MailboxId,
-    now: State,
-    kept: Option<&(State, Arc<ScanListing>)>,
-) -> Result<(State, Arc<ScanListing>)> {
+    now: MaildropState,
+    kept: Option<&(MaildropState, Arc<ScanListing>)>,
+) -> Result<(MaildropState, Arc<ScanListing>)> {
     let (mut listing, mut from) = match kept {
         Some((old, listing)) if old.version == now.version => ((**listing).clone(), old.next_uid),
         _ => (ScanListing::default(), 0),

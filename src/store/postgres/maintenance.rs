@@ -1,17 +1,16 @@
 //! The small batches of the maintenance thread. What one node at a time does is claimed with a [`lease`].
 
-use super::engine::{INSTANCE, lock};
+use super::engine::INSTANCE;
 use super::libpq::{Connection, Row, ints, statement};
 use super::writer::Lane;
-use super::{Postgres, accounts, expire, purge, warning};
+use super::{Postgres, accounts, purge, warning};
+use crate::lock::lock;
 use crate::secret::Secret;
+use crate::store::shared::read_marks;
 use crate::store::{MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result, StoreError, UserId};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-
-/// Read marks in one transaction.
-const MARKS_AT_ONCE: usize = 1000;
 
 impl Maintenance for Postgres {
     fn lost(&self) -> Result<Option<String>> {
@@ -86,19 +85,10 @@ impl Maintenance for Postgres {
     }
 
     fn flush_marks(&self) -> Result<()> {
-        let mut waiting: Vec<MessageId> = lock(&self.marks).drain().collect();
-        while !waiting.is_empty() {
-            let batch = waiting.split_off(waiting.len().saturating_sub(MARKS_AT_ONCE));
-            let (copy, stamp) = (batch.clone(), self.stamps.stamp());
-            let marked = self.writer.write(Lane::Maintenance, move |connection| mark(connection, &copy, stamp.now));
-            if let Err(error) = marked {
-                let mut marks = lock(&self.marks);
-                marks.extend(batch);
-                marks.extend(waiting);
-                return Err(error);
-            }
-        }
-        Ok(())
+        read_marks::flush(&self.marks, |batch| {
+            let stamp = self.stamps.stamp();
+            self.writer.write(Lane::Maintenance, move |connection| mark(connection, &batch, stamp.now))
+        })
     }
 
     fn shutdown(&self) {
@@ -114,7 +104,8 @@ impl Maintenance for Postgres {
     }
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
-        let done = expire::step(self, now, limit)?;
+        // Only the maintenance thread comes here.
+        let done = lock(&self.reaper).step(self, now, limit)?;
         self.metrics.expired.add(done as u64);
         self.metrics.reaped_at.store(now, Ordering::Relaxed);
         Ok(done)

@@ -5,8 +5,9 @@
 
 use super::libpq::{Connection, Conninfo, Failure};
 use super::session;
+use crate::lock::IgnorePoison;
 use crate::store::{Result, StoreError};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How long nobody tries again after a connection could not be made.
@@ -63,7 +64,7 @@ impl Connector {
     /// # Errors
     /// What the server says, or said a moment ago.
     pub fn connect(&self) -> Result<Connection> {
-        let mut reach = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reach = self.state.lock().ignore_poison();
         if let Some((since, why)) = &reach.away
             && since.elapsed() < AWAY
         {
@@ -148,7 +149,7 @@ impl Pool {
             if left.is_zero() {
                 return Err(StoreError::Busy("all connections to the database are in use".into()));
             }
-            state = self.given_back.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.given_back.wait_timeout(state, left).ignore_poison().0;
         }
         state.lent += 1;
         drop(state);
@@ -161,7 +162,7 @@ impl Pool {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().ignore_poison()
     }
 }
 

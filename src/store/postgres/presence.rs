@@ -4,11 +4,11 @@
 //! written again; the rows of nodes that are gone are removed by any other.
 
 use super::Postgres;
-use super::engine::lock;
 use super::login::ELSEWHERE;
 use super::libpq::{Connection, ints, statement, texts};
 use super::writer::Lane;
-use crate::store::shared::sessions::{Batch, LOGINS, Logins};
+use crate::lock::lock;
+use crate::store::shared::sessions::{self, Batch, LOGINS, Logins};
 use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, UserId};
 use std::net::IpAddr;
 
@@ -29,7 +29,7 @@ impl Presence for Postgres {
         self.pool.with(|connection| {
             let rows = connection.query("SELECT DISTINCT name, address FROM recent_login", [])?;
             let known = rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect::<Result<Vec<_>>>()?;
-            Ok(known.into_iter().filter_map(|(name, address)| Some((name, address.parse().ok()?))).collect())
+            Ok(sessions::addresses(known))
         })
     }
 
@@ -56,13 +56,10 @@ impl Presence for Postgres {
         if self.say_that_we_are_here()? {
             lock(&self.sessions).forget_written();
         }
-        let Some(batch) = lock(&self.sessions).take() else { return Ok(()) };
-        let (copy, node) = (batch.clone(), self.node()?);
-        let written = self.writer.write(Lane::Maintenance, move |connection| write(connection, node, &copy));
-        if written.is_err() {
-            lock(&self.sessions).put_back(batch);
-        }
-        written
+        let node = self.node()?;
+        sessions::flush(&self.sessions, |batch| {
+            self.writer.write(Lane::Maintenance, move |connection| write(connection, node, &batch))
+        })
     }
 
     fn reset_presence(&self) -> Result<()> {

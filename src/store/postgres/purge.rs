@@ -7,23 +7,11 @@
 use super::engine::ids;
 use super::libpq::{Connection, statement};
 use crate::store::Result;
+use crate::store::shared::batch_size::Budget;
+use crate::store::shared::upload_watch::ABANDONED;
 
-/// Seconds without a piece after which an upload is given up: longer than any client may take.
-const ABANDONED: i64 = 86_400;
 /// Octets freed in one step at most, one piece at least.
 const OCTETS_AT_ONCE: i64 = 8 << 20;
-
-/// What is left of a step.
-struct Budget {
-    things: i64,
-    octets: i64,
-}
-
-impl Budget {
-    fn is_spent(&self) -> bool {
-        self.things <= 0 || self.octets <= 0
-    }
-}
 
 /// Whether there may be something to do.
 ///

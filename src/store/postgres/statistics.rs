@@ -3,11 +3,8 @@
 use super::Postgres;
 use super::libpq::{Connection, Row, Statement, statement};
 use super::writer::Lane;
+use crate::store::shared::statistics::{DAY, HOUR, MINUTE, NAMES, hour, hourly, minutely};
 use crate::store::{Figures, Hour, LAST_UIDS, Large, LastHour, Result, STATISTICS_KEPT, Sample, Statistics};
-
-const HOUR: i64 = 3600;
-const MINUTE: i64 = 60;
-const DAY: i64 = 86_400;
 
 impl Statistics for Postgres {
     fn figures(&self) -> Result<Figures> {
@@ -35,7 +32,8 @@ impl Statistics for Postgres {
         let sql = "SELECT at, logins, failures, connections, most_sessions, deliveries, delivered_octets, refused,
                           retrieved, retrieved_octets, removed, messages, database_octets
                      FROM statistics WHERE at >= $1 ORDER BY at";
-        self.pool.with(|connection| connection.query(sql, [from.into()])?.iter().map(hour).collect())
+        self.pool
+            .with(|connection| connection.query(sql, [from.into()])?.iter().map(|row| hour(|at| row.int(at))).collect())
     }
 
     fn last_hour(&self, now: i64) -> Result<LastHour> {
@@ -77,8 +75,8 @@ fn figures(connection: &mut Connection) -> Result<Figures> {
         exhausted: Vec::new(),
     };
     if row.size(3)? >= LAST_UIDS {
-        let names = "SELECT name FROM usage JOIN mailboxes ON id = mailbox_id WHERE next_uid >= $1 LIMIT 10";
-        let rows = connection.query(names, [(LAST_UIDS as i64).into()])?;
+        let names = "SELECT name FROM usage JOIN mailboxes ON id = mailbox_id WHERE next_uid >= $1 LIMIT $2";
+        let rows = connection.query(names, [(LAST_UIDS as i64).into(), NAMES.into()])?;
         figures.exhausted = rows.iter().map(|row| row.text(0)).collect::<Result<_>>()?;
     }
     Ok(figures)
@@ -105,49 +103,11 @@ const MINUTELY: &str = "
 
 /// Adds to the rows of the hour and the minute, inside somebody's transaction.
 pub fn counting(now: i64, sample: &Sample) -> Vec<Statement<'static>> {
-    let s = sample;
-    let hour = now - now.rem_euclid(HOUR);
-    let numbers = [
-        hour,
-        s.logins as i64,
-        s.failures as i64,
-        s.connections as i64,
-        s.most_sessions as i64,
-        s.deliveries as i64,
-        s.delivered_octets as i64,
-        s.refused as i64,
-        s.retrieved as i64,
-        s.retrieved_octets as i64,
-        s.removed as i64,
-        s.messages as i64,
-        s.database_octets as i64,
-    ];
-    let mut all = vec![Statement { sql: HOURLY.into(), parameters: numbers.map(Into::into).into() }];
-    if s.logins + s.failures + s.deliveries > 0 {
-        let minute = [now - now.rem_euclid(MINUTE), s.logins as i64, s.failures as i64, s.deliveries as i64];
-        all.push(statement(MINUTELY, minute.map(Into::into)));
+    let mut all = vec![Statement { sql: HOURLY.into(), parameters: hourly(now, sample).map(Into::into).into() }];
+    if let Some(row) = minutely(now, sample) {
+        all.push(statement(MINUTELY, row.map(Into::into)));
     }
     all.push(statement("DELETE FROM statistics WHERE at < $1", [(now - STATISTICS_KEPT).into()]));
     all.push(statement("DELETE FROM recent_minute WHERE at <= $1", [(now - HOUR - MINUTE).into()]));
     all
-}
-
-fn hour(row: Row<'_>) -> Result<Hour> {
-    Ok(Hour {
-        at: row.int(0)?,
-        sample: Sample {
-            logins: row.size(1)?,
-            failures: row.size(2)?,
-            connections: row.size(3)?,
-            most_sessions: row.size(4)?,
-            deliveries: row.size(5)?,
-            delivered_octets: row.size(6)?,
-            refused: row.size(7)?,
-            retrieved: row.size(8)?,
-            retrieved_octets: row.size(9)?,
-            removed: row.size(10)?,
-            messages: row.size(11)?,
-            database_octets: row.size(12)?,
-        },
-    })
 }

@@ -6,9 +6,8 @@
 
 use super::Postgres;
 use super::libpq::{Connection, byteas, ints};
-use super::writer::{Common, Copy, Delivery, Lane, Row};
-use crate::message::summary::Summary;
-use crate::store::sqlite::Dots;
+use super::writer::{Common, Copy, Delivery, Lane};
+use crate::store::shared::upload_buffer::{MessageRow, UploadBuffer};
 use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, Upload};
 
 /// Octets in a piece.
@@ -19,55 +18,33 @@ const AT_ONCE: usize = 4 * PIECE;
 /// A message whose pieces are in memory (the last ones) and in the database (those before).
 pub struct Staging<'a> {
     store: &'a Postgres,
-    /// Not written yet.
-    octets: Vec<u8>,
+    buffer: UploadBuffer,
     /// The body that the written pieces belong to, and how many there are.
     staged: Option<(i64, i64)>,
-    size: u64,
-    limit: u64,
-    dots: Dots,
-    /// Of the first octets, once they are written or the message ends.
-    summary: Option<Summary>,
-    /// Why it will not be stored.
-    fault: Option<StoreError>,
+}
+
+/// Writes away what is there.
+fn write(store: &Postgres, staged: &mut Option<(i64, i64)>, octets: Vec<u8>) -> Result<()> {
+    let (body, before) = match *staged {
+        Some(staged) => staged,
+        None => (store.new_bodies(1)?, 0),
+    };
+    let pieces = octets.len().div_ceil(PIECE) as i64;
+    store.writer.write(Lane::Mail, move |connection| stage(connection, body, before, &octets))?;
+    *staged = Some((body, before + pieces));
+    Ok(())
 }
 
 impl<'a> Staging<'a> {
     /// Nothing is written yet.
     pub fn new(store: &'a Postgres, limit: u64) -> Self {
-        let (octets, dots) = (Vec::new(), Dots::default());
-        Self { store, octets, staged: None, size: 0, limit, dots, summary: None, fault: None }
+        Self { store, buffer: UploadBuffer::new(limit, AT_ONCE), staged: None }
     }
 
-    fn take(&mut self, mut octets: &[u8]) -> Result<()> {
-        self.size += octets.len() as u64;
-        if self.size > self.limit {
-            return Err(StoreError::TooBig);
-        }
-        self.dots.look(octets);
-        while !octets.is_empty() {
-            if self.octets.len() == AT_ONCE {
-                self.stage()?;
-            }
-            let (now, later) = octets.split_at(octets.len().min(AT_ONCE - self.octets.len()));
-            self.octets.extend_from_slice(now);
-            octets = later;
-        }
-        Ok(())
-    }
-
-    /// Writes away what is there.
+    /// Writes away what is not written yet.
     fn stage(&mut self) -> Result<()> {
-        self.summary.get_or_insert_with(|| Summary::of(&self.octets));
-        let octets = std::mem::take(&mut self.octets);
-        let (body, staged) = match self.staged {
-            Some(staged) => staged,
-            None => (self.new_bodies(1)?, 0),
-        };
-        let pieces = octets.len().div_ceil(PIECE) as i64;
-        self.store.writer.write(Lane::Mail, move |connection| stage(connection, body, staged, &octets))?;
-        self.staged = Some((body, staged + pieces));
-        Ok(())
+        let rest = self.buffer.rest();
+        write(self.store, &mut self.staged, rest)
     }
 
     /// The first of so many ids.
@@ -90,18 +67,9 @@ impl<'a> Staging<'a> {
         }
     }
 
-    fn row(&mut self, envelope: &Envelope) -> Result<Row> {
-        if let Some(fault) = &self.fault {
-            return Err(fault.clone());
-        }
-        let (size, dotted) = (self.size as i64, self.dots.found);
-        let summary = self.summary.get_or_insert_with(|| Summary::of(&self.octets)).clone();
-        Ok(Row { size, dotted, envelope: envelope.clone(), summary, stamp: self.store.stamps.stamp() })
-    }
-
     /// All but the last piece is written, if it is more than one.
     fn end(&mut self) -> Result<()> {
-        if self.octets.len() > PIECE || (self.staged.is_some() && !self.octets.is_empty()) {
+        if self.buffer.len() > PIECE || (self.staged.is_some() && self.buffer.len() > 0) {
             self.stage()?;
         }
         Ok(())
@@ -112,10 +80,10 @@ impl<'a> Staging<'a> {
             Some(staged) => staged,
             None => (self.new_bodies(1)?, 0),
         };
-        Ok(Common { body, staged, last: std::mem::take(&mut self.octets), is_tail })
+        Ok(Common { body, staged, last: self.buffer.rest(), is_tail })
     }
 
-    fn store(mut self, copies: Vec<Copy>, common: Option<Common>, row: Row) -> Result<Vec<Result<Uid>>> {
+    fn store(mut self, copies: Vec<Copy>, common: Option<Common>, row: MessageRow) -> Result<Vec<Result<Uid>>> {
         let counts = self.store.counts_deliveries;
         let answers = self.store.writer.deliver(Delivery { copies, common, row, counts })?;
         // What was refused is left to the reaper by the transaction, unless it found nothing.
@@ -128,21 +96,16 @@ impl<'a> Staging<'a> {
 
 impl Upload for Staging<'_> {
     fn push(&mut self, octets: &[u8]) -> Result<()> {
-        let taken = match &self.fault {
-            Some(fault) => Err(fault.clone()),
-            None => self.take(octets),
-        };
-        if let Err(error) = &taken {
-            // A piece is missing from now on.
-            self.fault = Some(error.clone());
-            self.octets = Vec::new();
+        let Self { store, buffer, staged } = self;
+        let taken = buffer.push(octets, |octets| write(store, staged, octets));
+        if taken.is_err() {
             self.abandon();
         }
         taken
     }
 
     fn deliver(mut self: Box<Self>, to: &[MailboxId], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
-        let row = self.row(envelope)?;
+        let row = self.buffer.row(envelope, self.store.stamps.stamp())?;
         self.end()?;
         let common = self.common(false)?;
         let copy = |mailbox: &MailboxId| Copy { mailbox: *mailbox, body: common.body, own: None, extra: 0 };
@@ -151,14 +114,14 @@ impl Upload for Staging<'_> {
     }
 
     fn deliver_each(mut self: Box<Self>, to: &[(MailboxId, String)], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
-        let row = self.row(envelope)?;
+        let row = self.buffer.row(envelope, self.store.stamps.stamp())?;
         let header = to.iter().map(|(_, header)| header.len()).max().unwrap_or(0);
-        let is_split = self.staged.is_some() || self.octets.len() + header > PIECE;
-        if is_split && !self.octets.is_empty() {
+        let is_split = self.staged.is_some() || self.buffer.len() + header > PIECE;
+        if is_split && self.buffer.len() > 0 {
             self.stage()?;
         }
         let first = self.new_bodies(to.len() as i64)?;
-        let message = if is_split { Vec::new() } else { std::mem::take(&mut self.octets) };
+        let message = if is_split { Vec::new() } else { self.buffer.rest() };
         let copy = |(at, (mailbox, header)): (usize, &(MailboxId, String))| Copy {
             mailbox: *mailbox,
             body: first + at as i64,

@@ -4,14 +4,12 @@
 //! row says which node does that: one moves its date on.
 
 use super::libpq::{Connection, Row, statement};
-use super::writer::{DOTTED, Locked};
-use crate::clock::{FAR, latest};
+use super::writer::Locked;
+use crate::clock::{FAR, is_noted, latest};
+use crate::message::dot::is_dotted;
 use crate::message::summary::Summary;
-use crate::store::sqlite::Dots;
+use crate::store::shared::upload_buffer::{DOTTED, EXEMPT};
 use crate::store::{MailboxId, Overfull, Result, WARNING_INTERVAL, storage_size};
-
-/// `message.flags`: exempt from quota.
-const EXEMPT: i64 = 8;
 
 /// Exchange sends none where the warning lies under half of the limit.
 const DUE: &str = "
@@ -82,9 +80,7 @@ pub fn deliver(connection: &mut Connection, mailbox: MailboxId, body: i64, messa
     let Ok(uid) = locked.take(storage, &mut is_taken)? else { return Ok(false) };
     let before = rows[3].only()?.int(0)?;
     let date = latest(now, before);
-    let mut dots = Dots::default();
-    dots.look(message);
-    let flags = EXEMPT | if dots.found { DOTTED } else { 0 };
+    let flags = EXEMPT | if is_dotted(message) { DOTTED } else { 0 };
     let row = "INSERT INTO message (mailbox_id, uid, body_id, size, flags, received_at, stored_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let size = message.len() as i64;
     let values = [mailbox.0, uid, body, size, flags, now, date].map(Into::into);
@@ -100,7 +96,7 @@ pub fn deliver(connection: &mut Connection, mailbox: MailboxId, body: i64, messa
         said,
         [body.into(), subject.as_deref().into(), from_address.as_deref().into(), message_id.as_deref().into()],
     ));
-    if !(before..before + 60).contains(&date) {
+    if !is_noted(date, before) {
         all.push(statement("UPDATE site SET latest_at = $1", [date.into()]));
     }
     connection.run(&all)?;

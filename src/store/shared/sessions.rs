@@ -1,8 +1,11 @@
 //! Who is on and who was, in memory, until an engine writes it in batches.
 
-use crate::store::{FAILURES, LoginFailure, SessionStart};
+use crate::lock::lock;
+use crate::store::{FAILURES, LoginFailure, Result, SessionStart};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::Mutex;
 
 /// Logins that are remembered: rows of `recent_login`.
 pub const LOGINS: usize = 10_000;
@@ -143,6 +146,24 @@ impl Sessions {
         }
         self.unpruned += if batch.prune { PRUNE_AFTER } else { 0 };
     }
+}
+
+/// Writes what has changed; what could not be written waits on.
+///
+/// # Errors
+/// That of `write`.
+pub fn flush(sessions: &Mutex<Sessions>, write: impl FnOnce(Batch) -> Result<()>) -> Result<()> {
+    let Some(batch) = lock(sessions).take() else { return Ok(()) };
+    let written = write(batch.clone());
+    if written.is_err() {
+        lock(sessions).put_back(batch);
+    }
+    written
+}
+
+/// Names and addresses that were written as texts.
+pub fn addresses(known: Vec<(String, String)>) -> Vec<(String, IpAddr)> {
+    known.into_iter().filter_map(|(name, address)| Some((name, address.parse().ok()?))).collect()
 }
 
 fn count(logins: &mut Logins, most: usize, key: (String, String, &'static str), at: i64, more: i64) {

@@ -1,6 +1,7 @@
 //! Who may log in, and where mail for an address goes.
 
 use crate::secret::Secret;
+use crate::store::shared::accounts::{LOGIN_TIMEOUT, first, must_be_utf8};
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::database::error;
 use crate::store::sqlite::writer::Lane;
@@ -12,8 +13,6 @@ use std::time::Duration;
 
 /// Octets that a change of a user writes, for the writer's batches.
 const USER_OCTETS: usize = 4096;
-/// How long a login waits for what it brings to be written.
-const LOGIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 impl Accounts for Sqlite {
     fn account(&self, names: &[String]) -> Result<Option<Account>> {
@@ -83,7 +82,7 @@ impl Accounts for Sqlite {
         self.readers.with(|connection| {
             let mut select =
                 connection.prepare_cached("SELECT value FROM verifiers WHERE user_id = ?1 AND scheme = ?2")?;
-            let value = select.query_row(params![user.0, scheme_name(scheme)], |row| row.get(0));
+            let value = select.query_row(params![user.0, scheme.name()], |row| row.get(0));
             Ok(value.optional()?.map(Secret::new))
         })
     }
@@ -148,16 +147,6 @@ impl Sqlite {
             Err(StoreError::Busy(format!("{why}; it is stored later")))
         })
     }
-}
-
-/// The first of these names that has an answer.
-fn first<T>(names: &[String], mut ask: impl FnMut(&str) -> Result<Option<T>>) -> Result<Option<T>> {
-    for name in names {
-        if let Some(found) = ask(name)? {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
 }
 
 fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
@@ -260,25 +249,10 @@ pub fn replace_pending(connection: &Connection, one: &Replacement) -> Result<Res
 fn put_verifier(connection: &Connection, user: UserId, scheme: Scheme, verifier: &Secret) -> Result<bool> {
     connection
         .prepare_cached("DELETE FROM verifiers WHERE user_id = ?1 AND scheme = ?2")?
-        .execute(params![user.0, scheme_name(scheme)])?;
+        .execute(params![user.0, scheme.name()])?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO verifiers (user_id, scheme, value)
          SELECT id, ?2, ?3 FROM users WHERE id = ?1 AND (?2 <> 'NT' OR ntlm = 1)",
     )?;
-    Ok(insert.execute(params![user.0, scheme_name(scheme), verifier.expose()])? > 0)
-}
-
-fn scheme_name(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::ScramSha256 => "SCRAM-SHA-256",
-        Scheme::NtHash => "NT",
-    }
-}
-
-/// `users.password` is text.
-fn must_be_utf8(secret: &Secret) -> Result<Secret> {
-    match secret.expose_str() {
-        Some(_) => Ok(secret.clone()),
-        None => Err(StoreError::Refused("users.password: must be UTF-8".into())),
-    }
+    Ok(insert.execute(params![user.0, scheme.name(), verifier.expose()])? > 0)
 }

@@ -2,22 +2,19 @@
 //!
 //! The rule is [`crate::clock::latest`]; the schema's triggers have it too, for the shell (`counters.latest_at` of `schema.sql`).
 
-use crate::clock::{FAR, latest};
+use crate::clock::{FAR, is_noted, latest};
 use crate::store::Result;
 use rusqlite::Connection;
-
-/// Seconds that the note may be behind what was given.
-const MINUTE: i64 = 60;
 
 /// What `latest_at` becomes with the date `?1`, for an UPDATE of `counters`.
 const LATEST: &str = "CASE WHEN latest_at BETWEEN ?1 AND ?1 + ?2 THEN latest_at ELSE ?1 END";
 
-/// The date of what this transaction stores. It is noted once a minute: a delivery shall not write a page for it.
+/// The date of what this transaction stores.
 pub fn give(connection: &Connection, date: i64) -> Result<i64> {
     let mut select = connection.prepare_cached("SELECT latest_at FROM counters")?;
     let before = select.query_row([], |row| row.get(0))?;
     let date = latest(date, before);
-    if !(before..before + MINUTE).contains(&date) {
+    if !is_noted(date, before) {
         connection.prepare_cached("UPDATE counters SET latest_at = ?1")?.execute([date])?;
     }
     Ok(date)

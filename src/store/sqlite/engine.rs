@@ -3,7 +3,12 @@
 use crate::clock::Stamps;
 use crate::metrics::StoreMetrics;
 use crate::store::Result;
+use crate::store::shared::batch_size::BatchSize;
+use crate::store::shared::expiry::Expiry;
+use crate::store::shared::listing_cache::ListingCache;
+use crate::store::shared::read_marks::ReadMarks;
 use crate::store::shared::sessions::Sessions;
+use crate::store::shared::upload_watch::UploadWatch;
 use crate::store::sqlite::backup::check;
 use crate::store::sqlite::backup::objects;
 use crate::store::sqlite::database::identity::FileIdentity;
@@ -12,11 +17,6 @@ use crate::store::sqlite::database::recovery::{self, Leftover};
 use crate::store::sqlite::database::{connection, migrate};
 use crate::store::sqlite::maintenance::Advertised;
 use crate::store::sqlite::messages::body_ids::Bodies;
-use crate::store::sqlite::messages::listing_cache::ListingCache;
-use crate::store::sqlite::messages::read_marks::ReadMarks;
-use crate::store::sqlite::messages::upload::Watch;
-use crate::store::sqlite::retention::batch_size::BatchSize;
-use crate::store::sqlite::retention::expire::Expiry;
 use crate::store::sqlite::statistics::Known;
 use crate::store::sqlite::writer::Writer;
 use crate::store::{Engine, Objects, Options};
@@ -37,7 +37,7 @@ pub struct Sqlite {
     pub(super) advertised: Mutex<Option<Advertised>>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
-    pub(super) watch: Mutex<Watch>,
+    pub(super) watch: Mutex<UploadWatch>,
     pub(super) sessions: Mutex<Sessions>,
     pub(super) stamps: Stamps,
     pub(super) metrics: Arc<StoreMetrics>,

@@ -1,14 +1,15 @@
 //! The small batches of the maintenance thread.
 
+use crate::lock::lock;
 use crate::secret::Secret;
+use crate::store::shared::read_marks;
+use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::accounts;
 use crate::store::sqlite::database::connection;
 use crate::store::sqlite::messages::upload;
-use crate::store::sqlite::retention::expire;
 use crate::store::sqlite::retention::purge;
 use crate::store::sqlite::retention::quota_warning;
 use crate::store::sqlite::writer::Lane;
-use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{
     CertificateFiles, Config, Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result,
     StoreError, Usable, UserId,
@@ -19,8 +20,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Read marks in one transaction.
-const MARKS_AT_ONCE: usize = 1000;
 /// How long purged mail, and one of many replaced passwords, may stay in the log: one truncation serves many steps.
 const AFTER_MANY: Duration = Duration::from_secs(1);
 
@@ -70,7 +69,7 @@ impl Config for Sqlite {
         self.readers.with(|connection| {
             let mut select = connection.prepare_cached(&format!("SELECT days FROM ({RETENTION}) WHERE id = ?1"))?;
             let days = select.query_row([mailbox.0], |row| row.get(0)).optional()?;
-            Ok(expire(days.ok_or(StoreError::NoSuchMailbox)?))
+            Ok(Expire::of(days.ok_or(StoreError::NoSuchMailbox)?))
         })
     }
 
@@ -164,19 +163,10 @@ impl Maintenance for Sqlite {
     }
 
     fn flush_marks(&self) -> Result<()> {
-        let mut waiting = lock(&self.marks).take_all();
-        while !waiting.is_empty() {
-            let batch = waiting.split_off(waiting.len().saturating_sub(MARKS_AT_ONCE));
-            let kept = batch.clone();
+        read_marks::flush(&self.marks, |batch| {
             let stamp = self.stamps.stamp();
-            let marked = self.writer.write(Lane::Maintenance, 0, move |connection| mark(connection, &batch, stamp.now));
-            if let Err(error) = marked {
-                let mut marks = lock(&self.marks);
-                waiting.into_iter().chain(kept).for_each(|message| marks.add(message));
-                return Err(error);
-            }
-        }
-        Ok(())
+            self.writer.write(Lane::Maintenance, 0, move |connection| mark(connection, &batch, stamp.now))
+        })
     }
 
     fn shutdown(&self) {
@@ -188,7 +178,8 @@ impl Maintenance for Sqlite {
     }
 
     fn reap(&self, now: i64, limit: usize) -> Result<usize> {
-        let done = expire::step(self, now, limit)?;
+        // Only the maintenance thread comes here.
+        let done = lock(&self.reaper).step(self, now, limit)?;
         self.metrics.expired.add(done as u64);
         self.metrics.reaped_at.store(now, Ordering::Relaxed);
         Ok(done)
@@ -308,25 +299,13 @@ fn shortest_retention(connection: &Connection) -> Result<Expire> {
     if rules == 0 {
         return site_retention(connection);
     }
-    match (days, kinds) {
-        (Some(days), 1) => Ok(Expire::Days(days)),
-        (Some(days), _) => Ok(Expire::DaysUser(days)),
-        (None, _) => Ok(Expire::Never),
-    }
+    Ok(Expire::shortest(days, kinds != 1))
 }
 
 /// What a first mailbox would get.
 fn site_retention(connection: &Connection) -> Result<Expire> {
     let sql = "SELECT coalesce(min(nullif(CAST(value AS INTEGER), 0)), 0) FROM settings WHERE name IN ('RetainReadDays', 'RetainUnreadDays')";
-    Ok(expire(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?))
-}
-
-/// What so many days mean; 0: for ever.
-pub fn expire(days: u32) -> Expire {
-    match days {
-        0 => Expire::Never,
-        days => Expire::Days(days),
-    }
+    Ok(Expire::of(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?))
 }
 
 fn mark(connection: &Connection, messages: &[MessageId], now: i64) -> Result<()> {

@@ -44,16 +44,3 @@ pub use database::companions;
 pub use database::migrate::{APPLICATION_ID, newest_version};
 pub use engine::Sqlite;
 pub use transfer::Whole;
-
-use crate::lock::IgnorePoison;
-/// What the other SQL engine has in common with this one.
-pub(in crate::store) use messages::listing_cache::{ListingCache, State};
-pub(in crate::store) use messages::upload::{Dots, Watch};
-pub(in crate::store) use retention::batch_size::BatchSize;
-
-use std::sync::Mutex;
-
-/// A poisoned lock guards nothing that a panic could have left half done.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().ignore_poison()
-}

@@ -2,9 +2,10 @@
 //!
 //! A session that ends before its batch is written leaves no trace in `session`; its login is counted all the same.
 
-use crate::store::shared::sessions::{Batch, LOGINS, Logins};
+use crate::lock::lock;
+use crate::store::shared::sessions::{self, Batch, LOGINS, Logins};
+use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::writer::Lane;
-use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{FAILURES, LoginFailure, Presence, Result, SessionStart, StoreError, UserId};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
@@ -32,7 +33,7 @@ impl Presence for Sqlite {
             let mut select = connection.prepare("SELECT DISTINCT name, address FROM recent_login")?;
             Ok(select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
         })?;
-        Ok(rows.into_iter().filter_map(|(name, address)| Some((name, address.parse().ok()?))).collect())
+        Ok(sessions::addresses(rows))
     }
 
     fn dismissed(&self) -> Result<Vec<u64>> {
@@ -52,13 +53,9 @@ impl Presence for Sqlite {
     }
 
     fn flush_presence(&self) -> Result<()> {
-        let Some(batch) = lock(&self.sessions).take() else { return Ok(()) };
-        let copy = batch.clone();
-        let written = self.writer.write(Lane::Maintenance, 0, move |connection| write(connection, &copy));
-        if written.is_err() {
-            lock(&self.sessions).put_back(batch);
-        }
-        written
+        sessions::flush(&self.sessions, |batch| {
+            self.writer.write(Lane::Maintenance, 0, move |connection| write(connection, &batch))
+        })
     }
 
     fn reset_presence(&self) -> Result<()> {

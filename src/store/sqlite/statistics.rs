@@ -1,18 +1,14 @@
 //! Figures and statistics ([`crate::store::Statistics`]).
 
 use crate::files::path::with_suffix;
+use crate::lock::lock;
+use crate::store::shared::statistics::{DAY, HOUR, MINUTE, NAMES, hour, hourly, minutely};
 use crate::store::sqlite::database::connection;
 use crate::store::sqlite::writer::Lane;
-use crate::store::sqlite::{Options, Sqlite, lock};
+use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{Figures, Hour, LAST_UIDS, Large, LastHour, Result, STATISTICS_KEPT, Sample, Statistics};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, params_from_iter};
 use std::path::Path;
-
-const HOUR: i64 = 3600;
-const MINUTE: i64 = 60;
-const DAY: i64 = 86_400;
-/// Names of mailboxes that are listed at most.
-const NAMES: i64 = 10;
 
 impl Statistics for Sqlite {
     fn figures(&self) -> Result<Figures> {
@@ -47,8 +43,11 @@ impl Statistics for Sqlite {
                         retrieved, retrieved_octets, removed, messages, database_octets
                    FROM statistics WHERE at >= ?1 ORDER BY at",
             )?;
-            let rows = select.query_map([from], hour)?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+            let (mut rows, mut hours) = (select.query([from])?, Vec::new());
+            while let Some(row) = rows.next()? {
+                hours.push(hour(|at| Ok(row.get(at)?))?);
+            }
+            Ok(hours)
         })
     }
 
@@ -126,7 +125,6 @@ fn figures(connection: &Connection) -> Result<Figures> {
 
 /// Adds to the rows of the hour and the minute, inside somebody's transaction.
 pub fn count(connection: &Connection, now: i64, sample: &Sample) -> Result<()> {
-    let s = sample;
     let mut upsert = connection.prepare_cached(
         "INSERT INTO statistics (at, logins, failures, connections, most_sessions, deliveries, delivered_octets, refused,
                                  retrieved, retrieved_octets, removed, messages, database_octets)
@@ -140,54 +138,19 @@ pub fn count(connection: &Connection, now: i64, sample: &Sample) -> Result<()> {
            messages = CASE excluded.database_octets WHEN 0 THEN messages ELSE excluded.messages END,
            database_octets = CASE excluded.database_octets WHEN 0 THEN database_octets ELSE excluded.database_octets END",
     )?;
-    let inserted = upsert.execute(params![
-        now - now.rem_euclid(HOUR),
-        s.logins as i64,
-        s.failures as i64,
-        s.connections as i64,
-        s.most_sessions as i64,
-        s.deliveries as i64,
-        s.delivered_octets as i64,
-        s.refused as i64,
-        s.retrieved as i64,
-        s.retrieved_octets as i64,
-        s.removed as i64,
-        s.messages as i64,
-        s.database_octets as i64,
-    ])?;
+    let inserted = upsert.execute(params_from_iter(hourly(now, sample)))?;
     debug_assert_eq!(inserted, 1);
-    if s.logins + s.failures + s.deliveries > 0 {
+    if let Some(row) = minutely(now, sample) {
         let mut upsert = connection.prepare_cached(
             "INSERT INTO recent_minute (at, logins, failures, deliveries) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET logins = logins + excluded.logins, failures = failures + excluded.failures,
                deliveries = deliveries + excluded.deliveries",
         )?;
-        let minute = now - now.rem_euclid(MINUTE);
-        upsert.execute(params![minute, s.logins as i64, s.failures as i64, s.deliveries as i64])?;
+        upsert.execute(row)?;
     }
     connection.prepare_cached("DELETE FROM statistics WHERE at < ?1")?.execute([now - STATISTICS_KEPT])?;
     connection.prepare_cached("DELETE FROM recent_minute WHERE at <= ?1")?.execute([now - HOUR - MINUTE])?;
     Ok(())
-}
-
-fn hour(row: &Row<'_>) -> rusqlite::Result<Hour> {
-    Ok(Hour {
-        at: row.get(0)?,
-        sample: Sample {
-            logins: number(row, 1)?,
-            failures: number(row, 2)?,
-            connections: number(row, 3)?,
-            most_sessions: number(row, 4)?,
-            deliveries: number(row, 5)?,
-            delivered_octets: number(row, 6)?,
-            refused: number(row, 7)?,
-            retrieved: number(row, 8)?,
-            retrieved_octets: number(row, 9)?,
-            removed: number(row, 10)?,
-            messages: number(row, 11)?,
-            database_octets: number(row, 12)?,
-        },
-    })
 }
 
 fn number(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {

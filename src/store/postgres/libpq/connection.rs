@@ -18,13 +18,14 @@ use super::conninfo::Conninfo;
 use super::failure::Failure;
 use super::rows::Rows;
 use super::value::Value;
+use crate::lock::IgnorePoison;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::os::fd::BorrowedFd;
 use std::ptr::{null, null_mut};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// `ConnStatusType` CONNECTION_OK.
@@ -135,7 +136,7 @@ impl Connection {
 
     /// The first warning since this was asked last.
     pub fn take_warning(&mut self) -> Option<String> {
-        self.notices.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.notices.0.lock().ignore_poison().take()
     }
 
     /// Runs statements in one round trip; the answers are theirs, in order.
@@ -360,7 +361,7 @@ extern "C" fn noticed(to: *mut c_void, notice: Handle) {
         (&*to.cast_const().cast::<Notices>(), field(b'V'), field(b'M'))
     };
     if severity == "WARNING" {
-        notices.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+        notices.0.lock().ignore_poison().get_or_insert(message);
     }
 }
 

@@ -1,42 +1,14 @@
 //! What a delivery and a deletion are, and what becomes of them once their mailboxes are locked.
 
-use crate::clock::{Stamp, latest};
+use crate::clock::{Stamp, is_noted, latest};
 use crate::message::summary::Summary;
 use crate::store::postgres::libpq::{Statement, byteas, ints, statement, texts};
-use crate::store::{Envelope, MailboxId, Result, StoreError, Uid, storage_size};
+use crate::store::shared::upload_buffer::MessageRow;
+use crate::store::{MailboxId, Result, StoreError, Uid, storage_size};
 use std::collections::BTreeMap;
-
-/// `message.flags`.
-pub const DOTTED: i64 = 1;
-pub const IMPORTED: i64 = 2;
-pub const INTERNATIONALIZED: i64 = 4;
 
 /// By how much a mailbox jumps that may have given numbers on a primary that is gone.
 const JUMP: i64 = 1 << 20;
-
-/// What every copy of a message has in common.
-#[derive(Clone)]
-pub struct Row {
-    /// Octets that they have in common.
-    pub size: i64,
-    /// Some line starts with a dot.
-    pub dotted: bool,
-    pub envelope: Envelope,
-    pub summary: Summary,
-    pub stamp: Stamp,
-}
-
-impl Row {
-    /// As in the schema.
-    pub fn flags(&self) -> i64 {
-        let flags = [
-            (self.dotted, DOTTED),
-            (self.envelope.imported, IMPORTED),
-            (self.envelope.internationalized, INTERNATIONALIZED),
-        ];
-        flags.iter().filter(|(is, _)| *is).map(|(_, flag)| flag).sum()
-    }
-}
 
 /// A copy for one mailbox.
 pub struct Copy {
@@ -63,7 +35,7 @@ pub struct Common {
 pub struct Delivery {
     pub copies: Vec<Copy>,
     pub common: Option<Common>,
-    pub row: Row,
+    pub row: MessageRow,
     /// It is counted in its own transaction.
     pub counts: bool,
 }
@@ -174,20 +146,17 @@ impl Plan {
     /// The date of what is stored, and whether it must be noted: once a minute, so that `site` stays cold.
     pub fn date(&mut self, stamp: Stamp, before: i64) -> i64 {
         let date = latest(stamp.date, self.latest_at.unwrap_or(before));
-        if !(before..before + 60).contains(&date) {
+        if !is_noted(date, before) {
             self.latest_at = Some(date);
         }
         date
     }
 
     /// A row of `message`.
-    pub fn store(&mut self, copy: &Copy, uid: i64, row: &Row, date: i64) {
-        let Row { size, envelope, stamp, .. } = row;
-        let received_at = envelope.received_at.unwrap_or(stamp.now);
-        let read_at = envelope.read.then_some(stamp.now);
-        let numbers = [copy.mailbox.0, uid, copy.body, size + copy.extra, row.flags(), received_at, date];
-        self.rows.push(numbers.into_iter().map(Some).chain([read_at]).collect());
-        self.senders.push(envelope.sender.clone());
+    pub fn store(&mut self, copy: &Copy, uid: i64, row: &MessageRow, date: i64) {
+        let numbers = [copy.mailbox.0, uid, copy.body, row.size + copy.extra, row.flags(), row.received_at(), date];
+        self.rows.push(numbers.into_iter().map(Some).chain([row.read_at()]).collect());
+        self.senders.push(row.envelope.sender.clone());
     }
 
     /// The octets of a message, once it is known which copies there are.
@@ -292,7 +261,7 @@ impl Plan {
 }
 
 /// Octets of storage of one copy.
-pub fn storage(row: &Row, copy: &Copy) -> i64 {
+pub fn storage(row: &MessageRow, copy: &Copy) -> i64 {
     storage_size((row.size + copy.extra) as u64) as i64
 }
 

@@ -28,7 +28,7 @@ pub fn plan(connection: &mut Connection, delivery: &Delivery) -> Result<Written>
 /// The inner error is this copy's own; the outer one ends the job.
 fn one(connection: &mut Connection, delivery: &Delivery, copy: &Copy, date: i64) -> Result<Result<Uid>> {
     let row = &delivery.row;
-    let (envelope, now) = (&row.envelope, row.stamp.now);
+    let envelope = &row.envelope;
     let call = statement(
         IMPORT,
         [
@@ -36,9 +36,9 @@ fn one(connection: &mut Connection, delivery: &Delivery, copy: &Copy, date: i64)
             copy.body.into(),
             (row.size + copy.extra).into(),
             row.flags().into(),
-            envelope.read.then_some(now).into(),
+            row.read_at().into(),
             envelope.unique_id.as_deref().into(),
-            envelope.received_at.unwrap_or(now).into(),
+            row.received_at().into(),
             date.into(),
             envelope.sender.as_str().into(),
         ],

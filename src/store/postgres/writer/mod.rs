@@ -14,18 +14,20 @@ mod lone;
 mod lookup;
 
 pub use batch::is_taken;
-pub use delivery::{Common, Copy, DOTTED, Deletion, Delivery, IMPORTED, INTERNATIONALIZED, Locked, Row};
+pub use delivery::{Common, Copy, Deletion, Delivery, Locked};
 
 use super::libpq::{CONFLICT, Cancel, Connection, Failure, statement};
 use super::pool::{Connector, durable};
 use super::session;
+use crate::lock::IgnorePoison;
 use crate::metrics::StoreMetrics;
+pub use crate::store::shared::lane::Lane;
+use crate::store::shared::oneshot::{Oneshot, Promised, ended, promise};
 use crate::store::{Result, StoreError, Uid};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -41,38 +43,10 @@ const QUEUE: usize = 256;
 const TRIES: u32 = 4;
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 
-/// Which thread writes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lane {
-    /// Somebody waits for the answer.
-    Mail,
-    /// Nobody does.
-    Maintenance,
-}
-
-/// Where an answer is waited for.
-pub struct Answer<T>(Option<SyncSender<Result<T>>>);
-
-impl<T> Answer<T> {
-    /// Both sides.
-    pub fn new() -> (Self, Receiver<Result<T>>) {
-        let (sender, receiver) = sync_channel(1);
-        (Self(Some(sender)), receiver)
-    }
-
-    /// Gives the answer; only the first counts.
-    fn give(&mut self, answer: Result<T>) {
-        if let Some(sender) = self.0.take() {
-            // Nobody may wait any more.
-            let _ = sender.send(answer);
-        }
-    }
-}
-
 /// What waits to be written.
 enum Job {
-    Delivery(Box<Delivery>, Answer<Vec<Result<Uid>>>),
-    Deletion(Deletion, Answer<()>),
+    Delivery(Box<Delivery>, Promised<Vec<Result<Uid>>>),
+    Deletion(Deletion, Promised<()>),
     Work(Box<dyn Work>),
 }
 
@@ -103,7 +77,7 @@ trait Work: Send {
 struct Closure<T, F> {
     work: F,
     done: Option<T>,
-    answer: Answer<T>,
+    answer: Promised<T>,
 }
 
 impl<T: Send, F: FnMut(&mut Connection) -> Result<T> + Send> Work for Closure<T, F> {
@@ -183,9 +157,9 @@ impl Writer {
     /// # Errors
     /// Nothing of it was stored, or that is not known.
     pub fn deliver(&self, delivery: Delivery) -> Result<Vec<Result<Uid>>> {
-        let (answer, waiting) = Answer::new();
+        let (answer, waiting) = promise();
         self.mail.push(Job::Delivery(Box::new(delivery), answer))?;
-        waiting.recv().unwrap_or_else(|_| Err(ended()))
+        waiting.wait()
     }
 
     /// Deletes messages durably.
@@ -193,9 +167,9 @@ impl Writer {
     /// # Errors
     /// As [`Writer::deliver`].
     pub fn delete(&self, deletion: Deletion) -> Result<()> {
-        let (answer, waiting) = Answer::new();
+        let (answer, waiting) = promise();
         self.mail.push(Job::Deletion(deletion, answer))?;
-        waiting.recv().unwrap_or_else(|_| Err(ended()))
+        waiting.wait()
     }
 
     /// Runs work in a transaction, which may be tried again.
@@ -207,7 +181,7 @@ impl Writer {
         lane: Lane,
         work: impl FnMut(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.submit(lane, work)?.recv().unwrap_or_else(|_| Err(ended()))
+        self.submit(lane, work)?.wait()
     }
 
     /// The same without waiting for the answer, which is given there.
@@ -218,8 +192,8 @@ impl Writer {
         &self,
         lane: Lane,
         work: impl FnMut(&mut Connection) -> Result<T> + Send + 'static,
-    ) -> Result<Receiver<Result<T>>> {
-        let (answer, waiting) = Answer::new();
+    ) -> Result<Oneshot<T>> {
+        let (answer, waiting) = promise();
         let shared = if lane == Lane::Mail { &self.mail } else { &self.maintenance };
         shared.push(Job::Work(Box::new(Closure { work, done: None, answer })))?;
         Ok(waiting)
@@ -229,7 +203,7 @@ impl Writer {
     /// that would make it durable on one copy only.
     pub fn shutdown(&self) {
         [&self.mail, &self.maintenance].iter().for_each(|shared| shared.hurried.store(true, Ordering::Relaxed));
-        let cancel = self.maintenance.cancel.lock().unwrap_or_else(PoisonError::into_inner);
+        let cancel = self.maintenance.cancel.lock().ignore_poison();
         if let Some(cancel) = &*cancel
             && !self.maintenance.committing.load(Ordering::SeqCst)
         {
@@ -258,7 +232,7 @@ impl Shared {
     fn push(&self, mut job: Job) -> Result<()> {
         let mut queue = self.lock();
         while queue.jobs.len() >= QUEUE && !queue.closed && !self.stuck.load(Ordering::Relaxed) {
-            queue = self.room.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self.room.wait(queue).ignore_poison();
         }
         if queue.closed {
             return Err(ended());
@@ -283,7 +257,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().ignore_poison()
     }
 }
 
@@ -343,7 +317,7 @@ impl Thread {
             if queue.closed {
                 return None;
             }
-            queue = self.shared.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self.shared.arrived.wait(queue).ignore_poison();
         }
         let (mut jobs, mut octets) = (Vec::new(), 0);
         while jobs.len() < BATCH_JOBS && octets < BATCH_OCTETS {
@@ -399,7 +373,7 @@ impl Thread {
                 self.fresh = Some(connection);
                 return Err(stuck());
             }
-            *self.shared.cancel.lock().unwrap_or_else(PoisonError::into_inner) = connection.cancel();
+            *self.shared.cancel.lock().ignore_poison() = connection.cancel();
             self.connection = Some(connection);
         }
         self.connection.as_mut().ok_or_else(ended)
@@ -452,8 +426,4 @@ fn attempt(shared: &Shared, connection: &mut Connection, work: &mut dyn Work, se
 
 fn stuck() -> StoreError {
     StoreError::Busy("the database does not commit: its standby may be away".into())
-}
-
-fn ended() -> StoreError {
-    StoreError::Internal("the store's writer has ended".into())
 }

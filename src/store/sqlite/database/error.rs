@@ -16,7 +16,9 @@ impl From<Error> for StoreError {
                 Self::Io(text)
             }
             // Where reading fails with EIO, too: a statement makes SQLITE_CORRUPT of SQLITE_IOERR_CORRUPTFS.
-            ErrorCode::DatabaseCorrupt => Self::Damaged(text),
+            ErrorCode::DatabaseCorrupt => {
+                Self::Damaged(format!("{text}; check the disk, and restore a backup if it is damaged"))
+            }
             // ATTACH, and so VACUUM INTO, has no code of its own for it.
             _ if text.starts_with("unable to open database") => Self::Io(text),
             ErrorCode::NotADatabase => Self::Refused(text),

@@ -1,11 +1,13 @@
 //! Connections that read, lent for one query each.
 
+use crate::lock::IgnorePoison;
+use crate::lock::lock;
+use crate::store::sqlite::Options;
 use crate::store::sqlite::database::connection;
-use crate::store::sqlite::{Options, lock};
 use crate::store::{Result, StoreError};
 use rusqlite::Connection;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 /// A query takes milliseconds: who waits longer than this for a connection is told to come again.
@@ -35,7 +37,7 @@ impl Readers {
 
     fn borrow(&self) -> Option<Connection> {
         let waiting = self.back.wait_timeout_while(lock(&self.idle), TIMEOUT, |idle| idle.is_empty());
-        waiting.unwrap_or_else(PoisonError::into_inner).0.pop()
+        waiting.ignore_poison().0.pop()
     }
 }
 

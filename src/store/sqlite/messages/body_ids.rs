@@ -3,8 +3,8 @@
 //! A block is reserved in the transaction of the message that finds none, and is used by others only after
 //! that was committed. A process that ends wastes what is left of its block: there are 2^51.
 
+use crate::lock::lock;
 use crate::store::Result;
-use crate::store::sqlite::lock;
 use rusqlite::Connection;
 use std::ops::Range;
 use std::sync::Mutex;

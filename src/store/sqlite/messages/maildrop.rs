@@ -1,12 +1,13 @@
 //! Maildrops: snapshots, chunks of messages, read marks, UPDATE.
 
+use crate::lock::lock;
+use crate::store::shared::listing_cache::MaildropState;
+use crate::store::shared::upload_buffer::{DOTTED, IMPORTED, INTERNATIONALIZED};
+use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::date;
-use crate::store::sqlite::maintenance::expire;
-use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, IMPORTED, INTERNATIONALIZED};
-use crate::store::sqlite::messages::listing_cache::State;
+use crate::store::sqlite::messages::format::CHUNKS;
 use crate::store::sqlite::messages::upload::{Staging, deliver_group};
 use crate::store::sqlite::writer::Lane;
-use crate::store::sqlite::{Sqlite, lock};
 use crate::store::{
     Entry, Envelope, Expire, Mail, MailboxId, Maildrop, Memory, MessageId, Result, ScanListing, StoreError, Uid, Upload,
 };
@@ -175,7 +176,7 @@ const ROOM: &str = "
 
 /// Raises the next uid, and notes what is passed over in `unshown`, as the trigger `message_imported` does.
 fn skip_to(connection: &Connection, mailbox: MailboxId, next: i64) -> Result<()> {
-    let (State { next_uid: from, .. }, ..) = standing(connection, mailbox)?;
+    let (MaildropState { next_uid: from, .. }, ..) = standing(connection, mailbox)?;
     if next <= from {
         return Ok(());
     }
@@ -198,9 +199,9 @@ fn skip_to(connection: &Connection, mailbox: MailboxId, next: i64) -> Result<()>
 fn snapshot(
     connection: &Connection,
     mailbox: MailboxId,
-    kept: Option<&(State, Arc<ScanListing>)>,
+    kept: Option<&(MaildropState, Arc<ScanListing>)>,
     memory: Arc<Memory>,
-) -> Result<(State, Maildrop)> {
+) -> Result<(MaildropState, Maildrop)> {
     if let Some((old, listing)) = kept {
         let (now, exact_sizes, expire) = standing(connection, mailbox)?;
         if now == *old {
@@ -222,12 +223,13 @@ fn snapshot(
 }
 
 /// Where a maildrop stands, and what holds for it.
-fn standing(connection: &Connection, mailbox: MailboxId) -> Result<(State, Option<bool>, Expire)> {
+fn standing(connection: &Connection, mailbox: MailboxId) -> Result<(MaildropState, Option<bool>, Expire)> {
     let mut select = connection.prepare_cached(STANDING)?;
     select
         .query_row([mailbox.0], |row| {
-            let state = State { version: row.get(0)?, next_uid: row.get(1)?, messages: row.get::<_, u32>(2)? as usize };
-            Ok((state, row.get(3)?, expire(row.get(4)?)))
+            let state =
+                MaildropState { version: row.get(0)?, next_uid: row.get(1)?, messages: row.get::<_, u32>(2)? as usize };
+            Ok((state, row.get(3)?, Expire::of(row.get(4)?)))
         })
         .optional()?
         .ok_or(StoreError::NoSuchMailbox)

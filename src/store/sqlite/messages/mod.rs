@@ -2,7 +2,5 @@
 
 pub mod body_ids;
 pub mod format;
-pub mod listing_cache;
 pub mod maildrop;
-pub mod read_marks;
 pub mod upload;

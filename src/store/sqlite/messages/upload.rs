@@ -12,22 +12,21 @@ mod group;
 mod staging;
 
 use crate::clock::Stamp;
-use crate::message::summary::Summary;
+use crate::store::shared::upload_buffer::{MessageRow, UploadBuffer};
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::body_ids::body_id;
 use crate::store::sqlite::messages::format::CHUNK;
 use crate::store::sqlite::statistics;
 use crate::store::sqlite::writer::Lane;
-use crate::store::{Envelope, MailboxId, Result, Sample, StoreError, Uid, Upload};
-use copies::Row;
+use crate::store::{Envelope, MailboxId, Result, Sample, Uid, Upload};
 use rusqlite::Connection;
 
 pub use group::deliver as deliver_group;
 
 pub use copies::next_uid;
 pub use copies::{insert_chunk, insert_summary};
-pub use staging::{Watch, age};
+pub use staging::age;
 
 /// Octets that a message's row and counters write, for the writer's batches.
 const ROW_OCTETS: usize = 1000;
@@ -39,49 +38,24 @@ const WHOLE: usize = 64 << 10;
 /// A message whose chunks are in memory (the last one) and in the database (those before).
 pub struct Staging<'a> {
     store: &'a Sqlite,
-    chunk: Vec<u8>,
-    /// The body that the full chunks belong to, once there is one.
-    body: Option<i64>,
-    chunks: i64,
-    octets: u64,
-    limit: u64,
-    dots: Dots,
-    /// Of the first chunk, once that is full or the message ends.
-    summary: Option<Summary>,
-    /// Why it will not be stored.
-    fault: Option<StoreError>,
+    buffer: UploadBuffer,
+    staged: Staged,
 }
 
-impl<'a> Staging<'a> {
-    /// Nothing is written yet.
-    pub fn new(store: &'a Sqlite, limit: u64) -> Self {
-        let dots = Dots::default();
-        Self { store, chunk: Vec::new(), body: None, chunks: 0, octets: 0, limit, dots, summary: None, fault: None }
-    }
+/// Full chunks in the database.
+#[derive(Default)]
+struct Staged {
+    /// The body that they belong to, once there is one.
+    body: Option<i64>,
+    chunks: i64,
+}
 
-    fn take(&mut self, mut octets: &[u8]) -> Result<()> {
-        self.octets += octets.len() as u64;
-        if self.octets > self.limit {
-            return Err(StoreError::TooBig);
-        }
-        self.dots.look(octets);
-        while !octets.is_empty() {
-            if self.chunk.len() == CHUNK {
-                self.stage()?;
-            }
-            let (now, later) = octets.split_at(octets.len().min(CHUNK - self.chunk.len()));
-            self.chunk.extend_from_slice(now);
-            octets = later;
-        }
-        Ok(())
-    }
-
-    /// Writes the chunk away.
-    fn stage(&mut self) -> Result<()> {
-        self.summary.get_or_insert_with(|| Summary::of(&self.chunk));
-        let (chunk, body, number) = (std::mem::take(&mut self.chunk), self.body, self.chunks);
-        let at_hand = if body.is_none() { self.store.bodies.take() } else { None };
-        let (body, rest) = self.store.writer.write(Lane::Mail, chunk.len(), move |connection| {
+impl Staged {
+    /// Writes a chunk away.
+    fn write(&mut self, store: &Sqlite, chunk: Vec<u8>) -> Result<()> {
+        let (body, number) = (self.body, self.chunks);
+        let at_hand = if body.is_none() { store.bodies.take() } else { None };
+        let (body, rest) = store.writer.write(Lane::Mail, chunk.len(), move |connection| {
             let (body, rest) = match body {
                 Some(body) => staging::go_on(connection, body).map(|()| (body, 0..0))?,
                 None => staging::begin(connection, at_hand)?,
@@ -89,15 +63,22 @@ impl<'a> Staging<'a> {
             insert_chunk(connection, body, number, &chunk)?;
             Ok((body, rest))
         })?;
-        self.store.bodies.put(rest);
+        store.bodies.put(rest);
         self.body = Some(body);
         self.chunks += 1;
         Ok(())
     }
+}
+
+impl<'a> Staging<'a> {
+    /// Nothing is written yet.
+    pub fn new(store: &'a Sqlite, limit: u64) -> Self {
+        Self { store, buffer: UploadBuffer::new(limit, CHUNK), staged: Staged::default() }
+    }
 
     /// Lets the reaper have what was staged, without waiting for it.
     fn abandon(&mut self) {
-        if let Some(body) = self.body.take() {
+        if let Some(body) = self.staged.body.take() {
             let work = move |connection: &_| staging::abandon(connection, body);
             if let Err(error) = self.store.writer.submit(Lane::Maintenance, ROW_OCTETS, work) {
                 log::warn!("store: an aborted upload stays for a day: {error}");
@@ -105,27 +86,15 @@ impl<'a> Staging<'a> {
         }
     }
 
-    /// What all copies have in common.
-    fn row(&mut self, envelope: &Envelope) -> Result<Row> {
-        match &self.fault {
-            Some(fault) => Err(fault.clone()),
-            None => {
-                let (size, dotted) = (self.octets as i64, self.dots.found);
-                let summary = self.summary.get_or_insert_with(|| Summary::of(&self.chunk)).clone();
-                Ok(Row { size, dotted, envelope: envelope.clone(), summary, stamp: self.store.stamps.stamp() })
-            }
-        }
-    }
-
     /// What was staged, and what was not.
     fn parts(&mut self) -> (Option<(i64, i64)>, Vec<u8>) {
-        (self.body.map(|body| (body, self.chunks)), std::mem::take(&mut self.chunk))
+        (self.staged.body.map(|body| (body, self.staged.chunks)), self.buffer.rest())
     }
 
     /// The end: nothing is left to be abandoned if there is a copy.
     fn stored(mut self, answers: Vec<Result<Uid>>) -> Result<Vec<Result<Uid>>> {
         if answers.iter().any(Result::is_ok) {
-            self.body = None;
+            self.staged.body = None;
         }
         self.store.place.check()?;
         Ok(answers)
@@ -134,21 +103,17 @@ impl<'a> Staging<'a> {
 
 impl Upload for Staging<'_> {
     fn push(&mut self, octets: &[u8]) -> Result<()> {
-        let taken = match &self.fault {
-            Some(fault) => Err(fault.clone()),
-            None => self.take(octets),
-        };
-        if let Err(error) = &taken {
-            // A chunk is missing from now on.
-            self.fault = Some(error.clone());
-            self.chunk = Vec::new();
+        let Self { store, buffer, staged } = self;
+        let taken = buffer.push(octets, |chunk| staged.write(store, chunk));
+        if taken.is_err() {
             self.abandon();
         }
         taken
     }
 
     fn deliver(mut self: Box<Self>, to: &[MailboxId], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
-        let (row, counts) = (self.row(envelope)?, self.store.counts_deliveries);
+        let row = self.buffer.row(envelope, self.store.stamps.stamp())?;
+        let counts = self.store.counts_deliveries;
         let (staged, last) = self.parts();
         let at_hand = if staged.is_none() { self.store.bodies.take() } else { None };
         let (to, octets) = (to.to_vec(), last.len() + to.len() * ROW_OCTETS);
@@ -170,9 +135,10 @@ impl Upload for Staging<'_> {
 
     fn deliver_each(mut self: Box<Self>, to: &[(MailboxId, String)], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
         let header = to.iter().map(|(_, header)| header.len()).max().unwrap_or(0);
-        let (row, counts) = (self.row(envelope)?, self.store.counts_deliveries);
-        if self.body.is_none() && self.chunk.len() + header > WHOLE {
-            self.stage()?;
+        let row = self.buffer.row(envelope, self.store.stamps.stamp())?;
+        let counts = self.store.counts_deliveries;
+        if self.staged.body.is_none() && self.buffer.len() + header > WHOLE {
+            self.staged.write(self.store, self.buffer.rest())?;
         }
         let (staged, last) = self.parts();
         let octets = if staged.is_some() { last.len() } else { last.len() * to.len() };
@@ -193,8 +159,8 @@ impl Upload for Staging<'_> {
 }
 
 /// The date is given in the transaction.
-fn dated(connection: &Connection, row: Row) -> Result<Row> {
-    Ok(Row { stamp: Stamp { date: date::give(connection, row.stamp.date)?, ..row.stamp }, ..row })
+fn dated(connection: &Connection, row: MessageRow) -> Result<MessageRow> {
+    Ok(MessageRow { stamp: Stamp { date: date::give(connection, row.stamp.date)?, ..row.stamp }, ..row })
 }
 
 impl Drop for Staging<'_> {
@@ -204,7 +170,7 @@ impl Drop for Staging<'_> {
 }
 
 /// In the statistics. What cannot be counted is delivered all the same.
-fn count(connection: &Connection, answers: &[Result<Uid>], row: &Row) {
+fn count(connection: &Connection, answers: &[Result<Uid>], row: &MessageRow) {
     let deliveries = answers.iter().filter(|answer| answer.is_ok()).count() as u64;
     let sample = Sample {
         deliveries,
@@ -214,28 +180,6 @@ fn count(connection: &Connection, answers: &[Result<Uid>], row: &Row) {
     };
     if let Err(error) = statistics::count(connection, row.stamp.now, &sample) {
         log::debug!("store: a delivery was not counted: {error}");
-    }
-}
-
-/// Finds out whether some line starts with a dot, however the octets come in.
-#[derive(Debug)]
-pub struct Dots {
-    pub found: bool,
-    at_line_start: bool,
-}
-
-impl Default for Dots {
-    fn default() -> Self {
-        Self { found: false, at_line_start: true }
-    }
-}
-
-impl Dots {
-    pub fn look(&mut self, octets: &[u8]) {
-        let (Some(first), Some(last)) = (octets.first(), octets.last()) else { return };
-        self.found =
-            self.found || (self.at_line_start && *first == b'.') || memchr::memmem::find(octets, b"\n.").is_some();
-        self.at_line_start = *last == b'\n';
     }
 }
 

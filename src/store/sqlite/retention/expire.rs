@@ -1,21 +1,17 @@
-//! Deletion by age ([MS-STANXPOP3] E0005), a small step at a time.
+//! Deletion by age ([MS-STANXPOP3] E0005).
 //!
-//! `reaping` says which mailboxes are due, so that nobody looks through all of them. A visit to a
-//! mailbox looks for old messages on a connection that reads, some thousand rows at a time; the writer only
-//! deletes what was found, and asks again whether it may. A visit that ends notes when the next is due: when the
-//! first of the messages that are left gets old, or in a day, before what arrives from now on can.
+//! How it goes is in [`crate::store::shared::expiry`]; here are its questions to the database.
 
 use crate::store::Result;
+use crate::store::shared::expiry::{DAY, Days, Expires, Found, Visit};
+use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::maildrop::uid_list;
-use crate::store::sqlite::retention::batch_size::BatchSize;
 use crate::store::sqlite::writer::Lane;
-use crate::store::sqlite::{Sqlite, lock};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::VecDeque;
 use std::time::Instant;
 
-const DAY: i64 = 86_400;
 /// `reaping.due_at` of a mailbox that keeps everything.
 const NEVER: i64 = 9_007_199_254_740_991;
 /// `reaping.due_at` while a visit lasts: whoever changes it meanwhile has the mailbox visited again.
@@ -24,88 +20,29 @@ const VISITED: i64 = -1;
 const DUE: &str = "(due_at <= ?1 OR (due_at > ?2 AND due_at < ?3))";
 /// Mailboxes taken up at once.
 const VISITS: i64 = 64;
-/// Rows looked at in one step.
-const ROWS: usize = 10_000;
-
-/// The visits that have begun. Lost in a crash, they begin again.
-#[derive(Default)]
-pub struct Expiry {
-    visits: VecDeque<Visit>,
-    pace: BatchSize,
-}
-
-#[derive(Clone, Debug)]
-struct Visit {
-    mailbox: i64,
-    days: Days,
-    /// The last uid that was looked at.
-    after: i64,
-    /// When the next visit is due, as far as is known: in a day at most.
-    due_at: i64,
-}
-
-/// Days that a mailbox keeps messages, 0: for ever.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Days {
-    read: i64,
-    unread: i64,
-}
-
-impl Days {
-    /// When a message gets old, if it does.
-    fn end(self, stored_at: i64, read: bool) -> Option<i64> {
-        let days = if read { self.read } else { self.unread };
-        (days > 0).then_some(stored_at + days * DAY)
+impl Expires for Sqlite {
+    fn is_anything_due(&self, now: i64) -> Result<bool> {
+        self.readers.with(|connection| is_anything_due(connection, now))
     }
-}
 
-/// What one look has found.
-#[derive(Default)]
-struct Found {
-    old: Vec<(Visit, Vec<i64>)>,
-    /// Visits that have come to their end.
-    ended: Vec<Visit>,
-}
-
-/// See [`crate::store::Maintenance::reap`].
-pub fn step(store: &Sqlite, now: i64, limit: usize) -> Result<usize> {
-    // Only the maintenance thread comes here.
-    let mut reaper = lock(&store.reaper);
-    if reaper.visits.is_empty() {
-        if !store.readers.with(|connection| is_anything_due(connection, now))? {
-            return Ok(0);
-        }
-        let visits = store.writer.write(Lane::Maintenance, 0, move |connection| take_up(connection, now))?;
-        reaper.visits.extend(visits);
-        return Ok(1);
+    fn take_up(&self, now: i64) -> Result<Option<Vec<Visit>>> {
+        self.writer.write(Lane::Maintenance, 0, move |connection| take_up(connection, now)).map(Some)
     }
-    let done = reaper.go_on(store, now, limit);
-    if done.is_err() {
-        // They are due still, and begin again.
-        reaper.visits.clear();
-    }
-    done
-}
 
-impl Expiry {
-    fn go_on(&mut self, store: &Sqlite, now: i64, limit: usize) -> Result<usize> {
-        let limit = self.pace.limit(limit);
-        let found = store.readers.with(|connection| look(connection, &mut self.visits, now, limit))?;
-        let deleted = found.old.iter().map(|(_, uids)| uids.len()).sum::<usize>();
-        if deleted == 0 && found.ended.is_empty() {
-            return Ok(1);
-        }
-        let stamp = store.stamps.stamp();
-        let began = store.writer.write(Lane::Maintenance, 0, move |connection| {
+    fn look(&self, visits: &mut VecDeque<Visit>, now: i64, limit: usize) -> Result<Found> {
+        self.readers.with(|connection| look(connection, visits, now, limit))
+    }
+
+    fn delete(&self, found: Found, now: i64) -> Result<Instant> {
+        let stamp = self.stamps.stamp();
+        self.writer.write(Lane::Maintenance, 0, move |connection| {
             let began = Instant::now();
-            if deleted > 0 {
+            if !found.old.is_empty() {
                 date::deleting(connection, stamp.date, || delete(connection, &found.old, now))?;
             }
             end(connection, &found.ended)?;
             Ok(began)
-        })?;
-        self.pace.took(began);
-        Ok(deleted.max(1))
+        })
     }
 }
 
@@ -123,9 +60,9 @@ fn take_up(connection: &Connection, now: i64) -> Result<Vec<Visit>> {
     let mut update = connection.prepare_cached("UPDATE reaping SET due_at = ?2 WHERE mailbox_id = ?1")?;
     let mut visits = Vec::new();
     for mailbox in due {
-        let days = days(connection, mailbox)?.filter(|days| days.read > 0 || days.unread > 0);
+        let days = days(connection, mailbox)?.filter(|days| !days.keep_everything());
         update.execute([mailbox, if days.is_some() { VISITED } else { NEVER }])?;
-        visits.extend(days.map(|days| Visit { mailbox, days, after: 0, due_at: now + DAY }));
+        visits.extend(days.map(|days| Visit::new(mailbox, days, now)));
     }
     Ok(visits)
 }
@@ -137,38 +74,19 @@ fn days(connection: &Connection, mailbox: i64) -> Result<Option<Days>> {
     Ok(select.query_row([mailbox], |row| Ok(Days { read: row.get(0)?, unread: row.get(1)? })).optional()?)
 }
 
-/// Looks at [`ROWS`] messages, or as many as it takes to find `limit` that are old.
 fn look(connection: &Connection, visits: &mut VecDeque<Visit>, now: i64, limit: usize) -> Result<Found> {
-    let (mut found, mut rows_left, mut old_left) = (Found::default(), ROWS, limit);
     let mut select = connection.prepare_cached(
         "SELECT uid, stored_at, read_at IS NOT NULL FROM message WHERE mailbox_id = ?1 AND uid > ?2 ORDER BY uid LIMIT ?3",
     )?;
-    while let Some(visit) = visits.front_mut() {
-        let (mut uids, asked) = (Vec::new(), rows_left);
-        let mut rows = select.query(params![visit.mailbox, visit.after, asked as i64])?;
-        while old_left > 0
-            && let Some(row) = rows.next()?
-        {
-            rows_left -= 1;
-            visit.after = row.get(0)?;
-            match visit.days.end(row.get(1)?, row.get(2)?) {
-                Some(end) if end <= now => {
-                    uids.push(visit.after);
-                    old_left -= 1;
-                }
-                Some(end) => visit.due_at = visit.due_at.min(end),
-                None => {}
+    Found::look(visits, now, limit, |mailbox, after, limit, take| {
+        let mut rows = select.query(params![mailbox, after, limit as i64])?;
+        while let Some(row) = rows.next()? {
+            if !take(row.get(0)?, row.get(1)?, row.get(2)?) {
+                break;
             }
         }
-        if !uids.is_empty() {
-            found.old.push((visit.clone(), uids));
-        }
-        if rows_left == 0 || old_left == 0 {
-            return Ok(found);
-        }
-        found.ended.extend(visits.pop_front());
-    }
-    Ok(found)
+        Ok(())
+    })
 }
 
 /// Deletes what was found. The administrator may have changed the mailbox's days or brought a message back since.

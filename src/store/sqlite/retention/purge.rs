@@ -5,6 +5,7 @@
 //! the last one takes the chunks along, and the reference to the body that it goes on in.
 
 use crate::store::Result;
+use crate::store::shared::batch_size::Budget;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Seconds that octets stay after a deletion at least: a RETR that has begun reads on.
@@ -15,18 +16,6 @@ const SPARE_PAGES: i64 = 512;
 
 /// Octets freed in one step at most, one chunk at least: secure_delete writes over each page.
 const OCTETS_AT_ONCE: i64 = 1 << 20;
-
-/// What is left of a step.
-struct Budget {
-    things: i64,
-    octets: i64,
-}
-
-impl Budget {
-    fn is_spent(&self) -> bool {
-        self.things <= 0 || self.octets <= 0
-    }
-}
 
 /// At most `limit` chunks; says how many things were done, so that 0 is the end.
 pub fn step(connection: &Connection, now: i64, limit: i64) -> Result<usize> {

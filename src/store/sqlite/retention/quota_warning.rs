@@ -4,15 +4,14 @@
 //! falls below; here it is asked who is due, and the warning is put into the maildrop.
 
 use crate::clock::FAR;
+use crate::message::dot::is_dotted;
 use crate::message::summary::Summary;
+use crate::store::shared::upload_buffer::{DOTTED, EXEMPT};
 use crate::store::sqlite::date;
 use crate::store::sqlite::messages::body_ids::body_id;
-use crate::store::sqlite::messages::upload::{Dots, insert_chunk, insert_summary, next_uid};
+use crate::store::sqlite::messages::upload::{insert_chunk, insert_summary, next_uid};
 use crate::store::{MailboxId, Overfull, Result, Uid, WARNING_INTERVAL};
 use rusqlite::{Connection, OptionalExtension, params};
-
-/// `message.flags`: exempt from quota.
-const EXEMPT: i64 = 8;
 
 /// Exchange sends none where the warning lies under half of the limit.
 const DUE: &str = "
@@ -68,13 +67,11 @@ pub fn deliver(connection: &Connection, mailbox: MailboxId, message: &[u8], now:
     let Some(uid) = uid else { return Ok(false) };
     let (body, _) = body_id(connection, None)?;
     let stored_at = date::give(connection, now)?;
-    let mut dots = Dots::default();
-    dots.look(message);
     let mut insert = connection.prepare_cached(
         "INSERT INTO message (mailbox_id, uid, body_id, size, flags, received_at, stored_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    let flags = EXEMPT | i64::from(dots.found);
+    let flags = EXEMPT | if is_dotted(message) { DOTTED } else { 0 };
     insert.execute(params![mailbox.0, uid, body, message.len() as i64, flags, now, stored_at])?;
     insert_chunk(connection, body, 0, message)?;
     insert_summary(connection, body, &Summary::of(message))?;

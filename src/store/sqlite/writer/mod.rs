@@ -14,7 +14,6 @@
 //! does nearly all, and they share commits.
 
 mod batch;
-mod oneshot;
 mod queue;
 mod thread;
 mod trace;
@@ -22,9 +21,9 @@ mod truncation;
 mod wal;
 
 use crate::metrics::StoreMetrics;
+use crate::store::shared::oneshot::{Promised, ended, promise};
 use crate::store::{Result, StoreError};
 use batch::STEP;
-use oneshot::{Promised, promise};
 use queue::Queue;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,7 +34,8 @@ use std::time::{Duration, Instant};
 use thread::Thread;
 use wal::Wal;
 
-pub use oneshot::Oneshot;
+pub use crate::store::shared::lane::Lane;
+pub use crate::store::shared::oneshot::Oneshot;
 
 /// Dropped, it ends the thread after what waits was written.
 pub struct Writer {
@@ -76,15 +76,6 @@ impl Shared {
         // A queue that is closed has a thread that looks a last time.
         let _ = self.queue.push(Lane::Maintenance, Request::Alone(Box::new(|_| ())));
     }
-}
-
-/// Who waits longest for a job.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lane {
-    /// A client.
-    Mail,
-    /// Nobody.
-    Maintenance,
 }
 
 enum Request {
@@ -128,14 +119,14 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
         self.since.elapsed()
     }
 
-    fn answer(self: Box<Self>, lost: Option<&StoreError>) {
+    fn answer(mut self: Box<Self>, lost: Option<&StoreError>) {
         let result = match (self.result, lost) {
             (Ok(_), Some(lost)) => Err(lost.clone()),
             // Not run at all: the batch ended before.
             (Err(_), Some(lost)) if self.work.is_some() => Err(lost.clone()),
             (result, _) => result,
         };
-        self.promised.keep(result);
+        self.promised.give(result);
     }
 }
 
@@ -207,8 +198,8 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        let (promised, answer) = promise();
-        let run = move |connection: &Connection| promised.keep(guarded(work, connection));
+        let (mut promised, answer) = promise();
+        let run = move |connection: &Connection| promised.give(guarded(work, connection));
         self.send(lane, Request::Alone(Box::new(run)))?;
         answer.wait()
     }
@@ -263,10 +254,6 @@ fn guarded<T>(work: impl FnOnce(&Connection) -> Result<T>, connection: &Connecti
     // What it may have left half done goes with its savepoint.
     catch_unwind(AssertUnwindSafe(|| work(connection)))
         .unwrap_or_else(|_| Err(StoreError::Internal("a job of the store's writer panicked".into())))
-}
-
-fn ended() -> StoreError {
-    StoreError::Internal("the store's writer has ended".into())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! When the write-ahead log is cut to nothing: what was deleted or replaced may still be in it, so that is done after a password was
 //! replaced or mail was purged.
 
+use crate::lock::lock;
 use crate::store::StoreError;
-use crate::store::sqlite::lock;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 

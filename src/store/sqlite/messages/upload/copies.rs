@@ -1,24 +1,13 @@
 //! The rows of a message's copies, and the chunks that come with them.
 
 use super::staging;
-use crate::clock::Stamp;
 use crate::message::summary::Summary;
+use crate::store::shared::upload_buffer::MessageRow;
 use crate::store::sqlite::database::error;
 use crate::store::sqlite::messages::body_ids::reserve;
-use crate::store::sqlite::messages::format::{CHUNKS, DOTTED, IMPORTED, INTERNATIONALIZED};
+use crate::store::sqlite::messages::format::CHUNKS;
 use crate::store::{Envelope, MailboxId, Result, StoreError, Uid};
 use rusqlite::{Connection, OptionalExtension, params};
-
-/// What every copy of a message has in common.
-#[derive(Clone)]
-pub struct Row {
-    /// Octets that they have in common.
-    pub size: i64,
-    pub dotted: bool,
-    pub envelope: Envelope,
-    pub summary: Summary,
-    pub stamp: Stamp,
-}
 
 /// Copies of one body, of which `number` chunks are staged. The rows first: they find out about the quota before an
 /// octet is written.
@@ -28,7 +17,7 @@ pub fn of_one_body(
     number: i64,
     last: &[u8],
     to: &[MailboxId],
-    row: &Row,
+    row: &MessageRow,
 ) -> Result<Vec<Result<Uid>>> {
     let mut answers = Vec::with_capacity(to.len());
     for &mailbox in to {
@@ -47,7 +36,7 @@ pub fn of_their_own(
     connection: &Connection,
     message: &[u8],
     to: &[(MailboxId, String)],
-    row: &Row,
+    row: &MessageRow,
 ) -> Result<Vec<Result<Uid>>> {
     let mut answers = Vec::with_capacity(to.len());
     for ((mailbox, header), body) in to.iter().zip(reserve(connection, to.len() as i64)?) {
@@ -68,7 +57,7 @@ pub fn with_a_tail(
     number: i64,
     last: &[u8],
     to: &[(MailboxId, String)],
-    row: &Row,
+    row: &MessageRow,
 ) -> Result<Vec<Result<Uid>>> {
     let mut insert = connection.prepare_cached("INSERT INTO continuation (body_id, tail_id) VALUES (?1, ?2)")?;
     let mut answers = Vec::with_capacity(to.len());
@@ -108,8 +97,14 @@ fn complete(connection: &Connection, body: i64, number: i64, last: &[u8], refere
 }
 
 /// One copy of `size` octets. The inner error is this copy's own; the outer one ends the job.
-fn insert_copy(connection: &Connection, mailbox: MailboxId, body: i64, size: i64, row: &Row) -> Result<Result<Uid>> {
-    let Envelope { sender, received_at, unique_id, read, imported, internationalized } = &row.envelope;
+fn insert_copy(
+    connection: &Connection,
+    mailbox: MailboxId,
+    body: i64,
+    size: i64,
+    row: &MessageRow,
+) -> Result<Result<Uid>> {
+    let Envelope { sender, unique_id, .. } = &row.envelope;
     let Some(uid) = next_uid(connection, mailbox, unique_id.is_none())? else {
         return Ok(Err(StoreError::NoSuchMailbox));
     };
@@ -118,10 +113,7 @@ fn insert_copy(connection: &Connection, mailbox: MailboxId, body: i64, size: i64
         "INSERT INTO message (mailbox_id, uid, body_id, size, flags, unique_id, received_at, stored_at, sender, read_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
-    let Stamp { now, date } = row.stamp;
-    let (received_at, read_at) = (received_at.unwrap_or(now), read.then_some(now));
-    let flags = [(row.dotted, DOTTED), (*imported, IMPORTED), (*internationalized, INTERNATIONALIZED)];
-    let flags: i64 = flags.iter().filter(|(is, _)| *is).map(|(_, flag)| flag).sum();
+    let (flags, received_at, date, read_at) = (row.flags(), row.received_at(), row.stamp.date, row.read_at());
     let values = params![mailbox.0, uid, body, size, flags, unique_id, received_at, date, sender, read_at];
     match insert.execute(values) {
         Ok(_) => Ok(Ok(Uid(uid as u64))),

@@ -1,7 +1,7 @@
 //! Messages of one mailbox that come together: one transaction, in their order.
 
-use super::{Dots, ROW_OCTETS, Row, copies, count, dated};
-use crate::message::summary::Summary;
+use super::{ROW_OCTETS, copies, count, dated};
+use crate::store::shared::upload_buffer::MessageRow;
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::messages::body_ids::reserve;
 use crate::store::sqlite::messages::format::CHUNK;
@@ -15,13 +15,11 @@ const _: () = assert!(LARGEST_TOGETHER <= CHUNK as u64);
 /// Stores them all, up to the first that fails for more than itself.
 pub fn deliver(store: &Sqlite, to: MailboxId, messages: Vec<(Vec<u8>, Envelope)>) -> Result<Vec<Result<Uid>>> {
     let (counts, octets) = (store.counts_deliveries, messages.iter().map(|(it, _)| it.len() + ROW_OCTETS).sum());
-    let rows: Vec<(Vec<u8>, Row)> = messages
+    let rows: Vec<(Vec<u8>, MessageRow)> = messages
         .into_iter()
         .map(|(octets, envelope)| {
-            let mut dots = Dots::default();
-            dots.look(&octets);
-            let (size, summary) = (octets.len() as i64, Summary::of(&octets));
-            (octets, Row { size, dotted: dots.found, envelope, summary, stamp: store.stamps.stamp() })
+            let row = MessageRow::of(&octets, envelope, store.stamps.stamp());
+            (octets, row)
         })
         .collect();
     let work = move |connection: &Connection| {

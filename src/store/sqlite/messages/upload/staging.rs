@@ -1,17 +1,13 @@
 //! The rows of uploads that come chunk by chunk, and how they get old.
 //!
-//! No clock is asked how old one is: those of two processes may be days apart, and one may jump. Each chunk sets its
-//! row back; a server adds up how long it has looked on without a new one, on a clock that only goes forward. A process
-//! that was stopped for longer than that finds its row gone, and says so.
+//! How long one has waited is added up ([`crate::store::shared::upload_watch`]); each chunk sets that back. A process that
+//! was stopped for too long finds its row gone, and says so.
 
+use crate::store::shared::upload_watch::ABANDONED;
 use crate::store::sqlite::messages::body_ids::body_id;
 use crate::store::{Result, StoreError};
 use rusqlite::Connection;
 use std::ops::Range;
-use std::time::Duration;
-
-/// Seconds without a chunk after which an upload is given up: longer than any client may take.
-const ABANDONED: i64 = 86_400;
 
 /// A body id of its own, with its row.
 pub fn begin(connection: &Connection, at_hand: Option<i64>) -> Result<(i64, Range<i64>)> {
@@ -61,23 +57,4 @@ pub fn age(connection: &Connection, seconds: i64) -> Result<()> {
         connection.execute("DELETE FROM staging WHERE idle >= ?1", [ABANDONED])?;
     }
     Ok(())
-}
-
-/// Seconds between two looks at least.
-const ROUND: u64 = 60;
-
-/// When this process looked last, on a clock that only goes forward.
-#[derive(Default)]
-pub struct Watch(Option<Duration>);
-
-impl Watch {
-    /// How many seconds [`age`] has to add now, if it is time for that.
-    pub fn round(&mut self, now: Duration) -> Option<i64> {
-        let since = self.0.map(|last| now.saturating_sub(last).as_secs());
-        if since.is_some_and(|since| since < ROUND) {
-            return None;
-        }
-        self.0 = Some(now);
-        Some(since.unwrap_or(0) as i64)
-    }
 }

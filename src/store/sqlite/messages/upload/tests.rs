@@ -1,9 +1,8 @@
 //! Uploads that stall, against a server that counts how long.
 
 use super::*;
-use crate::store::Engine;
 use crate::store::sqlite::Options;
-use crate::store::{Accounts, Mail, Maintenance};
+use crate::store::{Accounts, Engine, Mail, Maintenance, StoreError};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -86,11 +85,4 @@ fn a_chunk_that_could_not_be_written_is_not_left_out() {
     assert!(matches!(upload.push(&[b'x'; CHUNK]), Err(StoreError::Busy(_))));
     assert!(matches!(upload.deliver(&[alice], &Envelope::default()), Err(StoreError::Busy(_))));
     assert!(store.open(alice).unwrap().entries().is_empty());
-}
-
-#[test]
-fn a_process_looks_once_a_minute() {
-    let mut watch = Watch::default();
-    let rounds = [0, 1, 59, 60, 100, 121, 10].map(|at| watch.round(Duration::from_secs(at)));
-    assert_eq!(rounds, [Some(0), None, None, Some(60), None, Some(61), None]);
 }

@@ -42,6 +42,21 @@ impl BatchSize {
     }
 }
 
+/// What is left of a step.
+pub struct Budget {
+    /// Rows, messages, chunks.
+    pub things: i64,
+    /// Octets.
+    pub octets: i64,
+}
+
+impl Budget {
+    /// Nothing more shall be done.
+    pub fn is_spent(&self) -> bool {
+        self.things <= 0 || self.octets <= 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! Listings that may be asked for again: most clients poll a maildrop that has not changed.
 //!
-//! A snapshot is named by [`State`], which the schema's triggers move: equal state, equal listing.
+//! A snapshot is named by [`MaildropState`], which the schema's triggers move: equal state, equal listing.
 
 use crate::store::{MailboxId, Memory, ScanListing};
 use std::collections::{BTreeMap, HashMap};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Where a maildrop stands: `version` moves with everything but an arrival, `next_uid` with an arrival.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct State {
+pub struct MaildropState {
     pub version: i64,
     pub next_uid: i64,
     pub messages: usize,
@@ -23,7 +23,7 @@ pub struct ListingCache {
 }
 
 struct Kept {
-    state: State,
+    state: MaildropState,
     listing: Arc<ScanListing>,
     octets: usize,
     used: u64,
@@ -41,7 +41,7 @@ impl ListingCache {
     }
 
     /// The last snapshot of a mailbox, and where the mailbox stood.
-    pub fn get(&mut self, mailbox: MailboxId) -> Option<(State, Arc<ScanListing>)> {
+    pub fn get(&mut self, mailbox: MailboxId) -> Option<(MaildropState, Arc<ScanListing>)> {
         let wanted = self.memory.take_wanted();
         if wanted > 0 {
             self.make_room(wanted, Some(mailbox));
@@ -55,7 +55,7 @@ impl ListingCache {
     }
 
     /// Keeps a snapshot, at the cost of those that were not asked for longest.
-    pub fn put(&mut self, mailbox: MailboxId, state: State, listing: Arc<ScanListing>) {
+    pub fn put(&mut self, mailbox: MailboxId, state: MaildropState, listing: Arc<ScanListing>) {
         self.remove(mailbox);
         let octets = 256 + size_of_val(listing.entries()) + listing.legacy_octets();
         if !self.memory.fits(octets) {
@@ -111,8 +111,8 @@ mod tests {
         Arc::new(listing)
     }
 
-    fn state(version: i64) -> State {
-        State { version, next_uid: 1, messages: 0 }
+    fn state(version: i64) -> MaildropState {
+        MaildropState { version, next_uid: 1, messages: 0 }
     }
 
     #[test]

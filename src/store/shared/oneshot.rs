@@ -1,8 +1,7 @@
-//! The answer to one order: given once, waited for at most once.
+//! The answer of a writer to one request: given once, waited for at most once.
 
-use super::ended;
 use crate::lock::IgnorePoison;
-use crate::store::Result;
+use crate::store::{Result, StoreError};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -44,17 +43,18 @@ impl<T> Oneshot<T> {
 }
 
 impl<T> Promised<T> {
-    /// Gives the answer. It is dropped if nobody waits.
-    pub fn keep(mut self, answer: Result<T>) {
-        self.give(answer);
-    }
-
-    fn give(&mut self, answer: Result<T>) {
+    /// Gives the answer; only the first counts. It is dropped if nobody waits.
+    pub fn give(&mut self, answer: Result<T>) {
         if let Some(slot) = self.0.take() {
             *slot.answer.lock().ignore_poison() = Some(answer);
             slot.given.notify_one();
         }
     }
+}
+
+/// Why nothing is written any more, or not this.
+pub fn ended() -> StoreError {
+    StoreError::Internal("the store's writer has ended".into())
 }
 
 impl<T> Drop for Promised<T> {

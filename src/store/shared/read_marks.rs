@@ -1,10 +1,14 @@
 //! Messages that RETR has sent and that are not noted as read yet.
 
-use crate::store::{MailboxId, MessageId, Uid};
+use crate::lock::lock;
+use crate::store::{MailboxId, MessageId, Result, Uid};
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 /// How many may wait for their batch; who comes later is not marked.
 const MARKS: usize = 100_000;
+/// How many are written in one transaction.
+const AT_ONCE: usize = 1000;
 
 /// In the order in which the database has them.
 #[derive(Default)]
@@ -37,6 +41,23 @@ impl ReadMarks {
     pub fn take_all(&mut self) -> Vec<MessageId> {
         std::mem::take(&mut self.0).into_iter().map(message).collect()
     }
+}
+
+/// Writes what waits, the last first; what could not be written waits on.
+///
+/// # Errors
+/// That of `write`.
+pub fn flush(marks: &Mutex<ReadMarks>, write: impl Fn(Vec<MessageId>) -> Result<()>) -> Result<()> {
+    let mut waiting = lock(marks).take_all();
+    while !waiting.is_empty() {
+        let batch = waiting.split_off(waiting.len().saturating_sub(AT_ONCE));
+        if let Err(error) = write(batch.clone()) {
+            let mut marks = lock(marks);
+            waiting.into_iter().chain(batch).for_each(|message| marks.add(message));
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 fn message((mailbox, uid, body): (i64, u64, i64)) -> MessageId {
