@@ -2,8 +2,8 @@
 
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
-use crate::files::path::url_scheme;
 use super::{Engine, Options, Result};
+use crate::files::path::url_scheme;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};

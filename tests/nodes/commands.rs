@@ -127,9 +127,7 @@ fn a_server_that_is_too_old_is_refused() {
     let site = Site::node(&url);
     let file = Site::new();
     let file = file.database().to_str().unwrap();
-    for command in
-        [&["serve", "-l", "127.0.0.1:0"][..], &["init"], &["check"], &["deliver", "x"], &["passwd", "x"]]
-    {
+    for command in [&["serve", "-l", "127.0.0.1:0"][..], &["init"], &["check"], &["deliver", "x"], &["passwd", "x"]] {
         let error = site.fail(command, b"", 78);
         assert!(error.contains("PostgreSQL 14, 15 or newer"), "{command:?}: {error}");
         assert_eq!(error.lines().count(), 1, "{error}");
@@ -144,7 +142,8 @@ fn what_is_no_database_is_named() {
     for url in ["mysql://root@localhost/mail", "file:///mail.db"] {
         let site = Site::node(url);
         for command in ["init", "check", "serve", "status", "deliver", "backup"] {
-            let error = site.fail(&[command, "x"][..if matches!(command, "deliver" | "backup") { 2 } else { 1 }], b"", 64);
+            let error =
+                site.fail(&[command, "x"][..if matches!(command, "deliver" | "backup") { 2 } else { 1 }], b"", 64);
             assert!(error.contains("postgresql://") && error.lines().count() == 1, "{command}: {error}");
         }
     }

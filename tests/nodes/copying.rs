@@ -161,7 +161,8 @@ impl Paused {
     fn start(mut command: Command, database: &Database) -> Paused {
         let held = database.hold(OWNER, "LOCK TABLE chunk IN ACCESS EXCLUSIVE MODE");
         let paused = Paused(command.spawn().unwrap());
-        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waits =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         eventually("the copy waits", || database.sql(waits).trim() == "1");
         paused.signal(Signal::SIGSTOP);
         drop(held);
@@ -231,7 +232,10 @@ fn nobody_opens_either_side_while_a_copy_is_made() {
     nobody_gets_in(&back, 78, "an unfinished copy");
     assert!(back.fail(&["init"], b"", 78).contains("an unfinished copy"));
     assert!(back.fail(&["backup", "/dev/null/x"], b"", 78).contains("an unfinished copy"));
-    assert!(back.try_sql("INSERT INTO users (name) VALUES ('early')").is_ok(), "its rules sleep, but it can be looked at");
+    assert!(
+        back.try_sql("INSERT INTO users (name) VALUES ('early')").is_ok(),
+        "its rules sleep, but it can be looked at"
+    );
     back.sql("DELETE FROM users");
     one.deliver("alice", &message("late", "x\r\n"));
     assert_eq!(succeed(&copy(&database.url(), home, &state).output().unwrap()), "8 messages copied and compared\n");

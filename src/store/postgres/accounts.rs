@@ -32,9 +32,7 @@ const ALIAS: &str = "
 
 impl Accounts for Postgres {
     fn account(&self, names: &[String]) -> Result<Option<Account>> {
-        self.pool.with(|connection| {
-            first(names, |name| self.log_in(connection, name))
-        })
+        self.pool.with(|connection| first(names, |name| self.log_in(connection, name)))
     }
 
     fn principal(&self, delegate: UserId, names: &[String]) -> Result<Option<Principal>> {

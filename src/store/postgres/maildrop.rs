@@ -7,7 +7,9 @@ use super::writer::{Deletion, Lane};
 use crate::lock::lock;
 use crate::store::shared::listing_cache::MaildropState;
 use crate::store::shared::upload_buffer::{DOTTED, IMPORTED, INTERNATIONALIZED};
-use crate::store::{Entry, Envelope, Mail, MailboxId, Maildrop, MessageId, Result, ScanListing, StoreError, Uid, Upload};
+use crate::store::{
+    Entry, Envelope, Mail, MailboxId, Maildrop, MessageId, Result, ScanListing, StoreError, Uid, Upload,
+};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;

@@ -38,7 +38,10 @@ impl Reach {
         match made {
             Ok(_) => {
                 if let Some((since, attempts)) = self.outage.take() {
-                    log::warn!("store: the database is back: away for {} s, {attempts} attempts", since.elapsed().as_secs());
+                    log::warn!(
+                        "store: the database is back: away for {} s, {attempts} attempts",
+                        since.elapsed().as_secs()
+                    );
                 }
                 (self.reached, self.away) = (true, None);
             }

@@ -4,8 +4,8 @@
 //! written again; the rows of nodes that are gone are removed by any other.
 
 use super::Postgres;
-use super::login::ELSEWHERE;
 use super::libpq::{Connection, ints, statement, texts};
+use super::login::ELSEWHERE;
 use super::writer::Lane;
 use crate::lock::lock;
 use crate::store::shared::sessions::{self, Batch, LOGINS, Logins};
