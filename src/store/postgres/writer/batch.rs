@@ -2,8 +2,9 @@
 //! committed in a second round trip.
 
 use super::delivery::{Locked, Plan, storage, unstage};
+use super::job::Job;
 use super::lookup::Outcome;
-use super::{FIRST_WAIT, Job, SLOW, Shared, TRIES, Thread, stuck};
+use super::{FIRST_WAIT, SLOW, Shared, TRIES, Thread, stuck};
 use crate::store::postgres::libpq::{CONFLICT, Connection, LOCKED, Rows, ints, statement};
 use crate::store::postgres::pool::durable;
 use crate::store::postgres::statistics;

@@ -1,7 +1,8 @@
 //! The connection went while a batch was being committed: was it?
 
 use super::delivery::Plan;
-use super::{Job, SLOW, Thread, Waiting, stuck};
+use super::job::{Job, Waiting};
+use super::{SLOW, Thread, stuck};
 use crate::store::postgres::libpq::{Rows, ints, statement};
 use crate::store::postgres::pool::durable;
 use crate::store::{Result, StoreError, Uid};
