@@ -91,6 +91,47 @@ fn what_a_login_makes_usable_is_offered_by_all_nodes() {
     assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
 }
 
+/// Some of what comes next is read ahead: each is what it is all the same, and gone when it is gone.
+#[test]
+fn messages_are_fetched_one_after_the_other() {
+    let database = database(Cluster::shared());
+    let one = node(&database, None);
+    one.succeed(&["passwd", "--create", "alice"], b"se cret\n");
+    let (first, second) = (serve(&one), serve(&node(&database, Some(&one))));
+    let mut lmtp = first.lmtp();
+    for number in 1..=40 {
+        let reply = lmtp.deliver("alice", &message("Hello", &format!("number {number}\r\n")));
+        assert!(reply.starts_with("250 "), "{reply}");
+    }
+    let mut session = first.session("alice", "se cret");
+    let is_whole = |session: &mut Client, number: u32| {
+        let got = String::from_utf8(session.multi(&format!("RETR {number}"))).unwrap();
+        assert!(got.contains(&format!("\r\nnumber {number}\r\n")), "{number}: {got}");
+    };
+    for number in (1..=20).chain((1..=20).rev()).chain([5, 6, 8, 7, 6, 6, 7, 8, 9]) {
+        is_whole(&mut session, number);
+    }
+    // 25 is in memory when it goes.
+    for number in 21..=23 {
+        is_whole(&mut session, number);
+    }
+    let mut other = second.session("alice", "se cret");
+    other.expect_start("DELE 25", "+OK");
+    other.quit();
+    eventually("what another node has deleted is gone", || {
+        is_whole(&mut session, 24);
+        session.send("RETR 25\r\n");
+        let gone = session.line().starts_with("-ERR");
+        if !gone {
+            session.stuffed_body();
+        }
+        gone
+    });
+    for number in 26..=40 {
+        is_whole(&mut session, number);
+    }
+}
+
 #[test]
 fn large_mail_in_and_out_takes_little_memory() {
     let database = database(Cluster::shared());

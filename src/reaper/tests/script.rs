@@ -74,9 +74,6 @@ impl Mail for Script {
     fn skip_to(&self, _: MailboxId, _: Uid) -> Result<()> {
         elsewhere()
     }
-    fn room(&self, _: MailboxId) -> Result<u64> {
-        elsewhere()
-    }
     fn upload(&self, _: u64) -> Box<dyn Upload + '_> {
         unreachable!("the maintenance takes nothing in")
     }

@@ -110,12 +110,6 @@ impl Mail for Memory {
         Ok(())
     }
 
-    fn room(&self, mailbox: MailboxId) -> Result<u64> {
-        let state = self.state();
-        let quota = state.quota(mailbox)?;
-        Ok(if quota == 0 { u64::MAX } else { quota.saturating_sub(state.mailbox(mailbox)?.bytes()) })
-    }
-
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
         Box::new(Buffer { store: self, octets: Vec::new(), limit, too_big: false })
     }
@@ -191,7 +185,7 @@ impl Contents {
     }
 
     /// `ProhibitSendReceiveQuota` as it holds for a mailbox, octets; 0: none.
-    fn quota(&self, mailbox: MailboxId) -> Result<u64> {
+    pub(super) fn quota(&self, mailbox: MailboxId) -> Result<u64> {
         let site_quota = self.setting("ProhibitSendReceiveQuota", 2_469_396_480);
         Ok(self.mailbox(mailbox)?.quota.unwrap_or(site_quota))
     }

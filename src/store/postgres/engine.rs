@@ -5,7 +5,7 @@ use super::check;
 use super::config::KnownAdvertised;
 use super::libpq::{Conninfo, ints};
 use super::pool::{Connector, Pool};
-use super::session;
+use super::read_ahead::ReadAhead;
 use super::writer::{Lane, Writer};
 use crate::clock::Stamps;
 use crate::metrics::StoreMetrics;
@@ -34,6 +34,7 @@ pub struct Postgres {
     /// How often this node has written verifiers.
     pub(super) verifiers: AtomicU64,
     pub(super) snapshots: Mutex<ListingCache>,
+    pub(super) ahead: Mutex<ReadAhead>,
     pub(super) marks: Mutex<ReadMarks>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
@@ -59,7 +60,6 @@ impl Postgres {
         let host = host();
         let connector = Arc::new(Connector::new(Conninfo::parse(text, &host)?));
         let mut first = connector.connect()?;
-        session::look_at_timeline(&mut first)?;
         let instance = first.query(INSTANCE, [])?.only()?.text(0)?;
         Ok(Self {
             pool: Pool::new(connector.clone(), options.reader_count()),
@@ -71,6 +71,7 @@ impl Postgres {
             node_name: host,
             instance,
             snapshots: Mutex::new(ListingCache::new(options.snapshot_memory)),
+            ahead: Mutex::default(),
             marks: Mutex::default(),
             reaper: Mutex::default(),
             purging: Mutex::default(),

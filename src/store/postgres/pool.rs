@@ -169,26 +169,6 @@ impl Pool {
     }
 }
 
-/// Runs work in a transaction, again where that is what the server asks for.
-///
-/// # Errors
-/// What the server says; [`StoreError::Busy`] too where a commit may be on one copy only.
-pub fn transact<T>(connection: &mut Connection, mut work: impl FnMut(&mut Connection) -> Result<T>) -> Result<T> {
-    connection.query("BEGIN", [])?;
-    let done = work(connection);
-    match done {
-        Ok(done) => {
-            connection.take_warning();
-            connection.query("COMMIT", []).map_err(StoreError::from)?;
-            durable(connection).map(|()| done)
-        }
-        Err(error) => {
-            let _: std::result::Result<_, Failure> = connection.query("ROLLBACK", []);
-            Err(error)
-        }
-    }
-}
-
 /// What was committed is where it must be: a server that gave up its wait for a standby only warns.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! What each connection is told and asked before it is used.
 
-use super::libpq::{Connection, Conninfo};
+use super::libpq::{Connection, Conninfo, Watch, statement};
 use crate::store::{Result, StoreError};
 use std::time::{Duration, Instant};
 
@@ -131,11 +131,12 @@ pub fn unfinished() -> StoreError {
     StoreError::Refused("it belongs to an unfinished copy: run pillarbox copy again".into())
 }
 
-/// Before the first write on a connection: has the server forgotten what its clients were shown?
+/// Before the first write on a connection: has the server forgotten what its clients were shown? That writes where it has, and
+/// so may wait for a standby.
 ///
 /// # Errors
 /// What the server says.
-pub fn look_at_timeline(connection: &mut Connection) -> Result<()> {
-    connection.query(TIMELINE, [])?;
+pub fn look_at_timeline(connection: &mut Connection, watch: Option<Watch<'_>>) -> Result<()> {
+    connection.run_watched(&[statement(TIMELINE, [])], watch)?;
     super::pool::durable(connection)
 }

@@ -2,7 +2,7 @@
 
 use super::libpq::{Connection, Conninfo, Row, Statement, Value, byteas, ints, statement, texts};
 use super::migrate::create;
-use super::session::{SCHEMA, UNFINISHED, connect, keep_out_others, prepared, schema};
+use super::session::{SCHEMA, UNFINISHED, connect, keep_out_others, look_at_timeline, prepared, schema};
 use crate::store::transfer::{Cell, Facts, Kind, Piece, Side, Table, Target};
 use crate::store::{Result, StoreError};
 
@@ -30,6 +30,7 @@ impl Whole {
         let mut connection = connect(&Conninfo::parse(text, "copy")?)?;
         keep_out_others(&mut connection)?;
         let mut connection = prepared(connection)?;
+        look_at_timeline(&mut connection, None)?;
         connection.script("SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0")?;
         connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", [])?;
         Ok(Self { connection })

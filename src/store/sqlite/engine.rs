@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 /// A store in one SQLite database.
 pub struct Sqlite {
     pub(super) path: PathBuf,
-    pub(super) identity: FileIdentity,
+    pub(super) identity: Arc<FileIdentity>,
     // In this order they are dropped: the readers must be gone when the writer truncates the log.
     pub(super) readers: Readers,
     pub(super) figures: Mutex<Option<Known>>,
@@ -65,12 +65,13 @@ impl Sqlite {
         connection::use_log(&writer, path)?;
         leftover.settle(&writer)?;
         recovery::sync_directory(path)?;
+        let identity = Arc::new(identity.opened());
         Ok(Self {
             path: path.to_owned(),
-            identity: identity.opened(),
+            identity: identity.clone(),
             readers: Readers::new(path, &options, readers)?,
             figures: Mutex::default(),
-            writer: Writer::start(writer, options.busy_timeout, options.metrics.clone())?,
+            writer: Writer::start(writer, identity, options.busy_timeout, options.metrics.clone())?,
             bodies: Bodies::default(),
             snapshots: Mutex::new(ListingCache::new(options.snapshot_memory)),
             marks: Mutex::default(),

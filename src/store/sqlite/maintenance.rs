@@ -155,13 +155,13 @@ impl Maintenance for Sqlite {
         const FOREIGN: &str = "FROM verifiers WHERE substr(CAST(value AS TEXT), 1, length(?1)) <> ?1";
         let any = self
             .readers
-            .with(|connection| Ok(connection.prepare(&format!("SELECT 1 {FOREIGN}"))?.exists([mark])?))?;
+            .with(|connection| Ok(connection.prepare(&format!("SELECT 1 {FOREIGN}"))?.exists([&mark])?))?;
         if !any {
             return Ok(0);
         }
         let mark = mark.to_owned();
         let dropped = self.writer.write(Lane::Maintenance, 0, move |connection| {
-            Ok(connection.execute(&format!("DELETE {FOREIGN}"), [mark])?)
+            Ok(connection.execute(&format!("DELETE {FOREIGN}"), [&mark])?)
         })?;
         self.writer.truncate_wal_within(Duration::ZERO);
         Ok(dropped)

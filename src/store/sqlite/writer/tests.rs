@@ -90,7 +90,7 @@ fn what_was_submitted_is_written_before_the_thread_ends() {
     for n in 0..300 {
         let name = format!("user{n}");
         let insert = move |connection: &Connection| {
-            connection.execute("INSERT INTO users (name) VALUES (?1)", [name])?;
+            connection.execute("INSERT INTO users (name) VALUES (?1)", [&name])?;
             Ok(())
         };
         drop(store.writer.submit(Lane::Maintenance, 0, insert).unwrap());
@@ -115,6 +115,34 @@ fn a_panic_costs_one_job() {
     assert!(matches!(store.writer.alone(Lane::Maintenance, alone), Err(StoreError::Internal(_))));
     assert!(store.account(&["bob".into()]).unwrap().is_none());
     store.create_user("alice").unwrap();
+}
+
+/// Others of the same transaction are done once more, and once only.
+#[test]
+fn who_fails_takes_nobody_along() {
+    let (_folder, store) = store();
+    let jobs = |fault: fn()| {
+        ["alice", "bob", "carol"].map(|name| {
+            move |connection: &Connection| {
+                connection.execute("INSERT INTO users (name) VALUES (?1)", [name])?;
+                if name != "bob" {
+                    return Ok(());
+                }
+                fault();
+                Err(StoreError::Refused(name.into()))
+            }
+        })
+    };
+    for fault in [|| (), || panic!("on purpose")] as [fn(); 2] {
+        let turn = store.writer.idle().unwrap();
+        let answers = jobs(fault).map(|job| store.writer.submit(Lane::Mail, 0, job).unwrap());
+        drop(turn);
+        assert_eq!(answers.map(|answer| answer.wait().is_ok()), [true, false, true]);
+        let names = store.recipient_names().unwrap();
+        assert_eq!(names, ["alice", "carol"]);
+        let forget = |connection: &Connection| Ok(connection.execute("DELETE FROM users", [])?);
+        assert_eq!(store.writer.write(Lane::Mail, 0, forget), Ok(2));
+    }
 }
 
 #[test]
@@ -158,8 +186,9 @@ fn an_attempt_to_cut_the_log_that_fails_is_not_the_last_one() {
     let connection = Connection::open_in_memory().unwrap();
     connection.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_SQL_LENGTH, 1).unwrap();
     assert!(wal::truncate(&connection).is_err());
-    let shared =
-        Arc::new(Shared::new(Connection::open_in_memory().unwrap(), Wal::default(), Duration::ZERO, Arc::default()));
+    let identity = Arc::new(FileIdentity::new(std::path::Path::new("/")).unwrap());
+    let own = Connection::open_in_memory().unwrap();
+    let shared = Arc::new(Shared::new(own, Wal::default(), identity, Duration::ZERO, Arc::default()));
     shared.wal.truncation.schedule(Instant::now());
     shared.tend_wal(&connection);
     assert!(shared.wal.truncation.due().is_some(), "what is to be removed is still there");
