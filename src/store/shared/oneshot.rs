@@ -6,11 +6,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 struct Slot<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<OneshotState<T>>,
     given: Condvar,
 }
 
-struct State<T> {
+struct OneshotState<T> {
     answer: Option<Result<T>>,
     /// Somebody sleeps until it comes. (Waking costs a system call, whether somebody sleeps or not.)
     awaited: bool,
@@ -24,7 +24,8 @@ pub struct Promised<T>(Option<Arc<Slot<T>>>);
 
 /// Both sides.
 pub fn promise<T>() -> (Promised<T>, Oneshot<T>) {
-    let slot = Arc::new(Slot { state: Mutex::new(State { answer: None, awaited: false }), given: Condvar::new() });
+    let slot =
+        Arc::new(Slot { state: Mutex::new(OneshotState { answer: None, awaited: false }), given: Condvar::new() });
     (Promised(Some(slot.clone())), Oneshot(slot))
 }
 

@@ -15,11 +15,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pool: what is not lent. The one that came back last goes first, because what it has read is still at hand.
 pub struct Readers {
-    state: Mutex<State>,
+    state: Mutex<ReadersState>,
     back: Condvar,
 }
 
-struct State {
+struct ReadersState {
     idle: Vec<Connection>,
     /// How many wait for one. (Waking costs a system call, whether somebody waits or not.)
     waiters: usize,
@@ -29,7 +29,7 @@ impl Readers {
     /// Opens `count` connections.
     pub fn new(path: &Path, options: &Options, count: usize) -> Result<Self> {
         let idle = (0..count).map(|_| connection::reader(path, options)).collect::<Result<Vec<_>>>()?;
-        Ok(Self { state: Mutex::new(State { idle, waiters: 0 }), back: Condvar::new() })
+        Ok(Self { state: Mutex::new(ReadersState { idle, waiters: 0 }), back: Condvar::new() })
     }
 
     /// Runs one query. A panic in it costs the pool nothing: the connection comes back either way.

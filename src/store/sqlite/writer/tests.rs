@@ -120,7 +120,7 @@ fn a_panic_costs_one_job() {
 /// Others of the same transaction are done once more, and once only.
 #[test]
 fn who_fails_takes_nobody_along() {
-    let (_folder, store) = store();
+    let (_directory, store) = store();
     let jobs = |fault: fn()| {
         ["alice", "bob", "carol"].map(|name| {
             move |connection: &Connection| {
