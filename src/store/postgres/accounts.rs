@@ -10,9 +10,6 @@ use crate::store::{
 };
 use std::sync::atomic::Ordering;
 
-const ACCOUNT_BY_NAME: &str = "
-  SELECT u.id, u.name, u.password, u.pop_enabled, u.ntlm, m.id, m.site, u.generation
-    FROM users u LEFT JOIN mailboxes m ON m.name = u.name WHERE u.name = $1::nocase";
 const ACCOUNT_BY_ID: &str = "
   SELECT u.id, u.name, u.password, u.pop_enabled, u.ntlm, m.id, m.site, u.generation
     FROM users u LEFT JOIN mailboxes m ON m.name = u.name WHERE u.id = $1";
@@ -35,9 +32,7 @@ const ALIAS: &str = "
 
 impl Accounts for Postgres {
     fn account(&self, names: &[String]) -> Result<Option<Account>> {
-        self.pool.with(|connection| {
-            first(names, |name| connection.query(ACCOUNT_BY_NAME, [name.into()])?.first().map(account).transpose())
-        })
+        self.pool.with(|connection| first(names, |name| self.log_in(connection, name)))
     }
 
     fn principal(&self, delegate: UserId, names: &[String]) -> Result<Option<Principal>> {
@@ -64,16 +59,12 @@ impl Accounts for Postgres {
     }
 
     fn recipients(&self, names: &[String]) -> Result<Vec<Mailbox>> {
-        let mailboxes = "SELECT id, name FROM mailboxes WHERE name = $1::nocase";
-        let aliases = "SELECT m.id, m.name FROM aliases a JOIN mailboxes m ON m.name = a.mailbox
-                        WHERE a.address = $1::nocase ORDER BY m.id";
         let found = self.pool.with(|connection| {
             first(names, |name| {
-                for sql in [mailboxes, aliases] {
+                for sql in [NAMED, ADDRESSED] {
                     let rows = connection.query(sql, [name.into()])?;
                     if rows.len() > 0 {
-                        let mailbox = |row: Row<'_>| Ok(Mailbox { id: MailboxId(row.int(0)?), name: row.text(1)? });
-                        return rows.iter().map(mailbox).collect::<Result<Vec<_>>>().map(Some);
+                        return rows.iter().map(recipient).collect::<Result<Vec<_>>>().map(Some);
                     }
                 }
                 Ok(None)
@@ -163,7 +154,26 @@ fn first<T>(names: &[String], ask: impl FnMut(&str) -> Result<Option<T>>) -> Res
     accounts::first(names.iter().filter(|name| !name.contains('\0')), ask)
 }
 
-fn account(row: Row<'_>) -> Result<Account> {
+/// The mailbox of this name, and its room (NULL without a quota).
+const NAMED: &str = "
+  SELECT m.id, m.name, nullif(coalesce(m.prohibit_send_receive_quota,
+           (SELECT value::bigint FROM settings WHERE name = 'ProhibitSendReceiveQuota')), 0) - u.bytes
+    FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id WHERE m.name = $1::nocase";
+
+/// The same of those that an alias leads to.
+const ADDRESSED: &str = "
+  SELECT m.id, m.name, nullif(coalesce(m.prohibit_send_receive_quota,
+           (SELECT value::bigint FROM settings WHERE name = 'ProhibitSendReceiveQuota')), 0) - u.bytes
+    FROM aliases a JOIN mailboxes m ON m.name = a.mailbox JOIN usage u ON u.mailbox_id = m.id
+   WHERE a.address = $1::nocase ORDER BY m.id";
+
+fn recipient(row: Row<'_>) -> Result<Mailbox> {
+    let room = row.int_or_null(2)?.map_or(u64::MAX, |room| room.max(0) as u64);
+    Ok(Mailbox { id: MailboxId(row.int(0)?), name: row.text(1)?, room })
+}
+
+/// Of a row that begins as [`ACCOUNT_BY_ID`] says.
+pub(super) fn account(row: Row<'_>) -> Result<Account> {
     Ok(Account {
         user: UserId(row.int(0)?),
         name: row.text(1)?,
