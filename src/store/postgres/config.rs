@@ -62,8 +62,10 @@ impl Config for Postgres {
         let told = |known: KnownAdvertised| known.state.0 != state.0 && known.state.1 == state.1;
         if known.is_some_and(|known| known.advertised.usable != advertised.usable && !told(known)) {
             // A login here has made the first verifier of its kind, or the last that was missing: other nodes are told.
-            self.writer
-                .write(Lane::Maintenance, |connection| Ok(drop(connection.query("SELECT note_change(false)", [])?)))?;
+            self.writer.write(Lane::Maintenance, |connection| {
+                connection.query("SELECT note_change(false)", [])?;
+                Ok(())
+            })?;
         }
         *lock(&self.advertised) = Some(KnownAdvertised { state, since: Instant::now(), advertised });
         Ok(advertised)
