@@ -23,11 +23,6 @@ impl Reply {
         Self { code, status, lines: vec![text.into()] }
     }
 
-    /// The code's first digit is 2: a "successful" command of RFC 2033 section 4.
-    pub fn is_positive(&self) -> bool {
-        self.code / 100 == 2
-    }
-
     /// The greeting.
     pub fn greeting(host: &str) -> Self {
         Self::new(220, "", format!("{host} Pillarbox LMTP service is ready"))
@@ -281,6 +276,10 @@ mod tests {
     #[test]
     fn no_line_is_longer_than_512_octets() {
         let text = written(&Reply::unknown_recipient(&"\u{e4}".repeat(600)));
-        assert!(text.len() <= LONGEST_REPLY && text.ends_with("\r\n"), "{}", text.len());
+        assert!(text.len() <= 512 && text.ends_with("\r\n"), "{}", text.len());
+        for octets in [502, 503, 600] {
+            assert_eq!(written(&Reply::new(250, "2.0.0", "x".repeat(octets))).len(), 512, "{octets}");
+        }
+        assert_eq!(written(&Reply::new(250, "", "x".repeat(505))).len(), 511);
     }
 }

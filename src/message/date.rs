@@ -136,6 +136,15 @@ mod tests {
     }
 
     #[test]
+    fn dates_of_imap_are_read() {
+        assert_eq!(parse_internal("17-Jul-1996 02:44:25 -0700"), Some(837_596_665));
+        assert_eq!(parse_internal(" 1-Jan-1970 00:00:00 +0000"), Some(0));
+        for text in ["17-Jul-1996", "17-Jul 02:44:25 -0700", "", "17-Jul-1996 02:44:25 -070"] {
+            assert_eq!(parse_internal(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn old_dates_are_read() {
         let noon = Some(1_795_435_200);
         for text in [
@@ -149,7 +158,7 @@ mod tests {
         }
         for (text, year) in [("49", 2049), ("50", 1950), ("99", 1999), ("00", 2000), ("126", 2026), ("2026", 2026)] {
             let moment = parse_rfc5322(&format!("1 Jan {text} 00:00")).unwrap_or_else(|| panic!("{text}"));
-            assert_eq!(civil(moment / 86_400 - i64::from(moment < 0)), (year, 1, 1), "{text}");
+            assert_eq!(civil(moment.div_euclid(86_400)), (year, 1, 1), "{text}");
         }
         for (text, minutes) in [("+0130", 90), ("-0530", -330), ("PST", -480), ("MDT", -360), ("Z", 0), ("+0000", 0)] {
             assert_eq!(zone(text), Some(minutes * 60), "{text}");

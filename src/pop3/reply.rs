@@ -295,7 +295,12 @@ mod tests {
             assert!(text.len() <= LONGEST_REPLY && text.len() > LONGEST_REPLY - 3, "{}", text.len());
         }
         let lines = written(&Reply::Lines(vec![long.into()]));
-        assert!(lines.split_inclusive('\n').all(|line| line.len() <= LONGEST_REPLY));
+        assert!(lines.split_inclusive('\n').all(|line| line.len() <= 512));
+        for octets in [510, 511, 600] {
+            let lines = written(&Reply::Lines(vec!["x".repeat(octets).into()]));
+            assert_eq!(lines.split_inclusive('\n').map(str::len).collect::<Vec<_>>(), [5, 512, 3], "{octets}");
+            assert_eq!(written(&Reply::Ok("x".repeat(octets).into())).len(), 512);
+        }
     }
 
     #[test]

@@ -64,3 +64,26 @@ pub fn saslname(name: &str) -> Result<String, &'static str> {
     }
     if plain.is_empty() { Err("SASL name is empty") } else { Ok(plain) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_have_their_forms_and_no_other() {
+        for (text, expected) in [
+            ("n,,x", Flag::Unsupported),
+            ("y,,x", Flag::NotOffered),
+            ("p=tls-exporter,,x", Flag::Bound("tls-exporter".into())),
+        ] {
+            assert_eq!(parse(text).map(|(header, rest)| (header.flag, rest)), Ok((expected, "x")), "{text}");
+        }
+        for text in ["p=,,x", "p,,x", ",,x", "N,,x", "n,x", "n", "nn,,x", "n,alice,x", "n,b=alice,x"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        assert_eq!(
+            parse("n,a=al=2Cice,x,y").map(|(header, rest)| (header.authzid, rest)),
+            Ok((Some("al,ice".into()), "x,y"))
+        );
+    }
+}

@@ -8,9 +8,9 @@ use pillarbox::pop3::transaction::{Opened, Transfer};
 use pillarbox::sasl::{Answer, Context, Login, Query};
 use pillarbox::settings::Settings;
 use pillarbox::store::memory::Memory;
-use pillarbox::store::{Accounts, Envelope, Expire, Mail, MailboxId, UserId};
+use pillarbox::store::{Accounts, Envelope, Expire, Mail, MailboxId, StoreError, UserId};
 
-/// A session with a maildrop of one internationalized message.
+/// A session with a maildrop of internationalized messages.
 struct Bench {
     session: Session,
     settings: Settings,
@@ -22,13 +22,19 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with(1)
+    }
+
+    fn with(messages: usize) -> Self {
         let store = Memory::default();
         store.create_user("alice").unwrap();
         let mailbox = store.recipients(&["alice".into()]).unwrap()[0].id;
-        let mut upload = store.upload(u64::MAX);
-        upload.push("Subject: gr\u{fc}n\r\n\r\nx\r\n".as_bytes()).unwrap();
-        let envelope = Envelope { internationalized: true, ..Envelope::default() };
-        upload.deliver(&[mailbox], &envelope).unwrap().remove(0).unwrap();
+        for _ in 0..messages {
+            let mut upload = store.upload(u64::MAX);
+            upload.push("Subject: gr\u{fc}n\r\n\r\nx\r\n".as_bytes()).unwrap();
+            let envelope = Envelope { internationalized: true, ..Envelope::default() };
+            upload.deliver(&[mailbox], &envelope).unwrap().remove(0).unwrap();
+        }
         let rows = [("LoginType".to_owned(), "PlainTextLogin".to_owned())];
         let settings = Settings::from_rows(&rows, &[]).unwrap();
         let (session, context) = (Session::default(), Context::default());
@@ -201,4 +207,68 @@ fn how_long_a_line_may_be() {
     bench.expect("*", &Reply::CANCELLED);
     bench.log_in();
     assert_eq!(bench.session.longest_line(b"AUTH XOAUTH2 ", 512), 512);
+}
+
+/// What our log says of an exchange, once.
+#[test]
+fn why_a_login_failed_is_told_once() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.session.take_diagnosis(), None);
+    bench.settings.set("LoginType", "SecureLogin").unwrap();
+    bench.expect("USER alice", &Reply::WANTS_TLS);
+    let told = bench.session.take_diagnosis().unwrap();
+    assert!(told.contains("LoginType is SecureLogin"), "{told}");
+    assert_eq!(bench.session.take_diagnosis(), None);
+    assert_eq!(bench.session.attempts(), ("PLAIN", 0));
+    bench.expect("AUTH SCRAM-SHA-256", &Reply::WANTS_TLS);
+    assert_eq!(bench.session.attempts(), ("SCRAM-SHA-256", 0));
+}
+
+/// A browser's request is one only as the first line.
+#[test]
+fn http_is_refused_in_the_first_line() {
+    for line in ["GET / HTTP/1.1", "POST / HTTP/1.1", "get /"] {
+        let mut bench = Bench::new();
+        assert!(matches!(bench.say(line), Step::Close(_)), "{line}");
+        let mut bench = Bench::new();
+        bench.expect("UTF8", &Reply::OK);
+        assert!(matches!(bench.say(line), Step::Reply(_)), "{line}");
+    }
+}
+
+#[test]
+fn a_message_that_is_gone_is_said_to_be() {
+    let text = |error| String::from_utf8(said(&Reply::unreadable(&error))).unwrap();
+    let gone = "-ERR The specified message was removed from the mailbox.\r\n";
+    assert_eq!(text(StoreError::NoSuchMessage), gone);
+    assert_eq!(text(StoreError::NoSuchMailbox), gone);
+    assert_eq!(text(StoreError::Io("x".into())).into_bytes(), said(&Reply::UNAVAILABLE));
+}
+
+#[test]
+fn the_clock_of_mechanisms_is_the_systems() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+    assert!(((Context::default().clock)() - now).abs() < 3600);
+}
+
+/// The marks of more messages than a machine word has bits.
+#[test]
+fn what_was_named_is_deleted() {
+    let mut bench = Bench::with(130);
+    bench.log_in();
+    let marked = [2, 63, 64, 65, 128, 129, 130];
+    for number in marked {
+        bench.expect(&format!("DELE {number}"), &Reply::OK);
+        bench.expect(&format!("DELE {number}"), &Reply::MARKED);
+    }
+    bench.expect("DELE 131", &Reply::OUT_OF_RANGE);
+    bench.expect("DELE 0", &Reply::OUT_OF_RANGE);
+    bench.expect("STAT", &Reply::Ok("123 503808".into()));
+    for number in [1, 3, 62, 66, 127] {
+        bench.expect(&format!("LIST {number}"), &Reply::Ok(format!("{number} 4096").into()));
+    }
+    match bench.say("QUIT") {
+        Step::Commit(uids) => assert_eq!(uids.iter().map(|uid| uid.0).collect::<Vec<_>>(), marked),
+        _ => panic!("nothing is deleted"),
+    }
 }

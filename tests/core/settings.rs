@@ -1,6 +1,7 @@
 //! The bounds of settings as docs/interface.md has them, in figures: the last value that is taken, and the first that is not.
 
-use pillarbox::settings::Settings;
+use pillarbox::settings::{Settings, find};
+use std::time::Duration;
 
 #[track_caller]
 fn assert_bounds(name: &str, taken: &[&str], refused: &[&str]) {
@@ -123,4 +124,24 @@ fn lists() {
         ];
         assert_bounds(name, &taken, &[&times(256, "x"), "a..b", ".a", "a,,b", "a b", "a@b", &times(2049, "a,")]);
     }
+}
+
+/// Ten times the timeout before login.
+#[test]
+fn a_login_may_take_so_long() {
+    let mut settings = Settings::default();
+    assert_eq!(settings.longest_login(), Duration::from_secs(600));
+    settings.set("PreAuthenticatedConnectionTimeout", "30").unwrap();
+    assert_eq!(settings.longest_login(), Duration::from_secs(300));
+}
+
+#[test]
+fn bindings_wait_for_a_start() {
+    let (before, mut after) = (Settings::default(), Settings::default());
+    let waits = |name: &str, after: &Settings| find(name).unwrap().waits_for_a_start(&before, after);
+    assert!(!waits("SSLBindings", &after));
+    after.set("SSLBindings", "127.0.0.1:995").unwrap();
+    after.set("Banner", "x").unwrap();
+    assert!(waits("SSLBindings", &after));
+    assert!(!waits("Banner", &after) && !waits("LmtpBindings", &after));
 }

@@ -288,3 +288,40 @@ fn skipped_numbers_are_closed_by_a_new_name() {
         bench.assert_sound();
     }
 }
+
+/// The lengths of texts, in figures.
+#[test]
+fn texts_may_be_so_long() {
+    let bench = bench();
+    let text = |length: usize| format!("replace(hex(zeroblob({length})), '00', 'x')");
+    let set = |name: &str, value: &str| format!("UPDATE settings SET value = {value} WHERE name = '{name}'");
+    for (name, longest) in [
+        ("CertificateFile", 4095),
+        ("PrivateKeyFile", 4095),
+        ("GssapiKeytab", 4095),
+        ("OAuthKeyFile", 4095),
+        ("LogFileLocation", 4095),
+        ("Banner", 400),
+        ("Site", 255),
+        ("LmtpSocketGroup", 255),
+        ("OAuthIssuer", 255),
+        ("OAuthAudience", 255),
+        ("OAuthUserClaim", 255),
+        ("PostmasterMailbox", 255),
+        ("Domains", 255),
+        ("GssapiRealms", 255),
+    ] {
+        bench.sql(&set(name, &text(longest)));
+        bench.refused(&set(name, &text(longest + 1)), &[name]);
+    }
+    let list =
+        |length: usize| format!("replace(hex(zeroblob({})), '00', 'a,') || {}", (length - 2) / 2, text(2 - length % 2));
+    bench.sql(&set("Domains", &list(4096)));
+    assert_eq!(bench.sql("SELECT length(value) FROM settings WHERE name = 'Domains'"), "4096");
+    bench.refused(&set("Domains", &list(4098)), &["Domains"]);
+    for (column, length) in [("name", 255), ("password", 255)] {
+        let update = |length: usize| format!("UPDATE users SET {column} = {} WHERE name = 'alice'", text(length));
+        bench.refused(&update(length + 1), &[&format!("users.{column}")]);
+        bench.sql(&format!("BEGIN; {}; ROLLBACK", update(length)));
+    }
+}

@@ -234,6 +234,9 @@ fn who_is_overfull() {
     bench.deliver("alice", 10).unwrap();
     all("8192");
     assert_eq!(overfull(&bench), "alice");
+    bench.sql("DELETE FROM messages WHERE mailbox = 'alice' AND uid = 4");
+    assert_eq!(overfull(&bench), "", "4096 octets of 8192");
+    bench.deliver("alice", 10).unwrap();
     quota("bob", "1");
     assert_eq!(overfull(&bench), "alice bob");
     all("9000");

@@ -332,6 +332,27 @@ mod tests {
         assert_eq!(rows(&places), 0);
     }
 
+    /// Who waited and was called has the place: nobody else gets it besides, whoever tidies up meanwhile.
+    #[test]
+    fn a_place_that_was_waited_for_is_taken() {
+        let places = places(60_000, 0);
+        let at_once = || places.enter(peer(1), "", &|| true);
+        let mut held: Vec<_> = (0..8).map(|_| at_once().unwrap()).collect();
+        places.tidy(Instant::now());
+        assert!(at_once().is_none(), "all are taken");
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| enter(&places, 1, "").unwrap());
+            while places.lock().owners.values().all(|row| row.waiting.is_empty()) {
+                std::thread::yield_now();
+            }
+            held.pop().unwrap().release(false);
+            let place = waiter.join().unwrap();
+            assert!(at_once().is_none(), "the one that came free went to the waiter");
+            place.release(false);
+            at_once().unwrap().release(false);
+        });
+    }
+
     #[test]
     fn what_is_known_is_bounded() {
         let places = places(0, 0);

@@ -288,6 +288,10 @@ mod tests {
         ]);
         let many = [b"\nz".as_slice(), &vec![b'\r'; MOST_CRS + 2], b"\n"].concat();
         assert_eq!(normalise(&many, 1).0, b"\r\nz\r\n\r\n\r\n", "two more than belong to a line end");
+        for (crs, header) in [(1000, "A: x"), (1001, "A: x "), (1003, "A: x   ")] {
+            let many = [b"A: x".as_slice(), &vec![b'\r'; crs], b"\n\nz\n"].concat();
+            assert_eq!(normalise(&many, 1).0, format!("{header}\r\n\r\nz\r\n").into_bytes(), "{crs}");
+        }
     }
 
     #[test]

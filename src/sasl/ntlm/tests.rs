@@ -338,3 +338,29 @@ fn a_foreign_target_name_is_noted() {
     assert_eq!(parsed.target, "www/mail01.contoso.test");
     assert!(is_ours("pop/mail01.contoso.test") && !is_ours(&parsed.target));
 }
+
+/// In figures: ours, and of what the client asks for only what we know.
+#[test]
+fn the_flags_of_the_challenge() {
+    for (asked, flags) in [
+        (0, 0x0082_8206),
+        (0x0000_0008, 0x0082_8206),
+        (0x0000_0001, 0x0082_8205),
+        (0x0000_0010, 0x0082_8216),
+        (0x4000_0020, 0x4082_8226),
+        (u32::MAX, 0xe28a_8235),
+    ] {
+        assert_eq!(Challenge::new(asked, [0; 8], Filetime(0)).flags, flags, "{asked:08x}");
+    }
+}
+
+/// 36 hours, in units of 100 nanoseconds.
+#[test]
+fn a_response_is_36_hours_old_at_most() {
+    let now = Filetime(2_000_000_000_000);
+    for (time, taken) in
+        [(704_000_000_000, true), (703_999_999_999, false), (3_296_000_000_000, true), (3_296_000_000_001, false)]
+    {
+        assert_eq!(check_time(Filetime(time), now).is_ok(), taken, "{time}");
+    }
+}

@@ -234,3 +234,13 @@ fn without_random_numbers_there_is_no_exchange() {
 fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     *hmac_sha256(key, &[message])
 }
+
+/// Whoever may have no verifier is refused like a wrong password, and what cannot be had is no refusal.
+#[test]
+fn a_verifier_that_is_refused() {
+    for (answer, failure) in [(Answer::Refused, Failure::Credentials), (Answer::Unavailable, Failure::Unavailable)] {
+        let mut scram = exchange(false, None);
+        assert!(matches!(scram.step(FIRST.as_bytes()), Outcome::Ask(Query::Verifier { .. })));
+        assert_eq!(scram.answer(answer), Outcome::Failed(failure));
+    }
+}

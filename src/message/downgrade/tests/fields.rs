@@ -254,4 +254,5 @@ fn encoded_words_break_behind_a_blank() {
     let (last, others) = words.split_last().unwrap();
     assert!(others.iter().all(|word| word.ends_with(' ')) && !last.ends_with(' '), "{words:?}");
     assert_eq!(words.concat(), text.trim_end());
+    assert_eq!(field("Subject: gr\u{fc}n und blau").matches("=?UTF-8?B?").count(), 1, "what fits into one is one");
 }
