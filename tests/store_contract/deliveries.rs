@@ -205,7 +205,8 @@ pub fn the_room_that_a_mailbox_has(fixture: &mut dyn Fixture) {
     let alice = user(fixture, "alice");
     fixture.change(Change::Alias("sales", "alice"));
     let room = |fixture: &dyn Fixture| {
-        let [named, addressed] = ["alice", "sales"].map(|name| fixture.store().recipients(&[name.into()]).map(|it| it[0].room));
+        let [named, addressed] =
+            ["alice", "sales"].map(|name| fixture.store().recipients(&[name.into()]).map(|it| it[0].room));
         assert_eq!(named, addressed);
         named
     };

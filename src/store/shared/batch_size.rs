@@ -55,6 +55,12 @@ impl Budget {
     pub fn is_spent(&self) -> bool {
         self.things <= 0 || self.octets <= 0
     }
+
+    /// One thing of so many octets was done.
+    pub fn spend(&mut self, octets: i64) {
+        self.things -= 1;
+        self.octets -= octets;
+    }
 }
 
 #[cfg(test)]
