@@ -25,8 +25,10 @@ fn server() -> Server {
     Server::launch(&site, command.args(["--set", "LoginType=PlainTextLogin"]).uid(USER).gid(USER))
 }
 
+/// As that user, too: root need not have the right to limit others.
 fn limit(server: &Server, threads: &str) {
     let mut limit = Command::new("prlimit");
+    limit.uid(USER).gid(USER);
     let set = limit.arg(format!("--pid={}", server.pid())).arg(format!("--nproc={threads}:")).status();
     assert!(set.unwrap().success());
 }

@@ -6,7 +6,6 @@
 
 use crate::store::Result;
 use crate::store::shared::batch_size::Budget;
-use crate::store::sqlite::messages::format::CHUNKS;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Seconds that octets stay after a deletion at least: a RETR that has begun reads on.
@@ -30,36 +29,19 @@ pub fn step(connection: &Connection, now: i64, limit: i64) -> Result<usize> {
     }
 }
 
-/// What is known of a body whose reference goes: its octets if it is one chunk that nobody else refers to, as most are.
-/// NULL: one for [`drop_reference`].
-const LONE: &str = "
-  CASE WHEN NOT EXISTS (SELECT 1 FROM shared WHERE shared.body_id = gone.body_id)
-        AND NOT EXISTS (SELECT 1 FROM continuation WHERE continuation.body_id = gone.body_id)
-        AND NOT EXISTS (SELECT 1 FROM chunk WHERE id BETWEEN gone.body_id * 4096 + 1 AND gone.body_id * 4096 + 4095)
-       THEN (SELECT length(data) FROM chunk WHERE id = gone.body_id * 4096) END";
-
 /// References that wait in `purge`.
 fn drop_waiting(connection: &Connection, now: i64, budget: &mut Budget) -> Result<()> {
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT id, body_id, {LONE} FROM purge AS gone WHERE not_before <= ?1 ORDER BY not_before, id LIMIT ?2"
-    ))?;
-    let waiting = select.query_map([now, budget.things], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let waiting = waiting.collect::<rusqlite::Result<Vec<(i64, i64, Option<i64>)>>>()?;
-    let (mut gone, mut lone) = (Vec::new(), Vec::new());
-    for (id, body, octets) in waiting {
-        if budget.is_spent() {
-            break;
+    let mut select = connection
+        .prepare_cached("SELECT id, body_id FROM purge WHERE not_before <= ?1 ORDER BY not_before, id LIMIT 1")?;
+    let mut delete = connection.prepare_cached("DELETE FROM purge WHERE id = ?1")?;
+    while !budget.is_spent() {
+        let next = select.query_row([now], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?))).optional()?;
+        let Some((id, body)) = next else { break };
+        if drop_reference(connection, body, budget)? {
+            delete.execute([id])?;
         }
-        if let Some(octets) = octets {
-            budget.spend(octets);
-            lone.push(body);
-        } else if !drop_reference(connection, body, budget)? {
-            continue;
-        }
-        gone.push(id);
     }
-    delete_all(connection, "purge", "id", &gone)?;
-    drop_bodies(connection, &lone)
+    Ok(())
 }
 
 /// What can no longer be recovered. A body that is too much for this step goes on in `purge`.
@@ -67,47 +49,24 @@ fn drop_expired(connection: &Connection, now: i64, budget: &mut Budget) -> Resul
     if budget.is_spent() {
         return Ok(());
     }
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT mailbox_id, uid, body_id, {LONE} FROM deleted AS gone
+    let mut select = connection.prepare_cached(
+        "SELECT mailbox_id, uid, body_id FROM deleted
           WHERE deleted_at <= ?1 - max(?2, 86400 * (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'RetainDeletedItemsDays'))
-          ORDER BY deleted_at LIMIT ?3"
-    ))?;
-    let expired = select
-        .query_map([now, IN_USE, budget.things], |row| Ok(([row.get(0)?, row.get(1)?], row.get(2)?, row.get(3)?)))?;
-    let expired = expired.collect::<rusqlite::Result<Vec<([i64; 2], i64, Option<i64>)>>>()?;
+          ORDER BY deleted_at LIMIT ?3",
+    )?;
+    let expired = select.query_map([now, IN_USE, budget.things], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let expired = expired.collect::<rusqlite::Result<Vec<(i64, i64, i64)>>>()?;
+    let mut delete = connection.prepare_cached("DELETE FROM deleted WHERE mailbox_id = ?1 AND uid = ?2")?;
     let mut insert = connection.prepare_cached("INSERT INTO purge (body_id, not_before) VALUES (?1, 0)")?;
-    let (mut gone, mut lone) = (Vec::new(), Vec::new());
-    for (key, body, octets) in expired {
+    for (mailbox, uid, body) in expired {
         if budget.is_spent() {
             break;
         }
-        if let Some(octets) = octets {
-            budget.spend(octets);
-            lone.push(body);
-        } else if !drop_reference(connection, body, budget)? {
+        delete.execute([mailbox, uid])?;
+        if !drop_reference(connection, body, budget)? {
             insert.execute([body])?;
         }
-        gone.push(key);
     }
-    let mut delete = connection.prepare_cached(
-        "DELETE FROM deleted WHERE (mailbox_id, uid) IN (
-           SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?1))",
-    )?;
-    delete.execute([format!("{gone:?}")])?;
-    drop_bodies(connection, &lone)
-}
-
-/// Bodies of one chunk that nobody refers to any more.
-fn drop_bodies(connection: &Connection, bodies: &[i64]) -> Result<()> {
-    let chunks: Vec<i64> = bodies.iter().map(|body| body * CHUNKS).collect();
-    delete_all(connection, "chunk", "id", &chunks)?;
-    delete_all(connection, "summary", "body_id", bodies)
-}
-
-/// One statement for all: each has a journal of its own, in case that it fails halfway.
-fn delete_all(connection: &Connection, table: &str, key: &str, values: &[i64]) -> Result<()> {
-    let sql = format!("DELETE FROM {table} WHERE {key} IN (SELECT value FROM json_each(?1))");
-    connection.prepare_cached(&sql)?.execute([format!("{values:?}")])?;
     Ok(())
 }
 
