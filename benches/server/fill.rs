@@ -53,7 +53,7 @@ impl Database {
 
     /// Makes a mailbox of each shape, and the one that idle sessions use.
     pub fn fill(&self, shapes: impl Iterator<Item = (usize, usize)>) {
-        let store = pillarbox::store::Database::parse(self.name.clone()).open(Options::default());
+        let store = pillarbox::store::Database::parse(self.name.clone()).expect("a database").open(Options::default());
         let store = store.expect("the database opens");
         let shapes: BTreeSet<(usize, usize)> = shapes.chain([(10, 1024)]).collect();
         for (messages, octets) in shapes {

@@ -547,9 +547,11 @@ CREATE FUNCTION utc(seconds bigint) RETURNS text LANGUAGE sql STABLE AS $$
               THEN to_char(to_timestamp(seconds) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END
 $$;
 
-CREATE FUNCTION setting_number(wanted text) RETURNS bigint LANGUAGE sql STABLE AS $$
-  SELECT value::bigint FROM settings WHERE name = wanted::nocase
-$$;
+-- In PL/pgSQL, as whatever is called for each row and reads a table: in SQL it would be planned at each call.
+CREATE FUNCTION setting_number(wanted text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT value::bigint FROM settings WHERE name = wanted::nocase);
+END $$;
 
 -- Text without control characters.
 CREATE FUNCTION is_printable(value text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
@@ -557,14 +559,16 @@ CREATE FUNCTION is_printable(value text) RETURNS boolean LANGUAGE sql IMMUTABLE 
 $$;
 
 -- The date that an administrator's statement gives: see site.latest_at, which nodes raise.
-CREATE FUNCTION date_given() RETURNS bigint LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN latest_at - seconds_now() BETWEEN 0 AND 172800 THEN latest_at ELSE seconds_now() END FROM site
-$$;
+CREATE FUNCTION date_given() RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT CASE WHEN latest_at - seconds_now() BETWEEN 0 AND 172800 THEN latest_at ELSE seconds_now() END FROM site);
+END $$;
 
 -- Tells nodes to read again, and if it is revoking to look at who is in: at the commit, once, however many rows it changes.
-CREATE FUNCTION note_change(revoking boolean) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO noted VALUES (txid_current(), revoking) ON CONFLICT DO NOTHING
-$$;
+CREATE FUNCTION note_change(revoking boolean) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO noted VALUES (txid_current(), revoking) ON CONFLICT DO NOTHING;
+END $$;
 
 CREATE FUNCTION noted_commit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -576,13 +580,18 @@ END $$;
 CREATE CONSTRAINT TRIGGER noted_commit AFTER INSERT ON noted DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION noted_commit();
 
 -- Puts a mailbox into the queue of warnings, or takes it out, as its usage and quota are now.
-CREATE FUNCTION reconsider_overfull(in_mailbox bigint) RETURNS void LANGUAGE sql AS $$
-  WITH state AS (
-    SELECT coalesce(m.issue_warning_quota, setting_number('IssueWarningQuota')) BETWEEN 1 AND u.bytes AS full
-      FROM usage u JOIN mailboxes m ON m.id = u.mailbox_id WHERE u.mailbox_id = in_mailbox),
-  gone AS (DELETE FROM overfull USING state WHERE mailbox_id = in_mailbox AND NOT state.full)
-  INSERT INTO overfull (mailbox_id) SELECT in_mailbox FROM state WHERE state.full ON CONFLICT DO NOTHING
-$$;
+CREATE FUNCTION reconsider_overfull(in_mailbox bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  is_full CONSTANT boolean := (
+    SELECT coalesce(m.issue_warning_quota, setting_number('IssueWarningQuota')) BETWEEN 1 AND u.bytes
+      FROM usage u JOIN mailboxes m ON m.id = u.mailbox_id WHERE u.mailbox_id = in_mailbox);
+BEGIN
+  IF is_full THEN
+    INSERT INTO overfull (mailbox_id) VALUES (in_mailbox) ON CONFLICT DO NOTHING;
+  ELSE
+    DELETE FROM overfull WHERE mailbox_id = in_mailbox;
+  END IF;
+END $$;
 
 
 ---- Rules of settings -------------------------------------------------------------------------------------------

@@ -117,6 +117,9 @@ impl Authenticator {
             match error {
                 // A crowd does that, each of it: the connection says so once.
                 AuthError::Credential(CredentialError::Busy) => log::debug!("auth: cannot check a login: {error}"),
+                AuthError::Store(error @ StoreError::Unavailable(_)) => {
+                    log::debug!("auth: cannot check a login: {error}")
+                }
                 error => log::error!("auth: cannot check a login: {error}"),
             }
             Answer::Unavailable

@@ -14,7 +14,7 @@ pub(super) const COMMAND: Command = Command {
     options: |_| {},
     run: |matches| {
         let [] = arguments(matches, "")?;
-        let location = database::location(matches);
+        let location = database::location(matches)?;
         let (faults, notes) = findings(&location)?;
         let notes = notes.iter().map(|note| format!("note: {note}"));
         let lines = faults.iter().cloned().chain(notes);

@@ -1,11 +1,10 @@
 //! `pillarbox copy`: a whole site from one database to another, of whichever engine.
 
-use super::backup::refuse_in_use;
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, print};
 use crate::files::atomic::{AtomicFile, Failure};
 use crate::files::path::with_suffix;
-use crate::store::transfer::{self, Side, Target};
+use crate::store::transfer::{self, Side, TABLES, Target};
 use crate::store::{Database, Location, Result as Stored, postgres, sqlite};
 use getopts::Matches;
 use std::cell::Cell;
@@ -29,8 +28,8 @@ pub(super) const COMMAND: Command = Command {
     },
     run: |matches| {
         let [from, to] = arguments(matches, "FROM or TO")?;
-        let from = location(&from, matches);
-        let to = location(&to, matches);
+        let from = location(&from, matches)?;
+        let to = location(&to, matches)?;
         if from.database == to.database {
             return Err(Error::usage("FROM and TO are the same database"));
         }
@@ -38,18 +37,19 @@ pub(super) const COMMAND: Command = Command {
     },
 };
 
-fn location(typed: &str, matches: &Matches) -> Location {
-    let database = Database::parse(typed.into());
+fn location(typed: &str, matches: &Matches) -> Result<Location, Error> {
+    let database = database::parse(typed.into())?;
     // A file has its companions where it is.
     let state = matches.opt_str("state").filter(|_| matches!(database, Database::Postgres(_)));
-    Location::new(database, state.as_deref().map(Path::new))
+    Ok(Location::new(database, state.as_deref().map(Path::new)))
 }
 
 fn copy(from: &Location, to: &Location) -> Result<(), Error> {
     database::readable(from)?;
-    not_in_use(from)?;
-    not_in_use(to)?;
-    let seal = Seal::look(&with_suffix(&from.beside, ".seal"), with_suffix(&to.beside, ".seal"))?;
+    if let Some(path) = to.file() {
+        database::creatable(path)?;
+    }
+    let seal = Seal::look(from, to)?;
     let copied = match &from.database {
         Database::File(path) => fill(&mut failing(from, sqlite::Whole::source(path))?, to, &seal),
         Database::Postgres(text) => fill(&mut failing(from, postgres::Whole::source(text))?, to, &seal),
@@ -65,6 +65,7 @@ fn fill(from: &mut dyn Side, to: &Location, seal: &Seal) -> Result<u64, Error> {
 }
 
 fn run(from: &mut dyn Side, target: &mut impl Target, to: &Location, seal: &Seal) -> Result<u64, Error> {
+    failing(to, seal.require(from))??;
     // Nothing is written beside one that cannot be filled.
     failing(to, target.begin())?;
     seal.take()?;
@@ -89,45 +90,57 @@ fn failing<T>(of: &Location, opened: Stored<T>) -> Result<T, Error> {
     opened.map_err(|error| Error::database(&of.database, &error))
 }
 
-/// What a server does meanwhile would not be in the copy, or not be seen by it.
-fn not_in_use(location: &Location) -> Result<(), Error> {
-    match &location.database {
-        Database::File(path) if path.exists() => refuse_in_use(path, "its server"),
-        Database::File(_) => Ok(()),
-        Database::Postgres(text) => match failing(location, postgres::nodes(text))? {
-            names if names.is_empty() => Ok(()),
-            names => {
-                let text = format!("{} is in use by {}: stop it first", location.database, names.join(", "));
-                Err(Error::new(Code::TempFail, text))
-            }
-        },
-    }
-}
-
 /// What was sealed with a key file can be read only with it: it is to come here.
 struct Seal {
     octets: Option<Vec<u8>>,
+    from: PathBuf,
     to: PathBuf,
+    /// What is said where it cannot be read or written.
+    hint: &'static str,
 }
 
 impl Seal {
-    fn look(from: &Path, to: PathBuf) -> Result<Self, Error> {
-        let octets = fs::read(from).ok();
-        match (&octets, fs::read(&to)) {
-            (Some(seal), Ok(there)) if there != *seal => {
-                Err(Error::new(Code::Config, format!("{to:?} is another key file than {from:?}: move it away")))
-            }
-            (_, Ok(_)) => Ok(Self { octets: None, to }),
-            (_, Err(_)) => Ok(Self { octets, to }),
+    fn look(from: &Location, to: &Location) -> Result<Self, Error> {
+        let hint = match (&from.database, &to.database) {
+            (Database::File(_), Database::File(_)) => "",
+            _ => " (--state names the directory for the files beside a PostgreSQL database)",
+        };
+        let [from, to] = [from, to].map(|location| with_suffix(&location.beside, ".seal"));
+        let read = |path: &Path| match fs::read(path) {
+            Ok(octets) => Ok(Some(octets)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(hinted(Error::file(format_args!("cannot read {path:?}"), &error, Code::Io), hint)),
+        };
+        let (octets, there) = (read(&from)?, read(&to)?);
+        if octets.is_some() && there.as_ref().is_some_and(|there| Some(there) != octets.as_ref()) {
+            return Err(Error::new(Code::Config, format!("{to:?} is another key file than {from:?}: move it away")));
         }
+        Ok(Self { octets, from, to, hint })
+    }
+
+    /// # Errors
+    /// 66: there is none, and something was sealed with it.
+    fn require(&self, from: &mut dyn Side) -> Stored<Result<(), Error>> {
+        let sealed = TABLES.iter().filter(|table| table.name == "verifiers");
+        for table in sealed {
+            if self.octets.is_none() && !from.rows(table, None, 1)?.is_empty() {
+                let text = format!("there is no key file {:?}, which passwords are sealed with", self.from);
+                return Ok(Err(hinted(Error::new(Code::NoInput, text), self.hint)));
+            }
+        }
+        Ok(Ok(()))
     }
 
     fn take(&self) -> Result<(), Error> {
-        let Some(seal) = &self.octets else { return Ok(()) };
+        let Some(seal) = self.octets.as_ref().filter(|_| !self.to.exists()) else { return Ok(()) };
         let written = AtomicFile::create(&self.to, 0o600).map_err(Failure::Unplaced).and_then(|draft| {
             draft.file().write_all(seal).map_err(Failure::Unplaced)?;
             draft.replace()
         });
-        written.map_err(|failure| database::unwritable(&self.to, &failure))
+        written.map_err(|failure| hinted(database::unwritable(&self.to, &failure), self.hint))
     }
+}
+
+fn hinted(error: Error, hint: &str) -> Error {
+    Error { text: error.text + hint, ..error }
 }

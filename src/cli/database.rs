@@ -25,9 +25,20 @@ pub fn option(options: &mut Options) {
 }
 
 /// The database: `-d`, else `$PILLARBOX_DB`, else the default; and the files beside it.
-pub fn location(matches: &Matches) -> Location {
-    let database = Database::parse(choose(matches.opt_str("d"), std::env::var_os("PILLARBOX_DB")));
-    Location::new(database, matches.opt_str("state").as_deref().map(Path::new))
+///
+/// # Errors
+/// 64 for what is neither a file nor a connection string.
+pub fn location(matches: &Matches) -> Result<Location, Error> {
+    let database = parse(choose(matches.opt_str("d"), std::env::var_os("PILLARBOX_DB")))?;
+    Ok(Location::new(database, matches.opt_str("state").as_deref().map(Path::new)))
+}
+
+/// What was typed where a database is meant.
+///
+/// # Errors
+/// As [`location`].
+pub fn parse(typed: OsString) -> Result<Database, Error> {
+    Database::parse(typed).map_err(Error::usage)
 }
 
 /// The same for a command that works on files only. `instead` says what does the same on PostgreSQL.
@@ -35,7 +46,7 @@ pub fn location(matches: &Matches) -> Location {
 /// # Errors
 /// 64 for a database that is no file.
 pub fn file(matches: &Matches, instead: &str) -> Result<PathBuf, Error> {
-    match location(matches).database {
+    match location(matches)?.database {
         Database::File(file) => Ok(file),
         Database::Postgres(_) => {
             Err(Error::usage(format!("this command is for SQLite files; on PostgreSQL {instead}")))
@@ -171,11 +182,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_can_be_made_where_there_is_a_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(creatable(&folder.path().join("x.db")), Ok(()));
+    fn files_can_be_made_where_there_is_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(creatable(&directory.path().join("x.db")), Ok(()));
         assert_eq!(creatable(Path::new("x.db")), Ok(()));
-        for wrong in [folder.path(), &folder.path().join("no/x.db"), Path::new("Cargo.toml/x.db")] {
+        for wrong in [directory.path(), &directory.path().join("no/x.db"), Path::new("Cargo.toml/x.db")] {
             assert_eq!(creatable(wrong).unwrap_err().code, Code::CantCreate, "{wrong:?}");
         }
     }

@@ -44,7 +44,7 @@ pub(super) const COMMAND: Command = Command {
         }
         let sender = matches.opt_str("f").map(|sender| reverse_path(&sender)).transpose()?;
         let timeout = matches.opt_str("timeout").map_or(Ok(TIMEOUT), |seconds| duration(&seconds))?;
-        deliver(&database::location(matches), &matches.free, sender.as_deref(), timeout)
+        deliver(&database::location(matches)?, &matches.free, sender.as_deref(), timeout)
     },
 };
 

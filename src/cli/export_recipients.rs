@@ -15,7 +15,7 @@ Exit 78: a name has no domain and Domains is empty, so it accepts mail for any d
     options: |_| {},
     run: |matches| {
         let [] = arguments(matches, "")?;
-        let store = database::open(&database::location(matches))?;
+        let store = database::open(&database::location(matches)?)?;
         let domains = database::settings(&*store)?.domains;
         let names = store.recipient_names().map_err(|error| Error::store("cannot read the names", &error))?;
         let endless = names.iter().find(|name| domains.is_empty() && !name.contains('@'));

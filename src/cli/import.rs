@@ -6,6 +6,7 @@ mod summary;
 
 use super::exit::{Code, Error};
 use super::{Command, arguments, database, mailbox, password, print};
+use crate::files::path::url_scheme;
 use crate::import::remote::Address;
 use crate::import::transfer::{self, Report, Stop, Task};
 use crate::import::uid_format::UidFormat;
@@ -55,7 +56,7 @@ pub(super) const COMMAND: Command = Command {
         }
         let user = mailbox::user(matches)?;
         let [from] = arguments(matches, "PATH")?;
-        let location = database::location(matches);
+        let location = database::location(matches)?;
         let store: Arc<dyn Store> = database::open(&location)?;
         let done = Import::new(&store, &user, matches)?.take(&from, matches);
         done.and(database::finish(&*store, &location))
@@ -77,7 +78,7 @@ struct Import {
     /// What the source says beside its messages.
     notes: RefCell<Notes>,
     /// What was done is noted here and not shown.
-    row: Option<Cell<summary::Row>>,
+    row: Option<Cell<summary::ImportCounts>>,
 }
 
 impl Import {
@@ -95,7 +96,15 @@ impl Import {
     }
 
     fn take(&self, from: &str, matches: &Matches) -> Result<(), Error> {
-        if Address::is_one(from) { self.server(from, matches) } else { self.path(from, matches) }
+        if Address::is_one(from) {
+            return self.server(from, matches);
+        }
+        match url_scheme(from) {
+            Some(scheme) => Err(Error::usage(format!(
+                "{scheme}:// is not understood: mail comes from a path, or from pop3://, pop3s://, imap:// or imaps://"
+            ))),
+            None => self.path(from, matches),
+        }
     }
 
     fn path(&self, from: &str, matches: &Matches) -> Result<(), Error> {
@@ -160,7 +169,7 @@ impl Import {
     /// Shows the counts, or notes them; `more` is shown behind them.
     fn say(&self, report: &Report, more: &str) -> Result<(), Error> {
         match &self.row {
-            Some(row) => row.set(summary::Row::of(report, &self.notes.borrow())),
+            Some(row) => row.set(summary::ImportCounts::of(report, &self.notes.borrow())),
             None => print(&(summary::text(report, &self.notes.borrow(), self.dry_run) + more))?,
         }
         Ok(())

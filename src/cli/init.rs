@@ -15,7 +15,7 @@ pub(super) const COMMAND: Command = Command {
     options: |_| {},
     run: |matches| {
         let [] = arguments(matches, "")?;
-        let Location { database, .. } = database::location(matches);
+        let Location { database, .. } = database::location(matches)?;
         let made = match &database {
             Database::File(path) => {
                 database::creatable(path)?;

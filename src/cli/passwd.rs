@@ -18,7 +18,7 @@ pub(super) const COMMAND: Command = Command {
     },
     run: |matches| {
         let [user] = arguments(matches, "USER")?;
-        set(&database::location(matches), &user, matches.opt_present("create"))
+        set(&database::location(matches)?, &user, matches.opt_present("create"))
     },
 };
 

@@ -16,7 +16,7 @@ pub(super) const COMMAND: Command = Command {
     options: |_| {},
     run: |matches| {
         let [file] = arguments(matches, "FILE.html")?;
-        let (location, target) = (database::location(matches), Path::new(&file));
+        let (location, target) = (database::location(matches)?, Path::new(&file));
         database::readable(&location)?;
         database::creatable(target)?;
         let page = match status::ask(&location.beside, "/") {

@@ -32,7 +32,7 @@ pub(super) const COMMAND: Command = Command {
 fn options(matches: &Matches) -> Result<ServeOptions, Error> {
     let [] = arguments(matches, "")?;
     Ok(ServeOptions {
-        location: database::location(matches),
+        location: database::location(matches)?,
         listen: bindings(matches, "l", "UnencryptedOrTLSBindings")?,
         listen_tls: bindings(matches, "s", "SSLBindings")?,
         lmtp: bindings(matches, "m", "LmtpBindings")?,

@@ -29,7 +29,7 @@ pub(super) const COMMAND: Command = Command {
     },
     run: |matches| {
         let [] = arguments(matches, "")?;
-        let location = database::location(matches);
+        let location = database::location(matches)?;
         database::readable(&location)?;
         verdict(&location, matches)
     },

@@ -19,7 +19,7 @@ use crate::shared::metrics::RefusedBecause;
 use crate::shared::state::{Configuration, ServerState};
 use crate::store::{Mailbox, Result, StoreError, storage_size};
 use inbox::{Inbox, Source};
-use log::{debug, info, warn};
+use log::{debug, info, log};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -185,7 +185,7 @@ impl<'a> Connection<'a> {
 
     /// The rest of the message will be read and dropped: its sender is told at its end.
     fn fail(&mut self, error: StoreError) {
-        warn!("{}: cannot accept a message: {error}", self.source);
+        log!(error.severity(), "{}: cannot accept a message: {error}", self.source);
         self.session.fail(error);
         self.inbox = None;
     }
@@ -228,7 +228,7 @@ impl<'a> Connection<'a> {
         let found =
             self.server.store.recipients(&recipient_names(address, &settings.domains, &settings.recipient_delimiter));
         if let Err(error) = &found {
-            warn!("{}: recipient {address:?} cannot be looked up: {error}", self.source);
+            log!(error.severity(), "{}: recipient {address:?} cannot be looked up: {error}", self.source);
         }
         found
     }
@@ -255,13 +255,15 @@ impl<'a> Connection<'a> {
                 for (copy, answer) in self.session.copies().iter().zip(answers) {
                     match answer {
                         Ok(uid) => info!("{}: stored for {:?} as {}", self.source, copy.mailbox.name, uid.0),
-                        Err(error) => warn!("{}: not stored for {:?}: {error}", self.source, copy.mailbox.name),
+                        Err(error) => {
+                            log!(error.severity(), "{}: not stored for {:?}: {error}", self.source, copy.mailbox.name);
+                        }
                     }
                 }
             }
             Err(error) => {
                 self.server.metrics.lose(self.session.copies().len(), error);
-                warn!("{}: a message was not stored: {error}", self.source);
+                log!(error.severity(), "{}: a message was not stored: {error}", self.source);
             }
         }
         let policy = self.policy();

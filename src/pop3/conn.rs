@@ -29,7 +29,7 @@ use crate::store::{MessageId, Uid};
 use batch::Batch;
 use connection_info::ConnectionInfo;
 use fault::{FaultState, Wire};
-use log::{debug, info, warn};
+use log::{debug, info, log};
 use message::END;
 use presence_guard::PresenceGuard;
 use std::io;
@@ -319,7 +319,9 @@ impl Connection<'_> {
         };
         match &committed {
             Ok(()) => self.tally.removed(messages.len(), &self.server.metrics),
-            Err(error) => warn!("{}: {} marked messages were not removed: {error}", self.about, messages.len()),
+            Err(error) => {
+                log!(error.severity(), "{}: {} marked messages were not removed: {error}", self.about, messages.len());
+            }
         }
         self.session.committed(committed)
     }

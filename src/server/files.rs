@@ -59,9 +59,22 @@ pub fn raise_limit(connections: usize) {
 /// # Errors
 /// 78: other nodes use them, so our key file is the wrong one.
 pub fn renew_seal(store: &dyn Store, credentials: &Credentials) -> Result<(), Error> {
+    let file = credentials.key_file();
+    let made = !file.exists();
+    let seal = store.has_seal();
+    if made && seal.map_err(|error| Error::store("cannot compare the key file with that of the other nodes", &error))? {
+        let text = format!("{}: there is no key file, and other nodes have one: copy theirs", file.display());
+        return Err(Error::new(Code::Config, text));
+    }
     let dropped = match credentials.seal_mark() {
         Ok(mark) => match store.drop_foreign_verifiers(&mark) {
-            Err(StoreError::Refused(why)) => return Err(Error::new(Code::Config, why)),
+            Err(StoreError::Refused(why)) => {
+                if made {
+                    // Another node was faster. Nobody is to take ours for the right one.
+                    let _ = std::fs::remove_file(file);
+                }
+                return Err(Error::new(Code::Config, format!("{}: {why}", file.display())));
+            }
             dropped => dropped.map_err(|error| error.to_string()),
         },
         Err(error) => Err(error.to_string()),

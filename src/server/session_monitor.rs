@@ -7,6 +7,7 @@ use crate::auth::authenticator::{LoginPolicy, Unbounded};
 use crate::complaints::Complaints;
 use crate::shared::connections::EndReason;
 use crate::shared::state::{Configuration, ServerState};
+use crate::store::StoreError;
 use crossbeam_channel::{RecvTimeoutError, Sender};
 use log::{info, warn};
 use std::io;
@@ -65,6 +66,8 @@ impl Monitor {
         self.server.connections.enforce(now, settings.longest_login(), longest);
         self.server.refusals.due(now).iter().for_each(|line| info!("{line}"));
         match self.shut_out(&configuration) {
+            // The engine itself says when its server goes and comes.
+            Err(StoreError::Unavailable(_)) => {}
             Err(error) if self.complaints.is_due((), now) => {
                 warn!("pop3: cannot check which sessions are still valid: {error}")
             }

@@ -42,6 +42,11 @@ impl StoreError {
         Self::Sync(format!("written data cannot be made durable ({error}): check the disk"))
     }
 
+    /// How loud it is said to whom it happens: an engine tells itself when its server goes and when it is back, once.
+    pub fn severity(&self) -> log::Level {
+        if matches!(self, Self::Unavailable(_)) { log::Level::Debug } else { log::Level::Warn }
+    }
+
     /// The same error, with a file's name in front of its text.
     pub fn of(self, path: &Path) -> Self {
         let name = |text: String| format!("{}: {text}", path.display());

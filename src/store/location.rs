@@ -3,6 +3,7 @@
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{Engine, Options, Result};
+use crate::files::path::url_scheme;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,11 +23,21 @@ const KEYS: [&str; 8] = ["host", "hostaddr", "port", "dbname", "user", "service"
 
 impl Database {
     /// What was typed: a connection string, else a file.
-    pub fn parse(typed: OsString) -> Self {
+    ///
+    /// # Errors
+    /// A line that says what is understood: it is a URL of something else.
+    pub fn parse(typed: OsString) -> std::result::Result<Self, String> {
         match typed.into_string() {
-            Ok(text) if is_connection_string(&text) => Self::Postgres(text),
-            Ok(text) => Self::File(text.into()),
-            Err(name) => Self::File(name.into()),
+            Ok(text) if text.is_empty() => Err("the name of the database is empty".to_owned()),
+            Ok(text) if is_connection_string(&text) => Ok(Self::Postgres(text)),
+            Ok(text) => match url_scheme(&text) {
+                Some(scheme) => Err(format!(
+                    "{scheme}:// is not understood: a database is a file of SQLite or a connection string (postgresql://..., \
+                     or host=... dbname=...)"
+                )),
+                None => Ok(Self::File(text.into())),
+            },
+            Err(name) => Ok(Self::File(name.into())),
         }
     }
 
@@ -105,10 +116,14 @@ mod tests {
         for text in
             ["postgresql://db/mail", "postgres:///mail?host=/run", "host=a dbname=b", "dbname=b", "service=mail"]
         {
-            assert_eq!(Database::parse(text.into()), Database::Postgres(text.into()));
+            assert_eq!(Database::parse(text.into()), Ok(Database::Postgres(text.into())));
         }
         for text in ["mail.db", "/var/a=b.db", "a=b", "postgresql:x", "host"] {
-            assert_eq!(Database::parse(text.into()), Database::File(text.into()));
+            assert_eq!(Database::parse(text.into()), Ok(Database::File(text.into())));
+        }
+        for text in ["mysql://u:secret@db/mail", "sqlite:///var/mail.db", "file:///mail.db", "Postgresql://db/mail"] {
+            let error = Database::parse(text.into()).unwrap_err();
+            assert!(error.contains("postgresql://") && !error.contains("secret"), "{error}");
         }
     }
 
@@ -123,7 +138,7 @@ mod tests {
     #[test]
     fn files_beside_keep_the_name_of_the_database() {
         let beside = |typed: &str, state: Option<&str>| {
-            Location::new(Database::parse(typed.into()), state.map(Path::new)).beside
+            Location::new(Database::parse(typed.into()).unwrap(), state.map(Path::new)).beside
         };
         assert_eq!(beside("a/mail.db", None), Path::new("a/mail.db"));
         assert_eq!(beside("a/mail.db", Some("/s")), Path::new("/s/mail.db"));

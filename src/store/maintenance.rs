@@ -28,6 +28,14 @@ pub trait Maintenance: Send + Sync {
     /// [`StoreError::Refused`](super::StoreError::Refused) where other nodes have the database too, and another key file.
     fn drop_foreign_verifiers(&self, mark: &str) -> Result<usize>;
 
+    /// Other nodes have said which key file it is: one that is made anew would be the wrong one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn has_seal(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Writes the read marks that wait.
     fn flush_marks(&self) -> Result<()>;
 

@@ -14,8 +14,8 @@ pub mod warnings;
 use crate::lock::IgnorePoison;
 use crate::settings::Settings;
 use crate::shared::state::ServerState;
-use crate::store::{Figures, Sample};
-use log::{debug, error};
+use crate::store::{Figures, Sample, StoreError};
+use log::{Level, debug, log};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -101,7 +101,9 @@ impl Watch {
             Ok(_) => self.server.health.reached(GOOD_FOR),
             Err(error) => {
                 if self.server.health.unavailable().is_none() {
-                    error!("server: turning new clients away: cannot reach the database: {error}");
+                    let told = matches!(error, StoreError::Unavailable(_));
+                    let level = if told { Level::Debug } else { Level::Error };
+                    log!(level, "server: turning new clients away: cannot reach the database: {error}");
                 }
                 self.server.health.failed();
             }

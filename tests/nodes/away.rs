@@ -40,6 +40,14 @@ fn a_database_that_is_away_comes_back_by_itself() {
     assert!(reply.starts_with("250 "), "{reply}");
     session.quit();
     assert_eq!(server.session("alice", "se cret").unique_ids(), ["1", "2"]);
+    // One line when it goes, one when it is back.
+    let log = server.log();
+    let lines = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    assert_eq!((lines("the database is away: "), lines("the database is back: ")), (1, 1), "{log}");
+    let told = ["settings: ", "security: ", "a login could not be checked", "the database is "];
+    let more = log.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR "));
+    let more: Vec<_> = more.filter(|line| !told.iter().any(|told| line.contains(told))).collect();
+    assert_eq!(more.len(), 0, "{more:#?}");
     assert!(server.terminate().success());
     drop(database);
     cluster.stop("fast");

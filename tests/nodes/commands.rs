@@ -1,9 +1,12 @@
 //! What commands do on PostgreSQL, and what they say where they cannot.
 
+use super::copying::copy;
 use super::support::Site;
 use super::support::messages::message;
 use super::support::postgres::{Cluster, OWNER};
 use super::{database, node};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
 
 #[test]
 fn mail_is_exported_and_imported_with_its_unique_ids() {
@@ -64,11 +67,86 @@ fn a_server_that_forgets_or_is_empty_is_refused() {
         database.name(),
         &format!("ALTER ROLE {OWNER} IN DATABASE {} SET synchronous_commit = 'local'", database.name()),
     );
-    let error = site.fail(&["serve", "-l", "127.0.0.1:0"], b"", 78);
-    assert!(error.contains("synchronous_commit is local"), "{error}");
+    for command in [&["serve", "-l", "127.0.0.1:0"][..], &["deliver", "alice"], &["check"]] {
+        let error = site.fail(command, b"", 78);
+        assert!(error.contains("synchronous_commit is local") && error.lines().count() == 1, "{command:?}: {error}");
+    }
     let empty = Cluster::shared().empty_database();
     let error = Site::node(&empty.url()).fail(&["check"], b"", 78);
     assert!(error.contains("pillarbox init"), "{error}");
+}
+
+/// Administrators have a role of their own, with which no command works.
+#[test]
+fn the_role_that_commands_need_is_named() {
+    let database = database(Cluster::shared());
+    let jane = format!("jane_of_{}", database.name());
+    database.cluster().sql("postgres", &format!("CREATE ROLE {jane} LOGIN IN ROLE pillarbox_admin"));
+    let site = Site::node(&database.url_of(&jane));
+    for command in ["check", "init", "status", "deliver", "serve"] {
+        let output = site.run(&[command, "x"][..if command == "deliver" { 2 } else { 1 }], b"");
+        let error = String::from_utf8_lossy(&output.stderr);
+        if command != "status" {
+            assert_eq!(output.status.code(), Some(77), "{command}: {error}");
+            assert!(error.contains(&jane) && error.contains(OWNER) && error.lines().count() == 1, "{command}: {error}");
+        }
+    }
+}
+
+/// Answers as a server of this version does until a client is in, and nothing more.
+fn old_server(listener: UnixListener, version: &str) {
+    let message = |kind: u8, content: &[u8]| [&[kind], &(content.len() as u32 + 4).to_be_bytes()[..], content].concat();
+    let parameter = |name: &str, value: &str| message(b'S', format!("{name}\0{value}\0").as_bytes());
+    // "Message Formats" in PostgreSQL's manual: AuthenticationOk, ParameterStatus, ReadyForQuery.
+    let welcome = [
+        message(b'R', &[0; 4]),
+        parameter("server_version", version),
+        parameter("in_hot_standby", "off"),
+        parameter("default_transaction_read_only", "off"),
+        message(b'Z', b"I"),
+    ]
+    .concat();
+    for mut stream in listener.incoming().map_while(Result::ok) {
+        let (welcome, mut length) = (welcome.clone(), [0; 4]);
+        std::thread::spawn(move || {
+            let _ = stream.read_exact(&mut length).and_then(|()| {
+                stream.read_exact(&mut vec![0; u32::from_be_bytes(length) as usize - 4])?;
+                stream.write_all(&welcome)?;
+                stream.read_to_end(&mut Vec::new())
+            });
+        });
+    }
+}
+
+#[test]
+fn a_server_that_is_too_old_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
+    std::thread::spawn(move || old_server(listener, "14.22"));
+    let url = format!("postgresql:///mail?host={}&user=pillarbox", folder.path().display());
+    let site = Site::node(&url);
+    let file = Site::new();
+    let file = file.database().to_str().unwrap();
+    for command in [&["serve", "-l", "127.0.0.1:0"][..], &["init"], &["check"], &["deliver", "x"], &["passwd", "x"]] {
+        let error = site.fail(command, b"", 78);
+        assert!(error.contains("PostgreSQL 14, 15 or newer"), "{command:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let output = copy(file, &url, &site.path("")).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(78) && error.contains("PostgreSQL 14"), "{error}");
+}
+
+#[test]
+fn what_is_no_database_is_named() {
+    for url in ["mysql://root@localhost/mail", "file:///mail.db"] {
+        let site = Site::node(url);
+        for command in ["init", "check", "serve", "status", "deliver", "backup"] {
+            let error =
+                site.fail(&[command, "x"][..if matches!(command, "deliver" | "backup") { 2 } else { 1 }], b"", 64);
+            assert!(error.contains("postgresql://") && error.lines().count() == 1, "{command}: {error}");
+        }
+    }
 }
 
 #[test]

@@ -226,6 +226,18 @@ impl Database {
         self.cluster.try_sql(role, &self.name, lines)
     }
 
+    /// A transaction of an administrator with these lines, open until it is dropped.
+    pub fn hold(&self, role: &str, lines: &str) -> Held {
+        let mut psql = Command::new("psql");
+        psql.args(["-X", "-q", "-A", "-t"]).arg(self.url_of(role)).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut psql = psql.spawn().unwrap();
+        use std::io::{BufRead, BufReader, Write};
+        writeln!(psql.stdin.as_mut().unwrap(), "BEGIN; {lines}; SELECT 'held';").unwrap();
+        let lines = BufReader::new(psql.stdout.take().unwrap()).lines();
+        assert!(lines.map_while(Result::ok).any(|line| line == "held"), "it is not held");
+        Held(psql)
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -234,6 +246,16 @@ impl Database {
     /// Where it is.
     pub fn cluster(&self) -> &'static Cluster {
         self.cluster
+    }
+}
+
+/// An open transaction, rolled back when this is dropped.
+pub struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 

@@ -20,10 +20,11 @@ mod stored;
 mod turns;
 
 pub use crate::secret::Secret;
+pub use crate::store::password::is_hash;
 pub use argon2::{Hasher, Verdict};
 pub use keyfile::KeyFile;
 pub use nthash::nt_hash;
-pub use stored::{Stored, classify, is_hash};
+pub use stored::{Stored, classify};
 
 use crate::hmac::{Key, hmac_sha256};
 use crate::store::{Scheme, UserId};
@@ -277,6 +278,11 @@ impl Credentials {
     /// [`CredentialError::KeyFile`].
     pub fn is_current_scram(&self, name: &str, keys: &scram::Keys) -> Result<bool, CredentialError> {
         Ok(keys.iterations == self.iterations() && keys.salt == self.salt(name)?)
+    }
+
+    /// The key file.
+    pub fn key_file(&self) -> &std::path::Path {
+        self.keys.path()
     }
 
     /// How a verifier begins that was sealed with the key file as it is.

@@ -8,7 +8,7 @@ use crate::protocol_log::{Event, SessionLog};
 use crate::sasl::Context;
 use crate::shared::state::{Configuration, ServerState};
 use crate::store::{MessageId, StoreError};
-use log::warn;
+use log::log;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl ConnectionInfo {
     /// What is said of a message that cannot be read. That it was deleted is nothing to log.
     pub(super) fn unreadable(&self, id: MessageId, error: &StoreError) -> Reply {
         if !matches!(error, StoreError::NoSuchMessage | StoreError::NoSuchMailbox) {
-            warn!("{self}: message {} cannot be read: {error}", id.uid.0);
+            log!(error.severity(), "{self}: message {} cannot be read: {error}", id.uid.0);
         }
         Reply::unreadable(error)
     }

@@ -13,7 +13,7 @@ use crate::sasl::{Answer, Identity, Login, Query};
 use crate::settings::SortOrder;
 use crate::shared::metrics::LoginResult;
 use crate::store::{LoginFailure, Maildrop};
-use log::{debug, info, warn};
+use log::{debug, info, log, warn};
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -159,7 +159,9 @@ impl Connection<'_> {
         match if compared { self.is_still_allowed(&login) } else { Ok(true) } {
             Ok(true) => {}
             Ok(false) => return Step::LoginFailed { last: true },
-            Err(error) => warn!("{}: cannot check whether {} may still log in: {error}", self.about, login.name),
+            Err(error) => {
+                log!(error.severity(), "{}: cannot check whether {} may still log in: {error}", self.about, login.name);
+            }
         }
         let opened = self.maildrop(&login);
         match &opened {
@@ -171,7 +173,7 @@ impl Connection<'_> {
                 self.present = Some(PresenceGuard::arrive(self.server, &self.about, &login, mechanism));
             }
             Err(error) => {
-                warn!("{}: {} cannot open {}: {error}", self.about, login.name, login.principal);
+                log!(error.severity(), "{}: {} cannot open {}: {error}", self.about, login.name, login.principal);
                 self.server.metrics.login(self.session.attempts().0, LoginResult::Unavailable);
             }
         }

@@ -1,6 +1,6 @@
 //! Users, verifiers and addresses in memory.
 
-use super::{Mailbox, Memory, State, User};
+use super::{Contents, Mailbox, Memory, User};
 use crate::secret::Secret;
 use crate::store::{self, Account, Accounts, MailboxId, Principal, Result, Scheme, Standing, StoreError, UserId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -124,7 +124,7 @@ impl User {
     }
 }
 
-impl State {
+impl Contents {
     /// The mailbox of that name, else those that the aliases lead to.
     fn targets(&self, name: &str) -> Vec<MailboxId> {
         if let Some((id, _)) = self.mailbox_named(name) {

@@ -1,6 +1,6 @@
 //! Maildrops and deliveries in memory.
 
-use super::{Mailbox, Memory, Message, State};
+use super::{Contents, Mailbox, Memory, Message};
 use crate::store::{
     Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload, storage_size,
 };
@@ -174,7 +174,7 @@ impl Memory {
     }
 }
 
-impl State {
+impl Contents {
     fn add(&mut self, mailbox: MailboxId, message: Message) -> Result<Uid> {
         let quota = self.quota(mailbox)?;
         let mailbox = self.mailbox_mut(mailbox)?;

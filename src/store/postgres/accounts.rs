@@ -10,9 +10,6 @@ use crate::store::{
 };
 use std::sync::atomic::Ordering;
 
-const ACCOUNT_BY_NAME: &str = "
-  SELECT u.id, u.name, u.password, u.pop_enabled, u.ntlm, m.id, m.site, u.generation
-    FROM users u LEFT JOIN mailboxes m ON m.name = u.name WHERE u.name = $1::nocase";
 const ACCOUNT_BY_ID: &str = "
   SELECT u.id, u.name, u.password, u.pop_enabled, u.ntlm, m.id, m.site, u.generation
     FROM users u LEFT JOIN mailboxes m ON m.name = u.name WHERE u.id = $1";
@@ -35,9 +32,7 @@ const ALIAS: &str = "
 
 impl Accounts for Postgres {
     fn account(&self, names: &[String]) -> Result<Option<Account>> {
-        self.pool.with(|connection| {
-            first(names, |name| connection.query(ACCOUNT_BY_NAME, [name.into()])?.first().map(account).transpose())
-        })
+        self.pool.with(|connection| first(names, |name| self.log_in(connection, name)))
     }
 
     fn principal(&self, delegate: UserId, names: &[String]) -> Result<Option<Principal>> {
@@ -177,7 +172,8 @@ fn recipient(row: Row<'_>) -> Result<Mailbox> {
     Ok(Mailbox { id: MailboxId(row.int(0)?), name: row.text(1)?, room })
 }
 
-fn account(row: Row<'_>) -> Result<Account> {
+/// Of a row that begins as [`ACCOUNT_BY_ID`] says.
+pub(super) fn account(row: Row<'_>) -> Result<Account> {
     Ok(Account {
         user: UserId(row.int(0)?),
         name: row.text(1)?,

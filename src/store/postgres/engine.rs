@@ -2,10 +2,10 @@
 
 use super::body_ids::BodyIds;
 use super::check;
-use super::config::KnownUsable;
+use super::config::KnownAdvertised;
 use super::libpq::{Conninfo, ints};
 use super::pool::{Connector, Pool};
-use super::session;
+use super::read_ahead::ReadAhead;
 use super::writer::{Lane, Writer};
 use crate::clock::Stamps;
 use crate::metrics::StoreMetrics;
@@ -30,10 +30,11 @@ pub struct Postgres {
     pub(super) node_name: String,
     /// Of the database when it was opened.
     pub(super) instance: String,
-    pub(super) usable: Mutex<Option<KnownUsable>>,
+    pub(super) advertised: Mutex<Option<KnownAdvertised>>,
     /// How often this node has written verifiers.
     pub(super) verifiers: AtomicU64,
     pub(super) snapshots: Mutex<ListingCache>,
+    pub(super) ahead: Mutex<ReadAhead>,
     pub(super) marks: Mutex<ReadMarks>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
@@ -59,18 +60,18 @@ impl Postgres {
         let host = host();
         let connector = Arc::new(Connector::new(Conninfo::parse(text, &host)?));
         let mut first = connector.connect()?;
-        session::look_at_timeline(&mut first)?;
         let instance = first.query(INSTANCE, [])?.only()?.text(0)?;
         Ok(Self {
             pool: Pool::new(connector.clone(), options.reader_count()),
             writer: Writer::start(&connector, &options.metrics, first)?,
             bodies: BodyIds::default(),
             number: OnceLock::new(),
-            usable: Mutex::default(),
+            advertised: Mutex::default(),
             verifiers: AtomicU64::default(),
             node_name: host,
             instance,
             snapshots: Mutex::new(ListingCache::new(options.snapshot_memory)),
+            ahead: Mutex::default(),
             marks: Mutex::default(),
             reaper: Mutex::default(),
             purging: Mutex::default(),

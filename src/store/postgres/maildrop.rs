@@ -7,8 +7,12 @@ use super::writer::{Deletion, Lane};
 use crate::lock::lock;
 use crate::store::shared::listing_cache::MaildropState;
 use crate::store::shared::upload_buffer::{DOTTED, IMPORTED, INTERNATIONALIZED};
-use crate::store::{Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload};
+use crate::store::{
+    Entry, Envelope, Mail, MailboxId, Maildrop, MessageId, Result, ScanListing, StoreError, Uid, Upload,
+};
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Rows of a listing that are read at once.
 const ROWS: usize = 5000;
@@ -25,7 +29,17 @@ impl Mail for Postgres {
         Ok(listing)
     }
 
+    fn maildrop(&self, mailbox: MailboxId) -> Result<Maildrop> {
+        let standing = self.standing_of(mailbox)?;
+        let kept = lock(&self.snapshots).get(mailbox).filter(|(state, _)| *state == standing.state);
+        let listing = kept.map_or_else(|| self.open(mailbox), |(_, listing)| Ok(listing))?;
+        Ok(Maildrop { listing, exact_sizes: standing.exact_sizes, expire: standing.expire })
+    }
+
     fn first_chunks(&self, messages: &[MessageId], take: &mut dyn FnMut(usize, Result<&[u8]>)) {
+        if let [message] = messages {
+            return self.one_chunk(*message, take);
+        }
         let mut next = 0;
         let read = self.pool.with(|connection| first_chunks(connection, messages, &mut next, take));
         if let Err(error) = read {
@@ -36,7 +50,7 @@ impl Mail for Postgres {
     fn read(&self, message: MessageId, number: u32, chunk: &mut Vec<u8>) -> Result<()> {
         chunk.clear();
         self.pool.with(|connection| match number {
-            0 => first_piece(connection, message, chunk),
+            0 => first_piece(connection, message, &mut |_, octets| chunk.extend_from_slice(octets.unwrap_or_default())),
             _ => piece(connection, message.body, number, chunk),
         })
     }
@@ -67,6 +81,7 @@ impl Mail for Postgres {
         if messages.is_empty() {
             return Ok(());
         }
+        lock(&self.ahead).forget(mailbox);
         let uids = messages.iter().map(|uid| uid.0 as i64).collect();
         self.writer.delete(Deletion { mailbox, uids, stamp: self.stamps.stamp() })
     }
@@ -98,6 +113,40 @@ impl Mail for Postgres {
 
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
         Box::new(Staging::new(self, limit))
+    }
+}
+
+impl Postgres {
+    /// A message of a client that asks for one at a time, and what it will ask for next.
+    fn one_chunk(&self, message: MessageId, take: &mut dyn FnMut(usize, Result<&[u8]>)) {
+        let since = Instant::now();
+        if let Some(octets) = lock(&self.ahead).take(message, since) {
+            return take(0, Ok(&octets));
+        }
+        let listing = lock(&self.snapshots).get(message.mailbox);
+        let mut wanted = lock(&self.ahead).next(message, listing.as_ref().map(|(_, listing)| &**listing));
+        wanted.insert(0, message);
+        let (mut next, mut taken, mut more) = (0, false, VecDeque::new());
+        let read = self.pool.with(|connection| {
+            if wanted.len() == 1 {
+                return first_piece(connection, message, take).map(|()| taken = true);
+            }
+            first_chunks(connection, &wanted, &mut next, &mut |at, chunk| match (at, chunk) {
+                (0, chunk) => {
+                    taken = true;
+                    take(0, chunk);
+                }
+                (at, Ok(octets)) => more.push_back((wanted[at], octets.to_vec())),
+                // It is gone already.
+                (_, Err(_)) => {}
+            })
+        });
+        match read {
+            Err(error) if !taken => take(0, Err(error)),
+            Err(_) => {}
+            Ok(()) if more.is_empty() => {}
+            Ok(()) => lock(&self.ahead).keep(message.mailbox, more, since),
+        }
     }
 }
 
@@ -233,12 +282,17 @@ fn data<'a>(row: &Row<'a>, message: MessageId) -> Result<&'a [u8]> {
     row.bytes_or_null(1).ok_or_else(lost)
 }
 
-fn first_piece(connection: &mut Connection, message: MessageId, chunk: &mut Vec<u8>) -> Result<()> {
+fn first_piece(
+    connection: &mut Connection,
+    message: MessageId,
+    take: &mut dyn FnMut(usize, Result<&[u8]>),
+) -> Result<()> {
     let sql = "SELECT true, c.data FROM message m LEFT JOIN chunk c ON c.body_id = m.body_id AND c.piece = 0
                 WHERE m.mailbox_id = $1 AND m.uid = $2 AND m.body_id = $3";
     let which = [message.mailbox.0.into(), (message.uid.0 as i64).into(), message.body.into()];
     let rows = connection.query(sql, which)?;
-    chunk.extend_from_slice(data(&rows.first().ok_or(StoreError::NoSuchMessage)?, message)?);
+    let row = rows.first().ok_or(StoreError::NoSuchMessage)?;
+    take(0, Ok(data(&row, message)?));
     Ok(())
 }
 

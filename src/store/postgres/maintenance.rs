@@ -70,7 +70,7 @@ impl Maintenance for Postgres {
             let seal = "SELECT seal FROM site";
             let rows = connection.run(&[statement(adopt, [mark.as_str().into()]), statement(seal, [])])?;
             if rows[1].only()?.text(0)? != mark {
-                let text = "the key file (.seal) is not that of the other nodes: copy theirs";
+                let text = "this is not the key file of the other nodes: copy theirs";
                 return Err(StoreError::Refused(text.into()));
             }
             let sql = "DELETE FROM verifiers WHERE substr(value, 1, length($1)) <> $1";
@@ -78,6 +78,10 @@ impl Maintenance for Postgres {
         });
         self.verifiers.fetch_add(1, Ordering::SeqCst);
         dropped
+    }
+
+    fn has_seal(&self) -> Result<bool> {
+        self.pool.with(|connection| connection.query("SELECT seal IS NOT NULL FROM site", [])?.only()?.is(0))
     }
 
     fn flush_marks(&self) -> Result<()> {
@@ -122,8 +126,8 @@ impl Maintenance for Postgres {
     }
 
     fn purge(&self, now: i64, limit: usize) -> Result<usize> {
-        let mut pace = lock(&self.purging);
-        let limit = pace.limit(limit) as i64;
+        let mut batch_size = lock(&self.purging);
+        let limit = batch_size.limit(limit) as i64;
         let watched = lock(&self.watch).round(self.stamps.steady());
         let due = watched.is_some() || self.pool.with(|connection| purge::is_anything_due(connection, now))?;
         if !due {
@@ -142,7 +146,7 @@ impl Maintenance for Postgres {
         })?;
         self.metrics.purged.add(done as u64);
         if done > 0 {
-            pace.took(began);
+            batch_size.took(began);
         }
         Ok(done)
     }

@@ -2,7 +2,7 @@
 
 use super::Postgres;
 use super::libpq::{Connection, Conninfo};
-use super::session::{SCHEMA, UNFINISHED};
+use super::session::{SCHEMA, UNFINISHED, connect, schema, unfinished};
 use crate::store::{Result, StoreError};
 
 /// In order; the first one's number is [`SCHEMA`]'s start.
@@ -15,7 +15,7 @@ impl Postgres {
     /// [`StoreError::Refused`] for a server or database that will not do, [`StoreError::Denied`] where the role may not
     /// do it.
     pub fn create_or_migrate(text: &str) -> Result<()> {
-        let mut connection = Connection::open(&Conninfo::parse(text, "init")?)?;
+        let mut connection = connect(&Conninfo::parse(text, "init")?)?;
         create(&mut connection, "")
     }
 }
@@ -28,15 +28,7 @@ pub fn create(connection: &mut Connection, script: &str) -> Result<()> {
     match schema(connection)? {
         None => Ok(connection.script(&format!("BEGIN;\n{INITIAL}\n;{script} COMMIT"))?),
         Some(SCHEMA) => Ok(()),
-        Some(UNFINISHED) => Err(StoreError::Refused("belongs to an unfinished copy: run pillarbox copy again".into())),
+        Some(UNFINISHED) => Err(unfinished()),
         Some(other) => Err(StoreError::Refused(format!("its schema is {other}, which this program does not know"))),
     }
-}
-
-/// The last migration, if there is a database of ours.
-pub fn schema(connection: &mut Connection) -> Result<Option<i64>> {
-    if connection.query("SELECT to_regclass('site')::text", [])?.only()?.text_or_null(0)?.is_none() {
-        return Ok(None);
-    }
-    connection.query("SELECT schema FROM site", [])?.only()?.int(0).map(Some)
 }

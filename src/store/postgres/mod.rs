@@ -1,4 +1,4 @@
-//! The PostgreSQL engine: any number of nodes on one database. All its SQL lives in this folder and in
+//! The PostgreSQL engine: any number of nodes on one database. All its SQL lives in this directory and in
 //! `migrations/postgres`.
 //!
 //! What must not be known here: sockets, replies, how a password is hashed.
@@ -25,12 +25,14 @@ mod config;
 mod engine;
 mod expire;
 mod libpq;
+mod login;
 mod maildrop;
 mod maintenance;
 mod migrate;
 mod pool;
 mod presence;
 mod purge;
+mod read_ahead;
 mod session;
 mod statistics;
 mod transfer;
@@ -39,4 +41,4 @@ mod warning;
 mod writer;
 
 pub use engine::Postgres;
-pub use transfer::{Whole, nodes};
+pub use transfer::Whole;

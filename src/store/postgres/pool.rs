@@ -18,13 +18,48 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Makes connections.
 pub struct Connector {
     conninfo: Conninfo,
-    away: Mutex<Option<(Instant, StoreError)>>,
+    state: Mutex<Reach>,
+}
+
+/// Whether the server can be reached.
+#[derive(Default)]
+struct Reach {
+    /// It was, once: before, whoever opens the database says why it cannot.
+    reached: bool,
+    /// The last attempt, if that has failed.
+    away: Option<(Instant, StoreError)>,
+    /// Since when it cannot, and after how many attempts.
+    outage: Option<(Instant, u32)>,
+}
+
+impl Reach {
+    /// An outage is told of when it begins and when it ends: nobody who meets it needs to.
+    fn note(&mut self, made: &Result<Connection>) {
+        match made {
+            Ok(_) => {
+                if let Some((since, attempts)) = self.outage.take() {
+                    log::warn!(
+                        "store: the database is back: away for {} s, {attempts} attempts",
+                        since.elapsed().as_secs()
+                    );
+                }
+                (self.reached, self.away) = (true, None);
+            }
+            Err(why) => {
+                if self.reached && self.outage.is_none() {
+                    log::error!("store: the database is away: {why}");
+                }
+                self.outage.get_or_insert((Instant::now(), 0)).1 += 1;
+                self.away = Some((Instant::now(), why.clone()));
+            }
+        }
+    }
 }
 
 impl Connector {
     /// None is made yet.
     pub fn new(conninfo: Conninfo) -> Self {
-        Self { conninfo, away: Mutex::default() }
+        Self { conninfo, state: Mutex::default() }
     }
 
     /// A connection that is ready for work.
@@ -32,15 +67,15 @@ impl Connector {
     /// # Errors
     /// What the server says, or said a moment ago.
     pub fn connect(&self) -> Result<Connection> {
-        let mut away = self.away.lock().ignore_poison();
-        if let Some((since, why)) = &*away
+        let mut reach = self.state.lock().ignore_poison();
+        if let Some((since, why)) = &reach.away
             && since.elapsed() < AWAY
         {
             return Err(why.clone());
         }
         // The others wait for what comes of it.
-        let made = Connection::open(&self.conninfo).map_err(StoreError::from).and_then(session::prepared);
-        *away = made.as_ref().err().map(|why| (Instant::now(), why.clone()));
+        let made = session::connect(&self.conninfo).and_then(session::prepared);
+        reach.note(&made);
         made
     }
 }
@@ -49,12 +84,12 @@ impl Connector {
 pub struct Pool {
     connector: Arc<Connector>,
     most: usize,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     given_back: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct PoolState {
     idle: Vec<Connection>,
     lent: usize,
 }
@@ -129,28 +164,8 @@ impl Pool {
         made
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().ignore_poison()
-    }
-}
-
-/// Runs work in a transaction, again where that is what the server asks for.
-///
-/// # Errors
-/// What the server says; [`StoreError::Busy`] too where a commit may be on one copy only.
-pub fn transact<T>(connection: &mut Connection, mut work: impl FnMut(&mut Connection) -> Result<T>) -> Result<T> {
-    connection.query("BEGIN", [])?;
-    let done = work(connection);
-    match done {
-        Ok(done) => {
-            connection.take_warning();
-            connection.query("COMMIT", []).map_err(StoreError::from)?;
-            durable(connection).map(|()| done)
-        }
-        Err(error) => {
-            let _: std::result::Result<_, Failure> = connection.query("ROLLBACK", []);
-            Err(error)
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::Postgres;
 use super::libpq::{Connection, ints, statement, texts};
+use super::login::ELSEWHERE;
 use super::writer::Lane;
 use crate::lock::lock;
 use crate::store::shared::sessions::{self, Batch, LOGINS, Logins};
@@ -33,7 +34,8 @@ impl Presence for Postgres {
     }
 
     fn dismissed(&self) -> Result<Vec<u64>> {
-        let node = self.node()?;
+        // Without a number nobody of ours is in the table yet.
+        let Some(node) = self.known_node() else { return Ok(Vec::new()) };
         let ended: Vec<u64> = self.pool.with(|connection| {
             let rows = connection.query("SELECT id FROM session_end WHERE node_id = $1", [node.into()])?;
             rows.iter().map(|row| row.size(0)).collect()
@@ -42,10 +44,12 @@ impl Presence for Postgres {
     }
 
     fn sessions_elsewhere(&self, user: UserId) -> Result<usize> {
-        let sql = "SELECT count(*) FROM session s JOIN node n ON n.id = s.node_id AND n.seen_at > now() - interval '30 seconds'
-                    WHERE s.user_id = $1 AND s.node_id <> $2";
-        let node = self.node()?;
-        self.pool.with(|connection| Ok(connection.query(sql, [user.0.into(), node.into()])?.only()?.size(0)? as usize))
+        if let Some(number) = self.foreseen_elsewhere(user) {
+            return Ok(number);
+        }
+        let node = self.known_node().unwrap_or(-1);
+        self.pool
+            .with(|connection| Ok(connection.query(ELSEWHERE, [user.0.into(), node.into()])?.only()?.size(0)? as usize))
     }
 
     fn flush_presence(&self) -> Result<()> {

@@ -1,8 +1,8 @@
 //! The engine's side of a copy of a whole site ([`crate::store::transfer`]).
 
 use super::libpq::{Connection, Conninfo, Row, Statement, Value, byteas, ints, statement, texts};
-use super::migrate::{create, schema};
-use super::session::{SCHEMA, UNFINISHED};
+use super::migrate::create;
+use super::session::{SCHEMA, UNFINISHED, connect, keep_out_others, look_at_timeline, prepared, schema};
 use crate::store::transfer::{Cell, Facts, Kind, Piece, Side, Table, Target};
 use crate::store::{Result, StoreError};
 
@@ -16,31 +16,21 @@ fn unfinished() -> String {
     format!("{asleep} UPDATE site SET schema = {UNFINISHED};")
 }
 
-/// Names of the nodes that run on a database.
-///
-/// # Errors
-/// It cannot be asked.
-pub fn nodes(text: &str) -> Result<Vec<String>> {
-    let mut connection = Connection::open(&Conninfo::parse(text, "copy")?)?;
-    if schema(&mut connection)?.is_none() {
-        return Ok(Vec::new());
-    }
-    let live = "SELECT name FROM node WHERE seen_at > now() - interval '5 seconds' ORDER BY name";
-    connection.query(live, [])?.iter().map(|row| row.text(0)).collect()
-}
-
-/// A database that is read or filled as a whole.
+/// A database that is read or filled as a whole. No node or command opens it meanwhile.
 pub struct Whole {
     connection: Connection,
 }
 
 impl Whole {
-    /// One that is to be read. What others write from now on is not seen.
+    /// One that is to be read. What administrators write from now on is not seen.
     ///
     /// # Errors
-    /// As [`Postgres::open`].
+    /// As [`super::Postgres::open`]; [`StoreError::Busy`] for one that somebody has open.
     pub fn source(text: &str) -> Result<Self> {
-        let mut connection = super::session::prepared(Connection::open(&Conninfo::parse(text, "copy")?)?)?;
+        let mut connection = connect(&Conninfo::parse(text, "copy")?)?;
+        keep_out_others(&mut connection)?;
+        let mut connection = prepared(connection)?;
+        look_at_timeline(&mut connection, None)?;
         connection.script("SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0")?;
         connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", [])?;
         Ok(Self { connection })
@@ -49,9 +39,10 @@ impl Whole {
     /// One that is to be filled; its tables are made where there are none.
     ///
     /// # Errors
-    /// As [`Postgres::create_or_migrate`].
+    /// As [`super::Postgres::create_or_migrate`]; [`StoreError::Busy`] for one that somebody has open.
     pub fn target(text: &str) -> Result<Self> {
-        let mut connection = Connection::open(&Conninfo::parse(text, "copy")?)?;
+        let mut connection = connect(&Conninfo::parse(text, "copy")?)?;
+        keep_out_others(&mut connection)?;
         connection.script("SET statement_timeout = 0; SET client_min_messages = 'warning'")?;
         if schema(&mut connection)? != Some(UNFINISHED) {
             create(&mut connection, &unfinished())?;

@@ -1,8 +1,10 @@
 //! The engine's side of a copy of a whole site ([`crate::store::transfer`]).
 
-use super::Sqlite;
-use super::database::connection;
-use super::database::migrate::{UNFINISHED, fresh, newest_version, require_newest};
+use super::database::migrate::{
+    UNFINISHED, create_for_copy, fresh, is_unfinished, make_private, newest_version, require_newest,
+};
+use super::database::recovery::{self, Leftover};
+use super::database::{closing, connection};
 use crate::store::transfer::{Cell, Facts, Kind, Piece, Side, Table, Target};
 use crate::store::{Options, Result, StoreError};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
@@ -12,18 +14,18 @@ use std::path::Path;
 /// Pieces that a body id has room for.
 const CHUNKS: i64 = 4096;
 
-/// A database that is read or filled as a whole.
+/// A database that is read or filled as a whole. Nobody else can open it meanwhile.
 pub struct Whole {
     connection: Connection,
 }
 
 impl Whole {
-    /// One that is to be read. What others write from now on is not seen.
+    /// One that is to be read.
     ///
     /// # Errors
-    /// As [`Sqlite::open`].
+    /// As [`super::Sqlite::open`]; [`StoreError::Busy`] for one that somebody has open.
     pub fn source(path: &Path) -> Result<Self> {
-        let connection = connection::reader(path, &Options::default())?;
+        let connection = exclusive(path)?;
         require_newest(&connection, path)?;
         connection.execute_batch("BEGIN")?;
         Ok(Self { connection })
@@ -32,13 +34,14 @@ impl Whole {
     /// One that is to be filled; it is made where there is none.
     ///
     /// # Errors
-    /// As [`Sqlite::create_or_migrate`].
+    /// As [`super::Sqlite::create_or_migrate`]; [`StoreError::Busy`] for one that somebody has open.
     pub fn target(path: &Path) -> Result<Self> {
-        let unfinished = path.exists() && is_unfinished(&connection::reader(path, &Options::default())?)?;
-        if !unfinished {
-            Sqlite::create_or_migrate(path)?;
-        }
-        Ok(Self { connection: connection::writer(path, &Options::default())? })
+        make_private(path)?;
+        let mut connection = exclusive(path)?;
+        // The log would grow as large as the copy.
+        connection.execute_batch("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-8000")?;
+        create_for_copy(&mut connection, path, &unfinished)?;
+        Ok(Self { connection })
     }
 
     /// What is written here is one transaction.
@@ -49,9 +52,25 @@ impl Whole {
     }
 }
 
-fn is_unfinished(connection: &Connection) -> Result<bool> {
-    let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    Ok(version == UNFINISHED)
+fn exclusive(path: &Path) -> Result<Connection> {
+    connection::require_file(path)?;
+    let leftover = Leftover::look(path)?;
+    let connection = connection::alone(path).map_err(|error| match error {
+        StoreError::Busy(_) => StoreError::Busy(format!("{path:?} is in use: stop its server first")),
+        error => error,
+    })?;
+    connection::prepare(&connection, &Options::default())?;
+    leftover.settle(&connection)?;
+    recovery::sync_directory(path)?;
+    Ok(connection)
+}
+
+/// The rules go, and nobody takes it for a site.
+fn unfinished(connection: &Connection) -> Result<()> {
+    for (name, _) in triggers(connection)? {
+        connection.execute_batch(&format!("DROP TRIGGER {name}"))?;
+    }
+    Ok(connection.pragma_update(None, "user_version", UNFINISHED)?)
 }
 
 /// How a key's columns are compared: octet by octet.
@@ -153,12 +172,7 @@ impl Target for Whole {
                 "there is something in it: only an empty database can be copied to".into(),
             ));
         }
-        self.at_once(|connection| {
-            for (name, _) in triggers(connection)? {
-                connection.execute_batch(&format!("DROP TRIGGER {name}"))?;
-            }
-            Ok(connection.pragma_update(None, "user_version", UNFINISHED)?)
-        })
+        self.at_once(unfinished)
     }
 
     fn last(&mut self, table: &Table) -> Result<Option<Vec<Cell>>> {
@@ -227,7 +241,8 @@ impl Target for Whole {
         self.at_once(|connection| {
             ours.iter().try_for_each(|(_, sql)| connection.execute_batch(sql))?;
             Ok(connection.pragma_update(None, "user_version", newest_version())?)
-        })
+        })?;
+        Ok(closing::settle(&self.connection)?)
     }
 }
 

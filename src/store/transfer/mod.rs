@@ -6,11 +6,10 @@
 
 mod table;
 
-pub use table::{Cell, Kind, Table};
+pub use table::{Cell, Kind, TABLES, Table};
 
 use super::{Result, StoreError};
 use sha2::{Digest, Sha256};
-use table::TABLES;
 
 /// Rows at a time.
 const ROWS: usize = 2000;

@@ -9,9 +9,11 @@ use std::ffi::{CStr, CString, c_char};
 use std::ptr::{null, null_mut};
 
 /// What holds where nothing else was typed. Seconds, and milliseconds for the last.
-const DEFAULTS: [(&str, &str); 4] = [
+const DEFAULTS: [(&str, &str); 6] = [
     ("connect_timeout", "2"),
     ("keepalives_idle", "10"),
+    ("keepalives_interval", "3"),
+    ("keepalives_count", "3"),
     ("tcp_user_timeout", "10000"),
     ("target_session_attrs", "read-write"),
 ];

@@ -9,7 +9,7 @@ mod failure;
 mod rows;
 mod value;
 
-pub use connection::{Cancel, Connection, Statement, statement};
+pub use connection::{Cancel, Connection, Statement, Watch, statement};
 pub use conninfo::Conninfo;
 pub use failure::{CONFLICT, Failure, LOCKED};
 pub use rows::{Row, Rows};

@@ -2,8 +2,9 @@
 //! committed in a second round trip.
 
 use super::delivery::{Locked, Plan, storage, unstage};
+use super::job::Job;
 use super::lookup::Outcome;
-use super::{FIRST_WAIT, Job, SLOW, TRIES, Thread, stuck};
+use super::{FIRST_WAIT, SLOW, Shared, TRIES, Thread, stuck};
 use crate::store::postgres::libpq::{CONFLICT, Connection, LOCKED, Rows, ints, statement};
 use crate::store::postgres::pool::durable;
 use crate::store::postgres::statistics;
@@ -68,8 +69,9 @@ impl Thread {
         loop {
             match self.try_batch(jobs, alone) {
                 Ok((answers, _)) => return Ok(answers),
-                Err(Stop::Unknown(error, written)) => match self.look_up(&written.1, began, error)? {
-                    Outcome::Committed => return Ok(written.0),
+                Err(Stop::Unknown(error, written)) => match self.look_up(&written.1, jobs, began, error)? {
+                    Outcome::Committed(uid) if written.0.is_empty() => return Ok(vec![vec![Ok(uid)]]),
+                    Outcome::Committed(_) => return Ok(written.0),
                     Outcome::Gone => {}
                 },
                 Err(Stop::Failed(StoreError::Busy(why))) if why.starts_with(CONFLICT) && tries < TRIES => {
@@ -85,7 +87,13 @@ impl Thread {
 
     fn try_batch(&mut self, jobs: &mut [Job], alone: bool) -> std::result::Result<Written, Stop> {
         let shared = self.shared.clone();
-        let connection = self.connected()?;
+        let connection = self.connected(jobs)?;
+        if let [job] = &mut *jobs
+            && !alone
+            && let Some(uid) = lone(&shared, connection, job)?
+        {
+            return Ok((vec![vec![Ok(uid)]], Plan::default()));
+        }
         let planned = match jobs {
             [Job::Delivery(delivery, _)] if delivery.is_import() => super::import::plan(connection, delivery),
             _ => plan(connection, jobs, alone),
@@ -125,6 +133,32 @@ impl Thread {
             }
         }
         Ok((answers, plan))
+    }
+}
+
+/// One that is alone, in one statement; nothing where that is no matter of one statement.
+fn lone(shared: &Shared, connection: &mut Connection, job: &mut Job) -> std::result::Result<Option<Uid>, Stop> {
+    let Job::Delivery(delivery, answer) = job else { return Ok(None) };
+    let Some((deliver, plan)) = super::lone::deliver(delivery) else { return Ok(None) };
+    connection.take_warning();
+    let mut late = || {
+        answer.give(Err(stuck()));
+        shared.give_up();
+    };
+    let began = Instant::now();
+    let done = connection.run_watched(&[deliver], Some((SLOW, &mut late)));
+    match done {
+        Ok(rows) => {
+            durable(connection)?;
+            let row = rows.first().and_then(Rows::first);
+            let uid = row.map(|row| Ok::<_, StoreError>(Uid(row.size(0)?))).transpose()?;
+            if uid.is_some() {
+                shared.metrics.commit.observe(began.elapsed());
+            }
+            Ok(uid)
+        }
+        Err(failure) if failure.lost => Err(Stop::Unknown(failure.into(), Box::new((Vec::new(), plan)))),
+        Err(failure) => Err(failure.into()),
     }
 }
 

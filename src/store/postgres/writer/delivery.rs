@@ -138,6 +138,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Of a message whose uid the database decides: 0 until it is looked up.
+    pub fn of_one(mailbox: i64, body: i64) -> Self {
+        Self { stored: vec![(mailbox, 0, body)], ..Self::default() }
+    }
+
     /// The date of what is stored, and whether it must be noted: once a minute, so that `site` stays cold.
     pub fn date(&mut self, stamp: Stamp, before: i64) -> i64 {
         let date = latest(stamp.date, self.latest_at.unwrap_or(before));

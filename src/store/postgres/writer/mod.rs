@@ -10,19 +10,22 @@
 mod batch;
 mod delivery;
 mod import;
+mod job;
+mod lone;
 mod lookup;
+mod work;
 
 pub use batch::is_taken;
 pub use delivery::{Common, Copy, Deletion, Delivery, Locked};
 
-use super::libpq::{CONFLICT, Cancel, Connection, Failure, statement};
-use super::pool::{Connector, durable};
-use super::session;
+use super::libpq::{Cancel, Connection};
+use super::pool::Connector;
 use crate::lock::IgnorePoison;
 use crate::metrics::StoreMetrics;
 pub use crate::store::shared::lane::Lane;
-use crate::store::shared::oneshot::{Oneshot, Promised, ended, promise};
+use crate::store::shared::oneshot::{Oneshot, ended, promise};
 use crate::store::{Result, StoreError, Uid};
+use job::{Closure, Job};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,57 +44,6 @@ const QUEUE: usize = 256;
 /// How often a transaction is tried that the server wants to have tried again, and how long the first wait is.
 const TRIES: u32 = 4;
 const FIRST_WAIT: Duration = Duration::from_millis(10);
-
-/// What waits to be written.
-enum Job {
-    Delivery(Box<Delivery>, Promised<Vec<Result<Uid>>>),
-    Deletion(Deletion, Promised<()>),
-    Work(Box<dyn Work>),
-}
-
-impl Job {
-    fn octets(&self) -> usize {
-        match self {
-            Self::Delivery(delivery, _) => delivery.octets(),
-            Self::Deletion(deletion, _) => deletion.uids.len() * 200,
-            Self::Work(_) => 0,
-        }
-    }
-
-    fn refuse(&mut self, error: StoreError) {
-        match self {
-            Self::Delivery(_, answer) => answer.give(Err(error)),
-            Self::Deletion(_, answer) => answer.give(Err(error)),
-            Self::Work(work) => work.answer(Some(error)),
-        }
-    }
-}
-
-/// Something else, in a transaction of its own.
-trait Work: Send {
-    fn run(&mut self, connection: &mut Connection) -> Result<()>;
-    fn answer(&mut self, failed: Option<StoreError>);
-}
-
-struct Closure<T, F> {
-    work: F,
-    done: Option<T>,
-    answer: Promised<T>,
-}
-
-impl<T: Send, F: FnMut(&mut Connection) -> Result<T> + Send> Work for Closure<T, F> {
-    fn run(&mut self, connection: &mut Connection) -> Result<()> {
-        self.done = Some((self.work)(connection)?);
-        Ok(())
-    }
-
-    fn answer(&mut self, failed: Option<StoreError>) {
-        match (failed, self.done.take()) {
-            (None, Some(done)) => self.answer.give(Ok(done)),
-            (failed, _) => self.answer.give(Err(failed.unwrap_or_else(ended))),
-        }
-    }
-}
 
 /// The threads.
 pub struct Writer {
@@ -143,7 +95,7 @@ impl Writer {
         };
         let (mail, maintenance) = (shared(), shared());
         let start = |shared: &Arc<Shared>, name: &str, connection| {
-            let thread = Thread { shared: shared.clone(), connection };
+            let thread = Thread { shared: shared.clone(), fresh: connection, connection: None };
             let made = std::thread::Builder::new().name(name.into()).spawn(move || thread.run());
             made.map_err(|error| StoreError::Internal(format!("cannot make a thread: {error}")))
         };
@@ -262,6 +214,8 @@ impl Shared {
 
 struct Thread {
     shared: Arc<Shared>,
+    /// One that was made before the thread was, and has written nothing.
+    fresh: Option<Connection>,
     connection: Option<Connection>,
 }
 
@@ -332,62 +286,6 @@ impl Thread {
             _ => self.batch(jobs),
         }
     }
-
-    /// A connection that is ready to write.
-    fn connected(&mut self) -> Result<&mut Connection> {
-        if self.connection.as_ref().is_none_or(Connection::is_lost) {
-            self.connection = None;
-            let mut connection = self.shared.connector.connect()?;
-            session::look_at_timeline(&mut connection)?;
-            *self.shared.cancel.lock().ignore_poison() = connection.cancel();
-            self.connection = Some(connection);
-        }
-        self.connection.as_mut().ok_or_else(ended)
-    }
-
-    fn work(&mut self, work: &mut dyn Work) -> Result<()> {
-        let (mut wait, mut tries, mut reconnected) = (FIRST_WAIT, 0, false);
-        loop {
-            let (shared, mut sent) = (self.shared.clone(), false);
-            match attempt(&shared, self.connected()?, work, &mut sent) {
-                Err(StoreError::Busy(why)) if why.starts_with(CONFLICT) && tries < TRIES => {
-                    std::thread::sleep(wait);
-                    (wait, tries) = (wait * 3, tries + 1);
-                }
-                // The server has gone since the last work, and may be back: nothing of this one was committed.
-                Err(_) if !sent && self.has_lost_its_connection() && !reconnected => reconnected = true,
-                done => return done,
-            }
-        }
-    }
-
-    /// It had one, which broke.
-    fn has_lost_its_connection(&self) -> bool {
-        self.connection.as_ref().is_some_and(Connection::is_lost)
-    }
-}
-
-/// `sent`: from then on it may have been committed, whatever the answer is.
-fn attempt(shared: &Shared, connection: &mut Connection, work: &mut dyn Work, sent: &mut bool) -> Result<()> {
-    connection.query("BEGIN", [])?;
-    let done = work.run(connection);
-    if let Err(error) = done {
-        let _: std::result::Result<_, Failure> = connection.query("ROLLBACK", []);
-        return Err(error);
-    }
-    connection.take_warning();
-    let mut late = || {
-        work.answer(Some(stuck()));
-        shared.give_up();
-    };
-    let began = Instant::now();
-    *sent = true;
-    shared.committing.store(true, Ordering::SeqCst);
-    let done = connection.run_watched(&[statement("COMMIT", [])], Some((SLOW, &mut late)));
-    shared.committing.store(false, Ordering::SeqCst);
-    done?;
-    shared.metrics.commit.observe(began.elapsed());
-    durable(connection)
 }
 
 fn stuck() -> StoreError {

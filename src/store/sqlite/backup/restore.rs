@@ -6,7 +6,7 @@ use crate::store::sqlite::database::migrate;
 use crate::store::{Result, StoreError, Uid};
 use rusqlite::{Connection, params};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How far next unique-ids are raised at least: more than a mailbox can have given out since the backup was made.
 const LEAP: i64 = 1 << 32;
@@ -34,23 +34,12 @@ impl Sqlite {
     /// # Errors
     /// It cannot be opened. A file that is no database, or damaged, is in nobody's use.
     pub fn is_in_use(path: &Path) -> Result<bool> {
-        match have_alone(path) {
+        match connection::alone(path) {
             Err(StoreError::Busy(_)) => Ok(true),
             Err(StoreError::Io(text)) => Err(StoreError::Io(text)),
             _ => Ok(false),
         }
     }
-}
-
-/// Opens and closes a database that nobody else has open: who works with a log keeps a lock for as long as
-/// the database is open, and who is to have it exclusively needs that one.
-fn have_alone(path: &Path) -> Result<()> {
-    let opened =
-        Connection::open_with_flags(path, connection::flags()).map_err(|error| connection::named(path, error))?;
-    let alone = connection::defend(&opened)
-        .and_then(|()| opened.busy_timeout(Duration::ZERO))
-        .and_then(|()| opened.execute_batch("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT"));
-    alone.map_err(|error| connection::named(path, error))
 }
 
 fn leap(connection: &Connection) -> rusqlite::Result<()> {

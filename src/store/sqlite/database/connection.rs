@@ -63,6 +63,20 @@ pub fn reader(path: &Path, options: &Options) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Opens a database that nobody else has open, and keeps everybody else out until it is closed. (Who works with a log
+/// keeps a lock for as long as the database is open, and who is to have it exclusively needs that one.) What is in its log comes
+/// into the file at the end.
+///
+/// # Errors
+/// [`StoreError::Busy`]: somebody has it open.
+pub fn alone(path: &Path) -> Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags()).map_err(|error| named(path, error))?;
+    let alone = defend(&connection)
+        .and_then(|()| connection.busy_timeout(Duration::ZERO))
+        .and_then(|()| connection.execute_batch("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT"));
+    alone.map(|()| connection).map_err(|error| named(path, error))
+}
+
 /// In words that SQLite's own error has not.
 pub fn require_file(path: &Path) -> Result<()> {
     match std::fs::metadata(path) {
@@ -146,10 +160,10 @@ mod tests {
     /// What is in the way of the log's files for a moment is no reason to give up.
     #[test]
     fn a_log_that_cannot_be_opened_is_tried_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mail.db");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mail.db");
         Sqlite::create_or_migrate(&path).unwrap();
-        let log = folder.path().join("mail.db-wal");
+        let log = directory.path().join("mail.db-wal");
         std::fs::create_dir(&log).unwrap();
         let error = format!("{:?}", Sqlite::open(&path, Options::default()).err());
         assert!(error.contains("mail.db: unable to open database file"), "{error}");
@@ -168,8 +182,8 @@ mod tests {
     /// VACUUM INTO and a dump leave it out; with a rollback journal who reads would hold up who writes.
     #[test]
     fn a_database_of_ours_gets_a_log_and_no_other_is_touched() {
-        let folder = tempfile::tempdir().unwrap();
-        let [made, copy, other] = ["made", "copy", "other"].map(|name| folder.path().join(name));
+        let directory = tempfile::tempdir().unwrap();
+        let [made, copy, other] = ["made", "copy", "other"].map(|name| directory.path().join(name));
         Sqlite::create_or_migrate(&made).unwrap();
         let into = format!("VACUUM INTO '{}'", copy.display());
         Connection::open(&made).unwrap().execute_batch(&into).unwrap();

@@ -59,27 +59,56 @@ pub fn require_newest(connection: &Connection, path: &Path) -> Result<()> {
 fn require(connection: &Connection, path: &Path, newest: i32) -> Result<()> {
     let refused = |why| Err(StoreError::Refused(format!("{}: {why}", path.display())));
     match state(connection, path, newest)? {
-        State::Empty => refused("empty database; run pillarbox init".into()),
-        State::Version(found) if found < newest => {
+        SchemaState::Empty => refused("empty database; run pillarbox init".into()),
+        SchemaState::Version(found) if found < newest => {
             refused(format!("schema version {found}, this program needs {newest}; run pillarbox init"))
         }
-        State::Version(_) => Ok(()),
+        SchemaState::Version(_) => Ok(()),
     }
 }
 
 /// Refuses what is not a database of this program, or a newer one.
 pub fn require_ours(connection: &Connection, path: &Path) -> Result<()> {
     match state(connection, path, newest_version())? {
-        State::Version(_) => Ok(()),
-        State::Empty => Err(connection::not_ours(path)),
+        SchemaState::Version(_) => Ok(()),
+        SchemaState::Empty => Err(connection::not_ours(path)),
     }
 }
 
-enum State {
+enum SchemaState {
     Empty,
     /// From the first that was released to the newest.
     Version(i32),
 }
+
+/// Makes the tables of an empty database that is to be filled by a copy, and does `last` in the same transaction.
+///
+/// # Errors
+/// [`StoreError::Refused`] for what is neither empty nor of the newest schema nor an unfinished copy.
+pub fn create_for_copy(connection: &mut Connection, path: &Path, last: &Last) -> Result<()> {
+    if is_unfinished(connection).map_err(|error| connection::named(path, error))? {
+        return Ok(());
+    }
+    match state(connection, path, newest_version())? {
+        SchemaState::Empty => {
+            lay_out(connection, path)?;
+            apply(connection, path, MIGRATIONS, last)
+        }
+        SchemaState::Version(_) => require_newest(connection, path),
+    }
+}
+
+/// A copy into it has begun and not ended.
+///
+/// # Errors
+/// It cannot be read.
+pub fn is_unfinished(connection: &Connection) -> rusqlite::Result<bool> {
+    let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    Ok(version == UNFINISHED)
+}
+
+/// What is done behind the steps of a migration.
+type Last = dyn Fn(&Connection) -> Result<()>;
 
 fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
     let newest = version_after(steps);
@@ -87,17 +116,17 @@ fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
     let leftover = Leftover::look(path)?;
     let mut connection = open(path)?;
     let found = state(&connection, path, newest)?;
-    if let State::Empty = found {
+    if let SchemaState::Empty = found {
         lay_out(&connection, path)?;
     }
     leftover.settle(&connection)?;
     recovery::sync_directory(path)?;
     match found {
-        State::Version(found) if found == newest => return Ok(()),
-        State::Version(_) => copy_before(&connection, path, newest)?,
-        State::Empty => {}
+        SchemaState::Version(found) if found == newest => return Ok(()),
+        SchemaState::Version(_) => copy_before(&connection, path, newest)?,
+        SchemaState::Empty => {}
     }
-    apply(&mut connection, path, steps)?;
+    apply(&mut connection, path, steps, &|_| Ok(()))?;
     match closing::settle(&connection).map_err(|error| connection::named(path, error)) {
         Err(error @ StoreError::Sync(_)) => Err(error),
         Ok(()) | Err(_) => Ok(()),
@@ -105,7 +134,7 @@ fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
 }
 
 /// All pending steps in one transaction. Another `init` may have come first: only then is the version known.
-fn apply(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<()> {
+fn apply(connection: &mut Connection, path: &Path, steps: &[&str], last: &Last) -> Result<()> {
     let named = |error| connection::named(path, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(named)?;
     let found: i32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(named)?;
@@ -114,6 +143,7 @@ fn apply(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<()>
         transaction.pragma_update(None, "user_version", version).map_err(named)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(named)?;
+    last(&transaction)?;
     transaction.commit().map_err(named)
 }
 
@@ -135,7 +165,7 @@ fn open(path: &Path) -> Result<Connection> {
 }
 
 /// What the file is; anything else than a database that can be brought to the version `newest` is refused.
-fn state(connection: &Connection, path: &Path, newest: i32) -> Result<State> {
+fn state(connection: &Connection, path: &Path, newest: i32) -> Result<SchemaState> {
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i32>(0));
     let read = || {
         Ok((
@@ -145,8 +175,10 @@ fn state(connection: &Connection, path: &Path, newest: i32) -> Result<State> {
         ))
     };
     match read().map_err(|error| connection::named(path, error))? {
-        (0, 0, 0) => Ok(State::Empty),
-        (APPLICATION_ID, version, _) if (FIRST_VERSION..=newest).contains(&version) => Ok(State::Version(version)),
+        (0, 0, 0) => Ok(SchemaState::Empty),
+        (APPLICATION_ID, version, _) if (FIRST_VERSION..=newest).contains(&version) => {
+            Ok(SchemaState::Version(version))
+        }
         (APPLICATION_ID, version, _) => Err(foreign_version(path, version, newest)),
         _ => Err(connection::not_ours(path)),
     }
@@ -165,7 +197,7 @@ fn foreign_version(path: &Path, found: i32, newest: i32) -> StoreError {
 
 /// Makes the file, readable by its owner only, if there is none; -wal and -shm take its mode over. Its name is durable
 /// before anything is in it: SQLite tells nobody if it cannot sync a directory.
-fn make_private(path: &Path) -> Result<()> {
+pub fn make_private(path: &Path) -> Result<()> {
     let io = |error: std::io::Error| StoreError::Io(format!("{}: {error}", path.display()));
     let directory = Directory::open(directory(path)).map_err(io)?;
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {

@@ -42,7 +42,7 @@ impl Shared {
             self.wal.commit_failed(connection, error);
         }
         // Once for all of them.
-        let lost = lost.or_else(|| self.place.check().err());
+        let lost = lost.or_else(|| self.identity.check().err());
         if matches!(lost, Some(StoreError::Busy(_))) {
             // They would wait as long again, one batch after the other: "try again later" is due now.
             self.take_waiting(connection, &mut jobs);

@@ -50,7 +50,7 @@ struct Shared {
     connection: Mutex<Connection>,
     queue: Queue,
     wal: Wal,
-    place: Arc<FileIdentity>,
+    identity: Arc<FileIdentity>,
     metrics: Arc<StoreMetrics>,
     /// How long a write waits for another process's lock.
     timeout: Duration,
@@ -64,7 +64,7 @@ impl Shared {
     fn new(
         connection: Connection,
         wal: Wal,
-        place: Arc<FileIdentity>,
+        identity: Arc<FileIdentity>,
         timeout: Duration,
         metrics: Arc<StoreMetrics>,
     ) -> Self {
@@ -72,7 +72,7 @@ impl Shared {
             connection: Mutex::new(connection),
             queue: Queue::default(),
             wal,
-            place,
+            identity,
             metrics,
             timeout,
             locked_out: AtomicBool::new(false),
@@ -138,18 +138,18 @@ impl<T: Send, F: FnMut(&Connection) -> Result<T> + Send> Job for Task<T, F> {
 }
 
 impl Writer {
-    /// Starts the thread, which owns the connection from now on. `place` is where its database must still be after
+    /// Starts the thread, which owns the connection from now on. `identity` is where its database must still be after
     /// each commit; `timeout` is how long a write waits for another process's lock; `metrics` counts commits.
     pub fn start(
         mut connection: Connection,
-        place: Arc<FileIdentity>,
+        identity: Arc<FileIdentity>,
         timeout: Duration,
         metrics: Arc<StoreMetrics>,
     ) -> Result<Self> {
         connection.busy_timeout(STEP)?;
         let wal = Wal::default();
         wal.watch(&mut connection)?;
-        let shared = Arc::new(Shared::new(connection, wal, place, timeout, metrics));
+        let shared = Arc::new(Shared::new(connection, wal, identity, timeout, metrics));
         let thread = Thread::new(shared.clone());
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
