@@ -95,7 +95,9 @@ fn main() {
 fn measure(server: &Server, scenario: &Scenario) {
     let Figures { server, database, rate, taken } = play(server, scenario, RUN);
     let percentile = |part| {
-        taken.get((taken.len() * part) / 100).map_or(String::new(), |it| format!("{:.1}", it.as_secs_f64() * 1e3))
+        taken
+            .get((taken.len() * part) / 100)
+            .map_or(String::new(), |it: &Duration| format!("{:.1}", it.as_secs_f64() * 1e3))
     };
     let (middle, late) = (percentile(50), percentile(99));
     println!("| {} | {server:.1} | {database:.1} | {rate:.0} | {middle} | {late} |", scenario.name);

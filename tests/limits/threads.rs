@@ -41,7 +41,7 @@ fn who_gets_no_thread_is_told_to_come_again() {
         limit(&server, "1");
         for _ in 0..CROWD {
             let mut client = Client::plain(server.address("pop3"));
-            assert_eq!(client.line(), "-ERR [SYS/TEMP] Server Unavailable. Try again in a minute.");
+            assert_eq!(client.line(), "-ERR [SYS/TEMP] Server Unavailable. Try again in a minute.\r\n");
             client.expect_end();
             let mut mta = Lmtp::tcp(server.address("lmtp"));
             mta.expect("421 4.3.2 ");
