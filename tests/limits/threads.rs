@@ -53,7 +53,7 @@ fn who_gets_no_thread_is_told_to_come_again() {
         assert!((1..CROWD / 10).contains(&lines), "{lines}: {log}");
         assert!(log.lines().count() < CROWD / 2, "{log}");
         before.expect_start("STAT", "+OK 1 ");
-        limit(&server, "unlimited");
+        limit(&server, "512");
         eventually("there is a thread again", || Client::plain(server.address("pop3")).line() == GREETING);
         server.alice().quit();
         server.lmtp().deliver("alice", PLAIN);
