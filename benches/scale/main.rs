@@ -1,4 +1,4 @@
-//! Many sessions at once: `make bench-scale`, or `SCALE_SESSIONS=10000 cargo bench --bench scale`.
+//! Many sessions at once, and many users: `make bench-scale`, or `SCALE_SESSIONS=10000 SCALE_USERS=0 cargo bench --bench scale`.
 //!
 //! Starts the release binary on loopback, and measures how long a poll takes while nobody else is there. Then it opens the
 //! sessions, whose clients have addresses in 127.0.0.0/16, lets them wait, and measures polls again. Prints what a session costs
@@ -6,12 +6,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that cannot go on says why and ends")]
 
+#[path = "../server/deliver.rs"]
+#[allow(dead_code, reason = "the other benchmark has the rest")]
+mod deliver;
 #[path = "../server/fill.rs"]
 #[allow(dead_code, reason = "the other benchmark has the rest")]
 mod fill;
 #[path = "../server/meter.rs"]
 #[allow(dead_code, reason = "the other benchmark has the rest")]
 mod meter;
+mod users;
 
 use meter::Server;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -32,7 +36,19 @@ const POLLS: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_millis(10);
 
 fn main() {
-    let wanted: usize = std::env::var("SCALE_SESSIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(50_000);
+    let asked = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
+    let binary = std::env::var_os("PILLARBOX_BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_pillarbox").into());
+    let binary = Path::new(&binary);
+    let (sessions, users) = (asked("SCALE_SESSIONS").unwrap_or(50_000), asked("SCALE_USERS").unwrap_or(100_000));
+    if sessions > 0 {
+        measure_sessions(binary, sessions);
+    }
+    if users > 0 {
+        users::compare(binary, users);
+    }
+}
+
+fn measure_sessions(binary: &Path, wanted: usize) {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("limits");
     let files = wanted as u64 + 2000;
     // Root may have more than it was given. The server inherits it.
@@ -43,8 +59,7 @@ fn main() {
     database.fill(std::iter::empty());
     let connections = format!("MaxConnections={}", wanted + 100);
     let settings = [&connections, "MaxConnectionFromSingleIP=1000", "MaxConnectionsPerUser=1000000"];
-    let binary = std::env::var_os("PILLARBOX_BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_pillarbox").into());
-    let mut server = Server::start_with(Path::new(&binary), database.name(), &[], &settings);
+    let mut server = Server::start_with(binary, database.name(), &[], &settings);
     let address = server.address(false);
     let quiet = polls(address);
     let (memory, kernel) = (server.memory(), kernel_memory());
@@ -111,8 +126,8 @@ fn log_in(server: SocketAddr, client: usize) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Polls at a steady rate: the median and the 99th percentile, milliseconds.
-fn polls(server: SocketAddr) -> (f64, f64) {
+/// Polls at a steady rate: the median and the 99th percentile, milliseconds, and how many there were.
+fn polls(server: SocketAddr) -> (f64, f64, usize) {
     let (mut took, until) = (Vec::new(), Instant::now() + POLLS);
     while Instant::now() < until {
         let start = Instant::now();
@@ -124,7 +139,7 @@ fn polls(server: SocketAddr) -> (f64, f64) {
         std::thread::sleep(EVERY.saturating_sub(start.elapsed()));
     }
     took.sort_by(f64::total_cmp);
-    (took[took.len() / 2], took[took.len() * 99 / 100])
+    (took[took.len() / 2], took[took.len() * 99 / 100], took.len())
 }
 
 /// What the kernel has taken for stacks of threads and for page tables, of the whole machine, KiB.

@@ -4,15 +4,15 @@ use crate::fill::message;
 use crate::meter::Server;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Delivers messages of 8 KiB to `user` over so many connections; says how many.
-pub fn play(server: &Server, user: &str, connections: usize, until: Instant) -> u64 {
+/// Delivers messages of 8 KiB to `user` over so many connections; says how long each took.
+pub fn play(server: &Server, user: &str, connections: usize, until: Instant) -> Vec<Duration> {
     let lmtp = server.lmtp();
     std::thread::scope(|scope| {
         let clients: Vec<_> =
             (0..connections).map(|_| scope.spawn(move || Deliverer::open(lmtp).until(user, until))).collect();
-        clients.into_iter().map(|client| client.join().expect("a client")).sum()
+        clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
     })
 }
 
@@ -48,14 +48,16 @@ impl Deliverer {
         new
     }
 
-    fn until(mut self, user: &str, until: Instant) -> u64 {
-        let mut delivered = 0;
+    fn until(mut self, user: &str, until: Instant) -> Vec<Duration> {
+        let (mut taken, mut since) = (Vec::new(), Instant::now());
         loop {
             self.deliver(user);
-            delivered += 1;
-            if Instant::now() >= until {
-                return delivered;
+            let now = Instant::now();
+            taken.push(now - since);
+            if now >= until {
+                return taken;
             }
+            since = now;
         }
     }
 

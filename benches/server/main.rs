@@ -44,6 +44,8 @@ struct Run<'a> {
     until: Instant,
     /// What the server spent on what is not measured.
     aside: Duration,
+    /// How long each delivery took.
+    taken: Vec<Duration>,
 }
 
 const SCENARIOS: &[Scenario] = &[
@@ -76,7 +78,9 @@ fn main() {
     let shapes = SCENARIOS.iter().filter(|one| chosen(one.name)).map(|one| (one.messages, one.octets));
     database.fill(shapes);
     let server = Server::start(&database);
-    println!("| scenario | server CPU µs/op | database CPU µs/op | ops/s |\n|---|--:|--:|--:|");
+    println!(
+        "| scenario | server CPU µs/op | database CPU µs/op | ops/s | p50 ms | p99 ms |\n|---|--:|--:|--:|--:|--:|"
+    );
     for scenario in SCENARIOS.iter().filter(|one| chosen(one.name)) {
         measure(&server, scenario);
     }
@@ -89,15 +93,22 @@ fn main() {
 }
 
 fn measure(server: &Server, scenario: &Scenario) {
-    let Figures { server, database, rate } = play(server, scenario, RUN);
-    println!("| {} | {server:.1} | {database:.1} | {rate:.0} |", scenario.name);
+    let Figures { server, database, rate, taken } = play(server, scenario, RUN);
+    let percentile = |part| {
+        taken
+            .get((taken.len() * part) / 100)
+            .map_or(String::new(), |it: &Duration| format!("{:.1}", it.as_secs_f64() * 1e3))
+    };
+    let (middle, late) = (percentile(50), percentile(99));
+    println!("| {} | {server:.1} | {database:.1} | {rate:.0} | {middle} | {late} |", scenario.name);
 }
 
-/// CPU time of an operation in microseconds, and operations a second.
+/// CPU time of an operation in microseconds, operations a second, and how long deliveries took, the shortest first.
 struct Figures {
     server: f64,
     database: f64,
     rate: f64,
+    taken: Vec<Duration>,
 }
 
 fn play(server: &Server, scenario: &Scenario, time: Duration) -> Figures {
@@ -110,17 +121,20 @@ fn play(server: &Server, scenario: &Scenario, time: Duration) -> Figures {
         operations: 0,
         until: Instant::now(),
         aside: Duration::ZERO,
+        taken: Vec::new(),
     };
     (scenario.play)(&mut run); // once, so that caches are as warm as they will be
     let (before, start) = (server.spent(), Instant::now());
-    (run.operations, run.aside) = (0, Duration::ZERO);
+    (run.operations, run.aside, run.taken) = (0, Duration::ZERO, Vec::new());
     run.until = start + time;
     (scenario.play)(&mut run);
     let (mut spent, wall) = (server.spent() - before, start.elapsed());
     spent.server -= run.aside;
     let operations = run.operations as f64;
     let each = |time: Duration| time.as_secs_f64() * 1e6 / operations;
-    Figures { server: each(spent.server), database: each(spent.database), rate: operations / wall.as_secs_f64() }
+    run.taken.sort();
+    let rate = operations / wall.as_secs_f64();
+    Figures { server: each(spent.server), database: each(spent.database), rate, taken: run.taken }
 }
 
 impl Run<'_> {
@@ -191,7 +205,9 @@ fn drain(run: &mut Run<'_>) {
 
 /// Messages of 8 KiB over this many LMTP connections.
 fn deliver(run: &mut Run<'_>, connections: usize) {
-    run.operations += deliver::play(run.server, run.user, connections, run.until);
+    let taken = deliver::play(run.server, run.user, connections, run.until);
+    run.operations += taken.len() as u64;
+    run.taken.extend(taken);
 }
 
 /// Memory per session that has logged in and waits.

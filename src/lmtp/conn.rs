@@ -55,7 +55,7 @@ pub fn serve(server: &ServerState, host: &str, socket: Socket, peer: Option<IpAd
         configuration: server.configuration(),
         source: Source::new(host, peer, entry.id()),
         stream: Stream::Plain(socket),
-        lines: LineReader::new(),
+        lines: LineReader::for_content(),
         out: Output::new(),
         session: Session::default(),
         content: Vec::new(),

@@ -60,6 +60,8 @@ pub struct Session {
     stray: Option<Stray>,
     /// The forward path that is being resolved.
     asked: Option<String>,
+    /// Memory for content on its way through.
+    unstuffed: Vec<u8>,
 }
 
 impl Session {
@@ -213,7 +215,7 @@ impl Session {
             return (taken, step);
         }
         let Some(incoming) = &mut self.incoming else { return (0, None) };
-        let (taken, complete) = incoming.take(policy.max_size, octets, out);
+        let (taken, complete) = incoming.take(policy.max_size, octets, &mut self.unstuffed, out);
         (taken, complete.map(|content| self.complete(policy, &content, out)))
     }
 
@@ -262,16 +264,22 @@ impl Incoming {
     }
 
     /// As [`Session::content`]; answers the content that is complete.
-    fn take(&mut self, max_size: u64, octets: &[u8], out: &mut Vec<u8>) -> (usize, Option<Content>) {
+    fn take(
+        &mut self,
+        max_size: u64,
+        octets: &[u8],
+        unstuffed: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> (usize, Option<Content>) {
         let Some(content) = &mut self.content else { return (0, None) };
-        let mut unstuffed = Vec::with_capacity(octets.len());
-        let (taken, complete) = content.take(octets, &mut unstuffed);
+        unstuffed.clear();
+        let (taken, complete) = content.take(octets, unstuffed);
         self.octets += unstuffed.len() as u64;
         if self.octets > max_size {
             self.fault.get_or_insert(StoreError::TooBig);
         }
         if self.fault.is_none() {
-            self.normaliser.push(&unstuffed, out);
+            self.normaliser.push(unstuffed, out);
         }
         (taken, if complete { self.content.take() } else { None })
     }

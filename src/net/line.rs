@@ -8,7 +8,7 @@
 //!   LF, and the session stays in step with the client.
 //! * The time is bounded per line, not per read, so that one octet a minute does not hold a worker.
 //! * While it waits for the client a session holds at most [`IDLE`] octets here, and the same in
-//!   its [`Output`].
+//!   its [`Output`]; one that takes content in keeps [`BULK`] octets ([`LineReader::for_content`]).
 
 mod output;
 #[cfg(test)]
@@ -84,12 +84,20 @@ pub struct LineReader {
     end: usize,
     /// How the last over-long line began.
     head: [u8; HEAD],
+    /// The size that an empty buffer goes back to; 0: [`IDLE`].
+    kept: usize,
 }
 
 impl LineReader {
     /// An empty reader; memory is taken at the first read.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A reader for a session that takes content in ([`LineReader::fill`]) again and again: once it has a buffer for that, it keeps
+    /// it. Getting and clearing a new one each time is dear.
+    pub fn for_content() -> Self {
+        Self { kept: BULK, ..Self::default() }
     }
 
     /// The next line, of at most `limit` octets with its line end (RFC 2449 section 4 counts the
@@ -210,7 +218,7 @@ impl LineReader {
     fn make_room(&mut self, least: usize) {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-            if self.buf.len() != least {
+            if self.buf.len() < least || self.buf.len() > least.max(self.kept) {
                 self.buf = vec![0; least];
             }
         } else if self.end == self.buf.len() || self.buf.len() < least {

@@ -25,6 +25,12 @@ fn until_none_waits(site: &Site) {
     }
 }
 
+/// Milliseconds that the commit took, in a line about something slow.
+fn commit(line: &str) -> Option<u64> {
+    let (_, steps) = line.split_once("store: slow: a transaction of ")?;
+    steps.split_once(", commit ")?.1.strip_suffix(" ms")?.parse().ok()
+}
+
 const MANY: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
     INSERT INTO users(name, password) SELECT 'user' || i, 'secret ' || i FROM n";
 
@@ -37,6 +43,8 @@ fn thousands_of_clear_passwords_on_a_slow_disk() {
     assert!(waiting(&site) > 100, "ready has waited for them: {} are left", waiting(&site));
     server.session("user200", "secret 200").quit();
     assert!(server.lmtp().deliver("alice", PLAIN).starts_with("250 "));
+    let slowest = server.log().lines().filter_map(commit).max();
+    assert!(slowest >= Some(600), "the log does not say which step was slow: {}", server.log());
     assert!(waiting(&site) > 0);
     let said = || server.log().lines().any(|line| line.ends_with("plain-text passwords are still to be hashed"));
     let start = Instant::now();

@@ -8,6 +8,7 @@ mod support;
 mod connections;
 mod crowds;
 mod slow;
+mod threads;
 
 use support::messages::{DOTTED, PLAIN};
 use support::{Server, Site};
