@@ -82,8 +82,10 @@ impl Config for Postgres {
         let told = |known: KnownUsable| known.state.0 != state.0 && known.state.1 == state.1;
         if known.is_some_and(|known| known.usable != usable && !told(known)) {
             // A login here has made the first verifier of its kind, or the last that was missing: other nodes are told.
-            self.writer
-                .write(Lane::Maintenance, |connection| Ok(drop(connection.query("SELECT note_change(false)", [])?)))?;
+            self.writer.write(Lane::Maintenance, |connection| {
+                connection.query("SELECT note_change(false)", [])?;
+                Ok(())
+            })?;
         }
         *lock(&self.usable) = Some(KnownUsable { state, since: Instant::now(), usable });
         Ok(usable)
