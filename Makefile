@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run install deb test-deb picture test check faults test-nodes soak bench bench-scale bench-plots lint fmt layers build setup generate
+.PHONY: run install deb test-deb picture test check mutants faults test-nodes soak bench bench-scale bench-plots lint fmt layers build setup generate
 
 # A demo mailbox on 127.0.0.1:1110 and 127.0.0.1:1995; Ctrl-C ends it.
 run: build
@@ -41,6 +41,11 @@ check: layers
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	RUST_TEST_THREADS=8 $(CARGO) test --locked --lib --test core --test transcripts --test store_contract --test schema_shell --test protocol -- --skip postgres:: --skip nodes::
+
+# Changes of the protocol core that no test notices. All of it takes a day of one core; MUTANTS takes options of cargo-mutants,
+# for example MUTANTS='--shard 3/40' or MUTANTS='--file src/pop3/session.rs'.
+mutants: setup
+	@scripts/mutants.sh $(MUTANTS)
 
 # Every fault of a disk that tests/faults knows: more than an hour on two cores. `make test` tries a sample.
 faults: setup

@@ -79,7 +79,7 @@ and there:
 
 openssl's "verify error" is meant: the certificate was made here, just now, and nobody but this server vouches for it.
 
-Administration, from this folder:
+Administration, from this directory:
 
     sqlite3 -cmd '.timeout 5000' $db 'SELECT * FROM mailbox_usage'
 

@@ -8,7 +8,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd)
-folder=$here/target/interop
+directory=$here/target/interop
 debian=(
     fail2ban
     fetchmail
@@ -25,11 +25,11 @@ python=(
 
 # The lists stand in a file beside what they brought, which is made anew when they change.
 wanted="$(printf '%s ' "${debian[@]}" / "${python[@]}")"
-[ "$(cat "$folder/complete" 2>/dev/null)" = "$wanted" ] && exit 0
+[ "$(cat "$directory/complete" 2>/dev/null)" = "$wanted" ] && exit 0
 
 echo "interop: fetching ${debian[*]} ${python[*]}"
-mkdir -p "$folder"
-scratch=$(mktemp -d "$folder/new.XXXXXX")
+mkdir -p "$directory"
+scratch=$(mktemp -d "$directory/new.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/root" "$scratch/python"
 
@@ -37,6 +37,6 @@ mkdir "$scratch/root" "$scratch/python"
 /usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
     --target "$scratch/python" "${python[@]}"
 
-rm -rf "$folder/root" "$folder/python"
-mv "$scratch/root" "$scratch/python" "$folder/"
-printf '%s' "$wanted" >"$folder/complete"
+rm -rf "$directory/root" "$directory/python"
+mv "$scratch/root" "$scratch/python" "$directory/"
+printf '%s' "$wanted" >"$directory/complete"

@@ -6,14 +6,14 @@ cd "$(dirname "$0")/.."
 
 picture=$(realpath -m "${1:?picture.sh FILE.svg}")
 pillarbox=$(realpath "${PILLARBOX:-${CARGO_TARGET_DIR:-target}/release/pillarbox}")
-folder=$(mktemp -d)
+directory=$(mktemp -d)
 server=
 # The server writes its last into the directory.
-trap '[ -z "$server" ] || { kill "$server"; wait "$server" || true; }; rm -rf "$folder"' EXIT
-mkdir "$folder/bin"
-ln -s "$pillarbox" "$folder/bin/pillarbox"
-export PATH=$folder/bin:$PATH PILLARBOX_DB=mail.db RUST_LOG=error
-cd "$folder"
+trap '[ -z "$server" ] || { kill "$server"; wait "$server" || true; }; rm -rf "$directory"' EXIT
+mkdir "$directory/bin"
+ln -s "$pillarbox" "$directory/bin/pillarbox"
+export PATH=$directory/bin:$PATH PILLARBOX_DB=mail.db RUST_LOG=error
+cd "$directory"
 
 # What is typed begins with ">", what is answered with "<".
 typed() { printf '>%s\n' "$1" >>session; }

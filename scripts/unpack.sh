@@ -1,15 +1,15 @@
 #!/bin/bash
-# unpack.sh FOLDER PACKAGE...: unpacks Debian packages into FOLDER, with everything that they depend on and this
+# unpack.sh DIRECTORY PACKAGE...: unpacks Debian packages into DIRECTORY, with everything that they depend on and this
 # machine lacks. Nothing is installed.
 set -euo pipefail
 
-folder=$1
+directory=$1
 shift
-archives=$(mktemp -d "$folder/debs.XXXXXX")
+archives=$(mktemp -d "$directory/debs.XXXXXX")
 trap 'rm -rf "$archives"' EXIT
 mkdir "$archives/partial"
 
-# apt resolves the dependencies as if it were to install them. It writes to our folder only, so it needs no lock.
+# apt resolves the dependencies as if it were to install them. It writes to our directory only, so it needs no lock.
 download() {
     apt-get -qq -y -o Debug::NoLocking=1 -o APT::Sandbox::User= -o Dir::Cache::archives="$archives" \
         -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
@@ -23,10 +23,10 @@ download "$@" || {
     download "$@" || { cat "$archives/log" >&2; exit 1; }
 }
 for package in "$archives"/*.deb; do
-    dpkg -x "$package" "$folder"
+    dpkg -x "$package" "$directory"
 done
 # On Debian 12 /lib is /usr/lib, but not every package knows.
-if [ -d "$folder/lib" ]; then
-    mkdir -p "$folder/usr/lib"
-    cp -a "$folder/lib/." "$folder/usr/lib/"
+if [ -d "$directory/lib" ]; then
+    mkdir -p "$directory/usr/lib"
+    cp -a "$directory/lib/." "$directory/usr/lib/"
 fi

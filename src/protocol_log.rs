@@ -4,7 +4,7 @@
 //!
 //! What lives here: lines; [`file`] has the files, [`disk`] the room that is left for mail. What must not be known here: POP3.
 //!
-//! A stranger decides how much is logged, so it is bounded: the same refusal again is only counted, the folder has a quota
+//! A stranger decides how much is logged, so it is bounded: the same refusal again is only counted, the directory has a quota
 //! (`LogFolderSizeQuota`), and nothing is logged on a disk that is nearly full.
 
 mod disk;
@@ -159,7 +159,7 @@ impl SessionLog {
 /// The log of one server.
 pub struct ProtocolLog {
     /// Where it is unless `LogFileLocation` says otherwise.
-    folder: PathBuf,
+    directory: PathBuf,
     state: Mutex<LogState>,
 }
 
@@ -167,7 +167,7 @@ pub struct ProtocolLog {
 struct LogState {
     open: Option<LogFile>,
     room: Room,
-    /// When the folder was last brought under its quota, and under which.
+    /// When the directory was last brought under its quota, and under which.
     pruned: Option<(SystemTime, u64)>,
     /// Directories that could not be written.
     complaints: Complaints<PathBuf, Instant>,
@@ -176,7 +176,7 @@ struct LogState {
 impl ProtocolLog {
     /// A log in `pop3-logs` beside this database; nothing is made before something is logged.
     pub fn beside(database: &Path) -> Self {
-        Self { folder: database.with_file_name("pop3-logs"), state: Mutex::default() }
+        Self { directory: database.with_file_name("pop3-logs"), state: Mutex::default() }
     }
 
     /// Appends what is due with this event, in a new file if one is due. What cannot be written is lost, and the server's own
@@ -187,14 +187,14 @@ impl ProtocolLog {
         if lines.is_empty() {
             return;
         }
-        let folder = settings.log_file_location.as_ref().unwrap_or(&self.folder);
+        let directory = settings.log_file_location.as_ref().unwrap_or(&self.directory);
         let mut state = self.state.lock().ignore_poison();
-        if !state.room.is_left(folder, lines.len() as u64, Instant::now()) {
+        if !state.room.is_left(directory, lines.len() as u64, Instant::now()) {
             return;
         }
-        let written = state.append(folder, settings, now, &lines);
+        let written = state.append(directory, settings, now, &lines);
         if let Err((path, error)) = written
-            && state.complaints.is_due(folder.to_owned(), Instant::now())
+            && state.complaints.is_due(directory.to_owned(), Instant::now())
         {
             log::warn!("protocol log {}: {error}; its lines are lost", path.display());
         }
@@ -202,16 +202,22 @@ impl ProtocolLog {
 }
 
 impl LogState {
-    fn append(&mut self, folder: &Path, settings: &Settings, now: SystemTime, lines: &str) -> Result<(), file::Failed> {
+    fn append(
+        &mut self,
+        directory: &Path,
+        settings: &Settings,
+        now: SystemTime,
+        lines: &str,
+    ) -> Result<(), file::Failed> {
         let begun = self.open.is_none();
-        let file = LogFile::current(&mut self.open, folder, settings, now, lines.len() as u64)?;
+        let file = LogFile::current(&mut self.open, directory, settings, now, lines.len() as u64)?;
         let quota = settings.log_folder_size_quota;
         let recent = |(at, under): (SystemTime, u64)| {
             under == quota && now.duration_since(at).is_ok_and(|since| since < PRUNE_EVERY)
         };
         if begun || file.is_new() || !self.pruned.is_some_and(recent) {
             self.pruned = Some((now, quota));
-            file.prune(folder, quota);
+            file.prune(directory, quota);
         }
         file.append(lines.as_bytes())
     }
@@ -264,8 +270,8 @@ mod tests {
         std::thread::sleep(Duration::from_millis(2)); // so that the names sort
         log.write(&settings, &mut session, Event::Receive, "PASS *****");
         log.write(&settings, &mut session, Event::Send, "-ERR a, \"b\"\r\n");
-        let folder = dir.path().join("pop3-logs");
-        let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let directory = dir.path().join("pop3-logs");
+        let mut files: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         let texts: Vec<_> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
         assert_eq!(texts.len(), 2);
@@ -275,7 +281,7 @@ mod tests {
         assert!(texts[1].ends_with(last), "{texts:?}");
         settings.log_per_file_size_quota = 0;
         log.write(&settings, &mut session, Event::Disconnect, "");
-        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
+        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 3);
     }
 
     #[test]

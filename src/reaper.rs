@@ -14,8 +14,8 @@ mod warning;
 use crate::clock::{Calendar, Clock, Moment};
 use crate::complaints::Complaints;
 use crate::secret::Secret;
-use crate::settings::Settings;
-use crate::store::{CertificateFiles, Expire, Pending, Result, Scheme, Store, StoreError, Usable};
+use crate::shared::snapshot::Snapshot;
+use crate::store::{Pending, Result, Scheme, Store, StoreError};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -39,43 +39,34 @@ pub struct Verifiers {
     pub others: Vec<(Scheme, Secret)>,
 }
 
-/// Computes a user's verifiers, on several threads at once; an error is for the log.
-pub type MakeVerifiers = dyn Fn(&Pending) -> std::result::Result<Verifiers, String> + Send + Sync;
-
-/// Hears of settings.
-pub type Listener = dyn FnMut(&Arc<Settings>) + Send;
-
 /// What the rest of the program does for the maintenance.
-pub struct Hooks {
-    /// Computes a user's verifiers; an error is for the log.
-    pub verifiers: Box<MakeVerifiers>,
-    /// Called with the settings at the first look, and whenever they, the rows of `certificates` or something else
-    /// that CAPA shows ([`crate::store::Maintenance::shortest_retention`], [`crate::store::Maintenance::usable`]) changed.
-    pub changed: Box<Listener>,
+pub trait Host: Send + Sync {
+    /// Computes a user's verifiers, on several threads at once; an error is for the log.
+    fn verifiers(&self, pending: &Pending) -> std::result::Result<Verifiers, String>;
+
+    /// Called with what holds at the first look, and whenever something of it has changed.
+    fn changed(&self, snapshot: &Snapshot);
+
     /// Called every few seconds: drops what need not stay in memory, tries again what was missing.
-    pub tidy: Box<dyn FnMut() + Send>,
+    fn tidy(&self);
+
     /// Called once with what [`crate::store::Maintenance::lost`] says: nothing can be promised any more.
-    pub lost: Box<dyn FnMut(String) + Send>,
+    fn lost(&self, text: String);
 }
 
 /// The maintenance of one store.
 pub struct Reaper {
     store: Arc<dyn Store>,
-    hooks: Hooks,
+    host: Arc<dyn Host>,
     overrides: Vec<(String, String)>,
-    settings: Arc<Settings>,
-    /// The shortest retention when we last looked.
-    expire: Option<Expire>,
-    /// The verifiers there were when we last looked.
-    usable: Option<Usable>,
-    /// The certificates of names of their own when we last looked.
-    certificates: Vec<CertificateFiles>,
+    /// What held when we last looked.
+    snapshot: Snapshot,
     /// The store's mark when we last looked; `None`: never.
     mark: Option<i64>,
     pending: pending::Queue,
     /// The sessions of a server that has crashed are forgotten.
     presence_reset: bool,
-    usable_due: Duration,
+    advertised_due: Duration,
     /// When we look whether the database still is there; `None`: it is not, and that has been told.
     lost_due: Option<Duration>,
     marks_due: Duration,
@@ -89,21 +80,23 @@ pub struct Reaper {
 }
 
 impl Reaper {
-    /// Maintenance of `store`; `settings` are those in force, `overrides` (`serve --set`) what stays above
+    /// Maintenance of `store`; `snapshot` is what holds, `overrides` (`serve --set`) what stays above
     /// the rows of the table.
-    pub fn new(store: Arc<dyn Store>, settings: Arc<Settings>, overrides: Vec<(String, String)>, hooks: Hooks) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        snapshot: Snapshot,
+        overrides: Vec<(String, String)>,
+        host: Arc<dyn Host>,
+    ) -> Self {
         Self {
             store,
-            hooks,
+            host,
             overrides,
-            settings,
-            expire: None,
-            usable: None,
-            certificates: Vec::new(),
+            snapshot,
             mark: None,
             pending: pending::Queue::new(),
             presence_reset: false,
-            usable_due: Duration::ZERO,
+            advertised_due: Duration::ZERO,
             lost_due: Some(Duration::ZERO),
             marks_due: Duration::ZERO,
             reaped_at: None,
@@ -125,9 +118,9 @@ impl Reaper {
         let looked = self.look();
         self.log_failure("check for changes", at, looked);
         self.replace_pending(at);
-        if at >= self.usable_due {
-            self.usable_due = at + SECOND;
-            let watched = self.watch_usable();
+        if at >= self.advertised_due {
+            self.advertised_due = at + SECOND;
+            let watched = self.watch_advertised();
             self.log_failure("check verifiers", at, watched);
         }
         if at >= self.marks_due {
@@ -139,7 +132,7 @@ impl Reaper {
         }
         if at >= self.tidy_due {
             self.tidy_due = at + TIDY;
-            (self.hooks.tidy)();
+            self.host.tidy();
         }
         if at >= self.reap_due() {
             self.reap(now);
@@ -161,43 +154,31 @@ impl Reaper {
         Ok(())
     }
 
+    /// A setting that cannot be used stays as it is, as asking again would not mend it.
     fn reload(&mut self) -> Result<()> {
-        let expire = Some(self.store.shortest_retention()?);
-        let usable = Some(self.store.usable()?);
-        let certificates = self.store.certificates()?;
-        let settings = self.read_settings()?;
-        if settings != *self.settings {
-            let said = self.settings.warnings();
-            settings
-                .warnings()
-                .iter()
-                .filter(|it| !said.contains(it))
-                .for_each(|warning| log::warn!("settings: {warning}"));
-        } else if (expire, usable) == (self.expire, self.usable) && certificates == self.certificates {
-            return Ok(());
+        let (snapshot, errors) = self.snapshot.read(&*self.store, &self.overrides)?;
+        errors.iter().for_each(|error| log::error!("settings: {error}; the old value stays in effect"));
+        let said = self.snapshot.settings.warnings();
+        let warnings = snapshot.settings.warnings();
+        warnings.iter().filter(|it| !said.contains(it)).for_each(|warning| log::warn!("settings: {warning}"));
+        if snapshot != self.snapshot || self.mark.is_none() {
+            self.hand_on(snapshot);
         }
-        (self.settings, self.expire, self.usable) = (Arc::new(settings), expire, usable);
-        self.certificates = certificates;
-        (self.hooks.changed)(&self.settings);
         Ok(())
     }
 
     /// Logins of this process make verifiers too, which does not count as a change by somebody else.
-    fn watch_usable(&mut self) -> Result<()> {
-        let usable = Some(self.store.usable()?);
-        if usable != self.usable {
-            self.usable = usable;
-            (self.hooks.changed)(&self.settings);
+    fn watch_advertised(&mut self) -> Result<()> {
+        let advertised = self.store.advertised()?;
+        if advertised != self.snapshot.advertised {
+            self.hand_on(Snapshot { advertised, ..self.snapshot.clone() });
         }
         Ok(())
     }
 
-    /// The settings as they are now; one that cannot be used stays as it is, as asking again would not mend it.
-    fn read_settings(&self) -> Result<Settings> {
-        let present = Settings::clone(&self.settings);
-        let (settings, errors) = present.changed_by(&self.store.settings()?, &self.overrides);
-        errors.iter().for_each(|error| log::error!("settings: {error}; the old value stays in effect"));
-        Ok(settings)
+    fn hand_on(&mut self, snapshot: Snapshot) {
+        self.snapshot = snapshot;
+        self.host.changed(&self.snapshot);
     }
 
     /// What a crashed server has left goes first: it cannot be told from what is written here.
@@ -212,7 +193,7 @@ impl Reaper {
     fn find_lost(&mut self) -> Result<()> {
         if let Some(text) = self.store.lost()? {
             self.lost_due = None;
-            (self.hooks.lost)(text);
+            self.host.lost(text);
         }
         Ok(())
     }

@@ -182,11 +182,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_can_be_made_where_there_is_a_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(creatable(&folder.path().join("x.db")), Ok(()));
+    fn files_can_be_made_where_there_is_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(creatable(&directory.path().join("x.db")), Ok(()));
         assert_eq!(creatable(Path::new("x.db")), Ok(()));
-        for wrong in [folder.path(), &folder.path().join("no/x.db"), Path::new("Cargo.toml/x.db")] {
+        for wrong in [directory.path(), &directory.path().join("no/x.db"), Path::new("Cargo.toml/x.db")] {
             assert_eq!(creatable(wrong).unwrap_err().code, Code::CantCreate, "{wrong:?}");
         }
     }

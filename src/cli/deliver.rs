@@ -11,7 +11,7 @@ use crate::lmtp::path::{LONGEST_SENDER, quoted, unquoted};
 use crate::message::address::recipient_names;
 use crate::message::dot::Normaliser;
 use crate::settings::Settings;
-use crate::store::{Engine, Envelope, Location, MailboxId, Options, Store, StoreError, Upload, storage_size};
+use crate::store::{Engine, Envelope, Location, Mailbox, MailboxId, Options, Store, StoreError, Upload, storage_size};
 use input::Input;
 use leading::EnvelopeStripper;
 use std::io::{self, Read};
@@ -78,7 +78,7 @@ fn deliver(location: &Location, recipients: &[String], sender: Option<&str>, tim
     let store = open(location)?;
     let settings = database::settings(&*store).map_err(mendable)?;
     let to = Recipients::find(&*store, &settings, recipients)?;
-    to.require_room(&*store)?;
+    to.require_room()?;
     let trace = sender.map(|sender| format!("Return-Path: <{}>\r\n", quoted(sender))).unwrap_or_default();
     // What we put before a message does not make it too large.
     let mut upload = store.upload(settings.max_receive_size.saturating_add(trace.len() as u64));
@@ -167,6 +167,8 @@ struct Recipients {
     mailboxes: Vec<MailboxId>,
     /// The recipient that led to the mailbox, for messages.
     names: Vec<String>,
+    /// What the emptiest of the mailboxes has left.
+    room: u64,
 }
 
 impl Recipients {
@@ -180,7 +182,7 @@ impl Recipients {
             if mailboxes.is_empty() {
                 unknown.push(format!("{recipient:?}"));
             }
-            mailboxes.into_iter().for_each(|mailbox| found.add(mailbox.id, recipient));
+            mailboxes.iter().for_each(|mailbox| found.add(mailbox, recipient));
         }
         if unknown.is_empty() {
             return Ok(found);
@@ -189,13 +191,9 @@ impl Recipients {
     }
 
     /// Nobody shall send a message that no mailbox has room for.
-    fn require_room(&self, store: &dyn Store) -> Result<(), Error> {
-        for mailbox in &self.mailboxes {
-            match store.room(*mailbox) {
-                Ok(room) if room >= storage_size(1) => return Ok(()),
-                Ok(_) | Err(StoreError::NoSuchMailbox) => {}
-                Err(error) => return Err(store_error("cannot look up quotas", &error)),
-            }
+    fn require_room(&self) -> Result<(), Error> {
+        if self.room >= storage_size(1) {
+            return Ok(());
         }
         self.verdict(self.mailboxes.iter().map(|_| Some(&StoreError::OverQuota)))
     }
@@ -206,10 +204,11 @@ impl Recipients {
         verdict(refused.collect(), self.mailboxes.len(), self.over_quota)
     }
 
-    fn add(&mut self, mailbox: MailboxId, recipient: &str) {
-        if !self.mailboxes.contains(&mailbox) {
-            self.mailboxes.push(mailbox);
+    fn add(&mut self, mailbox: &Mailbox, recipient: &str) {
+        if !self.mailboxes.contains(&mailbox.id) {
+            self.mailboxes.push(mailbox.id);
             self.names.push(recipient.to_owned());
+            self.room = self.room.max(mailbox.room);
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) const COMMAND: Command = Command {
 struct Export<'a> {
     store: &'a dyn Store,
     mailbox: MailboxId,
-    folder: &'a Path,
+    maildir: &'a Path,
     /// Directories to be synced once all messages are there.
     changed: Vec<Directory>,
     /// `dovecot-uidlist`, version 3.
@@ -40,22 +40,22 @@ struct Export<'a> {
 }
 
 impl<'a> Export<'a> {
-    fn new(store: &'a dyn Store, mailbox: MailboxId, folder: &'a Path) -> Result<Self, Error> {
-        let failed = |error| Error::file(format_args!("cannot create {folder:?}"), &error, Code::CantCreate);
-        let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    fn new(store: &'a dyn Store, mailbox: MailboxId, maildir: &'a Path) -> Result<Self, Error> {
+        let failed = |error| Error::file(format_args!("cannot create {maildir:?}"), &error, Code::CantCreate);
+        let occupied = fs::read_dir(maildir).is_ok_and(|mut entries| entries.next().is_some());
         if occupied {
-            return Err(Error::new(Code::CantCreate, format!("{folder:?} is not empty")));
+            return Err(Error::new(Code::CantCreate, format!("{maildir:?} is not empty")));
         }
-        let is_new = !folder.exists();
+        let is_new = !maildir.exists();
         for name in ["cur", "new", "tmp"] {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder.join(name)).map_err(failed)?;
+            DirBuilder::new().recursive(true).mode(0o700).create(maildir.join(name)).map_err(failed)?;
         }
-        let mut changed = ["cur", "new"].map(|name| folder.join(name)).to_vec();
+        let mut changed = ["cur", "new"].map(|name| maildir.join(name)).to_vec();
         if is_new {
-            changed.push(directory(&folder.canonicalize().map_err(failed)?).to_owned());
+            changed.push(directory(&maildir.canonicalize().map_err(failed)?).to_owned());
         }
         let changed = changed.iter().map(|path| Directory::open(path)).collect::<io::Result<_>>().map_err(failed)?;
-        Ok(Self { store, mailbox, folder, changed, list: String::new() })
+        Ok(Self { store, mailbox, maildir, changed, list: String::new() })
     }
 
     /// Answers how many messages were written.
@@ -71,7 +71,7 @@ impl<'a> Export<'a> {
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let head = format!("3 V{} N{}\n", now & 0x7fff_ffff, count + 1);
-        let path = self.folder.join("dovecot-uidlist");
+        let path = self.maildir.join("dovecot-uidlist");
         let written = self.changed.iter().try_for_each(Directory::sync).and_then(|()| {
             let list = AtomicFile::create(&path, 0o600)?;
             list.file().write_all((head + &self.list).as_bytes())?;
@@ -93,11 +93,11 @@ impl<'a> Export<'a> {
         let received_at = u64::try_from(envelope.received_at.unwrap_or(0)).unwrap_or(0);
         let name = format!("{received_at}.{number}.pillarbox,S={}", entry.octets);
         let place = match envelope.read {
-            true => self.folder.join("cur").join(format!("{name}:2,S")),
-            false => self.folder.join("new").join(&name),
+            true => self.maildir.join("cur").join(format!("{name}:2,S")),
+            false => self.maildir.join("new").join(&name),
         };
         let unwritten = |error: io::Error| cannot_write(&place, &error);
-        let draft = AtomicFile::create_as(self.folder.join("tmp").join(&name), &place, 0o600).map_err(unwritten)?;
+        let draft = AtomicFile::create_as(self.maildir.join("tmp").join(&name), &place, 0o600).map_err(unwritten)?;
         let mut chunk = first;
         for next in 1.. {
             if chunk.is_empty() {

@@ -78,7 +78,7 @@ struct Import {
     /// What the source says beside its messages.
     notes: RefCell<Notes>,
     /// What was done is noted here and not shown.
-    row: Option<Cell<summary::Row>>,
+    row: Option<Cell<summary::ImportCounts>>,
 }
 
 impl Import {
@@ -169,7 +169,7 @@ impl Import {
     /// Shows the counts, or notes them; `more` is shown behind them.
     fn say(&self, report: &Report, more: &str) -> Result<(), Error> {
         match &self.row {
-            Some(row) => row.set(summary::Row::of(report, &self.notes.borrow())),
+            Some(row) => row.set(summary::ImportCounts::of(report, &self.notes.borrow())),
             None => print(&(summary::text(report, &self.notes.borrow(), self.dry_run) + more))?,
         }
         Ok(())

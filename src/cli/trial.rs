@@ -64,8 +64,8 @@ pub(super) const COMMAND: Command = Command {
         let request = Request::new(matches)?;
         // What else there is to say concerns people who keep mail in it.
         start_log("error");
-        let mut folder = None;
-        server::run_trial(|| request.prepare(&folder.insert(Folder::new()?).0))
+        let mut directory = None;
+        server::run_trial(|| request.prepare(&directory.insert(TemporaryDirectory::new()?).0))
     },
 };
 
@@ -93,9 +93,9 @@ impl Request {
         Ok(Self { users, mail, fault, json: matches.opt_present("json") })
     }
 
-    /// Makes the database in this folder, with users and mail.
-    fn prepare(&self, folder: &Path) -> Result<Trial, Error> {
-        let db = folder.join("mail.db");
+    /// Makes the database in this directory, with users and mail.
+    fn prepare(&self, directory: &Path) -> Result<Trial, Error> {
+        let db = directory.join("mail.db");
         Sqlite::create_or_migrate(&db).map_err(|error| Error::database(db.display(), &error))?;
         let location = Location::new(Database::File(db.clone()), None);
         let store = database::open(&location)?;
@@ -169,10 +169,10 @@ fn fill(store: &dyn Store, user: &str, path: &Path) -> Result<(), Error> {
     }
 }
 
-/// A folder that nobody else can read, and that goes when this is dropped.
-struct Folder(PathBuf);
+/// A directory that nobody else can read, and that goes when this is dropped.
+struct TemporaryDirectory(PathBuf);
 
-impl Folder {
+impl TemporaryDirectory {
     fn new() -> Result<Self, Error> {
         let template = std::env::temp_dir().join("pillarbox-try-XXXXXX");
         // mkdtemp(3) makes it with mode 0700.
@@ -184,7 +184,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TemporaryDirectory {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
             log::warn!("try: cannot remove {:?}: {error}", self.0);

@@ -287,10 +287,10 @@ mod tests {
 
     #[test]
     fn a_file_has_its_name_only_when_it_is_placed() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("file");
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("file");
         drop(written(&target, "dropped"));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
         let (one, other) = (written(&target, "one"), written(&target, "other"));
         assert!(!target.exists());
         one.replace().unwrap();
@@ -302,18 +302,18 @@ mod tests {
         assert_eq!(fs::read_to_string(&target).unwrap(), "one");
         written(&target, "new").replace().unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "new");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no rests");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "no rests");
     }
 
     #[test]
     fn nothing_is_begun_where_it_cannot_be_placed() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("file");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
         written(&file, "").replace().unwrap();
         assert!(AtomicFile::create(&file.join("below"), 0o600).is_err());
-        assert!(AtomicFile::create(&folder.path().join("no/file"), 0o600).is_err());
-        fs::create_dir(folder.path().join("folder")).unwrap();
-        let refused = written(&folder.path().join("folder"), "").replace().unwrap_err();
+        assert!(AtomicFile::create(&directory.path().join("no/file"), 0o600).is_err());
+        fs::create_dir(directory.path().join("directory")).unwrap();
+        let refused = written(&directory.path().join("directory"), "").replace().unwrap_err();
         assert!(matches!(refused, Failure::Unplaced(_)), "{refused}");
     }
 

@@ -76,10 +76,10 @@ mod tests {
 
     #[test]
     fn what_is_no_regular_file_is_refused_and_not_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("pipe");
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        for path in [&pipe, folder.path(), Path::new("/dev/zero")] {
+        for path in [&pipe, directory.path(), Path::new("/dev/zero")] {
             assert_eq!(read(path, 10).unwrap_err().to_string(), "not a regular file", "{path:?}");
         }
         let append = open_with(OpenOptions::new().append(true), &pipe);

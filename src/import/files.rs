@@ -233,7 +233,7 @@ fn item(folder: &Folder, inside: PathBuf, dated: bool) -> Result<Option<Item>> {
     let marks = if is_emlx { emlx::marks(&file) } else { emlx::Marks::default() };
     let mut received_at = marks.received_at;
     if dated && received_at.is_none() {
-        let head = file.start(header::LONGEST as u64).unwrap_or_default();
+        let head = file.start(header::LONGEST_HEADER as u64).unwrap_or_default();
         received_at = header::received_at(&head).or_else(|| file.modified());
     }
     Ok(Some(Item { inside, read: marks.read, deleted: marks.deleted, received_at }))

@@ -3,7 +3,7 @@
 use crate::message::date;
 
 /// Octets of a message in which its header is looked for.
-pub const LONGEST: usize = 64 * 1024;
+pub const LONGEST_HEADER: usize = 64 * 1024;
 
 /// The first field of this name, unfolded (RFC 5322 section 2.2.3).
 pub fn field(message: &[u8], name: &str) -> Option<String> {
@@ -25,7 +25,7 @@ pub fn field(message: &[u8], name: &str) -> Option<String> {
 
 /// The header, without the empty line behind it.
 fn header(message: &[u8]) -> &[u8] {
-    let head = &message[..message.len().min(LONGEST)];
+    let head = &message[..message.len().min(LONGEST_HEADER)];
     if head.starts_with(b"\n") || head.starts_with(b"\r\n") {
         return &[];
     }

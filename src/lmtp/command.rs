@@ -61,23 +61,23 @@ pub enum Refusal<'a> {
 
 type Parse = for<'a> fn(&'a [u8]) -> Result<Command<'a>, Refusal<'a>>;
 
-struct Row {
+struct CommandRow {
     keyword: &'static str,
     parse: Parse,
 }
 
-const COMMANDS: &[Row] = &[
-    Row { keyword: "BDAT", parse: bdat },
-    Row { keyword: "DATA", parse: |rest| none(rest, Command::Data, "DATA takes no argument") },
-    Row { keyword: "EHLO", parse: |_| Err(Refusal::NotSmtp) },
-    Row { keyword: "HELO", parse: |_| Err(Refusal::NotSmtp) },
-    Row { keyword: "LHLO", parse: lhlo },
-    Row { keyword: "MAIL", parse: mail },
-    Row { keyword: "NOOP", parse: |_| Ok(Command::Noop) },
-    Row { keyword: "QUIT", parse: |rest| none(rest, Command::Quit, "QUIT takes no argument") },
-    Row { keyword: "RCPT", parse: rcpt },
-    Row { keyword: "RSET", parse: |rest| none(rest, Command::Rset, "RSET takes no argument") },
-    Row { keyword: "VRFY", parse: |rest| some(rest, "VRFY name").map(|_| Command::Vrfy) },
+const COMMANDS: &[CommandRow] = &[
+    CommandRow { keyword: "BDAT", parse: bdat },
+    CommandRow { keyword: "DATA", parse: |rest| none(rest, Command::Data, "DATA takes no argument") },
+    CommandRow { keyword: "EHLO", parse: |_| Err(Refusal::NotSmtp) },
+    CommandRow { keyword: "HELO", parse: |_| Err(Refusal::NotSmtp) },
+    CommandRow { keyword: "LHLO", parse: lhlo },
+    CommandRow { keyword: "MAIL", parse: mail },
+    CommandRow { keyword: "NOOP", parse: |_| Ok(Command::Noop) },
+    CommandRow { keyword: "QUIT", parse: |rest| none(rest, Command::Quit, "QUIT takes no argument") },
+    CommandRow { keyword: "RCPT", parse: rcpt },
+    CommandRow { keyword: "RSET", parse: |rest| none(rest, Command::Rset, "RSET takes no argument") },
+    CommandRow { keyword: "VRFY", parse: |rest| some(rest, "VRFY name").map(|_| Command::Vrfy) },
 ];
 
 /// Reads one line (without its line end) as a command.

@@ -235,20 +235,11 @@ impl<'a> Connection<'a> {
 
     /// What all of these mailboxes are too full for is refused before it is sent.
     fn with_room(&self, found: Vec<Mailbox>) -> Result<Vec<Mailbox>> {
-        let size = self.session.mail().and_then(|mail| mail.size).unwrap_or(0).max(1);
-        let mut full = false;
-        for mailbox in &found {
-            match self.server.store.room(mailbox.id) {
-                Ok(room) => full = room < storage_size(size),
-                // It has just gone: its copy says so.
-                Err(StoreError::NoSuchMailbox) => full = false,
-                Err(error) => return Err(error),
-            }
-            if !full {
-                break;
-            }
+        let size = storage_size(self.session.mail().and_then(|mail| mail.size).unwrap_or(0).max(1));
+        if found.is_empty() || found.iter().any(|mailbox| mailbox.room >= size) {
+            return Ok(found);
         }
-        if full { Err(StoreError::OverQuota) } else { Ok(found) }
+        Err(StoreError::OverQuota)
     }
 
     /// 250 follows the commit.

@@ -6,7 +6,7 @@ use crate::store::StoreError;
 use std::borrow::Cow;
 
 /// Longest reply line, octets, with its CRLF.
-const LONGEST: usize = 512;
+const LONGEST_REPLY: usize = 512;
 
 /// One reply.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -232,7 +232,7 @@ impl Reply {
                 out.extend_from_slice(self.status.as_bytes());
                 out.push(b' ');
             }
-            let room = LONGEST - 2 - (out.len() - start);
+            let room = LONGEST_REPLY - 2 - (out.len() - start);
             let end = (0..=room.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
             out.extend_from_slice(&text.as_bytes()[..end]);
             out.extend_from_slice(b"\r\n");
@@ -281,6 +281,6 @@ mod tests {
     #[test]
     fn no_line_is_longer_than_512_octets() {
         let text = written(&Reply::unknown_recipient(&"\u{e4}".repeat(600)));
-        assert!(text.len() <= LONGEST && text.ends_with("\r\n"), "{}", text.len());
+        assert!(text.len() <= LONGEST_REPLY && text.ends_with("\r\n"), "{}", text.len());
     }
 }

@@ -94,7 +94,7 @@ mod tests {
 
     fn stamped(sender: &str, mailbox: &str, recipient: &str, client: &str) -> String {
         let mail = Mail { sender: sender.into(), ..Mail::default() };
-        let mailbox = Mailbox { id: MailboxId(1), name: mailbox.into() };
+        let mailbox = Mailbox { id: MailboxId(1), name: mailbox.into(), room: u64::MAX };
         let copy = Copy { mailbox, recipient: recipient.into() };
         let peer = Peer::Address("192.0.2.1".parse().unwrap());
         header(&mail, &copy, &Origin { client, peer, host: "pop.example", id: "a1", time: 1_795_428_000 })

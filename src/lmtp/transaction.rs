@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     fn mailbox(id: i64) -> Mailbox {
-        Mailbox { id: MailboxId(id), name: format!("m{id}") }
+        Mailbox { id: MailboxId(id), name: format!("m{id}"), room: u64::MAX }
     }
 
     fn text(reply: &Reply) -> String {

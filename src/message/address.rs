@@ -5,7 +5,6 @@
 //! how letters compare there (ASCII letters without case; see [`crate::store::Accounts`]).
 
 use super::domain::{is_same, spellings};
-use crate::sasl::Identity;
 use std::collections::HashSet;
 use std::iter;
 
@@ -13,6 +12,15 @@ use std::iter;
 const POSTMASTER: &str = "postmaster";
 /// Most places where a sub-address is thought to start.
 const MOST_BASES: usize = 8;
+
+/// Who wants to log in, as the client wrote it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// Authentication identity: whose password or proof it is.
+    pub authcid: String,
+    /// Authorization identity: whose mailbox is wanted, if another one (RFC 4422 section 2).
+    pub authzid: Option<String>,
+}
 
 /// A name that a stranger gave, for the log: nothing in it can end its field or the line.
 pub fn printable(name: &str) -> String {

@@ -147,6 +147,16 @@ mod tests {
         ] {
             assert_eq!(parse_rfc5322(text), noon, "{text}");
         }
+        for (text, year) in [("49", 2049), ("50", 1950), ("99", 1999), ("00", 2000), ("126", 2026), ("2026", 2026)] {
+            let moment = parse_rfc5322(&format!("1 Jan {text} 00:00")).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(civil(moment / 86_400 - i64::from(moment < 0)), (year, 1, 1), "{text}");
+        }
+        for (text, minutes) in [("+0130", 90), ("-0530", -330), ("PST", -480), ("MDT", -360), ("Z", 0), ("+0000", 0)] {
+            assert_eq!(zone(text), Some(minutes * 60), "{text}");
+        }
+        for text in ["+01", "+010", "+0a00", "-01000", "+", "-:000"] {
+            assert_eq!(zone(text), None, "{text}");
+        }
         for text in ["", "yesterday", "Mon, 32 Nov 2026 12:00:00 +0000", "Mon, 23 Nov 2026 25:00 +0000", "1 Jan 2026"] {
             assert_eq!(parse_rfc5322(text), None, "{text}");
         }

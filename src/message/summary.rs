@@ -5,7 +5,7 @@ use mail_parser::{HeaderName, MessageParser};
 /// Octets of a header that are looked at.
 const HEADER: usize = 64 << 10;
 /// Characters of each value that are kept.
-const LONGEST: usize = 998;
+const LONGEST_VALUE: usize = 998;
 
 /// What a message's header says; absent where it says nothing that can be read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -45,7 +45,7 @@ fn header(start: &[u8]) -> &[u8] {
 
 /// On one line, and not longer than anybody reads.
 fn shown(text: &str) -> Option<String> {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_VALUE).collect();
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn bounded() {
         let long = format!("Subject: {}\r\n\r\n", "\u{fc}".repeat(20_000));
-        assert_eq!(of(long.as_bytes())[0].chars().count(), LONGEST);
+        assert_eq!(of(long.as_bytes())[0].chars().count(), LONGEST_VALUE);
         let late = format!("X: {}\r\nSubject: late\r\n\r\n", "x".repeat(HEADER));
         assert_eq!(of(late.as_bytes())[0], "");
     }

@@ -2,7 +2,7 @@
 //!
 //! What lives here: the header, from octets to [`Header`]. What must not be known here: who may send one.
 //!
-//! * A header is bounded ([`LONGEST`]) and read to its last octet and no further: what follows is the client's.
+//! * A header is bounded ([`LONGEST_HEADER`]) and read to its last octet and no further: what follows is the client's.
 //! * What is no header is found out at the first octet that cannot be one.
 
 mod version1;
@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 /// Octets of a header at most. Version 1 has 107 by definition; version 2 could have 65,551, but proxies send hundreds.
-pub const LONGEST: usize = 4096;
+pub const LONGEST_HEADER: usize = 4096;
 
 /// What a header says.
 #[derive(Clone, PartialEq, Eq, Debug)]

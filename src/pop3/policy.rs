@@ -4,7 +4,7 @@
 
 use super::command;
 use super::reply::Reply;
-use crate::sasl::{self, Context, Exposure, Row};
+use crate::sasl::{self, Context, Exposure, MechanismRow};
 use crate::settings::{LoginType, Settings};
 use crate::store::Expire;
 use std::borrow::Cow;
@@ -40,7 +40,7 @@ impl Policy<'_> {
     }
 
     /// The mechanisms that would be accepted now.
-    pub fn mechanisms(&self) -> impl Iterator<Item = &'static Row> {
+    pub fn mechanisms(&self) -> impl Iterator<Item = &'static MechanismRow> {
         sasl::MECHANISMS.iter().filter(|row| self.allows(row.exposure) && (row.offered)(self.context))
     }
 

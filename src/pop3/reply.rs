@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 
 /// Longest single-line response, octets, with its CRLF.
-pub const LONGEST: usize = 512;
+pub const LONGEST_REPLY: usize = 512;
 
 /// Where the sentence behind `Protocol error. ` begins.
 const PROTOCOL_ERROR: usize = "Protocol error. ".len();
@@ -183,7 +183,7 @@ impl Reply {
         }
     }
 
-    /// Appends the response, at most [`LONGEST`] octets a line.
+    /// Appends the response, at most [`LONGEST_REPLY`] octets a line.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Ok(text) => line(out, "+OK", "", text),
@@ -192,7 +192,7 @@ impl Reply {
             Self::Lines(lines) => {
                 out.extend_from_slice(b"+OK\r\n");
                 for text in lines {
-                    clipped(out, text, LONGEST - 2);
+                    clipped(out, text, LONGEST_REPLY - 2);
                 }
                 out.extend_from_slice(b".\r\n");
             }
@@ -211,7 +211,7 @@ fn line(out: &mut Vec<u8>, indicator: &str, code: &str, text: &str) {
         out.push(b' ');
     }
     out.extend_from_slice(code.as_bytes());
-    clipped(out, text, LONGEST - 2 - indicator.len() - 1 - code.len());
+    clipped(out, text, LONGEST_REPLY - 2 - indicator.len() - 1 - code.len());
 }
 
 /// Text of at most `room` octets, cut between characters, and CRLF.
@@ -292,10 +292,10 @@ mod tests {
         let long = "\u{e9}".repeat(600);
         for reply in [Reply::Ok(long.clone().into()), Reply::Err(Some(Code::SysPerm), long.clone().into())] {
             let text = written(&reply);
-            assert!(text.len() <= LONGEST && text.len() > LONGEST - 3, "{}", text.len());
+            assert!(text.len() <= LONGEST_REPLY && text.len() > LONGEST_REPLY - 3, "{}", text.len());
         }
         let lines = written(&Reply::Lines(vec![long.into()]));
-        assert!(lines.split_inclusive('\n').all(|line| line.len() <= LONGEST));
+        assert!(lines.split_inclusive('\n').all(|line| line.len() <= LONGEST_REPLY));
     }
 
     #[test]

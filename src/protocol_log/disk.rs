@@ -22,17 +22,17 @@ pub struct Room {
 }
 
 impl Room {
-    /// Whether `octets` more may be written in this folder. That there is no room is said once in the server's log.
-    pub fn is_left(&mut self, folder: &Path, octets: u64, now: Instant) -> bool {
+    /// Whether `octets` more may be written in this directory. That there is no room is said once in the server's log.
+    pub fn is_left(&mut self, directory: &Path, octets: u64, now: Instant) -> bool {
         self.written += octets;
         let fresh = self.looked.is_some_and(|looked| now.saturating_duration_since(looked) < LOOK);
         if !fresh || self.written >= WRITTEN {
             (self.looked, self.written) = (Some(now), 0);
-            let full = is_full(folder);
+            let full = is_full(directory);
             if full && !self.full {
-                log::warn!("protocol log {}: nothing is logged while the disk is nearly full", folder.display());
+                log::warn!("protocol log {}: nothing is logged while the disk is nearly full", directory.display());
             } else if self.full && !full {
-                log::info!("protocol log {}: the disk has space again", folder.display());
+                log::info!("protocol log {}: the disk has space again", directory.display());
             }
             self.full = full;
         }
@@ -40,10 +40,10 @@ impl Room {
     }
 }
 
-/// What cannot be found out is not full: the folder may have to be made.
-fn is_full(folder: &Path) -> bool {
-    let there = folder.ancestors().find(|folder| folder.exists());
-    let Some(found) = there.and_then(|folder| statvfs(folder).ok()) else { return false };
+/// What cannot be found out is not full: the directory may have to be made.
+fn is_full(directory: &Path) -> bool {
+    let there = directory.ancestors().find(|directory| directory.exists());
+    let Some(found) = there.and_then(|directory| statvfs(directory).ok()) else { return false };
     let size = |blocks: u64| blocks.saturating_mul(found.fragment_size());
     is_low(size(found.blocks_available()), size(found.blocks()))
 }
@@ -71,8 +71,8 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_still_to_be_made_has_its_parents_room() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(is_full(&folder.path().join("a/b")), is_full(folder.path()));
+    fn a_directory_that_is_still_to_be_made_has_its_parents_room() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(is_full(&directory.path().join("a/b")), is_full(directory.path()));
     }
 }

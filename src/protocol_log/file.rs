@@ -34,7 +34,7 @@ pub struct LogFile {
     limit: u64,
 }
 
-/// An error and the file or folder it is about.
+/// An error and the file or directory it is about.
 pub type Failed = (PathBuf, io::Error);
 
 impl LogFile {
@@ -42,7 +42,7 @@ impl LogFile {
     /// `LogPerFileSizeQuota`, until its period is over.
     pub fn current<'a>(
         open: &'a mut Option<Self>,
-        folder: &Path,
+        directory: &Path,
         settings: &Settings,
         now: SystemTime,
         octets: u64,
@@ -51,7 +51,7 @@ impl LogFile {
         let limit = limit(quota, settings.log_folder_size_quota);
         let wanted = (quota == 0).then(|| period(settings.log_file_roll_over_settings, now));
         let over = open.take_if(|file| {
-            let elsewhere = file.path.parent() != Some(folder) || wanted.is_some() && file.period != wanted;
+            let elsewhere = file.path.parent() != Some(directory) || wanted.is_some() && file.period != wanted;
             elsewhere || file.is_full(limit, octets) || file.was_moved(now)
         });
         drop(over);
@@ -59,11 +59,11 @@ impl LogFile {
             Some(file) => Ok(file),
             None => {
                 // Only the server's own user may read who said what.
-                let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-                made.map_err(|error| (folder.to_owned(), error))?;
+                let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+                made.map_err(|error| (directory.to_owned(), error))?;
                 let mut begun = match &wanted {
-                    Some(period) => Self::begin_of(folder, period, (limit, octets), now),
-                    None => Self::begin_new(folder, now),
+                    Some(period) => Self::begin_of(directory, period, (limit, octets), now),
+                    None => Self::begin_new(directory, now),
                 }?;
                 (begun.period, begun.limit) = (wanted, limit);
                 Ok(open.insert(begun))
@@ -102,10 +102,10 @@ impl LogFile {
     }
 
     /// One of this period that has room for so many octets, begun before or new. What is no file of ours is passed over.
-    fn begin_of(folder: &Path, period: &str, room: (u64, u64), now: SystemTime) -> Result<Self, Failed> {
-        let mut last = (folder.to_owned(), io::Error::from(ErrorKind::AlreadyExists));
+    fn begin_of(directory: &Path, period: &str, room: (u64, u64), now: SystemTime) -> Result<Self, Failed> {
+        let mut last = (directory.to_owned(), io::Error::from(ErrorKind::AlreadyExists));
         for name in names(period) {
-            match Self::begin(folder.join(name), OpenOptions::new().create(true), now) {
+            match Self::begin(directory.join(name), OpenOptions::new().create(true), now) {
                 Ok(file) if file.octets > HEAD && file.octets.saturating_add(room.1) > room.0 => {}
                 Err((path, error)) if error.kind() == ErrorKind::Other => {
                     log::warn!("protocol log {}: skipped: {error}", path.display());
@@ -118,10 +118,10 @@ impl LogFile {
     }
 
     /// One that nobody has begun before.
-    fn begin_new(folder: &Path, now: SystemTime) -> Result<Self, Failed> {
-        let mut last = (folder.to_owned(), io::Error::from(ErrorKind::AlreadyExists));
+    fn begin_new(directory: &Path, now: SystemTime) -> Result<Self, Failed> {
+        let mut last = (directory.to_owned(), io::Error::from(ErrorKind::AlreadyExists));
         for name in names(&format!("pop3-{}", digits(now))) {
-            match Self::begin(folder.join(name), OpenOptions::new().create_new(true), now) {
+            match Self::begin(directory.join(name), OpenOptions::new().create_new(true), now) {
                 Err((path, error)) if error.kind() == ErrorKind::AlreadyExists => last = (path, error),
                 begun => return begun,
             }
@@ -139,12 +139,12 @@ impl LogFile {
         self.octets == self.head
     }
 
-    /// Removes the oldest other logs in the folder until `quota` octets (0: any number) hold all of them, this one full.
-    pub fn prune(&self, folder: &Path, quota: u64) {
+    /// Removes the oldest other logs in the directory until `quota` octets (0: any number) hold all of them, this one full.
+    pub fn prune(&self, directory: &Path, quota: u64) {
         if quota == 0 {
             return;
         }
-        let mut others = logs(folder).unwrap_or_default();
+        let mut others = logs(directory).unwrap_or_default();
         others.retain(|(_, _, path)| *path != self.path);
         others.sort();
         let own = if self.limit == u64::MAX { self.octets } else { self.limit.max(self.octets) };
@@ -176,17 +176,17 @@ impl LogFile {
     }
 }
 
-/// What a file may hold: its own quota, and a share of the folder's.
-fn limit(file: u64, folder: u64) -> u64 {
+/// What a file may hold: its own quota, and a share of the directory's.
+fn limit(file: u64, directory: u64) -> u64 {
     let file = if file == 0 { u64::MAX } else { file };
-    let share = if folder == 0 { u64::MAX } else { (folder / SHARES).max(1) };
+    let share = if directory == 0 { u64::MAX } else { (directory / SHARES).max(1) };
     file.min(share)
 }
 
-/// All logs in a folder, with age and size: ours, and what somebody's rotation made of them.
-fn logs(folder: &Path) -> io::Result<Vec<(SystemTime, u64, PathBuf)>> {
+/// All logs in a directory, with age and size: ours, and what somebody's rotation made of them.
+fn logs(directory: &Path) -> io::Result<Vec<(SystemTime, u64, PathBuf)>> {
     let mut logs = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
+    for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name();
         let ours = name.to_str().is_some_and(|name| name.starts_with("pop3-") && name.contains(".log"));
@@ -245,75 +245,75 @@ mod tests {
     }
 
     /// Appends a line of 100 octets; says to which file.
-    fn append(open: &mut Option<LogFile>, folder: &Path, settings: &Settings, now: SystemTime) -> String {
-        let file = LogFile::current(open, folder, settings, now, 100).unwrap();
+    fn append(open: &mut Option<LogFile>, directory: &Path, settings: &Settings, now: SystemTime) -> String {
+        let file = LogFile::current(open, directory, settings, now, 100).unwrap();
         file.append(&[b'x'; 100]).unwrap();
         file.path.file_name().unwrap().to_str().unwrap().to_owned()
     }
 
     #[test]
     fn a_full_file_is_never_opened_again() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let (mut open, now) = (None, at("2026-11-25T10:59:59Z"));
         let mut settings = Settings { log_per_file_size_quota: 1, ..Settings::default() };
-        let mut names = || append(&mut open, folder.path(), &settings, now);
+        let mut names = || append(&mut open, directory.path(), &settings, now);
         assert_eq!(
             [names(), names(), names()],
             ["pop3-20261125105959000.log", "pop3-20261125105959000-1.log", "pop3-20261125105959000-2.log"]
         );
         settings.log_per_file_size_quota = 500;
-        let names: Vec<String> = (0..5).map(|_| append(&mut open, folder.path(), &settings, now)).collect();
+        let names: Vec<String> = (0..5).map(|_| append(&mut open, directory.path(), &settings, now)).collect();
         assert!(names[0] < names[4], "{names:?}");
-        for entry in std::fs::read_dir(folder.path()).unwrap() {
+        for entry in std::fs::read_dir(directory.path()).unwrap() {
             assert!(entry.unwrap().metadata().unwrap().len() <= 500);
         }
     }
 
     #[test]
-    fn the_folder_keeps_to_its_quota_and_the_oldest_go() {
-        let folder = tempfile::tempdir().unwrap();
+    fn the_directory_keeps_to_its_quota_and_the_oldest_go() {
+        let directory = tempfile::tempdir().unwrap();
         let settings = Settings { log_folder_size_quota: 4000, ..Settings::default() };
         let (mut open, now) = (None, at("2026-11-25T10:59:59Z"));
-        std::fs::write(folder.path().join("other"), [b'x'; 9000]).unwrap();
-        std::fs::write(folder.path().join("pop3-2025.log.1"), [b'x'; 9000]).unwrap();
+        std::fs::write(directory.path().join("other"), [b'x'; 9000]).unwrap();
+        std::fs::write(directory.path().join("pop3-2025.log.1"), [b'x'; 9000]).unwrap();
         for _ in 0..200 {
-            let file = LogFile::current(&mut open, folder.path(), &settings, now, 100).unwrap();
+            let file = LogFile::current(&mut open, directory.path(), &settings, now, 100).unwrap();
             if file.is_new() {
-                file.prune(folder.path(), 4000);
+                file.prune(directory.path(), 4000);
             }
             file.append(&[b'x'; 100]).unwrap();
-            let all: u64 = logs(folder.path()).unwrap().iter().map(|(_, octets, _)| octets).sum();
+            let all: u64 = logs(directory.path()).unwrap().iter().map(|(_, octets, _)| octets).sum();
             assert!(all <= 4000, "{all}");
         }
-        assert!(folder.path().join("other").exists(), "not ours");
-        assert!(logs(folder.path()).unwrap().len() >= 7);
+        assert!(directory.path().join("other").exists(), "not ours");
+        assert!(logs(directory.path()).unwrap().len() >= 7);
     }
 
     #[test]
     fn a_link_is_not_followed_and_the_next_name_is_taken() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("target");
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("target");
         std::fs::write(&target, "x").unwrap();
-        std::os::unix::fs::symlink(&target, folder.path().join("pop3-2026112510.log")).unwrap();
+        std::os::unix::fs::symlink(&target, directory.path().join("pop3-2026112510.log")).unwrap();
         let (mut open, settings) = (None, Settings::default());
-        let name = append(&mut open, folder.path(), &settings, at("2026-11-25T10:30:00Z"));
+        let name = append(&mut open, directory.path(), &settings, at("2026-11-25T10:30:00Z"));
         assert_eq!(name, "pop3-2026112510-1.log");
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "x");
     }
 
     #[test]
     fn a_file_that_lost_its_name_is_noticed_within_a_second() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let (mut open, settings, now) = (None, Settings::default(), at("2026-11-25T10:30:00Z"));
-        let name = append(&mut open, folder.path(), &settings, now);
-        let path = folder.path().join(&name);
-        std::fs::rename(&path, folder.path().join("rotated")).unwrap();
-        append(&mut open, folder.path(), &settings, now + LOOK / 2);
+        let name = append(&mut open, directory.path(), &settings, now);
+        let path = directory.path().join(&name);
+        std::fs::rename(&path, directory.path().join("rotated")).unwrap();
+        append(&mut open, directory.path(), &settings, now + LOOK / 2);
         assert!(!path.exists(), "not looked up at each line");
-        assert_eq!(append(&mut open, folder.path(), &settings, now + LOOK), name);
+        assert_eq!(append(&mut open, directory.path(), &settings, now + LOOK), name);
         assert!(path.exists());
         std::fs::remove_file(&path).unwrap();
-        append(&mut open, folder.path(), &settings, now - LOOK);
+        append(&mut open, directory.path(), &settings, now - LOOK);
         assert!(path.exists(), "a clock that was set back");
     }
 }

@@ -15,7 +15,7 @@ const WARNINGS: usize = 16;
 impl Reaper {
     /// When the next step is due: soon, while there is something to do.
     pub(super) fn reap_due(&self) -> Duration {
-        let pause = if self.reaping { PAUSE } else { self.settings.reaper_interval };
+        let pause = if self.reaping { PAUSE } else { self.snapshot.settings.reaper_interval };
         self.reaped_at.map_or(Duration::ZERO, |at| at + pause)
     }
 
@@ -42,7 +42,7 @@ impl Reaper {
     /// Says how many were warned. A mailbox that takes no message, its numbers may be used up, keeps nobody else
     /// from it; nothing more is tried where the database is held.
     fn warn(&self, date: i64) -> Result<usize> {
-        let domain = self.settings.domains.first().map_or("localhost", String::as_str);
+        let domain = self.snapshot.settings.domains.first().map_or("localhost", String::as_str);
         let (mut warned, mut failed) = (0, None);
         for overfull in self.store.overfull(date, WARNINGS)? {
             let message = warning::message(&overfull, domain, date);

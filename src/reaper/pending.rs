@@ -1,7 +1,7 @@
 //! Plain-text passwords become verifiers behind everything else: oldest first, on the cores that no login needs, a batch in one
 //! transaction. Nobody waits for it, and nothing that fails here ends anything.
 
-use super::{MakeVerifiers, Reaper, SECOND, Verifiers};
+use super::{Host, Reaper, SECOND, Verifiers};
 use crate::lock::IgnorePoison;
 use crate::secret::Secret;
 use crate::store::{Pending, Replacement, Result, UserId};
@@ -76,7 +76,7 @@ impl Reaper {
         let mut waiting = self.store.pending(PASSWORDS + self.pending.hopeless.len())?;
         waiting.retain(|pending| !self.pending.is_hopeless(pending));
         let (mut dealt_with, mut made, mut users) = (0, Vec::new(), Vec::new());
-        for (pending, outcome) in hash(waiting, self.pending.threads, &*self.hooks.verifiers) {
+        for (pending, outcome) in hash(waiting, self.pending.threads, &*self.host) {
             match outcome {
                 Ok(Verifiers { hash, others }) => {
                     made.push(Replacement { user: pending.user, expected: pending.password.clone(), hash, others });
@@ -122,14 +122,14 @@ impl Reaper {
 fn hash(
     waiting: Vec<Pending>,
     threads: usize,
-    verifiers: &MakeVerifiers,
+    host: &dyn Host,
 ) -> Vec<(Pending, std::result::Result<Verifiers, String>)> {
     let (began, next, made) = (Instant::now(), AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(pending) = waiting.get(number) else { return };
-            let outcome = verifiers(pending);
+            let outcome = host.verifiers(pending);
             made.lock().ignore_poison().push((number, outcome));
             if began.elapsed() >= BATCH {
                 return;

@@ -8,26 +8,54 @@ use super::*;
 use crate::store::*;
 use script::Script;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 type Seen = Arc<Mutex<Vec<(usize, usize)>>>;
 
-/// The maintenance of a scripted store; a password "bad" cannot be made into verifiers.
+/// What hears of the maintenance; a password "bad" cannot be made into verifiers.
+struct Witness {
+    script: Arc<Script>,
+    seen: Seen,
+    verifiers: fn(&Pending) -> std::result::Result<Verifiers, String>,
+}
+
+impl Host for Witness {
+    fn verifiers(&self, pending: &Pending) -> std::result::Result<Verifiers, String> {
+        (self.verifiers)(pending)
+    }
+
+    fn changed(&self, snapshot: &Snapshot) {
+        let settings = &snapshot.settings;
+        self.seen.lock().unwrap().push((settings.max_connections, settings.max_command_size));
+    }
+
+    fn tidy(&self) {}
+
+    fn lost(&self, text: String) {
+        self.script.note(format!("lost {text}"));
+    }
+}
+
+fn hash_of_name(pending: &Pending) -> std::result::Result<Verifiers, String> {
+    match pending.password.expose() {
+        b"bad" => Err("no good".into()),
+        _ => Ok(Verifiers { hash: format!("hash of {}", pending.name).as_str().into(), others: Vec::new() }),
+    }
+}
+
+/// The maintenance of a scripted store.
 fn reaper(overrides: &[(String, String)]) -> (Arc<Script>, Seen, Reaper) {
+    reaper_with(overrides, hash_of_name)
+}
+
+fn reaper_with(
+    overrides: &[(String, String)],
+    verifiers: fn(&Pending) -> std::result::Result<Verifiers, String>,
+) -> (Arc<Script>, Seen, Reaper) {
     let (script, seen) = (Arc::new(Script::default()), Seen::default());
-    let (sink, witness) = (Arc::clone(&seen), Arc::clone(&script));
-    let hooks = Hooks {
-        verifiers: Box::new(|pending| match pending.password.expose() {
-            b"bad" => Err("no good".into()),
-            _ => Ok(Verifiers { hash: format!("hash of {}", pending.name).as_str().into(), others: Vec::new() }),
-        }),
-        changed: Box::new(move |settings| {
-            sink.lock().unwrap().push((settings.max_connections, settings.max_command_size));
-        }),
-        tidy: Box::new(|| ()),
-        lost: Box::new(move |text| witness.note(format!("lost {text}"))),
-    };
-    let store: Arc<dyn Store> = script.clone();
-    (script, seen, Reaper::new(store, Arc::default(), overrides.to_vec(), hooks))
+    let host = Arc::new(Witness { script: script.clone(), seen: seen.clone(), verifiers });
+    let reaper = Reaper::new(script.clone(), Snapshot::default(), overrides.to_vec(), host);
+    (script, seen, reaper)
 }
 
 fn at(milliseconds: u64) -> Moment {
@@ -52,10 +80,10 @@ fn changed_settings_are_handed_on_once_and_overrides_stay_above_them() {
     script.set("MaxCommandSize", "1024");
     reaper.round(at(500));
     reaper.round(at(1000));
-    *script.expire.lock().unwrap() = Expire::Days(7);
+    script.advertised.lock().unwrap().expire = Expire::Days(7);
     *script.mark.lock().unwrap() += 1;
     reaper.round(at(1500));
-    script.usable.lock().unwrap().ntlm = true;
+    script.advertised.lock().unwrap().usable.ntlm = true;
     reaper.round(at(2000));
     reaper.round(at(3000));
     let told = [(2000, 40), (7, 40), (7, 40), (7, 40)];
@@ -106,18 +134,16 @@ fn passwords_are_replaced_in_batches() {
 /// Hashing takes as long as it takes; in between everything else goes on, and several are hashed at once.
 #[test]
 fn a_batch_of_passwords_ends_in_time() {
-    let (script, _, mut reaper) = reaper(&[]);
-    let hashed = Arc::new(Mutex::new(0));
-    let count = hashed.clone();
-    reaper.hooks.verifiers = Box::new(move |_| {
-        *count.lock().unwrap() += 1;
+    static HASHED: AtomicUsize = AtomicUsize::new(0);
+    let (script, _, mut reaper) = reaper_with(&[], |_| {
+        HASHED.fetch_add(1, Ordering::SeqCst);
         std::thread::sleep(Duration::from_millis(350));
         Ok(Verifiers { hash: "hash".into(), others: Vec::new() })
     });
     (0..20).for_each(|user| script.add(user, "x", "secret"));
     assert_eq!(reaper.round(at(0)), Duration::ZERO, "more wait");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    assert_eq!(*hashed.lock().unwrap(), cores.min(20));
+    assert_eq!(HASHED.load(Ordering::SeqCst), cores.min(20));
     assert_eq!(script.pending.lock().unwrap().len(), 20 - cores.min(20));
 }
 

@@ -57,11 +57,11 @@ struct Bearer {
     checker: Option<Arc<dyn Checker>>,
     now: i64,
     parse: for<'a> fn(&'a [u8]) -> Result<Message<'a>, &'static str>,
-    state: State,
+    state: BearerState,
     diagnosis: Option<&'static str>,
 }
 
-enum State {
+enum BearerState {
     Token,
     Authorize,
     /// The refusal is out; whatever the client answers ends the exchange (RFC 7628 section 3.2.3).
@@ -71,17 +71,17 @@ enum State {
 
 impl Mechanism for Bearer {
     fn step(&mut self, message: &[u8]) -> Outcome {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Token => self.token(message),
-            State::Refused => Outcome::Failed(Failure::Credentials),
-            State::Authorize | State::Over => Outcome::Failed(Failure::Malformed("exchange is over")),
+        match std::mem::replace(&mut self.state, BearerState::Over) {
+            BearerState::Token => self.token(message),
+            BearerState::Refused => Outcome::Failed(Failure::Credentials),
+            BearerState::Authorize | BearerState::Over => Outcome::Failed(Failure::Malformed("exchange is over")),
         }
     }
 
     fn answer(&mut self, answer: Answer) -> Outcome {
-        match (std::mem::replace(&mut self.state, State::Over), answer) {
-            (State::Authorize, Answer::Refused) => self.refuse(None),
-            (State::Authorize, answer) => answer.into(),
+        match (std::mem::replace(&mut self.state, BearerState::Over), answer) {
+            (BearerState::Authorize, Answer::Refused) => self.refuse(None),
+            (BearerState::Authorize, answer) => answer.into(),
             _ => Outcome::Failed(Failure::Unavailable),
         }
     }
@@ -94,7 +94,7 @@ impl Mechanism for Bearer {
 impl Bearer {
     fn new(context: &Context, parse: for<'a> fn(&'a [u8]) -> Result<Message<'a>, &'static str>) -> Self {
         let checker = context.bearer.clone();
-        Self { checker, now: (context.clock)(), parse, state: State::Token, diagnosis: None }
+        Self { checker, now: (context.clock)(), parse, state: BearerState::Token, diagnosis: None }
     }
 
     fn token(&mut self, message: &[u8]) -> Outcome {
@@ -106,7 +106,7 @@ impl Bearer {
         match checker.check(token, self.now) {
             Ok(authcid) => {
                 let authzid = user.filter(|user| !user.eq_ignore_ascii_case(&authcid));
-                self.state = State::Authorize;
+                self.state = BearerState::Authorize;
                 Outcome::Ask(Query::Vouched { who: Identity { authcid, authzid }, exact_case: false })
             }
             Err(what) => self.refuse(Some(what)),
@@ -115,7 +115,7 @@ impl Bearer {
 
     fn refuse(&mut self, diagnosis: Option<&'static str>) -> Outcome {
         self.diagnosis = diagnosis;
-        self.state = State::Refused;
+        self.state = BearerState::Refused;
         Outcome::Challenge(REFUSAL.to_vec())
     }
 }

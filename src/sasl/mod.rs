@@ -15,17 +15,9 @@ pub mod scram;
 
 pub use context::Context;
 
+pub use crate::message::address::Identity;
 use crate::secret::Secret;
 use crate::store::{MailboxId, UserId};
-
-/// Who wants to log in, as the client wrote it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Identity {
-    /// Authentication identity: whose password or proof it is.
-    pub authcid: String,
-    /// Authorization identity: whose mailbox is wanted, if another one (RFC 4422 section 2).
-    pub authzid: Option<String>,
-}
 
 /// What a mechanism can ask of the driver.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -151,7 +143,7 @@ pub enum Exposure {
 }
 
 /// One row of [`MECHANISMS`].
-pub struct Row {
+pub struct MechanismRow {
     /// As registered with IANA, in capitals.
     pub name: &'static str,
     /// What crosses the wire.
@@ -166,19 +158,29 @@ pub struct Row {
 ///
 /// All of them are client-first (RFC 4422 section 5): without an initial response the driver sends
 /// one empty challenge, and the client's first message goes to [`Mechanism::step`] either way.
-pub const MECHANISMS: &[Row] = &[
-    Row { name: "NTLM", exposure: Exposure::Proof, offered: ntlm::offered, start: ntlm::start },
-    Row { name: "GSSAPI", exposure: Exposure::Proof, offered: gssapi::offered, start: gssapi::start },
-    Row {
+pub const MECHANISMS: &[MechanismRow] = &[
+    MechanismRow { name: "NTLM", exposure: Exposure::Proof, offered: ntlm::offered, start: ntlm::start },
+    MechanismRow { name: "GSSAPI", exposure: Exposure::Proof, offered: gssapi::offered, start: gssapi::start },
+    MechanismRow {
         name: "SCRAM-SHA-256-PLUS",
         exposure: Exposure::Proof,
         offered: |context| context.scram && !context.bindings().is_empty(),
         start: scram::start_plus,
     },
-    Row { name: "SCRAM-SHA-256", exposure: Exposure::Proof, offered: |context| context.scram, start: scram::start },
-    Row { name: "PLAIN", exposure: Exposure::Clear, offered: always, start: plain::start },
-    Row { name: "OAUTHBEARER", exposure: Exposure::Clear, offered: bearer::offered, start: bearer::start_oauthbearer },
-    Row { name: "XOAUTH2", exposure: Exposure::Clear, offered: bearer::offered, start: bearer::start_xoauth2 },
+    MechanismRow {
+        name: "SCRAM-SHA-256",
+        exposure: Exposure::Proof,
+        offered: |context| context.scram,
+        start: scram::start,
+    },
+    MechanismRow { name: "PLAIN", exposure: Exposure::Clear, offered: always, start: plain::start },
+    MechanismRow {
+        name: "OAUTHBEARER",
+        exposure: Exposure::Clear,
+        offered: bearer::offered,
+        start: bearer::start_oauthbearer,
+    },
+    MechanismRow { name: "XOAUTH2", exposure: Exposure::Clear, offered: bearer::offered, start: bearer::start_xoauth2 },
 ];
 
 fn always(_: &Context) -> bool {
@@ -186,6 +188,6 @@ fn always(_: &Context) -> bool {
 }
 
 /// The row of this mechanism; names compare without case (RFC 5034 section 4).
-pub fn find(name: &[u8]) -> Option<&'static Row> {
+pub fn find(name: &[u8]) -> Option<&'static MechanismRow> {
     MECHANISMS.iter().find(|row| row.name.as_bytes().eq_ignore_ascii_case(name))
 }

@@ -4,7 +4,7 @@ use super::{Answer, Context, Failure, Identity, Mechanism, Outcome, Query};
 use crate::secret::Secret;
 
 /// Longest authorization identity, authentication identity and password, octets (RFC 4616 section 2).
-const LONGEST: usize = 255;
+const LONGEST_PART: usize = 255;
 
 enum Plain {
     Message,
@@ -64,7 +64,7 @@ fn parse(message: &[u8]) -> Result<(Identity, Secret), &'static str> {
     if password.is_empty() {
         return Err("PLAIN needs a password");
     }
-    if [authzid, authcid, password].iter().any(|part| part.len() > LONGEST) {
+    if [authzid, authcid, password].iter().any(|part| part.len() > LONGEST_PART) {
         return Err("PLAIN allows 255 octets for an identity or password");
     }
     let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).map_err(|_| "PLAIN needs UTF-8");

@@ -3,8 +3,9 @@
 
 use super::files;
 use crate::net::tls::{Files, Name, Outcome};
-use crate::settings::Settings;
+use crate::shared::snapshot::Snapshot;
 use crate::shared::state::ServerState;
+use crate::store::CertificateFiles;
 use log::{error, info, warn};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,18 +30,13 @@ impl Certificates {
     }
 
     /// Settings or rows may have changed.
-    pub(super) fn apply(&mut self, settings: &Settings) {
-        match files::pair(settings, &self.db) {
+    pub(super) fn apply(&mut self, snapshot: &Snapshot) {
+        match files::pair(&snapshot.settings, &self.db) {
             Ok(pair) => self.general = Some(pair),
             Err(error) => warn!("tls: {error}; the old certificate stays in use: {}", self.server.tls.in_use()),
         }
-        match self.server.store.certificates() {
-            Ok(rows) => {
-                let files = |certificate, key| Files { certificate, key };
-                self.named = rows.into_iter().map(|row| (Some(row.name), files(row.certificate, row.key))).collect();
-            }
-            Err(error) => warn!("tls: cannot read the table certificates: {error}"),
-        }
+        let files = |row: &CertificateFiles| Files { certificate: row.certificate.clone(), key: row.key.clone() };
+        self.named = snapshot.certificates.iter().map(|row| (Some(row.name.clone()), files(row))).collect();
         self.update(false);
     }
 

@@ -7,16 +7,17 @@ use super::shutdown::ShutdownRequest;
 use crate::auth::credential::Credentials;
 use crate::clock::SystemClock;
 use crate::exit::{Code, Error};
-use crate::lock::IgnorePoison;
+use crate::lock::lock;
 use crate::message::address::common_name;
-use crate::reaper::{self, Hooks, Reaper, Verifiers};
+use crate::reaper::{self, Host, Reaper, Verifiers};
 use crate::sasl::Context;
-use crate::settings::{SETTINGS, Settings};
+use crate::settings::SETTINGS;
+use crate::shared::snapshot::Snapshot;
 use crate::shared::state::{Configuration, ServerState};
-use crate::store::{Pending, Store};
+use crate::store::{Advertised, Pending};
 use crossbeam_channel::Sender;
 use log::{error, warn};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -24,8 +25,7 @@ use std::time::Instant;
 pub(super) struct Maintenance {
     stop: Sender<()>,
     thread: JoinHandle<()>,
-    change: Arc<Mutex<Change>>,
-    credentials: Arc<Credentials>,
+    host: Arc<ServerHost>,
 }
 
 impl Maintenance {
@@ -36,27 +36,17 @@ impl Maintenance {
     pub(super) fn start(
         server: &Arc<ServerState>,
         options: &ServeOptions,
-        settings: Settings,
+        snapshot: Snapshot,
         credentials: Arc<Credentials>,
-        trust: IdentityProviders,
+        providers: IdentityProviders,
         ending: &ShutdownRequest,
     ) -> Result<Self, Error> {
-        let ending = ending.clone();
-        let change = Arc::new(Mutex::new(Change::new(server.clone(), options, &settings, trust, credentials.clone())));
-        let (changed, tidied) = (change.clone(), change.clone());
-        let (makes, tidies) = (credentials.clone(), credentials.clone());
-        let (served, tidied_places) = (server.clone(), server.places.clone());
-        let hooks = Hooks {
-            verifiers: Box::new(move |pending| verifiers(&makes, pending, &served.configuration().settings.domains)),
-            changed: Box::new(move |settings| lock(&changed).apply(settings)),
-            tidy: Box::new(move || {
-                tidies.tidy();
-                tidied_places.tidy(Instant::now());
-                lock(&tidied).retry();
-            }),
-            lost: Box::new(move |text| ending.end(Error::new(Code::Io, text))),
-        };
-        let reaper = Reaper::new(server.store.clone(), Arc::new(settings), options.overrides.clone(), hooks);
+        let mut certificates = Certificates::new(server.clone(), options.location.beside.clone());
+        certificates.apply(&snapshot);
+        credentials.set_scram_iterations(snapshot.settings.scram_iterations);
+        let published = Mutex::new(Published { snapshot: snapshot.clone(), certificates, providers });
+        let host = Arc::new(ServerHost { server: server.clone(), credentials, ending: ending.clone(), published });
+        let reaper = Reaper::new(server.store.clone(), snapshot, options.overrides.clone(), host.clone());
         // Where that takes long it is done later, before anybody new is written.
         if let Err(error) = server.store.reset_presence() {
             warn!("store: cannot remove the sessions of a crashed server yet: {error}");
@@ -64,14 +54,13 @@ impl Maintenance {
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let thread = reaper::spawn(reaper, SystemClock::default(), stopped)
             .map_err(|error| Error::new(Code::Unavailable, format!("cannot create a thread: {error}")))?;
-        Ok(Self { stop, thread, change, credentials })
+        Ok(Self { stop, thread, host })
     }
 
     /// SIGHUP: reads certificate, keytab and token keys again, and forgets which passwords were right a
     /// moment ago.
     pub(super) fn reload(&self) {
-        self.credentials.forget();
-        lock(&self.change).reload();
+        self.host.reload();
     }
 
     /// Ends the thread; what waits is written first.
@@ -83,87 +72,83 @@ impl Maintenance {
     }
 }
 
-fn lock(change: &Mutex<Change>) -> MutexGuard<'_, Change> {
-    change.lock().ignore_poison()
-}
-
-fn verifiers(credentials: &Credentials, pending: &Pending, domains: &[String]) -> Result<Verifiers, String> {
-    let (hash, others) = credentials
-        .verifiers_behind_logins(&common_name(&pending.name, domains), pending.user, &pending.password, pending.ntlm)
-        .map_err(|error| error.to_string())?;
-    Ok(Verifiers { hash, others })
-}
-
 /// What new connections go by.
-///
-/// # Errors
-/// The database cannot be read.
-pub(super) fn configuration(
-    store: &dyn Store,
-    settings: &Settings,
-    trust: &mut IdentityProviders,
-) -> crate::store::Result<Configuration> {
-    let usable = store.usable()?;
-    trust.refresh(settings);
+pub(super) fn configuration(snapshot: &Snapshot, providers: &mut IdentityProviders) -> Configuration {
+    let Snapshot { settings, advertised: Advertised { expire, usable }, .. } = snapshot;
+    providers.refresh(settings);
     let context = Context {
         extended_protection: settings.extended_protection_policy,
         ntlm: settings.enable_gssapi_and_ntlm_auth && usable.ntlm,
         scram: usable.scram,
-        ..trust.context()
+        ..providers.context()
     };
-    Ok(Configuration { settings: settings.clone(), expire: store.shortest_retention()?, context })
+    Configuration { settings: settings.clone(), expire: *expire, context }
 }
 
-/// Carries what an administrator has changed to the sessions.
-struct Change {
+/// The running server, as the maintenance knows it: what an administrator has changed is carried to the sessions.
+struct ServerHost {
     server: Arc<ServerState>,
-    certificates: Certificates,
-    trust: IdentityProviders,
     credentials: Arc<Credentials>,
+    ending: ShutdownRequest,
+    published: Mutex<Published>,
 }
 
-impl Change {
-    fn new(
-        server: Arc<ServerState>,
-        options: &ServeOptions,
-        settings: &Settings,
-        trust: IdentityProviders,
-        credentials: Arc<Credentials>,
-    ) -> Self {
-        credentials.set_scram_iterations(settings.scram_iterations);
-        let mut certificates = Certificates::new(server.clone(), options.location.beside.clone());
-        certificates.apply(settings);
-        Self { server, certificates, trust, credentials }
+/// What holds, and the files that go with it.
+struct Published {
+    snapshot: Snapshot,
+    certificates: Certificates,
+    providers: IdentityProviders,
+}
+
+impl Host for ServerHost {
+    fn verifiers(&self, pending: &Pending) -> Result<Verifiers, String> {
+        let name = common_name(&pending.name, &self.server.configuration().settings.domains);
+        let (hash, others) = self
+            .credentials
+            .verifiers_behind_logins(&name, pending.user, &pending.password, pending.ntlm)
+            .map_err(|error| error.to_string())?;
+        Ok(Verifiers { hash, others })
     }
 
-    fn apply(&mut self, settings: &Arc<Settings>) {
+    fn changed(&self, snapshot: &Snapshot) {
         let before = &self.server.configuration().settings;
-        for row in SETTINGS.iter().filter(|row| row.waits_for_a_start(before, settings)) {
+        for row in SETTINGS.iter().filter(|row| row.waits_for_a_start(before, &snapshot.settings)) {
             warn!("settings: {}: the change takes effect after a restart", row.name);
         }
-        self.certificates.apply(settings);
-        self.publish(settings);
+        let mut published = lock(&self.published);
+        published.snapshot = snapshot.clone();
+        published.certificates.apply(snapshot);
+        self.publish(&mut published);
     }
 
-    fn publish(&mut self, settings: &Settings) {
-        self.credentials.set_scram_iterations(settings.scram_iterations);
-        match configuration(&*self.server.store, settings, &mut self.trust) {
-            Ok(configuration) => self.server.configure(configuration),
-            Err(error) => warn!("settings: cannot read changes: {error}"),
+    fn tidy(&self) {
+        self.credentials.tidy();
+        self.server.places.tidy(Instant::now());
+        let mut published = lock(&self.published);
+        published.certificates.watch(Instant::now());
+        let Published { snapshot, providers, .. } = &mut *published;
+        if providers.retry(&snapshot.settings) {
+            self.publish(&mut published);
         }
     }
 
-    fn reload(&mut self) {
-        self.certificates.reload();
-        self.trust.renew();
-        self.publish(&self.server.configuration().settings);
+    fn lost(&self, text: String) {
+        self.ending.end(Error::new(Code::Io, text));
+    }
+}
+
+impl ServerHost {
+    fn publish(&self, published: &mut Published) {
+        let Published { snapshot, providers, .. } = published;
+        self.credentials.set_scram_iterations(snapshot.settings.scram_iterations);
+        self.server.configure(configuration(snapshot, providers));
     }
 
-    fn retry(&mut self) {
-        self.certificates.watch(Instant::now());
-        let configuration = self.server.configuration();
-        if self.trust.retry(&configuration.settings) {
-            self.publish(&configuration.settings);
-        }
+    fn reload(&self) {
+        self.credentials.forget();
+        let mut published = lock(&self.published);
+        published.certificates.reload();
+        published.providers.renew();
+        self.publish(&mut published);
     }
 }

@@ -31,6 +31,7 @@ use crate::metrics::StoreMetrics;
 use crate::protocol_log::ProtocolLog;
 use crate::settings::Settings;
 use crate::shared::fault::Fault;
+use crate::shared::snapshot::Snapshot;
 use crate::shared::state::ServerState;
 use crate::store::{Location, Options, Store, StoreError};
 use crate::watch::{Watch, Watcher, answers};
@@ -112,20 +113,18 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     let store: Arc<dyn Store> =
         service_manager::with_extended_timeout(|| database.open(store_options)).map_err(opening(&options))?;
     let beside = &options.location.beside;
-    let rows = store.settings().map_err(opening(&options))?;
-    let settings =
-        Settings::from_rows(&rows, &options.overrides).map_err(|error| Error::new(Code::Config, error.to_string()))?;
-    settings.warnings().iter().for_each(|warning| warn!("settings: {warning}"));
-    files::raise_limit(settings.max_connections.saturating_add(settings.lmtp_max_connections));
     let credentials = Arc::new(files::credentials(beside)?);
     // First: what is offered follows from the verifiers that can be used.
     renew_seal(&*store, &credentials)?;
-    let tls = files::acceptor(&settings, beside)?;
+    let snapshot = first_snapshot(&*store, &options)?;
+    let settings = &snapshot.settings;
+    files::raise_limit(settings.max_connections.saturating_add(settings.lmtp_max_connections));
+    let tls = files::acceptor(settings, beside)?;
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
-    let mut trust = IdentityProviders::default();
-    let configuration = maintenance::configuration(&*store, &settings, &mut trust).map_err(opening(&options))?;
-    let (mut listeners, binds) = listeners(&options, &settings)?;
-    name_exposed(&options, &settings, &listeners);
+    let mut providers = IdentityProviders::default();
+    let configuration = maintenance::configuration(&snapshot, &mut providers);
+    let (mut listeners, binds) = listeners(&options, settings)?;
+    name_exposed(&options, settings, &listeners);
     let names = listeners.iter().map(|listener| format!("{} {}", listener.service, listener.address)).collect();
     let log = ProtocolLog::beside(beside);
     let mut state = ServerState::new(store.clone(), authenticator, tls, log, store_metrics, configuration);
@@ -134,7 +133,7 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     for (name, address) in server.store.known_addresses().map_err(opening(&options))? {
         server.places.remember(address, &common_name(&name, &settings.domains));
     }
-    let maintenance = Maintenance::start(&server, &options, settings, credentials, trust, &ending)?;
+    let maintenance = Maintenance::start(&server, &options, snapshot, credentials, providers, &ending)?;
     let monitor = SessionMonitor::start(server.clone()).map_err(no_thread)?;
     let watch = Arc::new(Watch::new(server.clone(), beside.clone(), workers::host_name(), names, binds));
     let workers = Arc::new(Workers::new(&server.configuration().settings, watch.clone()));
@@ -157,6 +156,16 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     maintenance.stop();
     let finished = server.store.finish().map_err(opening(&options));
     ending.verdict().and(finished)
+}
+
+/// What holds at the start, when nothing that cannot be used is let pass.
+fn first_snapshot(store: &dyn Store, options: &ServeOptions) -> Result<Snapshot, Error> {
+    let (snapshot, errors) = Snapshot::default().read(store, &options.overrides).map_err(opening(options))?;
+    if let Some(error) = errors.first() {
+        return Err(Error::new(Code::Config, error.to_string()));
+    }
+    snapshot.settings.warnings().iter().for_each(|warning| warn!("settings: {warning}"));
+    Ok(snapshot)
 }
 
 /// Sends new clients away for a while, then closes everything; running commands may finish.

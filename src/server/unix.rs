@@ -101,20 +101,20 @@ mod tests {
 
     #[test]
     fn the_socket_has_its_mode_and_goes_with_the_server() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lmtp");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lmtp");
         let bound = bind(&path, 0o620, "").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o620);
         assert!(UnixStream::connect(&path).is_ok());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         drop(bound);
         assert!(!path.exists());
     }
 
     #[test]
     fn only_a_dead_socket_is_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lmtp");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lmtp");
         // As a process that was killed leaves it.
         drop(UnixListener::bind(&path).unwrap());
         let first = bind(&path, 0o660, "").unwrap();
@@ -125,7 +125,7 @@ mod tests {
         // What is not ours stays.
         drop(first);
         assert_eq!(fs::read(&path).unwrap(), b"mine");
-        assert_eq!(bind(&folder.path().join("no/lmtp"), 0o660, "").err().unwrap().code, Code::CantCreate);
+        assert_eq!(bind(&directory.path().join("no/lmtp"), 0o660, "").err().unwrap().code, Code::CantCreate);
         assert_eq!(bind(&path, 0o660, "no such group").err().unwrap().code, Code::Config);
     }
 }

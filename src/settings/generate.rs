@@ -2,14 +2,14 @@
 
 mod postgres;
 
-use super::{Kind, Row, SETTINGS};
+use super::{Kind, SETTINGS, Setting};
 use crate::generated::assert_region;
 
 /// PostgreSQL's schema.
 const POSTGRES: &str = "migrations/postgres/0100_initial.sql";
 
 /// One text for each row, behind one another.
-fn each(text: impl Fn(&Row) -> String) -> String {
+fn each(text: impl Fn(&Setting) -> String) -> String {
     SETTINGS.iter().map(text).collect()
 }
 
@@ -25,7 +25,7 @@ fn generated_defaults() {
 /// After the update, because the view knows the new value then.
 #[test]
 fn generated_ranges() {
-    let refusals = each(|Row { name, kind, .. }| {
+    let refusals = each(|Setting { name, kind, .. }| {
         let refusal = quoted(&format!("{name}: {}", kind.range()));
         format!("    WHEN '{name}' THEN RAISE(ABORT, {refusal})\n")
     });
@@ -63,8 +63,9 @@ END;
 /// The same as two functions of PostgreSQL.
 #[test]
 fn generated_ranges_of_postgres() {
-    let conditions = each(|Row { name, kind, .. }| format!("    WHEN '{name}' THEN {}\n", postgres::condition(kind)));
-    let ranges = each(|Row { name, kind, .. }| format!("    WHEN '{name}' THEN {}\n", quoted(&kind.range())));
+    let conditions =
+        each(|Setting { name, kind, .. }| format!("    WHEN '{name}' THEN {}\n", postgres::condition(kind)));
+    let ranges = each(|Setting { name, kind, .. }| format!("    WHEN '{name}' THEN {}\n", quoted(&kind.range())));
     let text = format!(
         "CREATE FUNCTION setting_in_range(name text, value text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
   SELECT length(value) <= 4096 AND is_printable(value) AND CASE name
@@ -87,7 +88,7 @@ fn cases(condition: fn(&Kind) -> Option<String>) -> String {
 
 #[test]
 fn generated_names_of_texts() {
-    let cases = each(|Row { name, kind, .. }| match kind {
+    let cases = each(|Setting { name, kind, .. }| match kind {
         Kind::Text | Kind::Word | Kind::File | Kind::Names | Kind::Bindings { paths: true } | Kind::LocalBindings => {
             format!("    WHEN '{name}' THEN RAISE(ABORT, '{name}: must be UTF-8')\n")
         }

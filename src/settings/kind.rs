@@ -54,7 +54,7 @@ pub enum Kind {
     Mode,
     /// Characters that cut a sub-address off.
     Delimiters,
-    /// A file or folder, or none.
+    /// A file or directory, or none.
     File,
     /// Domains or realms, comma separated.
     Names,

@@ -17,7 +17,7 @@ mod value;
 pub use choice::{ExtendedProtectionPolicy, LoginType, RollOver, SortOrder};
 pub use kind::Kind;
 pub use network::{Network, NotANetwork};
-pub use table::{Row, SETTINGS, Settings, find};
+pub use table::{SETTINGS, Setting, Settings, find};
 
 use std::fmt;
 use std::time::Duration;

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// One setting.
-pub struct Row {
+pub struct Setting {
     /// As written in the table `settings`; compares without case.
     pub name: &'static str,
     /// The value it has until somebody changes it.
@@ -29,7 +29,7 @@ pub struct Row {
     same: fn(&Settings, &Settings) -> bool,
 }
 
-impl Row {
+impl Setting {
     /// Reads `text` into the field; `false`, and nothing changed, if it is out of range. The schema takes
     /// the same values (but words with their case).
     #[must_use]
@@ -56,7 +56,7 @@ const DAYS: Kind = Kind::Number { least: 0, most: LONGEST_DAYS, unit: " days" };
 
 const COUNT: Kind = Kind::Number { least: 1, most: 2_147_483_647, unit: "" };
 
-/// Makes of each row `"Name" = "default", field: Type, kind, "meaning";` the field of [`Settings`] and the [`Row`].
+/// Makes of each row `"Name" = "default", field: Type, kind, "meaning";` the field of [`Settings`] and the [`Setting`].
 macro_rules! settings {
     ($($name:literal = $default:literal, $field:ident: $type:ty, $kind:expr, $meaning:literal;)*) => {
         /// Every setting, in its type. Sizes are octets.
@@ -73,7 +73,7 @@ macro_rules! settings {
         }
 
         /// Every setting, in the order the documentation shows them.
-        pub const SETTINGS: &[Row] = &[$(Row {
+        pub const SETTINGS: &[Setting] = &[$(Setting {
             name: $name,
             default: $default,
             kind: $kind,
@@ -190,6 +190,6 @@ settings! {
 }
 
 /// The row of this name; names compare without case.
-pub fn find(name: &str) -> Option<&'static Row> {
+pub fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|row| row.name.eq_ignore_ascii_case(name))
 }

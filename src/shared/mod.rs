@@ -5,4 +5,5 @@ pub mod connections;
 pub mod fault;
 pub mod health;
 pub mod metrics;
+pub mod snapshot;
 pub mod state;

@@ -17,17 +17,23 @@ pub trait Config: Send + Sync {
     /// All rows of `certificates`, by name.
     fn certificates(&self) -> Result<Vec<CertificateFiles>>;
 
-    /// What CAPA may promise before login.
-    fn shortest_retention(&self) -> Result<Expire>;
+    /// What CAPA may promise before login, all of one moment. It is asked for each second.
+    fn advertised(&self) -> Result<Advertised>;
 
     /// What CAPA may promise the owner of this mailbox.
     fn retention(&self, mailbox: MailboxId) -> Result<Expire>;
 
     /// Whether STAT and LIST show this mailbox's owner exact octets; nothing: as `EnableExactRFC822Size` says.
     fn exact_sizes(&self, mailbox: MailboxId) -> Result<Option<bool>>;
+}
 
+/// What CAPA may promise before login.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Advertised {
+    /// The shortest time that anybody's messages are kept.
+    pub expire: Expire,
     /// Which verifiers there are.
-    fn usable(&self) -> Result<Usable>;
+    pub usable: Usable,
 }
 
 /// A row of `certificates`.

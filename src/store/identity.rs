@@ -11,6 +11,8 @@ pub struct Mailbox {
     pub id: MailboxId,
     /// Its name as an administrator wrote it.
     pub name: String,
+    /// Octets of storage that it has left until its `ProhibitSendReceiveQuota`; `u64::MAX` without one.
+    pub room: u64,
 }
 
 /// The store's own name of a user; never given to another one.

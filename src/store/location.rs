@@ -28,6 +28,7 @@ impl Database {
     /// A line that says what is understood: it is a URL of something else.
     pub fn parse(typed: OsString) -> std::result::Result<Self, String> {
         match typed.into_string() {
+            Ok(text) if text.is_empty() => Err("the name of the database is empty".to_owned()),
             Ok(text) if is_connection_string(&text) => Ok(Self::Postgres(text)),
             Ok(text) => match url_scheme(&text) {
                 Some(scheme) => Err(format!(

@@ -71,9 +71,6 @@ pub trait Mail: Config {
     /// shown to nobody: an imported message may still come with one of them.
     fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()>;
 
-    /// Octets of storage that the mailbox has left until its `ProhibitSendReceiveQuota`; `u64::MAX` without one.
-    fn room(&self, mailbox: MailboxId) -> Result<u64>;
-
     /// Starts taking in one message of `limit` octets at most, all that is pushed counted.
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_>;
 

@@ -29,6 +29,7 @@ mod maintenance;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
 mod options;
+pub mod password;
 pub mod postgres;
 mod presence;
 mod shared;
@@ -37,7 +38,7 @@ mod statistics;
 pub mod transfer;
 
 pub use accounts::{Account, Accounts, Principal, Scheme, Standing};
-pub use config::{CertificateFiles, Config, Expire, Usable};
+pub use config::{Advertised, CertificateFiles, Config, Expire, Usable};
 pub use error::StoreError;
 pub use identity::{Mailbox, MailboxId, MessageId, Uid, UserId};
 pub use listing::{Entry, Form, Memory, ScanListing, Shows, storage_size};

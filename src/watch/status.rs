@@ -7,7 +7,7 @@ use serde_json::json;
 
 /// How it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum State {
+pub enum Condition {
     /// Nothing to say.
     Well,
     /// Somebody should look.
@@ -20,7 +20,7 @@ pub enum State {
 #[derive(Clone, Debug)]
 pub struct Status {
     /// How it is.
-    pub state: State,
+    pub state: Condition,
     /// When the server was started, as a date of RFC 3339.
     pub since: Option<String>,
     /// What is listened on, as `serve` prints it.
@@ -56,12 +56,12 @@ impl Status {
 
     fn of(facts: Facts) -> Self {
         let warnings = warnings(&facts);
-        let state = if warnings.is_empty() { State::Well } else { State::Warnings };
+        let state = if warnings.is_empty() { Condition::Well } else { Condition::Warnings };
         Self { state, since: None, listeners: Vec::new(), sessions: None, counts: None, facts, reaper: None, warnings }
     }
 
     fn down(&mut self, text: String) {
-        self.state = State::Down;
+        self.state = Condition::Down;
         self.warnings.insert(0, Warning { kind: "server", urgent: true, text });
     }
 
@@ -127,9 +127,9 @@ impl Status {
 
     fn word(&self) -> &'static str {
         match self.state {
-            State::Well => "well",
-            State::Warnings => "warnings",
-            State::Down => "down",
+            Condition::Well => "well",
+            Condition::Warnings => "warnings",
+            Condition::Down => "down",
         }
     }
 }
@@ -142,11 +142,11 @@ mod tests {
     #[test]
     fn the_state_follows_from_the_warnings() {
         let well = Status::running(Facts::default(), None);
-        assert_eq!(well.state, State::Well);
+        assert_eq!(well.state, Condition::Well);
         let full = Facts { disk: Some(Disk { total: 100, free: 1 }), ..Facts::default() };
-        assert_eq!(Status::running(full.clone(), None).state, State::Warnings);
+        assert_eq!(Status::running(full.clone(), None).state, Condition::Warnings);
         let down = Status::stopped(full, "nobody answers".into());
-        assert_eq!((down.state, down.warnings.len()), (State::Down, 2));
+        assert_eq!((down.state, down.warnings.len()), (Condition::Down, 2));
         let read: serde_json::Value = serde_json::from_str(&down.json()).unwrap();
         assert_eq!((&read["state"], &read["warnings"][0]), (&"down".into(), &"nobody answers".into()));
         assert!(read["since"].is_null() && read["free_octets"] == 1);

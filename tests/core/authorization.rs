@@ -157,3 +157,48 @@ fn refuse(bench: &mut Bench) -> Step {
     assert!(matches!(bench.say("PASS wrong"), Step::Ask(_)));
     bench.session.answer(Answer::Refused)
 }
+
+/// A line of an exchange is no command: a log shows nothing of it.
+#[test]
+fn the_log_shows_commands_and_no_secrets() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.session.loggable(b"USER alice"), "USER alice");
+    assert_eq!(bench.session.loggable(b"PASS se cret"), "PASS *****");
+    assert!(matches!(bench.say("AUTH PLAIN"), Step::Reply(Reply::Challenge(_))));
+    assert_eq!(bench.session.loggable(b"USER alice"), "*****");
+    bench.expect("*", &Reply::CANCELLED);
+    assert_eq!(bench.session.loggable(b"USER alice"), "USER alice");
+}
+
+/// What counts as nonsense, for the log: replies without a code.
+#[test]
+fn refusals_are_errors_without_a_code() {
+    for (reply, error, refusal) in [
+        (Reply::OK, false, false),
+        (Reply::Challenge(Vec::new()), false, false),
+        (Reply::LOGON_FAILURE, true, false),
+        (Reply::WRONG_STATE, true, true),
+        (Reply::unknown("There is no command", b"X"), true, true),
+    ] {
+        assert_eq!(
+            (reply.is_error(), reply.is_refusal()),
+            (error, refusal),
+            "{}",
+            String::from_utf8_lossy(&said(&reply))
+        );
+    }
+}
+
+/// 65,536 octets with the line end, in an exchange and where a token or ticket stands in the command itself.
+#[test]
+fn how_long_a_line_may_be() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.session.longest_line(b"USER alice", 512), 512);
+    assert_eq!(bench.session.longest_line(b"AUTH XOAUTH2 ", 512), 65_536);
+    assert_eq!(bench.session.longest_line(b"AUTH PLAIN ", 40), 40);
+    assert!(matches!(bench.say("AUTH PLAIN"), Step::Reply(Reply::Challenge(_))));
+    assert_eq!(bench.session.longest_line(b"USER alice", 512), 65_536);
+    bench.expect("*", &Reply::CANCELLED);
+    bench.log_in();
+    assert_eq!(bench.session.longest_line(b"AUTH XOAUTH2 ", 512), 512);
+}

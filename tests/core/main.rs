@@ -6,3 +6,4 @@ mod authorization;
 mod dot;
 mod log_lines;
 mod mechanisms;
+mod settings;

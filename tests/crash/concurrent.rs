@@ -1,11 +1,10 @@
 //! Sessions and deliveries at once: every message arrives once, whole, and goes once.
 
 use crate::support::messages::{message, of_size};
-use crate::support::{Client, Server, Site};
+use crate::support::{Client, Server, Site, eventually};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, spawn};
-use std::time::Duration;
 
 /// Two mailboxes, 4 deliverers of 20 messages each, 2 sessions at a time on each mailbox.
 #[test]
@@ -109,7 +108,10 @@ fn a_transfer_that_has_begun_finishes() {
     let mut deleting = server.alice();
     deleting.expect("DELE 1", "+OK\r\n");
     deleting.quit();
-    std::thread::sleep(Duration::from_secs(3));
+    for _ in 0..2 {
+        server.sql("INSERT INTO purge(body_id, not_before) VALUES (4711, 0)");
+        eventually("the reaper purges", || server.sql("SELECT count(*) FROM purge WHERE not_before = 0").trim() == "0");
+    }
     assert!(readers[0].stuffed_body() == large, "cut or damaged by DELE");
     readers[0].refuse("RETR 1");
     server.deliver("alice", &of_size(4 << 20));

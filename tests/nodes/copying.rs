@@ -294,6 +294,7 @@ fn what_is_missing_for_a_copy_is_named() {
     let home = site.path("home.db");
     refused(&to, home.to_str().unwrap(), site.path("").as_path(), 66, &["pillarbox.seal", "--state"]);
     refused("mysql://root@localhost/mail", &to, nowhere, 64, &["mysql://", "postgresql://"]);
+    refused("", &to, nowhere, 64, &["the name of the database is empty"]);
     refused(file, "sqlite:///tmp/x", nowhere, 64, &["sqlite://", "postgresql://"]);
 }
 

@@ -2,6 +2,7 @@
 
 use crate::psql::Psql;
 use crate::support::postgres::{Cluster, Database, OWNER};
+use crate::support::shell::{self, TABLES};
 use std::cell::RefCell;
 use std::path::PathBuf;
 
@@ -58,31 +59,12 @@ impl Bench {
     /// A line that must be refused with a message that has these parts, and change nothing.
     #[track_caller]
     pub fn refused(&self, line: &str, parts: &[&str]) {
-        let before = self.dump();
-        let (_, error) = self.run(line);
-        let error = error.unwrap_or_else(|| panic!("{line}\nwas not refused"));
-        for part in parts {
-            assert!(error.contains(part), "{line}\n{error}\ndoes not name {part:?}");
-        }
-        assert_eq!(self.dump(), before, "{line}\nwas refused, but changed something");
+        shell::refused(line, parts, |line| self.run(line).1, || self.dump());
     }
 
     /// Everything but the octets.
     fn dump(&self) -> String {
-        let tables = [
-            "settings",
-            "certificates",
-            "users",
-            "verifiers",
-            "mailboxes",
-            "aliases",
-            "delegates",
-            "usage",
-            "message",
-            "deleted",
-            "purge",
-        ];
-        let rows = tables.map(|table| format!("SELECT '{table}' AS t, r::text FROM {table} AS r"));
+        let rows = TABLES.map(|table| format!("SELECT '{table}' AS t, r::text FROM {table} AS r"));
         self.server_sql(&format!("{} ORDER BY 1, 2;", rows.join(" UNION ALL ")))
     }
 

@@ -3,7 +3,7 @@
 
 use crate::shell::{Bench, hashes, taken};
 use pillarbox::auth::credential::is_hash;
-use pillarbox::settings::{Kind, Row, SETTINGS, Settings};
+use pillarbox::settings::{Kind, SETTINGS, Setting, Settings};
 use std::collections::BTreeMap;
 
 /// Pseudo-random numbers, the same at each run.
@@ -234,7 +234,7 @@ fn texts() -> Vec<Vec<u8>> {
 
 #[test]
 fn texts_names_and_numbers() {
-    let compared = |row: &&Row| !matches!(row.kind, Kind::Bindings { .. } | Kind::Networks | Kind::Choice(_));
+    let compared = |row: &&Setting| !matches!(row.kind, Kind::Bindings { .. } | Kind::Networks | Kind::Choice(_));
     let one_of_each: BTreeMap<_, _> =
         SETTINGS.iter().filter(compared).map(|row| (row.kind.range(), row.name)).collect();
     let settings: Vec<_> = one_of_each.into_values().collect();

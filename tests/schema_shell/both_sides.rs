@@ -273,3 +273,18 @@ fn columns_of_recoverable_and_of_messages_stay() {
     }
     bench.assert_sound();
 }
+
+/// Under another name nobody knows which of the numbers that an import skipped clients were shown; another case is no
+/// other name.
+#[test]
+fn skipped_numbers_are_closed_by_a_new_name() {
+    for (name, open) in [("ARCHIVE", true), ("attic", false)] {
+        let bench = bench();
+        bench.import("archive", 10, Some("100")).unwrap();
+        bench.sql(&format!("UPDATE mailboxes SET name = '{name}' WHERE name = 'archive'"));
+        assert_eq!(bench.import(name, 10, Some("50")).is_ok(), open, "{name}");
+        bench.import(name, 10, Some("200")).unwrap();
+        bench.import(name, 10, Some("150")).unwrap();
+        bench.assert_sound();
+    }
+}

@@ -228,7 +228,12 @@ fn who_is_overfull() {
         all(value);
         assert_eq!(overfull(&bench), expected, "{value}");
     }
+    all("4096");
+    bench.sql("DELETE FROM messages WHERE mailbox = 'alice' AND uid = 2");
+    assert_eq!(overfull(&bench), "alice bob carol", "4096 octets of 4096");
+    bench.deliver("alice", 10).unwrap();
     all("8192");
+    assert_eq!(overfull(&bench), "alice");
     quota("bob", "1");
     assert_eq!(overfull(&bench), "alice bob");
     all("9000");

@@ -1,16 +1,7 @@
 //! What only SQLite takes for a value of a column, or for a statement: blobs, texts with NUL or octets that are no UTF-8,
 //! texts in columns of numbers, REPLACE, the tables of the server.
 
-use crate::shell::Bench;
-
-fn bench() -> Bench {
-    let bench = Bench::new();
-    bench.sql("INSERT INTO users(name, password) VALUES ('alice', 'correct horse'), ('bob', NULL);");
-    bench.deliver("alice", 100).unwrap();
-    bench.deliver("alice", 100).unwrap();
-    bench.sql("DELETE FROM messages WHERE uid = 1");
-    bench
-}
+use crate::refusals::bench;
 
 #[test]
 fn values_of_other_types() {

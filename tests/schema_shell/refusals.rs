@@ -2,7 +2,8 @@
 
 use crate::shell::Bench;
 
-fn bench() -> Bench {
+/// Two mailboxes, one with a message, another of which was deleted.
+pub fn bench() -> Bench {
     let bench = Bench::new();
     bench.sql("INSERT INTO users(name, password) VALUES ('alice', 'correct horse'), ('bob', NULL);");
     bench.deliver("alice", 100).unwrap();

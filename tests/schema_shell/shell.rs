@@ -1,5 +1,6 @@
 //! A database, an engine that has it open, and the shell.
 
+use crate::support::shell::{self, TABLES};
 use pillarbox::store::sqlite::{Options, Sqlite};
 use pillarbox::store::{Accounts, Engine, Envelope, Mail, MailboxId, Maintenance, Result, Uid};
 use std::path::{Path, PathBuf};
@@ -67,32 +68,16 @@ impl Bench {
     /// A line that must be refused with a message that has these parts, and change nothing.
     #[track_caller]
     pub fn refused(&self, sql: &str, parts: &[&str]) {
-        let before = self.dump();
-        let output = self.run(sql);
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success(), "{sql}\nwas not refused");
-        for part in parts {
-            assert!(error.contains(part), "{sql}\n{error}does not name {part:?}");
-        }
-        assert_eq!(self.dump(), before, "{sql}\nwas refused, but changed something");
+        let run = |sql: &str| {
+            let output = self.run(sql);
+            (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        shell::refused(sql, parts, run, || self.dump());
     }
 
     /// Everything but the chunks.
     fn dump(&self) -> String {
-        let tables = [
-            "settings",
-            "certificates",
-            "users",
-            "verifiers",
-            "mailboxes",
-            "aliases",
-            "delegates",
-            "usage",
-            "message",
-            "deleted",
-            "purge",
-        ];
-        self.sql(&tables.map(|table| format!("SELECT '{table}', * FROM {table};")).concat())
+        self.sql(&TABLES.map(|table| format!("SELECT '{table}', * FROM {table};")).concat())
     }
 
     pub fn mailbox(&self, name: &str) -> MailboxId {

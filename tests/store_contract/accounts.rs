@@ -218,7 +218,7 @@ pub fn pending_passwords_are_the_plain_ones(fixture: &mut dyn Fixture) {
 
 pub fn which_verifiers_can_be_used(fixture: &mut dyn Fixture) {
     let usable = |fixture: &dyn Fixture| {
-        let usable = fixture.store().usable().unwrap();
+        let usable = fixture.store().advertised().unwrap().usable;
         (usable.ntlm, usable.scram)
     };
     user(fixture, "alice");

@@ -28,7 +28,7 @@ pub fn settings_that_were_set_come_back(fixture: &mut dyn Fixture) {
 }
 
 pub fn retention_of_a_mailbox_and_of_all(fixture: &mut dyn Fixture) {
-    let all = |fixture: &dyn Fixture| fixture.store().shortest_retention().unwrap();
+    let all = |fixture: &dyn Fixture| fixture.store().advertised().unwrap().expire;
     assert_eq!(all(fixture), Expire::Never);
     fixture.change(Change::Setting("RetainUnreadDays", "60"));
     assert_eq!(all(fixture), Expire::Days(60), "what a first mailbox would get");

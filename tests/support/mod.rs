@@ -15,6 +15,7 @@ pub mod postgres;
 pub mod privileged;
 pub mod random;
 pub mod server;
+pub mod shell;
 pub mod site;
 pub mod sync;
 pub mod texts;

@@ -3,6 +3,7 @@
 use super::client::Client;
 use super::lmtp::Lmtp;
 use super::site::Site;
+use super::waiting::eventually;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, Read};
@@ -116,6 +117,16 @@ impl Server {
         let mut client = self.connect();
         client.log_in(user, password);
         client
+    }
+
+    /// Waits until the server has seen two changes of its settings, one after the other: whatever it does at each look at
+    /// the database, it has done by then.
+    pub fn has_looked(&self) {
+        for banner in ["Looking.", "The Pillarbox POP3 service is ready."] {
+            self.set("Banner", banner);
+            let greeting = format!("+OK {banner}\r\n");
+            eventually("the server looks", || Client::plain(self.address("pop3")).line() == greeting);
+        }
     }
 
     /// The server's process id.

@@ -107,23 +107,23 @@ mod tests {
 
     #[test]
     fn the_key_survives_restarts_and_is_nobody_elses() {
-        let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("mail.db");
+        let directory = tempfile::tempdir().unwrap();
+        let database = directory.path().join("mail.db");
         let file = KeyFile::beside(&database);
         assert!(!file.path().exists(), "nothing is made before it is needed");
         let key = file.key("a").unwrap();
-        assert_eq!(file.path(), folder.path().join("mail.db.seal"));
+        assert_eq!(file.path(), directory.path().join("mail.db.seal"));
         assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o7777, 0o600);
         assert_eq!(KeyFile::beside(&database).key("a").unwrap(), key);
         assert_ne!(file.key("b").unwrap(), key);
-        assert_ne!(KeyFile::beside(&folder.path().join("other.db")).key("a").unwrap(), key);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "one file for each database, no rests");
+        assert_ne!(KeyFile::beside(&directory.path().join("other.db")).key("a").unwrap(), key);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "one file for each database, no rests");
     }
 
     #[test]
     fn the_first_of_two_makers_wins() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = KeyFile::beside(&folder.path().join("mail.db"));
+        let directory = tempfile::tempdir().unwrap();
+        let file = KeyFile::beside(&directory.path().join("mail.db"));
         file.make(&[1; 32]).unwrap();
         file.make(&[2; 32]).unwrap();
         assert_eq!(*file.read().unwrap(), [1; 32]);
@@ -131,14 +131,14 @@ mod tests {
 
     #[test]
     fn a_spoilt_or_missing_file_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = KeyFile::beside(&folder.path().join("mail.db"));
+        let directory = tempfile::tempdir().unwrap();
+        let file = KeyFile::beside(&directory.path().join("mail.db"));
         for content in [&b""[..], b"c2hvcnQ=\n", b"\xff", &[b'A'; 200]] {
             fs::write(file.path(), content).unwrap();
             let error = file.key("a").unwrap_err().to_string();
             assert!(error.contains("mail.db.seal: "), "{error}");
         }
-        let nowhere = KeyFile::beside(&folder.path().join("missing/mail.db"));
+        let nowhere = KeyFile::beside(&directory.path().join("missing/mail.db"));
         assert!(matches!(nowhere.key("a"), Err(CredentialError::KeyFile(_))));
     }
 

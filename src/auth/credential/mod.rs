@@ -20,10 +20,11 @@ mod stored;
 mod turns;
 
 pub use crate::secret::Secret;
+pub use crate::store::password::is_hash;
 pub use argon2::{Hasher, Verdict};
 pub use keyfile::KeyFile;
 pub use nthash::nt_hash;
-pub use stored::{Stored, classify, is_hash};
+pub use stored::{Stored, classify};
 
 use crate::hmac::{Key, hmac_sha256};
 use crate::store::{Scheme, UserId};

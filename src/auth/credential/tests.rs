@@ -163,8 +163,8 @@ fn no_nt_hash_is_made_unasked_or_of_what_ntlm_cannot_say() {
 
 #[test]
 fn false_verifiers_are_stable_and_look_like_true_ones() {
-    let folder = tempfile::tempdir().unwrap();
-    let start = || Credentials::new(1, KeyFile::beside(&folder.path().join("mail.db"))).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let start = || Credentials::new(1, KeyFile::beside(&directory.path().join("mail.db"))).unwrap();
     let (first, second) = (start(), start());
     let keys = first.false_scram("Nobody").unwrap();
     assert_eq!(second.false_scram("nobody").unwrap(), keys, "after a restart, whatever the case");
@@ -198,8 +198,8 @@ fn what_is_remembered_can_be_forgotten() {
 
 #[test]
 fn without_a_key_file_only_the_hash_can_be_made() {
-    let folder = tempfile::tempdir().unwrap();
-    let missing = KeyFile::beside(&folder.path().join("missing/mail.db"));
+    let directory = tempfile::tempdir().unwrap();
+    let missing = KeyFile::beside(&directory.path().join("missing/mail.db"));
     let credentials = Credentials::new(1, missing).unwrap();
     assert!(credentials.hash(&"x".into()).is_ok());
     let error = credentials.verifiers_for("alice", UserId(1), &"x".into(), false).unwrap_err();

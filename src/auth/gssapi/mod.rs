@@ -103,8 +103,8 @@ mod tests {
 
     /// What loading comes to; the reason is the library's absence where it is not installed.
     fn load_octets(octets: &[u8], realms: &[String]) -> Result<Kerberos, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("pop.keytab");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pop.keytab");
         std::fs::write(&path, octets).unwrap();
         load(&path, realms, false)
     }
@@ -120,8 +120,8 @@ mod tests {
 
     #[test]
     fn a_pipe_is_not_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("pipe");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
         assert!(load(&path, &[], false).unwrap_err().contains("not a regular file"));
     }

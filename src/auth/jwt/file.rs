@@ -121,10 +121,10 @@ mod tests {
 
     #[test]
     fn is_read_again_when_it_changes_and_kept_when_it_breaks() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keys");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keys");
         let replace = |text: &[u8]| {
-            let new = folder.path().join("new");
+            let new = directory.path().join("new");
             std::fs::write(&new, text).unwrap();
             std::fs::rename(&new, &path).unwrap();
         };

@@ -1,6 +1,6 @@
 //! `pillarbox import --list FILE`: many mailboxes in one run, with a table at the end.
 
-use super::summary::Row;
+use super::summary::ImportCounts;
 use super::{Address, Import};
 use crate::cli::exit::{Code, Error};
 use crate::cli::{database, password, print};
@@ -45,7 +45,7 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
         };
         let (row, done) = match line {
             Ok(line) => one(&store, &line, matches, row),
-            Err(what) => (Row::default(), Err(Error::new(Code::Data, what))),
+            Err(what) => (ImportCounts::default(), Err(Error::new(Code::Data, what))),
         };
         let code = done.as_ref().err().map_or(0, |error| error.code as u8);
         let mut source = done.as_ref().err().map_or_else(|| source.clone(), |error| format!("{source}: {error}"));
@@ -64,7 +64,12 @@ pub fn run(file: &str, matches: &Matches) -> Result<(), Error> {
 }
 
 /// Imports one mailbox.
-fn one(store: &Arc<dyn Store>, line: &Line, matches: &Matches, row: Cell<Row>) -> (Row, Result<(), Error>) {
+fn one(
+    store: &Arc<dyn Store>,
+    line: &Line,
+    matches: &Matches,
+    row: Cell<ImportCounts>,
+) -> (ImportCounts, Result<(), Error>) {
     let prepared = Import::new(store, &line.user, matches).and_then(|import| {
         let password = line.password_file.as_ref().map(|file| password::of_file(Path::new(file))).transpose()?;
         Ok((Import { password, row: Some(row), ..import }, source(line)?))
@@ -74,7 +79,7 @@ fn one(store: &Arc<dyn Store>, line: &Line, matches: &Matches, row: Cell<Row>) -
             let done = import.take(&source, matches);
             (import.row.map(Cell::into_inner).unwrap_or_default(), done)
         }
-        Err(error) => (Row::default(), Err(error)),
+        Err(error) => (ImportCounts::default(), Err(error)),
     }
 }
 
@@ -152,14 +157,14 @@ fn fields(line: &str) -> Result<Vec<String>, String> {
 }
 
 /// One row a line of the list.
-fn shown(table: &[(String, Row, u8, String)]) -> String {
+fn shown(table: &[(String, ImportCounts, u8, String)]) -> String {
     let width = table.iter().map(|(user, ..)| user.chars().count()).max().unwrap_or(0).max(4);
     let mut text = format!(
         "{:width$}  {:>9} {:>9} {:>9} {:>9} {:>4}  source\n",
         "user", "taken", "there", "left-out", "refused", "exit"
     );
     for (user, row, code, source) in table {
-        let Row { taken, there, left_out, refused, .. } = row;
+        let ImportCounts { taken, there, left_out, refused, .. } = row;
         text += &format!("{user:width$}  {taken:>9} {there:>9} {left_out:>9} {refused:>9} {code:>4}  {source}\n");
     }
     text

@@ -14,7 +14,7 @@ const MOST_UNREAD: usize = 20;
 
 /// The counts of one import, for the table of many.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Row {
+pub struct ImportCounts {
     pub taken: usize,
     pub there: usize,
     pub left_out: usize,
@@ -23,7 +23,7 @@ pub struct Row {
     pub unread: usize,
 }
 
-impl Row {
+impl ImportCounts {
     /// The counts of a report.
     pub fn of(report: &Report, notes: &Notes) -> Self {
         let Report { stored, present, left_out, refused, .. } = report;
@@ -40,7 +40,7 @@ impl Row {
 /// The counts in one line, what did not occur only where people look for it; then the messages that got a number of
 /// their own, a line each.
 pub fn text(report: &Report, notes: &Notes, dry_run: bool) -> String {
-    let Row { taken, there, left_out, refused, .. } = Row::of(report, notes);
+    let ImportCounts { taken, there, left_out, refused, .. } = ImportCounts::of(report, notes);
     let verb = if dry_run { "would be imported" } else { "imported" };
     let mut text = format!("{taken} {verb}, {there} there already, {refused} refused");
     for (count, what) in [

@@ -26,7 +26,7 @@ pub fn scan(mut reader: impl BufRead) -> Result<Scan, Failure> {
     loop {
         let begins = octets.is_empty() || octets.ends_with(b"\n");
         octets.clear();
-        let read = reader.by_ref().take(header::LONGEST as u64).read_until(b'\n', &mut octets)? as u64;
+        let read = reader.by_ref().take(header::LONGEST_HEADER as u64).read_until(b'\n', &mut octets)? as u64;
         let line = octets.trim_ascii_end();
         let line = if at == 0 { line.strip_prefix(kind::MARK).unwrap_or(line) } else { line };
         if read == 0 || begins && line == kind::MMDF {
@@ -96,7 +96,7 @@ fn draft(from: u64, start: u64) -> Draft {
 
 fn take(draft: &mut Draft, head: &mut Option<Vec<u8>>, octets: &[u8], at: u64) {
     let Some(taken) = head else { return };
-    if taken.len() < header::LONGEST {
+    if taken.len() < header::LONGEST_HEADER {
         taken.extend_from_slice(octets);
     }
     if octets.trim_ascii().is_empty() {

@@ -140,7 +140,7 @@ pub fn scan(mut reader: impl BufRead) -> Result<Scan, Failure> {
         let begins = octets.is_empty() || octets.ends_with(b"\n");
         octets.clear();
         // A longer line comes in pieces, of which only the first can be a separator.
-        let read = reader.by_ref().take(header::LONGEST as u64).read_until(b'\n', &mut octets)? as u64;
+        let read = reader.by_ref().take(header::LONGEST_HEADER as u64).read_until(b'\n', &mut octets)? as u64;
         if read == 0 {
             return scanner.end(start, blank);
         }
@@ -312,7 +312,7 @@ impl Scanner {
             draft.start = end;
             return;
         }
-        if head.len() < header::LONGEST {
+        if head.len() < header::LONGEST_HEADER {
             head.extend_from_slice(octets);
         }
         if is_empty {

@@ -11,7 +11,7 @@
 use super::date;
 
 /// Longest such line, octets; longer ones are text.
-const LONGEST: usize = 1000;
+const LONGEST_SEPARATOR: usize = 1000;
 
 /// Longest reverse path, octets.
 const LONGEST_SENDER: usize = 254;
@@ -40,7 +40,7 @@ pub struct Separator {
 
 /// Reads a line that may be one by its form.
 pub fn read(line: &[u8]) -> Option<Separator> {
-    let rest = line.strip_prefix(b"From ").filter(|rest| rest.len() <= LONGEST)?;
+    let rest = line.strip_prefix(b"From ").filter(|rest| rest.len() <= LONGEST_SEPARATOR)?;
     let text = String::from_utf8_lossy(rest);
     let text = text.trim_end();
     let text = [" remote from ", " forwarded by "].iter().fold(text, |text, hop| {

@@ -320,7 +320,7 @@ fn deleted_messages_are_marked() {
 
 #[test]
 fn long_lines_are_no_separators_in_their_middle() {
-    let long = format!("{}{A}", "x".repeat(crate::import::header::LONGEST));
+    let long = format!("{}{A}", "x".repeat(crate::import::header::LONGEST_HEADER));
     let text = format!("A\nS: 1\n\n{long}\nA\nS: 2\n");
     assert_eq!(texts(&text), [format!("S: 1\n\n{long}"), "S: 2\n".to_owned()]);
 }

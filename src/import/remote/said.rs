@@ -1,14 +1,14 @@
 //! What another server says, made fit for a terminal and a log. Nothing of it reaches them another way.
 
 /// Most characters of it that are shown.
-const LONGEST: usize = 300;
+const LONGEST_QUOTE: usize = 300;
 
 /// The text, with everything that could move a cursor, turn the direction of writing or end a line as `\u{…}`.
 pub fn said(octets: &[u8]) -> String {
-    let octets = &octets[..octets.len().min(4 * LONGEST)];
+    let octets = &octets[..octets.len().min(4 * LONGEST_QUOTE)];
     let (mut shown, mut characters) = (String::new(), 0);
     for c in String::from_utf8_lossy(octets).trim().chars() {
-        if characters == LONGEST {
+        if characters == LONGEST_QUOTE {
             return shown + "…";
         }
         characters += 1;

@@ -46,7 +46,7 @@ impl Transfer<'_> {
         let (anonymous, mut octets, mut sum) = (message.unique_id.is_none(), 0, Sha256::new());
         let fetched = source.stream(position, self.task.limit, &mut |piece| {
             if pushed.is_ok() {
-                head.extend_from_slice(&piece[..piece.len().min(header::LONGEST - head.len())]);
+                head.extend_from_slice(&piece[..piece.len().min(header::LONGEST_HEADER - head.len())]);
                 normal.clear();
                 normaliser.push(piece, &mut normal);
                 pushed = upload.push(&normal);

@@ -8,7 +8,7 @@ use crate::store::MailboxId;
 const POLICY: Policy<'_> = Policy { host: "mx", max_size: 60, over_quota_permanent: false };
 
 fn mailbox(id: i64, name: &str) -> Mailbox {
-    Mailbox { id: MailboxId(id), name: name.into() }
+    Mailbox { id: MailboxId(id), name: name.into(), room: u64::MAX }
 }
 
 fn find(address: &str) -> Result<Vec<Mailbox>> {

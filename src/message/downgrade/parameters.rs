@@ -5,7 +5,7 @@ use super::steps::count;
 
 /// Longest line with an encoded parameter, and longest parameter that stays as it is.
 const LINE: usize = 76;
-const LONGEST: usize = 900;
+const LONGEST_PARAMETER: usize = 900;
 /// Most parameters that are looked at.
 const MOST: usize = 100;
 
@@ -28,7 +28,7 @@ struct Parameter {
 /// A field's value in ASCII, folded; nothing where what it is about cannot be shown.
 pub(super) fn downgrade(value: &str) -> Option<String> {
     let (kind, parameters) = read(value);
-    if !kind.is_ascii() || kind.is_empty() || kind.len() > LONGEST {
+    if !kind.is_ascii() || kind.is_empty() || kind.len() > LONGEST_PARAMETER {
         return None;
     }
     let mut lines = vec![kind];
@@ -99,7 +99,7 @@ impl Parameter {
         };
         let value = if extended { decoded(&value) } else { Some(value) };
         let written = written.trim().to_owned();
-        let stays = tokens.iter().all(Token::is_plain) && written.len() <= LONGEST;
+        let stays = tokens.iter().all(Token::is_plain) && written.len() <= LONGEST_PARAMETER;
         Some(Self { name: name.to_owned(), section, extended, written, stays, value })
     }
 

@@ -9,7 +9,7 @@ const WORD: usize = 45;
 /// Longest line with encoded words (section 2), without its end.
 pub(super) const LINE: usize = 76;
 /// Longest encoded word (section 2).
-const LONGEST: usize = 75;
+const LONGEST_ENCODED_WORD: usize = 75;
 
 /// Where the words stand (section 5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,5 +89,5 @@ fn is_encoded(word: &str, place: Place) -> bool {
     };
     let known = encoding.eq_ignore_ascii_case("b") || encoding.eq_ignore_ascii_case("q");
     let filled = !charset.is_empty() && !text.is_empty();
-    known && filled && charset.bytes().all(name) && text.bytes().all(sound) && word.len() <= LONGEST
+    known && filled && charset.bytes().all(name) && text.bytes().all(sound) && word.len() <= LONGEST_ENCODED_WORD
 }

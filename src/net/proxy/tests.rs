@@ -5,7 +5,7 @@ use super::*;
 fn fed(octets: &[u8]) -> Result<(Header, usize), Malformed> {
     let (mut got, mut lacks) = (0, 1);
     loop {
-        assert!(lacks > 0 && got + lacks <= LONGEST, "{octets:?}");
+        assert!(lacks > 0 && got + lacks <= LONGEST_HEADER, "{octets:?}");
         got += lacks;
         let Some(so_far) = octets.get(..got) else { return Err(Malformed("cut off")) };
         match progress(so_far)? {

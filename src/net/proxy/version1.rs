@@ -6,14 +6,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// How it begins.
 pub(super) const START: &[u8] = b"PROXY ";
 /// Octets of the line with its CRLF at most (section 2.1).
-const LONGEST: usize = 107;
+const LONGEST_LINE: usize = 107;
 
 /// Looks at a line that begins with [`START`].
 pub(super) fn progress(octets: &[u8]) -> Result<Progress, Malformed> {
     if let Some(line) = octets.strip_suffix(b"\r\n") {
         return parse(line).map(Progress::Whole);
     }
-    if octets.len() >= LONGEST || octets.ends_with(b"\n") {
+    if octets.len() >= LONGEST_LINE || octets.ends_with(b"\n") {
         return Err(Malformed("a PROXY line that does not end in CRLF"));
     }
     Ok(Progress::Lacks(if octets.ends_with(b"\r") { 1 } else { 2 }))

@@ -1,6 +1,6 @@
 //! Version 2: octets.
 
-use super::{Header, LONGEST, Malformed, Origin, Progress};
+use super::{Header, LONGEST_HEADER, Malformed, Origin, Progress};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// How it begins. To somebody who does not know it this is two empty lines, one with a NUL, and QUIT.
@@ -30,7 +30,7 @@ pub(super) fn progress(octets: &[u8]) -> Result<Progress, Malformed> {
         return Err(Malformed("a PROXY header of another version or command"));
     }
     let length = usize::from(u16::from_be_bytes([head[14], head[15]]));
-    if length > LONGEST - HEAD {
+    if length > LONGEST_HEADER - HEAD {
         return Err(Malformed("a PROXY header that is too long"));
     }
     if rest.len() < length {

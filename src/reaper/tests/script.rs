@@ -18,8 +18,7 @@ pub struct Script {
     pub unwarnable: Mutex<HashMap<i64, StoreError>>,
     pub broken: Mutex<bool>,
     pub locked: Mutex<VecDeque<StoreError>>,
-    pub expire: Mutex<Expire>,
-    pub usable: Mutex<Usable>,
+    pub advertised: Mutex<Advertised>,
     pub certificates: Mutex<Vec<CertificateFiles>>,
     pub lost: Mutex<Option<String>>,
 }
@@ -73,9 +72,6 @@ impl Mail for Script {
         elsewhere()
     }
     fn skip_to(&self, _: MailboxId, _: Uid) -> Result<()> {
-        elsewhere()
-    }
-    fn room(&self, _: MailboxId) -> Result<u64> {
         elsewhere()
     }
     fn upload(&self, _: u64) -> Box<dyn Upload + '_> {
@@ -147,8 +143,8 @@ impl Config for Script {
         Ok(self.certificates.lock().unwrap().clone())
     }
 
-    fn shortest_retention(&self) -> Result<Expire> {
-        Ok(*self.expire.lock().unwrap())
+    fn advertised(&self) -> Result<Advertised> {
+        Ok(*self.advertised.lock().unwrap())
     }
 
     fn retention(&self, _: MailboxId) -> Result<Expire> {
@@ -157,10 +153,6 @@ impl Config for Script {
 
     fn exact_sizes(&self, _: MailboxId) -> Result<Option<bool>> {
         elsewhere()
-    }
-
-    fn usable(&self) -> Result<Usable> {
-        Ok(*self.usable.lock().unwrap())
     }
 }
 

@@ -94,7 +94,7 @@ pub fn start(context: &Context) -> Box<dyn Mechanism> {
         realms: kerberos.map_or_else(Vec::new, |kerberos| kerberos.realms.clone()),
         exact_case: kerberos.is_some_and(|kerberos| kerberos.exact_case),
         must_bind: context.extended_protection == ExtendedProtectionPolicy::Require,
-        state: State::Tokens(0),
+        state: GssapiState::Tokens(0),
         diagnosis: None,
     })
 }
@@ -105,11 +105,11 @@ struct Gssapi {
     realms: Vec<String>,
     exact_case: bool,
     must_bind: bool,
-    state: State,
+    state: GssapiState,
     diagnosis: Option<String>,
 }
 
-enum State {
+enum GssapiState {
     /// The context is being established; so many tokens have come.
     Tokens(u32),
     /// Our last token is out; the client answers with nothing (RFC 4752 section 3.1).
@@ -131,19 +131,19 @@ type Early<T> = Result<T, Outcome>;
 
 impl Mechanism for Gssapi {
     fn step(&mut self, message: &[u8]) -> Outcome {
-        let next = match std::mem::replace(&mut self.state, State::Over) {
-            State::Tokens(count) => self.token(message, count),
-            State::Empty(user) if message.is_empty() => self.offer(user),
-            State::Empty(_) => Err(malformed("GSSAPI needs an empty response here")),
-            State::Layer(user) => self.layer(message, &user),
-            State::Authorize | State::Over => Err(malformed("GSSAPI exchange is over")),
+        let next = match std::mem::replace(&mut self.state, GssapiState::Over) {
+            GssapiState::Tokens(count) => self.token(message, count),
+            GssapiState::Empty(user) if message.is_empty() => self.offer(user),
+            GssapiState::Empty(_) => Err(malformed("GSSAPI needs an empty response here")),
+            GssapiState::Layer(user) => self.layer(message, &user),
+            GssapiState::Authorize | GssapiState::Over => Err(malformed("GSSAPI exchange is over")),
         };
         next.unwrap_or_else(|outcome| outcome)
     }
 
     fn answer(&mut self, answer: Answer) -> Outcome {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Authorize => answer.into(),
+        match std::mem::replace(&mut self.state, GssapiState::Over) {
+            GssapiState::Authorize => answer.into(),
             _ => Outcome::Failed(Failure::Unavailable),
         }
     }
@@ -164,11 +164,11 @@ impl Gssapi {
                     // Without mutual authentication there is no AP-REP: our offer follows at once.
                     return self.offer(user);
                 }
-                self.state = State::Empty(user);
+                self.state = GssapiState::Empty(user);
             }
             None if accepted.token.is_empty() => return Err(malformed("GSSAPI token asks for no answer")),
             None if count + 1 == MOST_TOKENS => return Err(malformed("GSSAPI context takes too many tokens")),
-            None => self.state = State::Tokens(count + 1),
+            None => self.state = GssapiState::Tokens(count + 1),
         }
         Ok(Outcome::Challenge(accepted.token))
     }
@@ -176,7 +176,7 @@ impl Gssapi {
     fn offer(&mut self, user: User) -> Early<Outcome> {
         let Some(security) = &mut self.security else { return Err(Outcome::Failed(Failure::Unavailable)) };
         let sealed = security.wrap(&NO_LAYER).map_err(|fault| self.fault(fault))?;
-        self.state = State::Layer(user);
+        self.state = GssapiState::Layer(user);
         Ok(Outcome::Challenge(sealed))
     }
 
@@ -191,7 +191,7 @@ impl Gssapi {
             return Err(malformed("GSSAPI offers no security layer"));
         }
         let authzid = authzid_of(authzid, user).map_err(malformed)?;
-        self.state = State::Authorize;
+        self.state = GssapiState::Authorize;
         let who = Identity { authcid: user.name.clone(), authzid };
         Ok(Outcome::Ask(Query::Vouched { who, exact_case: self.exact_case }))
     }

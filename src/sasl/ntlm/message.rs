@@ -5,7 +5,7 @@
 //! chunks may be in any order, so nothing is ever derived from it.
 
 /// Longest message, octets. Real ones have 100 to 1,500.
-const LONGEST: usize = 16_384;
+const LONGEST_MESSAGE: usize = 16_384;
 const SIGNATURE: &[u8; 8] = b"NTLMSSP\0";
 /// What clients that want to be told about us are told: nothing.
 const NAME: &str = "PILLARBOX";
@@ -281,7 +281,7 @@ impl Pairs {
 }
 
 fn check_head(message: &[u8], kind: u32) -> Result<(), Rejected> {
-    if message.len() > LONGEST {
+    if message.len() > LONGEST_MESSAGE {
         return Err(Malformed("NTLM message is too long"));
     }
     if !message.starts_with(SIGNATURE) || u32_at(message, 8) != Some(kind) {

@@ -32,7 +32,7 @@ struct Ntlm {
     nonce: Option<[u8; 8]>,
     clock: fn() -> i64,
     protection: Protection,
-    state: State,
+    state: NtlmState,
     diagnosis: Option<&'static str>,
 }
 
@@ -46,7 +46,7 @@ struct Protection {
     bindings: Option<crypto::Key>,
 }
 
-enum State {
+enum NtlmState {
     Negotiate,
     Authenticate(Exchange),
     Verifier(Box<(Exchange, Authenticate)>),
@@ -62,23 +62,23 @@ struct Exchange {
 
 impl Mechanism for Ntlm {
     fn step(&mut self, message: &[u8]) -> Outcome {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Negotiate => self.negotiate(message),
-            State::Authenticate(exchange) => self.authenticate(message, exchange),
-            State::Verifier(_) | State::Authorize | State::Over => {
+        match std::mem::replace(&mut self.state, NtlmState::Over) {
+            NtlmState::Negotiate => self.negotiate(message),
+            NtlmState::Authenticate(exchange) => self.authenticate(message, exchange),
+            NtlmState::Verifier(_) | NtlmState::Authorize | NtlmState::Over => {
                 Outcome::Failed(Failure::Malformed("NTLM exchange is over"))
             }
         }
     }
 
     fn answer(&mut self, answer: Answer) -> Outcome {
-        match (std::mem::replace(&mut self.state, State::Over), answer) {
-            (State::Verifier(pair), Answer::Verifier(Verifier::NtHash(hash))) => {
+        match (std::mem::replace(&mut self.state, NtlmState::Over), answer) {
+            (NtlmState::Verifier(pair), Answer::Verifier(Verifier::NtHash(hash))) => {
                 let (exchange, response) = *pair;
                 self.decide(&exchange, &response, hash.expose())
             }
-            (State::Verifier(_), Answer::Refused) => Outcome::Failed(Failure::Credentials),
-            (State::Authorize, answer) => answer.into(),
+            (NtlmState::Verifier(_), Answer::Refused) => Outcome::Failed(Failure::Credentials),
+            (NtlmState::Authorize, answer) => answer.into(),
             _ => Outcome::Failed(Failure::Unavailable),
         }
     }
@@ -97,7 +97,7 @@ impl Ntlm {
                 policy: context.extended_protection,
                 bindings: context.application_data().map(|data| crypto::bindings(&data)),
             },
-            state: State::Negotiate,
+            state: NtlmState::Negotiate,
             diagnosis: None,
         }
     }
@@ -114,7 +114,7 @@ impl Ntlm {
         let Some(nonce) = self.nonce.take() else { return Outcome::Failed(Failure::Unavailable) };
         let challenge = Challenge::new(flags, nonce, self.now());
         let octets = challenge.octets.clone();
-        self.state = State::Authenticate(Exchange { negotiate: message.to_vec(), challenge });
+        self.state = NtlmState::Authenticate(Exchange { negotiate: message.to_vec(), challenge });
         Outcome::Challenge(octets)
     }
 
@@ -124,7 +124,7 @@ impl Ntlm {
             Err(rejected) => return self.reject(rejected),
         };
         let query = Query::Verifier { authcid: response.login(), scheme: Scheme::NtHash };
-        self.state = State::Verifier(Box::new((exchange, response)));
+        self.state = NtlmState::Verifier(Box::new((exchange, response)));
         Outcome::Ask(query)
     }
 
@@ -138,7 +138,7 @@ impl Ntlm {
                 if !is_ours(&response.target) {
                     self.diagnosis = Some(FOREIGN_TARGET);
                 }
-                self.state = State::Authorize;
+                self.state = NtlmState::Authorize;
                 Outcome::Ask(Query::Authorize { who: Identity { authcid: response.login(), authzid: None } })
             }
             Err(what) => {

@@ -41,7 +41,7 @@ fn challenged(negotiate: Vec<u8>, challenge: Vec<u8>, context: &Context) -> Ntlm
     let flags = u32::from_le_bytes(challenge[20..24].try_into().unwrap());
     let nonce = challenge[24..32].try_into().unwrap();
     let challenge = Challenge { octets: challenge, flags, nonce };
-    Ntlm { state: State::Authenticate(Exchange { negotiate, challenge }), ..Ntlm::new(context) }
+    Ntlm { state: NtlmState::Authenticate(Exchange { negotiate, challenge }), ..Ntlm::new(context) }
 }
 
 fn vector_b(context: &Context) -> Ntlm {

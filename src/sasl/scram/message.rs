@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// Longest message, octets: room for two names of 255 characters, a nonce and a binding.
-const LONGEST: usize = 4096;
+const LONGEST_MESSAGE: usize = 4096;
 
 /// `client-first-message`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,7 +83,7 @@ impl ClientFinal {
 }
 
 fn text(message: &[u8]) -> Result<&str, &'static str> {
-    if message.len() > LONGEST {
+    if message.len() > LONGEST_MESSAGE {
         return Err("SCRAM message is too long");
     }
     let text = std::str::from_utf8(message).map_err(|_| "SCRAM needs UTF-8")?;

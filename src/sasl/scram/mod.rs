@@ -24,11 +24,11 @@ struct Scram {
     bindings: Vec<(&'static str, Vec<u8>)>,
     /// Our part of the nonce; none if the system had no random numbers.
     nonce: Option<String>,
-    state: State,
+    state: ScramState,
     diagnosis: Option<&'static str>,
 }
 
-enum State {
+enum ScramState {
     ClientFirst,
     Verifier(ClientFirst),
     ClientFinal(Box<Expected>),
@@ -74,36 +74,38 @@ pub fn start_plus(context: &Context) -> Box<dyn Mechanism> {
 
 impl Mechanism for Scram {
     fn step(&mut self, message: &[u8]) -> Outcome {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::ClientFirst => self.client_first(message),
-            State::ClientFinal(expected) => self.client_final(message, *expected),
-            State::Acknowledge(proven) if message.is_empty() => {
+        match std::mem::replace(&mut self.state, ScramState::Over) {
+            ScramState::ClientFirst => self.client_first(message),
+            ScramState::ClientFinal(expected) => self.client_final(message, *expected),
+            ScramState::Acknowledge(proven) if message.is_empty() => {
                 let query = verifier_of(&proven.who.authcid);
-                self.state = State::Recheck(proven);
+                self.state = ScramState::Recheck(proven);
                 query
             }
-            State::Acknowledge(_) => malformed("SCRAM ends with an empty response"),
-            State::Verifier(_) | State::Authorize(..) | State::Recheck(_) | State::Enter | State::Over => {
-                malformed("SCRAM exchange is over")
-            }
+            ScramState::Acknowledge(_) => malformed("SCRAM ends with an empty response"),
+            ScramState::Verifier(_)
+            | ScramState::Authorize(..)
+            | ScramState::Recheck(_)
+            | ScramState::Enter
+            | ScramState::Over => malformed("SCRAM exchange is over"),
         }
     }
 
     fn answer(&mut self, answer: Answer) -> Outcome {
-        match (std::mem::replace(&mut self.state, State::Over), answer) {
+        match (std::mem::replace(&mut self.state, ScramState::Over), answer) {
             (
-                State::Verifier(first),
+                ScramState::Verifier(first),
                 Answer::Verifier(Verifier::Scram { salt, iterations, stored_key, server_key }),
             ) => self.server_first(first, &salt, iterations, stored_key, server_key),
-            (State::Verifier(_), Answer::Refused) => Outcome::Failed(Failure::Credentials),
-            (State::Authorize(proven, signature), Answer::Accepted(_)) => {
-                self.state = State::Acknowledge(proven);
+            (ScramState::Verifier(_), Answer::Refused) => Outcome::Failed(Failure::Credentials),
+            (ScramState::Authorize(proven, signature), Answer::Accepted(_)) => {
+                self.state = ScramState::Acknowledge(proven);
                 Outcome::Challenge(format!("v={}", STANDARD.encode(signature)).into_bytes())
             }
-            (State::Recheck(proven), Answer::Verifier(Verifier::Scram { stored_key, .. })) => {
+            (ScramState::Recheck(proven), Answer::Verifier(Verifier::Scram { stored_key, .. })) => {
                 self.enter(proven, &stored_key)
             }
-            (State::Authorize(..) | State::Recheck(_) | State::Enter, answer) => answer.into(),
+            (ScramState::Authorize(..) | ScramState::Recheck(_) | ScramState::Enter, answer) => answer.into(),
             _ => Outcome::Failed(Failure::Unavailable),
         }
     }
@@ -116,7 +118,7 @@ impl Mechanism for Scram {
 impl Scram {
     fn new(plus: bool, context: &Context) -> Self {
         let nonce = context.draw::<18>().map(|octets| STANDARD.encode(octets));
-        Self { plus, bindings: context.bindings(), nonce, state: State::ClientFirst, diagnosis: None }
+        Self { plus, bindings: context.bindings(), nonce, state: ScramState::ClientFirst, diagnosis: None }
     }
 
     fn client_first(&mut self, message: &[u8]) -> Outcome {
@@ -128,7 +130,7 @@ impl Scram {
             return malformed(what);
         }
         let query = verifier_of(&first.username);
-        self.state = State::Verifier(first);
+        self.state = ScramState::Verifier(first);
         query
     }
 
@@ -167,7 +169,8 @@ impl Scram {
         }
         let so_far = format!("{},{reply},", first.bare);
         let who = Identity { authcid: first.username, authzid: first.authzid };
-        self.state = State::ClientFinal(Box::new(Expected { who, so_far, binding, nonce, stored_key, server_key }));
+        self.state =
+            ScramState::ClientFinal(Box::new(Expected { who, so_far, binding, nonce, stored_key, server_key }));
         Outcome::Challenge(reply.into_bytes())
     }
 
@@ -180,7 +183,7 @@ impl Scram {
             Ok(signature) => {
                 let query = Query::Authorize { who: expected.who.clone() };
                 let proven = Proven { who: expected.who, stored_key: expected.stored_key };
-                self.state = State::Authorize(proven, signature);
+                self.state = ScramState::Authorize(proven, signature);
                 Outcome::Ask(query)
             }
             Err(what) => self.wrong(what),
@@ -193,7 +196,7 @@ impl Scram {
         if !bool::from(proven.stored_key.expose().ct_eq(stored_key.expose())) {
             return self.wrong("the password was changed during the SCRAM exchange");
         }
-        self.state = State::Enter;
+        self.state = ScramState::Enter;
         Outcome::Ask(Query::Authorize { who: proven.who })
     }
 

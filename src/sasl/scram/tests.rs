@@ -26,7 +26,7 @@ fn exchange(plus: bool, end_point: Option<&[u8]>) -> Scram {
     let exporter = end_point.map(|_| ("tls-exporter", b"SECRET".to_vec()));
     let bindings =
         end_point.map(|octets| ("tls-server-end-point", octets.to_vec())).into_iter().chain(exporter).collect();
-    Scram { plus, bindings, nonce, state: State::ClientFirst, diagnosis: None }
+    Scram { plus, bindings, nonce, state: ScramState::ClientFirst, diagnosis: None }
 }
 
 /// Runs the exchange up to the client's final message.

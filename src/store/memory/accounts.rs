@@ -1,6 +1,6 @@
 //! Users, verifiers and addresses in memory.
 
-use super::{Mailbox, Memory, State, User};
+use super::{Contents, Mailbox, Memory, User};
 use crate::secret::Secret;
 use crate::store::{self, Account, Accounts, MailboxId, Principal, Result, Scheme, Standing, StoreError, UserId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -42,8 +42,12 @@ impl Accounts for Memory {
     fn recipients(&self, names: &[String]) -> Result<Vec<store::Mailbox>> {
         let state = self.state();
         let found = names.iter().map(|name| state.targets(name)).find(|targets| !targets.is_empty());
-        let named = |id| Some(store::Mailbox { id, name: state.mailboxes.get(&id)?.name.clone() });
-        Ok(found.unwrap_or_default().into_iter().filter_map(named).collect())
+        let named = |id| {
+            let (mailbox, quota) = (state.mailbox(id)?, state.quota(id)?);
+            let room = if quota == 0 { u64::MAX } else { quota.saturating_sub(mailbox.bytes()) };
+            Ok(store::Mailbox { id, name: mailbox.name.clone(), room })
+        };
+        found.unwrap_or_default().into_iter().map(named).collect()
     }
 
     fn recipient_names(&self) -> Result<Vec<String>> {
@@ -120,7 +124,7 @@ impl User {
     }
 }
 
-impl State {
+impl Contents {
     /// The mailbox of that name, else those that the aliases lead to.
     fn targets(&self, name: &str) -> Vec<MailboxId> {
         if let Some((id, _)) = self.mailbox_named(name) {

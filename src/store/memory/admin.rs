@@ -1,7 +1,7 @@
 //! What an administrator does to the other engine with SQL. Unknown names are no error, as in an
 //! UPDATE that matches no row.
 
-use super::{DeletedMailbox, Mailbox, Memory, State, User};
+use super::{Contents, DeletedMailbox, Mailbox, Memory, User};
 use crate::secret::Secret;
 use crate::store::{CertificateFiles, MailboxId, Scheme};
 
@@ -188,7 +188,7 @@ impl Memory {
         });
     }
 
-    pub(super) fn change(&self, change: impl FnOnce(&mut State)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut Contents)) {
         let mut state = self.state();
         state.changes += 1;
         change(&mut state);
@@ -196,7 +196,7 @@ impl Memory {
     }
 }
 
-impl State {
+impl Contents {
     fn remove_mailbox(&mut self, id: MailboxId, date: i64) {
         if let Some(gone) = self.mailboxes.remove(&id) {
             self.retired.insert(gone.name.to_ascii_lowercase(), gone.next_uid);

@@ -1,6 +1,6 @@
 //! Maildrops and deliveries in memory.
 
-use super::{Mailbox, Memory, Message, State};
+use super::{Contents, Mailbox, Memory, Message};
 use crate::store::{
     Entry, Envelope, Mail, MailboxId, MessageId, Result, ScanListing, StoreError, Uid, Upload, storage_size,
 };
@@ -110,12 +110,6 @@ impl Mail for Memory {
         Ok(())
     }
 
-    fn room(&self, mailbox: MailboxId) -> Result<u64> {
-        let state = self.state();
-        let quota = state.quota(mailbox)?;
-        Ok(if quota == 0 { u64::MAX } else { quota.saturating_sub(state.mailbox(mailbox)?.bytes()) })
-    }
-
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
         Box::new(Buffer { store: self, octets: Vec::new(), limit, too_big: false })
     }
@@ -180,7 +174,7 @@ impl Memory {
     }
 }
 
-impl State {
+impl Contents {
     fn add(&mut self, mailbox: MailboxId, message: Message) -> Result<Uid> {
         let quota = self.quota(mailbox)?;
         let mailbox = self.mailbox_mut(mailbox)?;
@@ -191,7 +185,7 @@ impl State {
     }
 
     /// `ProhibitSendReceiveQuota` as it holds for a mailbox, octets; 0: none.
-    fn quota(&self, mailbox: MailboxId) -> Result<u64> {
+    pub(super) fn quota(&self, mailbox: MailboxId) -> Result<u64> {
         let site_quota = self.setting("ProhibitSendReceiveQuota", 2_469_396_480);
         Ok(self.mailbox(mailbox)?.quota.unwrap_or(site_quota))
     }

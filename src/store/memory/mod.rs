@@ -6,9 +6,9 @@
 mod accounts;
 mod admin;
 mod mail;
+mod maintenance;
 mod presence;
 mod statistics;
-mod upkeep;
 
 use super::{CertificateFiles, Envelope, MailboxId, Scheme, SessionStart, StoreError, UserId};
 use crate::clock::{Clock, Stamp, Stamps, SystemClock, latest};
@@ -19,12 +19,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A store that forgets everything when it is dropped.
 pub struct Memory {
-    state: Mutex<State>,
+    state: Mutex<Contents>,
     stamps: Stamps,
 }
 
 #[derive(Default)]
-struct State {
+struct Contents {
     /// Only what differs from the defaults.
     settings: BTreeMap<String, String>,
     certificates: BTreeMap<String, CertificateFiles>,
@@ -120,18 +120,18 @@ impl Memory {
     }
 
     /// For what is stored or deleted now.
-    fn stamp(&self, state: &mut State) -> Stamp {
+    fn stamp(&self, state: &mut Contents) -> Stamp {
         let Stamp { now, date } = self.stamps.stamp();
         state.latest_at = latest(date, state.latest_at);
         Stamp { now, date: state.latest_at }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Contents> {
         self.state.lock().ignore_poison()
     }
 }
 
-impl State {
+impl Contents {
     fn new_id(&mut self) -> i64 {
         self.last_id += 1;
         self.last_id

@@ -1,7 +1,7 @@
 //! Figures and statistics, in memory.
 
 use super::Memory;
-use crate::auth::credential::is_hash;
+use crate::store::password::is_hash;
 use crate::store::{
     Figures, Hour, LAST_UIDS, Large, LastHour, Result, STATISTICS_KEPT, Sample, Statistics, storage_size,
 };

@@ -59,16 +59,12 @@ impl Accounts for Postgres {
     }
 
     fn recipients(&self, names: &[String]) -> Result<Vec<Mailbox>> {
-        let mailboxes = "SELECT id, name FROM mailboxes WHERE name = $1::nocase";
-        let aliases = "SELECT m.id, m.name FROM aliases a JOIN mailboxes m ON m.name = a.mailbox
-                        WHERE a.address = $1::nocase ORDER BY m.id";
         let found = self.pool.with(|connection| {
             first(names, |name| {
-                for sql in [mailboxes, aliases] {
+                for sql in [NAMED, ADDRESSED] {
                     let rows = connection.query(sql, [name.into()])?;
                     if rows.len() > 0 {
-                        let mailbox = |row: Row<'_>| Ok(Mailbox { id: MailboxId(row.int(0)?), name: row.text(1)? });
-                        return rows.iter().map(mailbox).collect::<Result<Vec<_>>>().map(Some);
+                        return rows.iter().map(recipient).collect::<Result<Vec<_>>>().map(Some);
                     }
                 }
                 Ok(None)
@@ -156,6 +152,24 @@ impl Postgres {
 /// The first of these names that has an answer. The server takes no NUL in a text, and no name has one.
 fn first<T>(names: &[String], ask: impl FnMut(&str) -> Result<Option<T>>) -> Result<Option<T>> {
     accounts::first(names.iter().filter(|name| !name.contains('\0')), ask)
+}
+
+/// The mailbox of this name, and its room (NULL without a quota).
+const NAMED: &str = "
+  SELECT m.id, m.name, nullif(coalesce(m.prohibit_send_receive_quota,
+           (SELECT value::bigint FROM settings WHERE name = 'ProhibitSendReceiveQuota')), 0) - u.bytes
+    FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id WHERE m.name = $1::nocase";
+
+/// The same of those that an alias leads to.
+const ADDRESSED: &str = "
+  SELECT m.id, m.name, nullif(coalesce(m.prohibit_send_receive_quota,
+           (SELECT value::bigint FROM settings WHERE name = 'ProhibitSendReceiveQuota')), 0) - u.bytes
+    FROM aliases a JOIN mailboxes m ON m.name = a.mailbox JOIN usage u ON u.mailbox_id = m.id
+   WHERE a.address = $1::nocase ORDER BY m.id";
+
+fn recipient(row: Row<'_>) -> Result<Mailbox> {
+    let room = row.int_or_null(2)?.map_or(u64::MAX, |room| room.max(0) as u64);
+    Ok(Mailbox { id: MailboxId(row.int(0)?), name: row.text(1)?, room })
 }
 
 /// Of a row that begins as [`ACCOUNT_BY_ID`] says.

@@ -4,20 +4,20 @@ use super::Postgres;
 use super::libpq::Connection;
 use super::writer::Lane;
 use crate::lock::lock;
-use crate::store::{CertificateFiles, Config, Expire, MailboxId, Result, StoreError, Usable};
+use crate::store::{Advertised, CertificateFiles, Config, Expire, MailboxId, Result, StoreError, Usable};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// How long it is believed which verifiers there are, if nobody says that they changed.
-const USABLE_KNOWN: Duration = Duration::from_secs(60);
+/// How long it is believed what CAPA may promise, if nobody says that it changed.
+const BELIEVED: Duration = Duration::from_secs(60);
 
-/// Which verifiers there were.
+/// What it was.
 #[derive(Clone, Copy)]
-pub struct KnownUsable {
+pub struct KnownAdvertised {
     /// The change mark, and how often this node had written verifiers.
     state: (i64, u64),
     since: Instant,
-    usable: Usable,
+    advertised: Advertised,
 }
 
 impl Config for Postgres {
@@ -46,8 +46,29 @@ impl Config for Postgres {
         })
     }
 
-    fn shortest_retention(&self) -> Result<Expire> {
-        self.pool.with(shortest_retention)
+    fn advertised(&self) -> Result<Advertised> {
+        // It looks at all users and mailboxes.
+        let state = (self.change_mark()?, self.verifiers.load(Ordering::SeqCst));
+        let known = *lock(&self.advertised);
+        if let Some(known) = known
+            && known.state == state
+            && known.since.elapsed() < BELIEVED
+        {
+            return Ok(known.advertised);
+        }
+        let advertised = self.pool.with(|connection| {
+            Ok(Advertised { expire: shortest_retention(connection)?, usable: usable(connection)? })
+        })?;
+        let told = |known: KnownAdvertised| known.state.0 != state.0 && known.state.1 == state.1;
+        if known.is_some_and(|known| known.advertised.usable != advertised.usable && !told(known)) {
+            // A login here has made the first verifier of its kind, or the last that was missing: other nodes are told.
+            self.writer.write(Lane::Maintenance, |connection| {
+                connection.query("SELECT note_change(false)", [])?;
+                Ok(())
+            })?;
+        }
+        *lock(&self.advertised) = Some(KnownAdvertised { state, since: Instant::now(), advertised });
+        Ok(advertised)
     }
 
     fn retention(&self, mailbox: MailboxId) -> Result<Expire> {
@@ -63,33 +84,12 @@ impl Config for Postgres {
             Ok(rows.first().ok_or(StoreError::NoSuchMailbox)?.int_or_null(0)?.map(|exact| exact != 0))
         })
     }
+}
 
-    fn usable(&self) -> Result<Usable> {
-        // It is asked for each second, and looks at all users.
-        let state = (self.change_mark()?, self.verifiers.load(Ordering::SeqCst));
-        let known = *lock(&self.usable);
-        if let Some(known) = known
-            && known.state == state
-            && known.since.elapsed() < USABLE_KNOWN
-        {
-            return Ok(known.usable);
-        }
-        let usable = self.pool.with(|connection| {
-            let rows = connection.query(USABLE, [])?;
-            let row = rows.only()?;
-            Ok(Usable { ntlm: row.is(0)?, scram: row.is(1)? })
-        })?;
-        let told = |known: KnownUsable| known.state.0 != state.0 && known.state.1 == state.1;
-        if known.is_some_and(|known| known.usable != usable && !told(known)) {
-            // A login here has made the first verifier of its kind, or the last that was missing: other nodes are told.
-            self.writer.write(Lane::Maintenance, |connection| {
-                connection.query("SELECT note_change(false)", [])?;
-                Ok(())
-            })?;
-        }
-        *lock(&self.usable) = Some(KnownUsable { state, since: Instant::now(), usable });
-        Ok(usable)
-    }
+fn usable(connection: &mut Connection) -> Result<Usable> {
+    let rows = connection.query(USABLE, [])?;
+    let row = rows.only()?;
+    Ok(Usable { ntlm: row.is(0)?, scram: row.is(1)? })
 }
 
 /// A user without any password can log in by GSSAPI or a token only, and needs no verifier; one whose

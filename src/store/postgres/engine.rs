@@ -2,7 +2,7 @@
 
 use super::body_ids::BodyIds;
 use super::check;
-use super::config::KnownUsable;
+use super::config::KnownAdvertised;
 use super::libpq::{Conninfo, ints};
 use super::pool::{Connector, Pool};
 use super::read_ahead::ReadAhead;
@@ -30,7 +30,7 @@ pub struct Postgres {
     pub(super) node_name: String,
     /// Of the database when it was opened.
     pub(super) instance: String,
-    pub(super) usable: Mutex<Option<KnownUsable>>,
+    pub(super) advertised: Mutex<Option<KnownAdvertised>>,
     /// How often this node has written verifiers.
     pub(super) verifiers: AtomicU64,
     pub(super) snapshots: Mutex<ListingCache>,
@@ -66,7 +66,7 @@ impl Postgres {
             writer: Writer::start(&connector, &options.metrics, first)?,
             bodies: BodyIds::default(),
             number: OnceLock::new(),
-            usable: Mutex::default(),
+            advertised: Mutex::default(),
             verifiers: AtomicU64::default(),
             node_name: host,
             instance,

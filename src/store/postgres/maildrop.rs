@@ -111,14 +111,6 @@ impl Mail for Postgres {
         self.writer.write(Lane::Mail, move |connection| skip_to(connection, mailbox, next))
     }
 
-    fn room(&self, mailbox: MailboxId) -> Result<u64> {
-        self.pool.with(|connection| {
-            let rows = connection.query(ROOM, [mailbox.0.into()])?;
-            let row = rows.first().ok_or(StoreError::NoSuchMailbox)?;
-            Ok(row.int_or_null(0)?.map_or(u64::MAX, |room| room.max(0) as u64))
-        })
-    }
-
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
         Box::new(Staging::new(self, limit))
     }
@@ -157,12 +149,6 @@ impl Postgres {
         }
     }
 }
-
-/// NULL without a quota.
-const ROOM: &str = "
-  SELECT nullif(coalesce(m.prohibit_send_receive_quota,
-           (SELECT value::bigint FROM settings WHERE name = 'ProhibitSendReceiveQuota')), 0) - u.bytes
-    FROM usage u JOIN mailboxes m ON m.id = u.mailbox_id WHERE u.mailbox_id = $1";
 
 /// Raises the next uid, and notes what is passed over in `unshown`.
 fn skip_to(connection: &mut Connection, mailbox: MailboxId, next: i64) -> Result<()> {

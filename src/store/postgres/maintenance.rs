@@ -126,8 +126,8 @@ impl Maintenance for Postgres {
     }
 
     fn purge(&self, now: i64, limit: usize) -> Result<usize> {
-        let mut pace = lock(&self.purging);
-        let limit = pace.limit(limit) as i64;
+        let mut batch_size = lock(&self.purging);
+        let limit = batch_size.limit(limit) as i64;
         let watched = lock(&self.watch).round(self.stamps.steady());
         let due = watched.is_some() || self.pool.with(|connection| purge::is_anything_due(connection, now))?;
         if !due {
@@ -146,7 +146,7 @@ impl Maintenance for Postgres {
         })?;
         self.metrics.purged.add(done as u64);
         if done > 0 {
-            pace.took(began);
+            batch_size.took(began);
         }
         Ok(done)
     }

@@ -1,4 +1,4 @@
-//! The PostgreSQL engine: any number of nodes on one database. All its SQL lives in this folder and in
+//! The PostgreSQL engine: any number of nodes on one database. All its SQL lives in this directory and in
 //! `migrations/postgres`.
 //!
 //! What must not be known here: sockets, replies, how a password is hashed.

@@ -84,12 +84,12 @@ impl Connector {
 pub struct Pool {
     connector: Arc<Connector>,
     most: usize,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     given_back: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct PoolState {
     idle: Vec<Connection>,
     lent: usize,
 }
@@ -164,7 +164,7 @@ impl Pool {
         made
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().ignore_poison()
     }
 }

@@ -1,4 +1,4 @@
-//! How much upkeep does in one step, so that nobody who delivers waits long for it.
+//! How much maintenance does in one step, so that nobody who delivers waits long for it.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ const LONG: Duration = Duration::from_millis(10);
 const SHORT: Duration = Duration::from_millis(4);
 /// Where it begins: what a slow disk takes in [`LONG`].
 const START: usize = 32;
-/// What any step does, so that upkeep ends on any disk.
+/// What any step does, so that maintenance ends on any disk.
 const LEAST: usize = 4;
 /// A disk that has been quick may be slow next time.
 const MOST: usize = 128;
@@ -63,17 +63,17 @@ mod tests {
 
     #[test]
     fn long_steps_halve_short_ones_grow_and_both_have_an_end() {
-        let mut pace = BatchSize::default();
-        pace.adapt(Duration::from_millis(11));
-        assert_eq!(pace.limit(1000), 16);
-        pace.adapt(Duration::from_millis(10));
-        pace.adapt(Duration::from_millis(4));
-        assert_eq!(pace.limit(1000), 16);
-        pace.adapt(Duration::from_millis(3));
-        assert_eq!((pace.limit(1000), pace.limit(10)), (20, 10));
-        (0..50).for_each(|_| pace.adapt(Duration::ZERO));
-        assert_eq!(pace.limit(usize::MAX), MOST);
-        (0..50).for_each(|_| pace.adapt(Duration::from_secs(1)));
-        assert_eq!(pace.limit(usize::MAX), LEAST);
+        let mut batch_size = BatchSize::default();
+        batch_size.adapt(Duration::from_millis(11));
+        assert_eq!(batch_size.limit(1000), 16);
+        batch_size.adapt(Duration::from_millis(10));
+        batch_size.adapt(Duration::from_millis(4));
+        assert_eq!(batch_size.limit(1000), 16);
+        batch_size.adapt(Duration::from_millis(3));
+        assert_eq!((batch_size.limit(1000), batch_size.limit(10)), (20, 10));
+        (0..50).for_each(|_| batch_size.adapt(Duration::ZERO));
+        assert_eq!(batch_size.limit(usize::MAX), MOST);
+        (0..50).for_each(|_| batch_size.adapt(Duration::from_secs(1)));
+        assert_eq!(batch_size.limit(usize::MAX), LEAST);
     }
 }

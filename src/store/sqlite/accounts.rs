@@ -48,16 +48,10 @@ impl Accounts for Sqlite {
 
     fn recipients(&self, names: &[String]) -> Result<Vec<Mailbox>> {
         self.query_warm(|connection| {
-            let mut mailbox = connection.prepare_cached("SELECT id, name FROM mailboxes WHERE name = ?1")?;
-            let mut aliases = connection.prepare_cached(
-                "SELECT m.id, m.name FROM aliases a JOIN mailboxes m ON m.name = a.mailbox
-                  WHERE a.address = ?1 ORDER BY m.id",
-            )?;
             let found = first(names, |name| {
-                for select in [&mut mailbox, &mut aliases] {
-                    let found = select
-                        .query_map([name], |row| Ok(Mailbox { id: MailboxId(row.get(0)?), name: row.get(1)? }))?
-                        .collect::<rusqlite::Result<Vec<_>>>()?;
+                for sql in [NAMED, ADDRESSED] {
+                    let mut select = connection.prepare_cached(sql)?;
+                    let found = select.query_map([name], recipient)?.collect::<rusqlite::Result<Vec<_>>>()?;
                     if !found.is_empty() {
                         return Ok(Some(found));
                     }
@@ -123,7 +117,7 @@ impl Accounts for Sqlite {
         let name = name.to_owned();
         self.writer.write(Lane::Mail, USER_OCTETS, move |connection| {
             let mut insert = connection.prepare_cached("INSERT INTO users (name) VALUES (?1) RETURNING id")?;
-            Ok(UserId(insert.query_row([name], |row| row.get(0))?))
+            Ok(UserId(insert.query_row([&name], |row| row.get(0))?))
         })
     }
 }
@@ -140,13 +134,35 @@ impl Sqlite {
     }
 
     /// Writes what a login brings, which does not wait long for it: somebody may hold a lock in a shell.
-    fn settle(&self, work: impl FnOnce(&Connection) -> Result<bool> + Send + 'static) -> Result<bool> {
+    fn settle(&self, work: impl FnMut(&Connection) -> Result<bool> + Send + 'static) -> Result<bool> {
         let written = self.writer.submit(Lane::Mail, USER_OCTETS, work)?.wait_for(LOGIN_TIMEOUT);
         written.unwrap_or_else(|| {
             let why = if self.writer.is_locked_out() { "somebody holds a lock" } else { "the disk is slow" };
             Err(StoreError::Busy(format!("{why}; it is stored later")))
         })
     }
+}
+
+/// The mailbox of this name, and its room (NULL without a quota).
+const NAMED: &str = "
+  SELECT m.id, m.name, nullif(coalesce(m.prohibit_send_receive_quota,
+           (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'ProhibitSendReceiveQuota')), 0) - u.bytes
+    FROM mailboxes m JOIN usage u ON u.mailbox_id = m.id WHERE m.name = ?1";
+
+/// The same of those that an alias leads to.
+const ADDRESSED: &str = "
+  SELECT m.id, m.name, nullif(coalesce(m.prohibit_send_receive_quota,
+           (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'ProhibitSendReceiveQuota')), 0) - u.bytes
+    FROM aliases a JOIN mailboxes m ON m.name = a.mailbox JOIN usage u ON u.mailbox_id = m.id
+   WHERE a.address = ?1 ORDER BY m.id";
+
+fn recipient(row: &Row<'_>) -> rusqlite::Result<Mailbox> {
+    let room = row.get::<_, Option<i64>>(2)?;
+    Ok(Mailbox {
+        id: MailboxId(row.get(0)?),
+        name: row.get(1)?,
+        room: room.map_or(u64::MAX, |room| room.max(0) as u64),
+    })
 }
 
 fn account(row: &Row<'_>) -> rusqlite::Result<Account> {

@@ -15,7 +15,7 @@ use crate::store::sqlite::database::identity::FileIdentity;
 use crate::store::sqlite::database::readers::Readers;
 use crate::store::sqlite::database::recovery::{self, Leftover};
 use crate::store::sqlite::database::{connection, migrate};
-use crate::store::sqlite::maintenance::Advertised;
+use crate::store::sqlite::maintenance::KnownAdvertised;
 use crate::store::sqlite::messages::body_ids::Bodies;
 use crate::store::sqlite::statistics::Known;
 use crate::store::sqlite::writer::Writer;
@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 /// A store in one SQLite database.
 pub struct Sqlite {
     pub(super) path: PathBuf,
-    pub(super) place: FileIdentity,
+    pub(super) identity: Arc<FileIdentity>,
     // In this order they are dropped: the readers must be gone when the writer truncates the log.
     pub(super) readers: Readers,
     pub(super) figures: Mutex<Option<Known>>,
@@ -34,7 +34,7 @@ pub struct Sqlite {
     pub(super) bodies: Bodies,
     pub(super) snapshots: Mutex<ListingCache>,
     pub(super) marks: Mutex<ReadMarks>,
-    pub(super) advertised: Mutex<Option<Advertised>>,
+    pub(super) advertised: Mutex<Option<KnownAdvertised>>,
     pub(super) reaper: Mutex<Expiry>,
     pub(super) purging: Mutex<BatchSize>,
     pub(super) watch: Mutex<UploadWatch>,
@@ -59,18 +59,19 @@ impl Sqlite {
     /// [`crate::store::StoreError::Refused`] when it does not exist, is another program's, or has another schema.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
         connection::require_file(path)?;
-        let (place, leftover) = (FileIdentity::new(path)?, Leftover::look(path)?);
+        let (identity, leftover) = (FileIdentity::new(path)?, Leftover::look(path)?);
         let (writer, readers) = (connection::writer(path, &options)?, options.reader_count());
         migrate::require_newest(&writer, path)?;
         connection::use_log(&writer, path)?;
         leftover.settle(&writer)?;
         recovery::sync_directory(path)?;
+        let identity = Arc::new(identity.opened());
         Ok(Self {
             path: path.to_owned(),
-            place: place.opened(),
+            identity: identity.clone(),
             readers: Readers::new(path, &options, readers)?,
             figures: Mutex::default(),
-            writer: Writer::start(writer, options.busy_timeout, options.metrics.clone())?,
+            writer: Writer::start(writer, identity, options.busy_timeout, options.metrics.clone())?,
             bodies: Bodies::default(),
             snapshots: Mutex::new(ListingCache::new(options.snapshot_memory)),
             marks: Mutex::default(),

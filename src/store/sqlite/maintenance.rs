@@ -11,8 +11,8 @@ use crate::store::sqlite::retention::purge;
 use crate::store::sqlite::retention::quota_warning;
 use crate::store::sqlite::writer::Lane;
 use crate::store::{
-    CertificateFiles, Config, Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement, Result,
-    StoreError, Usable, UserId,
+    Advertised, CertificateFiles, Config, Expire, MailboxId, Maintenance, MessageId, Overfull, Pending, Replacement,
+    Result, StoreError, Usable, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ffi::OsStr;
@@ -61,8 +61,17 @@ impl Config for Sqlite {
         })
     }
 
-    fn shortest_retention(&self) -> Result<Expire> {
-        Ok(self.advertised()?.expire)
+    fn advertised(&self) -> Result<Advertised> {
+        let known = *lock(&self.advertised);
+        let known = self.readers.with(|connection| {
+            let mark = advertised_mark(connection)?;
+            match known.filter(|known| known.mark == mark) {
+                Some(known) => Ok(known),
+                None => advertised(connection),
+            }
+        })?;
+        *lock(&self.advertised) = Some(known);
+        Ok(known.advertised)
     }
 
     fn retention(&self, mailbox: MailboxId) -> Result<Expire> {
@@ -80,17 +89,13 @@ impl Config for Sqlite {
             exact.ok_or(StoreError::NoSuchMailbox)
         })
     }
-
-    fn usable(&self) -> Result<Usable> {
-        Ok(self.advertised()?.usable)
-    }
 }
 
 impl Maintenance for Sqlite {
     fn lost(&self) -> Result<Option<String>> {
         match self.writer.failure() {
             Some(error) => Ok(Some(error.of(&self.path).to_string())),
-            None => self.place.lost(),
+            None => self.identity.lost(),
         }
     }
 
@@ -150,13 +155,13 @@ impl Maintenance for Sqlite {
         const FOREIGN: &str = "FROM verifiers WHERE substr(CAST(value AS TEXT), 1, length(?1)) <> ?1";
         let any = self
             .readers
-            .with(|connection| Ok(connection.prepare(&format!("SELECT 1 {FOREIGN}"))?.exists([mark])?))?;
+            .with(|connection| Ok(connection.prepare(&format!("SELECT 1 {FOREIGN}"))?.exists([&mark])?))?;
         if !any {
             return Ok(0);
         }
         let mark = mark.to_owned();
         let dropped = self.writer.write(Lane::Maintenance, 0, move |connection| {
-            Ok(connection.execute(&format!("DELETE {FOREIGN}"), [mark])?)
+            Ok(connection.execute(&format!("DELETE {FOREIGN}"), [&mark])?)
         })?;
         self.writer.truncate_wal_within(Duration::ZERO);
         Ok(dropped)
@@ -200,8 +205,8 @@ impl Maintenance for Sqlite {
     }
 
     fn purge(&self, now: i64, limit: usize) -> Result<usize> {
-        let mut pace = lock(&self.purging);
-        let limit = pace.limit(limit) as i64;
+        let mut batch_size = lock(&self.purging);
+        let limit = batch_size.limit(limit) as i64;
         let watched = lock(&self.watch).round(self.stamps.steady());
         let (done, began) = self.writer.write(Lane::Maintenance, 0, move |connection| {
             let began = Instant::now();
@@ -212,7 +217,7 @@ impl Maintenance for Sqlite {
         })?;
         self.metrics.purged.add(done as u64);
         if done > 0 {
-            pace.took(began);
+            batch_size.took(began);
             self.writer.truncate_wal_within(AFTER_MANY);
         }
         Ok(done)
@@ -222,28 +227,12 @@ impl Maintenance for Sqlite {
 /// The words of the index `users_pending`, or SQLite would look at every user.
 const PLAIN: &str = "is_hash = 0";
 
-/// What CAPA may promise before login, and where `counters.advertised` stood then.
+/// What CAPA may promise, and where `counters.advertised` stood then: all users and mailboxes are looked through only if
+/// something has changed.
 #[derive(Clone, Copy)]
-pub struct Advertised {
+pub struct KnownAdvertised {
     mark: i64,
-    usable: Usable,
-    expire: Expire,
-}
-
-impl Sqlite {
-    /// Looks through all users and mailboxes only if something has changed.
-    fn advertised(&self) -> Result<Advertised> {
-        let known = *lock(&self.advertised);
-        let advertised = self.readers.with(|connection| {
-            let mark = advertised_mark(connection)?;
-            match known.filter(|known| known.mark == mark) {
-                Some(known) => Ok(known),
-                None => advertised(connection),
-            }
-        })?;
-        *lock(&self.advertised) = Some(advertised);
-        Ok(advertised)
-    }
+    advertised: Advertised,
 }
 
 fn advertised_mark(connection: &Connection) -> Result<i64> {
@@ -252,7 +241,7 @@ fn advertised_mark(connection: &Connection) -> Result<i64> {
 }
 
 /// All of one moment.
-fn advertised(connection: &Connection) -> Result<Advertised> {
+fn advertised(connection: &Connection) -> Result<KnownAdvertised> {
     let transaction = connection.unchecked_transaction()?;
     let mark = advertised_mark(&transaction)?;
     let usable = transaction
@@ -260,7 +249,7 @@ fn advertised(connection: &Connection) -> Result<Advertised> {
         .query_row([], |row| Ok(Usable { ntlm: row.get(0)?, scram: row.get(1)? }))?;
     let expire = shortest_retention(&transaction)?;
     transaction.commit()?;
-    Ok(Advertised { mark, usable, expire })
+    Ok(KnownAdvertised { mark, advertised: Advertised { expire, usable } })
 }
 
 /// A user without any password can log in by GSSAPI or a token only, and needs no verifier; one whose

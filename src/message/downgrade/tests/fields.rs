@@ -239,3 +239,19 @@ fn no_line_is_too_long() {
         assert_eq!(lines.matches('@').count(), left, "{lines}");
     }
 }
+
+/// Some readers show the blank between two encoded words, so that it stands where there was one.
+#[test]
+fn encoded_words_break_behind_a_blank() {
+    let text = "gr\u{fc}n ".repeat(30);
+    let lines = field(&format!("Subject: {text}"));
+    let words: Vec<String> = lines
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("=?UTF-8?B?")?.strip_suffix("?="))
+        .map(|coded| String::from_utf8(STANDARD.decode(coded).unwrap()).unwrap())
+        .collect();
+    assert!(words.len() > 3, "{lines}");
+    let (last, others) = words.split_last().unwrap();
+    assert!(others.iter().all(|word| word.ends_with(' ')) && !last.ends_with(' '), "{words:?}");
+    assert_eq!(words.concat(), text.trim_end());
+}

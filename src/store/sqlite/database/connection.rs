@@ -160,10 +160,10 @@ mod tests {
     /// What is in the way of the log's files for a moment is no reason to give up.
     #[test]
     fn a_log_that_cannot_be_opened_is_tried_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mail.db");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mail.db");
         Sqlite::create_or_migrate(&path).unwrap();
-        let log = folder.path().join("mail.db-wal");
+        let log = directory.path().join("mail.db-wal");
         std::fs::create_dir(&log).unwrap();
         let error = format!("{:?}", Sqlite::open(&path, Options::default()).err());
         assert!(error.contains("mail.db: unable to open database file"), "{error}");
@@ -182,8 +182,8 @@ mod tests {
     /// VACUUM INTO and a dump leave it out; with a rollback journal who reads would hold up who writes.
     #[test]
     fn a_database_of_ours_gets_a_log_and_no_other_is_touched() {
-        let folder = tempfile::tempdir().unwrap();
-        let [made, copy, other] = ["made", "copy", "other"].map(|name| folder.path().join(name));
+        let directory = tempfile::tempdir().unwrap();
+        let [made, copy, other] = ["made", "copy", "other"].map(|name| directory.path().join(name));
         Sqlite::create_or_migrate(&made).unwrap();
         let into = format!("VACUUM INTO '{}'", copy.display());
         Connection::open(&made).unwrap().execute_batch(&into).unwrap();

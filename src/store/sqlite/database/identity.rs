@@ -104,45 +104,48 @@ mod tests {
     use std::fs;
 
     /// A database of text, and its log.
-    fn folder() -> (tempfile::TempDir, PathBuf, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let (database, log) = (folder.path().join("mail.db"), folder.path().join("mail.db-wal"));
+    fn directory() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let (database, log) = (directory.path().join("mail.db"), directory.path().join("mail.db-wal"));
         fs::write(&database, "x").unwrap();
         fs::write(&log, "x").unwrap();
-        (folder, database, log)
+        (directory, database, log)
     }
 
-    fn text(place: &FileIdentity) -> String {
-        let text = place.lost().unwrap().expect("both are there");
-        assert_eq!(place.check(), Err(StoreError::Io(text.clone())));
+    fn text(identity: &FileIdentity) -> String {
+        let text = identity.lost().unwrap().expect("both are there");
+        assert_eq!(identity.check(), Err(StoreError::Io(text.clone())));
         text
     }
 
     #[test]
     fn what_is_removed_or_replaced_is_named() {
-        let (folder, database, log) = folder();
-        let place = FileIdentity::new(&database).unwrap().opened();
-        assert_eq!(place.check(), Ok(()));
+        let (directory, database, log) = directory();
+        let identity = FileIdentity::new(&database).unwrap().opened();
+        assert_eq!(identity.check(), Ok(()));
         fs::write(&database, "other content").unwrap();
-        assert_eq!(place.check(), Ok(()), "written, not replaced");
-        fs::rename(&log, folder.path().join("old")).unwrap();
-        assert_eq!(text(&place), format!("{}: the WAL of the database was removed while it was open", log.display()));
+        assert_eq!(identity.check(), Ok(()), "written, not replaced");
+        fs::rename(&log, directory.path().join("old")).unwrap();
+        assert_eq!(
+            text(&identity),
+            format!("{}: the WAL of the database was removed while it was open", log.display())
+        );
         fs::write(&log, "x").unwrap();
-        assert!(text(&place).contains("the WAL of the database was replaced"));
+        assert!(text(&identity).contains("the WAL of the database was replaced"));
         fs::rename(&log, &database).unwrap();
-        assert_eq!(text(&place), format!("{}: the database was replaced while it was open", database.display()));
+        assert_eq!(text(&identity), format!("{}: the database was replaced while it was open", database.display()));
     }
 
     #[test]
     fn a_link_is_followed() {
-        let (folder, database, log) = folder();
-        let link = folder.path().join("link");
+        let (directory, database, log) = directory();
+        let link = directory.path().join("link");
         std::os::unix::fs::symlink(&database, &link).unwrap();
-        let place = FileIdentity::new(&link).unwrap().opened();
-        assert_eq!(place.check(), Ok(()));
+        let identity = FileIdentity::new(&link).unwrap().opened();
+        assert_eq!(identity.check(), Ok(()));
         fs::remove_file(log).unwrap();
-        assert!(text(&place).contains("mail.db-wal"));
+        assert!(text(&identity).contains("mail.db-wal"));
         fs::remove_file(link).unwrap();
-        assert!(text(&place).contains("link: the database was removed"));
+        assert!(text(&identity).contains("link: the database was removed"));
     }
 }

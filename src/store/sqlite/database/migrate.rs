@@ -59,23 +59,23 @@ pub fn require_newest(connection: &Connection, path: &Path) -> Result<()> {
 fn require(connection: &Connection, path: &Path, newest: i32) -> Result<()> {
     let refused = |why| Err(StoreError::Refused(format!("{}: {why}", path.display())));
     match state(connection, path, newest)? {
-        State::Empty => refused("empty database; run pillarbox init".into()),
-        State::Version(found) if found < newest => {
+        SchemaState::Empty => refused("empty database; run pillarbox init".into()),
+        SchemaState::Version(found) if found < newest => {
             refused(format!("schema version {found}, this program needs {newest}; run pillarbox init"))
         }
-        State::Version(_) => Ok(()),
+        SchemaState::Version(_) => Ok(()),
     }
 }
 
 /// Refuses what is not a database of this program, or a newer one.
 pub fn require_ours(connection: &Connection, path: &Path) -> Result<()> {
     match state(connection, path, newest_version())? {
-        State::Version(_) => Ok(()),
-        State::Empty => Err(connection::not_ours(path)),
+        SchemaState::Version(_) => Ok(()),
+        SchemaState::Empty => Err(connection::not_ours(path)),
     }
 }
 
-enum State {
+enum SchemaState {
     Empty,
     /// From the first that was released to the newest.
     Version(i32),
@@ -90,11 +90,11 @@ pub fn create_for_copy(connection: &mut Connection, path: &Path, last: &Last) ->
         return Ok(());
     }
     match state(connection, path, newest_version())? {
-        State::Empty => {
+        SchemaState::Empty => {
             lay_out(connection, path)?;
             apply(connection, path, MIGRATIONS, last)
         }
-        State::Version(_) => require_newest(connection, path),
+        SchemaState::Version(_) => require_newest(connection, path),
     }
 }
 
@@ -116,15 +116,15 @@ fn migrate(path: &Path, steps: &[&str]) -> Result<()> {
     let leftover = Leftover::look(path)?;
     let mut connection = open(path)?;
     let found = state(&connection, path, newest)?;
-    if let State::Empty = found {
+    if let SchemaState::Empty = found {
         lay_out(&connection, path)?;
     }
     leftover.settle(&connection)?;
     recovery::sync_directory(path)?;
     match found {
-        State::Version(found) if found == newest => return Ok(()),
-        State::Version(_) => copy_before(&connection, path, newest)?,
-        State::Empty => {}
+        SchemaState::Version(found) if found == newest => return Ok(()),
+        SchemaState::Version(_) => copy_before(&connection, path, newest)?,
+        SchemaState::Empty => {}
     }
     apply(&mut connection, path, steps, &|_| Ok(()))?;
     match closing::settle(&connection).map_err(|error| connection::named(path, error)) {
@@ -165,7 +165,7 @@ fn open(path: &Path) -> Result<Connection> {
 }
 
 /// What the file is; anything else than a database that can be brought to the version `newest` is refused.
-fn state(connection: &Connection, path: &Path, newest: i32) -> Result<State> {
+fn state(connection: &Connection, path: &Path, newest: i32) -> Result<SchemaState> {
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i32>(0));
     let read = || {
         Ok((
@@ -175,8 +175,10 @@ fn state(connection: &Connection, path: &Path, newest: i32) -> Result<State> {
         ))
     };
     match read().map_err(|error| connection::named(path, error))? {
-        (0, 0, 0) => Ok(State::Empty),
-        (APPLICATION_ID, version, _) if (FIRST_VERSION..=newest).contains(&version) => Ok(State::Version(version)),
+        (0, 0, 0) => Ok(SchemaState::Empty),
+        (APPLICATION_ID, version, _) if (FIRST_VERSION..=newest).contains(&version) => {
+            Ok(SchemaState::Version(version))
+        }
         (APPLICATION_ID, version, _) => Err(foreign_version(path, version, newest)),
         _ => Err(connection::not_ours(path)),
     }

@@ -15,15 +15,21 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pool: what is not lent. The one that came back last goes first, because what it has read is still at hand.
 pub struct Readers {
-    idle: Mutex<Vec<Connection>>,
+    state: Mutex<State>,
     back: Condvar,
+}
+
+struct State {
+    idle: Vec<Connection>,
+    /// How many wait for one. (Waking costs a system call, whether somebody waits or not.)
+    waiters: usize,
 }
 
 impl Readers {
     /// Opens `count` connections.
     pub fn new(path: &Path, options: &Options, count: usize) -> Result<Self> {
         let idle = (0..count).map(|_| connection::reader(path, options)).collect::<Result<Vec<_>>>()?;
-        Ok(Self { idle: Mutex::new(idle), back: Condvar::new() })
+        Ok(Self { state: Mutex::new(State { idle, waiters: 0 }), back: Condvar::new() })
     }
 
     /// Runs one query. A panic in it costs the pool nothing: the connection comes back either way.
@@ -36,8 +42,13 @@ impl Readers {
     }
 
     fn borrow(&self) -> Option<Connection> {
-        let waiting = self.back.wait_timeout_while(lock(&self.idle), TIMEOUT, |idle| idle.is_empty());
-        waiting.ignore_poison().0.pop()
+        let mut state = lock(&self.state);
+        if state.idle.is_empty() {
+            state.waiters += 1;
+            state = self.back.wait_timeout_while(state, TIMEOUT, |state| state.idle.is_empty()).ignore_poison().0;
+            state.waiters -= 1;
+        }
+        state.idle.pop()
     }
 }
 
@@ -49,8 +60,13 @@ struct Lent<'a> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            lock(&self.pool.idle).push(connection);
-            self.pool.back.notify_one();
+            let mut state = lock(&self.pool.state);
+            state.idle.push(connection);
+            let wanted = state.waiters > 0;
+            drop(state);
+            if wanted {
+                self.pool.back.notify_one();
+            }
         }
     }
 }

@@ -97,8 +97,7 @@ impl Mail for Sqlite {
         if done.is_err() {
             marks.into_iter().for_each(|mark| self.mark_retrieved(mark));
         }
-        done?;
-        self.place.check()
+        done
     }
 
     fn deleted(&self, mailbox: MailboxId, unique_id: &str) -> Result<Option<Uid>> {
@@ -125,14 +124,6 @@ impl Mail for Sqlite {
     fn skip_to(&self, mailbox: MailboxId, next: Uid) -> Result<()> {
         let next = next.min(Uid::GREATEST_SKIPPED).0 as i64;
         self.writer.write(Lane::Mail, SKIP_OCTETS, move |connection| skip_to(connection, mailbox, next))
-    }
-
-    fn room(&self, mailbox: MailboxId) -> Result<u64> {
-        self.readers.with(|connection| {
-            let mut select = connection.prepare_cached(ROOM)?;
-            let room = select.query_row([mailbox.0], |row| row.get::<_, Option<i64>>(0)).optional()?;
-            Ok(room.ok_or(StoreError::NoSuchMailbox)?.map_or(u64::MAX, |room| room.max(0) as u64))
-        })
     }
 
     fn upload(&self, limit: u64) -> Box<dyn Upload + '_> {
@@ -169,11 +160,6 @@ pub fn uid_list(uids: impl Iterator<Item = u64>) -> String {
 }
 
 /// What the trigger `message_check` leaves; NULL without a quota.
-const ROOM: &str = "
-  SELECT nullif(coalesce(m.prohibit_send_receive_quota,
-           (SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'ProhibitSendReceiveQuota')), 0) - u.bytes
-    FROM usage u JOIN mailboxes m ON m.id = u.mailbox_id WHERE u.mailbox_id = ?1";
-
 /// Raises the next uid, and notes what is passed over in `unshown`, as the trigger `message_imported` does.
 fn skip_to(connection: &Connection, mailbox: MailboxId, next: i64) -> Result<()> {
     let (MaildropState { next_uid: from, .. }, ..) = standing(connection, mailbox)?;

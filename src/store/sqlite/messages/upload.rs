@@ -11,7 +11,6 @@ mod copies;
 mod group;
 mod staging;
 
-use crate::clock::Stamp;
 use crate::store::shared::upload_buffer::{MessageRow, UploadBuffer};
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::date;
@@ -96,7 +95,6 @@ impl<'a> Staging<'a> {
         if answers.iter().any(Result::is_ok) {
             self.staged.body = None;
         }
-        self.store.place.check()?;
         Ok(answers)
     }
 }
@@ -112,13 +110,13 @@ impl Upload for Staging<'_> {
     }
 
     fn deliver(mut self: Box<Self>, to: &[MailboxId], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
-        let row = self.buffer.row(envelope, self.store.stamps.stamp())?;
+        let mut row = self.buffer.row(envelope, self.store.stamps.stamp())?;
         let counts = self.store.counts_deliveries;
         let (staged, last) = self.parts();
         let at_hand = if staged.is_none() { self.store.bodies.take() } else { None };
         let (to, octets) = (to.to_vec(), last.len() + to.len() * ROW_OCTETS);
         let (answers, rest) = self.store.writer.write(Lane::Mail, octets, move |connection| {
-            let row = dated(connection, row)?;
+            give_date(connection, &mut row)?;
             let (body, number, rest) = match staged {
                 Some((body, number)) => (body, number, 0..0),
                 None => body_id(connection, at_hand).map(|(body, rest)| (body, 0, rest))?,
@@ -135,7 +133,7 @@ impl Upload for Staging<'_> {
 
     fn deliver_each(mut self: Box<Self>, to: &[(MailboxId, String)], envelope: &Envelope) -> Result<Vec<Result<Uid>>> {
         let header = to.iter().map(|(_, header)| header.len()).max().unwrap_or(0);
-        let row = self.buffer.row(envelope, self.store.stamps.stamp())?;
+        let mut row = self.buffer.row(envelope, self.store.stamps.stamp())?;
         let counts = self.store.counts_deliveries;
         if self.staged.body.is_none() && self.buffer.len() + header > WHOLE {
             self.staged.write(self.store, self.buffer.rest())?;
@@ -144,7 +142,7 @@ impl Upload for Staging<'_> {
         let octets = if staged.is_some() { last.len() } else { last.len() * to.len() };
         let (to, octets) = (to.to_vec(), octets + to.len() * (header + ROW_OCTETS));
         let answers = self.store.writer.write(Lane::Mail, octets, move |connection| {
-            let row = dated(connection, row)?;
+            give_date(connection, &mut row)?;
             let answers = match staged {
                 None => copies::of_their_own(connection, &last, &to, &row),
                 Some((tail, number)) => copies::with_a_tail(connection, tail, number, &last, &to, &row),
@@ -159,8 +157,9 @@ impl Upload for Staging<'_> {
 }
 
 /// The date is given in the transaction.
-fn dated(connection: &Connection, row: MessageRow) -> Result<MessageRow> {
-    Ok(MessageRow { stamp: Stamp { date: date::give(connection, row.stamp.date)?, ..row.stamp }, ..row })
+fn give_date(connection: &Connection, row: &mut MessageRow) -> Result<()> {
+    row.stamp.date = date::give(connection, row.stamp.date)?;
+    Ok(())
 }
 
 impl Drop for Staging<'_> {

@@ -41,6 +41,8 @@ impl Shared {
         if let Some(error) = &lost {
             self.wal.commit_failed(connection, error);
         }
+        // Once for all of them.
+        let lost = lost.or_else(|| self.identity.check().err());
         if matches!(lost, Some(StoreError::Busy(_))) {
             // They would wait as long again, one batch after the other: "try again later" is due now.
             self.take_waiting(connection, &mut jobs);
@@ -75,10 +77,7 @@ impl Shared {
         }
         self.begin(connection)?;
         trace.step("lock");
-        let done = match jobs {
-            [only] => run_alone(connection, only.as_mut()),
-            many => many.iter_mut().try_for_each(|job| run_job(connection, job.as_mut())),
-        };
+        let done = self.run(connection, jobs);
         trace.step("statements");
         let done = done.and_then(|()| {
             let done = execute(connection, "COMMIT");
@@ -91,6 +90,22 @@ impl Shared {
             let _ = execute(connection, "ROLLBACK");
         }
         done
+    }
+
+    /// The jobs one after the other. None has a savepoint, which costs a copy of each page that it writes: where one fails, which
+    /// is rare, all of them are taken back, and done again with one each.
+    fn run(&self, connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<()> {
+        if jobs.iter_mut().all(|job| job.run(connection)) {
+            return Ok(());
+        }
+        require_transaction(connection)?;
+        execute(connection, "ROLLBACK")?;
+        self.begin(connection)?;
+        match jobs {
+            // It has failed, and there is nobody else.
+            [_] => Ok(()),
+            many => many.iter_mut().try_for_each(|job| run_job(connection, job.as_mut())),
+        }
     }
 
     /// Waits for another process's lock until the timeout.
@@ -110,25 +125,22 @@ impl Shared {
     }
 }
 
-/// The transaction is its savepoint: what it did is all there is to take back.
-fn run_alone(connection: &Connection, job: &mut dyn Job) -> Result<()> {
-    if !job.run(connection) && !connection.is_autocommit() {
-        execute(connection, "ROLLBACK")?;
-        execute(connection, "BEGIN")?;
-    }
-    Ok(())
-}
-
+/// The job again, in a savepoint of its own.
 fn run_job(connection: &Connection, job: &mut dyn Job) -> Result<()> {
     execute(connection, "SAVEPOINT job")?;
     if !job.run(connection) {
-        if connection.is_autocommit() {
-            // A full disk or an I/O error takes the whole transaction back.
-            return Err(StoreError::Io("the disk is full or failed: the transaction was rolled back".into()));
-        }
+        require_transaction(connection)?;
         execute(connection, "ROLLBACK TO job")?;
     }
     execute(connection, "RELEASE job")
+}
+
+/// A full disk or an I/O error takes the whole transaction back.
+fn require_transaction(connection: &Connection) -> Result<()> {
+    if connection.is_autocommit() {
+        return Err(StoreError::Io("the disk is full or failed: the transaction was rolled back".into()));
+    }
+    Ok(())
 }
 
 fn execute(connection: &Connection, sql: &str) -> Result<()> {

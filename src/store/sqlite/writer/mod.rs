@@ -1,4 +1,4 @@
-//! Who writes: group commit, one savepoint per job.
+//! Who writes: group commit.
 //!
 //! What lives here: orders and their answers; where they wait is in [`queue`], batches and transactions
 //! are in [`batch`], the thread in [`thread`], the log in [`wal`]. What a job does is not known here.
@@ -22,6 +22,7 @@ mod wal;
 
 use crate::metrics::StoreMetrics;
 use crate::store::shared::oneshot::{Promised, ended, promise};
+use crate::store::sqlite::database::identity::FileIdentity;
 use crate::store::{Result, StoreError};
 use batch::STEP;
 use queue::Queue;
@@ -49,6 +50,7 @@ struct Shared {
     connection: Mutex<Connection>,
     queue: Queue,
     wal: Wal,
+    identity: Arc<FileIdentity>,
     metrics: Arc<StoreMetrics>,
     /// How long a write waits for another process's lock.
     timeout: Duration,
@@ -59,11 +61,18 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(connection: Connection, wal: Wal, timeout: Duration, metrics: Arc<StoreMetrics>) -> Self {
+    fn new(
+        connection: Connection,
+        wal: Wal,
+        identity: Arc<FileIdentity>,
+        timeout: Duration,
+        metrics: Arc<StoreMetrics>,
+    ) -> Self {
         Self {
             connection: Mutex::new(connection),
             queue: Queue::default(),
             wal,
+            identity,
             metrics,
             timeout,
             locked_out: AtomicBool::new(false),
@@ -84,7 +93,7 @@ enum Request {
 }
 
 trait Job: Send {
-    /// Does the work inside its savepoint; `false`: take it back.
+    /// Does the work; `false`: take it back. After that it may be run once more, in another transaction.
     fn run(&mut self, connection: &Connection) -> bool;
     /// How long it has waited.
     fn waited(&self) -> Duration;
@@ -94,8 +103,9 @@ trait Job: Send {
 
 struct Task<T, F> {
     since: Instant,
-    work: Option<F>,
-    result: Result<T>,
+    work: F,
+    /// None: the batch ended before.
+    result: Option<Result<T>>,
     promised: Promised<T>,
 }
 
@@ -103,16 +113,14 @@ impl<T, F> Task<T, F> {
     /// What is to be done, and where its answer comes.
     fn new(work: F) -> (Box<Self>, Oneshot<T>) {
         let (promised, answer) = promise();
-        (Box::new(Self { since: Instant::now(), work: Some(work), result: Err(ended()), promised }), answer)
+        (Box::new(Self { since: Instant::now(), work, result: None, promised }), answer)
     }
 }
 
-impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
+impl<T: Send, F: FnMut(&Connection) -> Result<T> + Send> Job for Task<T, F> {
     fn run(&mut self, connection: &Connection) -> bool {
-        if let Some(work) = self.work.take() {
-            self.result = guarded(work, connection);
-        }
-        self.result.is_ok()
+        let done = guarded(&mut self.work, connection);
+        self.result.insert(done).is_ok()
     }
 
     fn waited(&self) -> Duration {
@@ -121,23 +129,27 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Job for Task<T, F> {
 
     fn answer(mut self: Box<Self>, lost: Option<&StoreError>) {
         let result = match (self.result, lost) {
-            (Ok(_), Some(lost)) => Err(lost.clone()),
-            // Not run at all: the batch ended before.
-            (Err(_), Some(lost)) if self.work.is_some() => Err(lost.clone()),
-            (result, _) => result,
+            (Some(Ok(_)) | None, Some(lost)) => Err(lost.clone()),
+            (Some(result), _) => result,
+            (None, None) => Err(ended()),
         };
         self.promised.give(result);
     }
 }
 
 impl Writer {
-    /// Starts the thread, which owns the connection from now on. `timeout` is how long
-    /// a write waits for another process's lock; `metrics` counts commits.
-    pub fn start(mut connection: Connection, timeout: Duration, metrics: Arc<StoreMetrics>) -> Result<Self> {
+    /// Starts the thread, which owns the connection from now on. `identity` is where its database must still be after
+    /// each commit; `timeout` is how long a write waits for another process's lock; `metrics` counts commits.
+    pub fn start(
+        mut connection: Connection,
+        identity: Arc<FileIdentity>,
+        timeout: Duration,
+        metrics: Arc<StoreMetrics>,
+    ) -> Result<Self> {
         connection.busy_timeout(STEP)?;
         let wal = Wal::default();
         wal.watch(&mut connection)?;
-        let shared = Arc::new(Shared::new(connection, wal, timeout, metrics));
+        let shared = Arc::new(Shared::new(connection, wal, identity, timeout, metrics));
         let thread = Thread::new(shared.clone());
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -146,13 +158,14 @@ impl Writer {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Runs `work` in a transaction and returns when that is durable.
+    /// Runs `work` in a transaction and returns when that is durable, and the database still where it was. It is run twice
+    /// where it or another job of the transaction fails.
     ///
     /// `octets` is about what it writes.
     pub fn write<T, F>(&self, lane: Lane, octets: usize, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+        F: FnMut(&Connection) -> Result<T> + Send + 'static,
     {
         let (job, answer) = Task::new(work);
         let turn = if lane == Lane::Mail { self.idle() } else { None };
@@ -185,7 +198,7 @@ impl Writer {
     pub fn submit<T, F>(&self, lane: Lane, octets: usize, work: F) -> Result<Oneshot<T>>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+        F: FnMut(&Connection) -> Result<T> + Send + 'static,
     {
         let (job, answer) = Task::new(work);
         self.send(lane, Request::Job { octets, job })?;

@@ -15,7 +15,7 @@ pub const QUEUE: usize = 256;
 /// Both lanes.
 #[derive(Default)]
 pub struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// Wakes the thread.
     arrived: Condvar,
     /// Wakes those who wait for room.
@@ -23,7 +23,7 @@ pub struct Queue {
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     mail: VecDeque<Request>,
     upkeep: VecDeque<Request>,
     /// Nobody will come any more.
@@ -34,7 +34,7 @@ struct State {
     waiters: usize,
 }
 
-impl State {
+impl QueueState {
     fn lane(&mut self, lane: Lane) -> &mut VecDeque<Request> {
         match lane {
             Lane::Mail => &mut self.mail,
@@ -127,7 +127,7 @@ impl Queue {
     }
 
     /// An order was taken.
-    fn make_room(&self, state: MutexGuard<'_, State>) {
+    fn make_room(&self, state: MutexGuard<'_, QueueState>) {
         let waiters = state.waiters;
         drop(state);
         // All of them: they may wait for different lanes.
@@ -136,7 +136,7 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().ignore_poison()
     }
 }

@@ -6,10 +6,10 @@ use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{Accounts, Envelope, Mail, MailboxId, Uid};
 
 fn store() -> (tempfile::TempDir, Sqlite) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("mail.db");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mail.db");
     Sqlite::create_or_migrate(&path).unwrap();
-    (folder, Sqlite::open(&path, Options::default()).unwrap())
+    (directory, Sqlite::open(&path, Options::default()).unwrap())
 }
 
 fn deliver(store: &Sqlite, to: MailboxId, octets: usize) -> Result<Uid> {
@@ -28,7 +28,7 @@ fn limit_pages(store: &Sqlite, more: i64) {
 
 #[test]
 fn a_full_disk_is_reported_nothing_is_lost_and_the_thread_goes_on() {
-    let (_folder, store) = store();
+    let (_directory, store) = store();
     store.create_user("alice").unwrap();
     let alice = store.recipients(&["alice".into()]).unwrap()[0].id;
     assert_eq!(deliver(&store, alice, 100), Ok(Uid(1)));
@@ -44,7 +44,7 @@ fn a_full_disk_is_reported_nothing_is_lost_and_the_thread_goes_on() {
 
 #[test]
 fn jobs_of_one_batch_do_not_touch_each_other() {
-    let (_folder, store) = store();
+    let (_directory, store) = store();
     let hold = std::sync::Barrier::new(2);
     let answers = std::thread::scope(|scope| {
         let (writer, hold) = (&store.writer, &hold);
@@ -86,26 +86,26 @@ fn jobs_of_one_batch_do_not_touch_each_other() {
 
 #[test]
 fn what_was_submitted_is_written_before_the_thread_ends() {
-    let (folder, store) = store();
+    let (directory, store) = store();
     for n in 0..300 {
         let name = format!("user{n}");
         let insert = move |connection: &Connection| {
-            connection.execute("INSERT INTO users (name) VALUES (?1)", [name])?;
+            connection.execute("INSERT INTO users (name) VALUES (?1)", [&name])?;
             Ok(())
         };
         drop(store.writer.submit(Lane::Maintenance, 0, insert).unwrap());
     }
     drop(store);
-    let path = folder.path().join("mail.db");
+    let path = directory.path().join("mail.db");
     let count =
         Connection::open(&path).unwrap().query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0));
     assert_eq!(count, Ok(300));
-    assert!(!folder.path().join("mail.db-wal").exists(), "the last one to leave removes the log");
+    assert!(!directory.path().join("mail.db-wal").exists(), "the last one to leave removes the log");
 }
 
 #[test]
 fn a_panic_costs_one_job() {
-    let (_folder, store) = store();
+    let (_directory, store) = store();
     let half_done = |connection: &Connection| -> Result<()> {
         connection.execute("INSERT INTO users (name) VALUES ('bob')", [])?;
         panic!("on purpose")
@@ -117,9 +117,37 @@ fn a_panic_costs_one_job() {
     store.create_user("alice").unwrap();
 }
 
+/// Others of the same transaction are done once more, and once only.
+#[test]
+fn who_fails_takes_nobody_along() {
+    let (_folder, store) = store();
+    let jobs = |fault: fn()| {
+        ["alice", "bob", "carol"].map(|name| {
+            move |connection: &Connection| {
+                connection.execute("INSERT INTO users (name) VALUES (?1)", [name])?;
+                if name != "bob" {
+                    return Ok(());
+                }
+                fault();
+                Err(StoreError::Refused(name.into()))
+            }
+        })
+    };
+    for fault in [|| (), || panic!("on purpose")] as [fn(); 2] {
+        let turn = store.writer.idle().unwrap();
+        let answers = jobs(fault).map(|job| store.writer.submit(Lane::Mail, 0, job).unwrap());
+        drop(turn);
+        assert_eq!(answers.map(|answer| answer.wait().is_ok()), [true, false, true]);
+        let names = store.recipient_names().unwrap();
+        assert_eq!(names, ["alice", "carol"]);
+        let forget = |connection: &Connection| Ok(connection.execute("DELETE FROM users", [])?);
+        assert_eq!(store.writer.write(Lane::Mail, 0, forget), Ok(2));
+    }
+}
+
 #[test]
 fn without_the_thread_nobody_waits_for_ever() {
-    let (_folder, store) = store();
+    let (_directory, store) = store();
     let waiting = std::thread::scope(|scope| {
         let writer = &store.writer;
         let gone = writer.send(Lane::Mail, Request::Alone(Box::new(|_| panic!("on purpose, and nobody catches it"))));
@@ -134,9 +162,9 @@ fn without_the_thread_nobody_waits_for_ever() {
 /// A reader that stays must not hold up deliveries: the thread would sleep while it waits for the reader to go.
 #[test]
 fn an_attempt_to_cut_the_log_does_not_wait_for_readers() {
-    let (folder, store) = store();
+    let (directory, store) = store();
     store.create_user("alice").unwrap();
-    let path = folder.path().join("mail.db");
+    let path = directory.path().join("mail.db");
     let reader = Connection::open(&path).unwrap();
     reader.execute_batch("BEGIN; SELECT * FROM users").unwrap();
     let attempts = move |connection: &Connection| {
@@ -158,8 +186,9 @@ fn an_attempt_to_cut_the_log_that_fails_is_not_the_last_one() {
     let connection = Connection::open_in_memory().unwrap();
     connection.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_SQL_LENGTH, 1).unwrap();
     assert!(wal::truncate(&connection).is_err());
-    let shared =
-        Arc::new(Shared::new(Connection::open_in_memory().unwrap(), Wal::default(), Duration::ZERO, Arc::default()));
+    let identity = Arc::new(FileIdentity::new(std::path::Path::new("/")).unwrap());
+    let own = Connection::open_in_memory().unwrap();
+    let shared = Arc::new(Shared::new(own, Wal::default(), identity, Duration::ZERO, Arc::default()));
     shared.wal.truncation.schedule(Instant::now());
     shared.tend_wal(&connection);
     assert!(shared.wal.truncation.due().is_some(), "what is to be removed is still there");
@@ -168,10 +197,10 @@ fn an_attempt_to_cut_the_log_that_fails_is_not_the_last_one() {
 /// It belongs to all who have the database open; a replication, too, reads it.
 #[test]
 fn who_leaves_others_behind_leaves_the_log_to_them() {
-    let (folder, store) = store();
-    let other = Sqlite::open(&folder.path().join("mail.db"), Options::default()).unwrap();
+    let (directory, store) = store();
+    let other = Sqlite::open(&directory.path().join("mail.db"), Options::default()).unwrap();
     store.create_user("alice").unwrap();
-    let log = folder.path().join("mail.db-wal");
+    let log = directory.path().join("mail.db-wal");
     drop(store);
     assert!(log.metadata().unwrap().len() > 0);
     other.writer.truncate_wal_within(Duration::ZERO);
@@ -181,7 +210,7 @@ fn who_leaves_others_behind_leaves_the_log_to_them() {
 
 #[test]
 fn the_log_is_cut_however_busy_the_thread_is() {
-    let (_folder, store) = store();
+    let (_directory, store) = store();
     store.create_user("alice").unwrap();
     let alice = store.recipients(&["alice".into()]).unwrap()[0].id;
     store.writer.truncate_wal_within(Duration::ZERO);

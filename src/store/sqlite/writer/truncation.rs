@@ -15,10 +15,10 @@ const BLOCKED: Duration = Duration::from_secs(60);
 
 /// When the log is to be truncated.
 #[derive(Default)]
-pub struct Truncation(Mutex<State>);
+pub struct Truncation(Mutex<TruncationState>);
 
 #[derive(Default)]
-struct State {
+struct TruncationState {
     /// The next attempt; `None`: there is nothing to remove.
     due: Option<Instant>,
     /// None before this: the disk is also there for others.

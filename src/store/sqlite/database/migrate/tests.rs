@@ -7,10 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 fn made(steps: &[&str]) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("mail.db");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mail.db");
     migrate(&path, steps).unwrap();
-    (folder, path)
+    (directory, path)
 }
 
 fn number(path: &Path, sql: &str) -> i64 {
@@ -46,8 +46,8 @@ fn schema_sql() -> String {
 
 #[test]
 fn schema_sql_is_the_newest_schema() {
-    let (folder, path) = made(MIGRATIONS);
-    let read = folder.path().join("schema.db");
+    let (directory, path) = made(MIGRATIONS);
+    let read = directory.path().join("schema.db");
     Connection::open(&read).unwrap().execute_batch(&schema_sql()).unwrap();
     assert_eq!(contents(&read), contents(&path));
     assert!(contents(&path).len() > 100);
@@ -56,8 +56,8 @@ fn schema_sql_is_the_newest_schema() {
 /// The schemas that were released, oldest first, and today's, each as text that makes a database. A release adds its
 /// `schema.sql` to `tests/released` under its number. There is none yet.
 fn released() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/released");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/released");
+    let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let mut schemas: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "sql")).collect();
     schemas.sort();
     let mut texts: Vec<_> = schemas.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
@@ -68,8 +68,8 @@ fn released() -> Vec<String> {
 #[test]
 fn a_database_of_every_released_version_is_opened() {
     for schema in released() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mail.db");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mail.db");
         let shell = Connection::open(&path).unwrap();
         shell.execute_batch(&schema).unwrap();
         shell
@@ -90,7 +90,7 @@ fn a_database_of_every_released_version_is_opened() {
 
 #[test]
 fn an_unreleased_version_is_refused_and_left_alone() {
-    let (_folder, path) = made(MIGRATIONS);
+    let (_directory, path) = made(MIGRATIONS);
     for version in [-1, 0, 1, 8, 99] {
         Connection::open(&path).unwrap().pragma_update(None, "user_version", version).unwrap();
         for error in [
@@ -140,19 +140,19 @@ fn nothing_newer_than_sqlite_3_37() {
 
 #[test]
 fn a_new_database_is_private_in_wal_mode_and_gives_space_back() {
-    let (folder, path) = made(MIGRATIONS);
+    let (directory, path) = made(MIGRATIONS);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(number(&path, "PRAGMA auto_vacuum"), 2);
     assert_eq!(number(&path, "PRAGMA page_size"), 4096);
     assert_eq!(number(&path, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
     assert_eq!(number(&path, "PRAGMA user_version"), i64::from(newest_version()));
     migrate(&path, MIGRATIONS).unwrap();
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a second init copies nothing");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "a second init copies nothing");
 }
 
 #[test]
 fn a_newer_database_is_refused_with_both_versions_and_left_alone() {
-    let (_folder, path) = made(MIGRATIONS);
+    let (_directory, path) = made(MIGRATIONS);
     let newer = newest_version() + 1;
     Connection::open(&path).unwrap().pragma_update(None, "user_version", newer).unwrap();
     for error in [
@@ -168,13 +168,13 @@ fn a_newer_database_is_refused_with_both_versions_and_left_alone() {
 
 #[test]
 fn a_migration_copies_the_database_first_and_keeps_what_is_in_it() {
-    let (folder, path) = made(MIGRATIONS);
+    let (directory, path) = made(MIGRATIONS);
     Connection::open(&path).unwrap().execute("INSERT INTO users (name) VALUES ('alice')", []).unwrap();
     let (newest, next) = (newest_version(), newest_version() + 1);
     let mut steps = MIGRATIONS.to_vec();
     steps.push("ALTER TABLE users ADD COLUMN shoe_size INTEGER; UPDATE users SET shoe_size = 43;");
     migrate(&path, &steps).unwrap();
-    let copy = folder.path().join(format!("mail.db.before-v{next}"));
+    let copy = directory.path().join(format!("mail.db.before-v{next}"));
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(number(&path, "SELECT shoe_size FROM users"), 43);
     assert_eq!(number(&path, "PRAGMA user_version"), i64::from(next));
@@ -185,7 +185,7 @@ fn a_migration_copies_the_database_first_and_keeps_what_is_in_it() {
 
 #[test]
 fn a_step_that_fails_takes_all_pending_steps_back() {
-    let (_folder, path) = made(MIGRATIONS);
+    let (_directory, path) = made(MIGRATIONS);
     let mut steps = MIGRATIONS.to_vec();
     steps.extend(["CREATE TABLE extra (a);", "SELECT nonsense FROM nowhere;"]);
     let text = migrate(&path, &steps).unwrap_err().to_string();
@@ -196,21 +196,21 @@ fn a_step_that_fails_takes_all_pending_steps_back() {
 
 #[test]
 fn half_a_copy_does_not_stay() {
-    let (folder, path) = made(MIGRATIONS);
+    let (directory, path) = made(MIGRATIONS);
     let page = usize::try_from(number(&path, "SELECT rootpage FROM sqlite_schema WHERE name = 'delegates'")).unwrap();
     let mut file = std::fs::read(&path).unwrap();
     file[(page - 1) * 4096..page * 4096].fill(0xA5);
     std::fs::write(&path, file).unwrap();
     let text = migrate(&path, &[MIGRATIONS, &["CREATE TABLE extra (a);"]].concat()).unwrap_err().to_string();
     assert!(text.contains("malformed"), "{text}");
-    let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let copies: Vec<_> = names.filter(|name| name.to_string_lossy().contains("before")).collect();
     assert!(copies.is_empty(), "{copies:?}");
 }
 
 #[test]
 fn an_older_database_is_not_opened_but_named() {
-    let (_folder, path) = made(MIGRATIONS);
+    let (_directory, path) = made(MIGRATIONS);
     let newest = newest_version() + 1;
     let text = require(&Connection::open(&path).unwrap(), &path, newest).unwrap_err().to_string();
     assert!(text.contains("schema version 100, this program needs") && text.contains("run pillarbox init"), "{text}");
@@ -218,8 +218,8 @@ fn an_older_database_is_not_opened_but_named() {
 
 #[test]
 fn what_is_not_ours_is_refused_and_not_touched() {
-    let folder = tempfile::tempdir().unwrap();
-    let (other, text_file) = (folder.path().join("other.db"), folder.path().join("notes.txt"));
+    let directory = tempfile::tempdir().unwrap();
+    let (other, text_file) = (directory.path().join("other.db"), directory.path().join("notes.txt"));
     Connection::open(&other).unwrap().execute_batch("CREATE TABLE a (b)").unwrap();
     std::fs::write(&text_file, "dear diary, ".repeat(1000)).unwrap();
     for path in [&other, &text_file] {
@@ -228,7 +228,8 @@ fn what_is_not_ours_is_refused_and_not_touched() {
         assert!(crate::store::sqlite::Sqlite::open(path, Options::default()).is_err());
         assert_eq!(std::fs::read(path).unwrap(), before);
     }
-    let missing = crate::store::sqlite::Sqlite::open(&folder.path().join("none.db"), Options::default()).err().unwrap();
+    let missing =
+        crate::store::sqlite::Sqlite::open(&directory.path().join("none.db"), Options::default()).err().unwrap();
     assert!(missing.to_string().contains("no such database"), "{missing}");
-    assert!(migrate(&folder.path().join("no/such/folder.db"), MIGRATIONS).is_err());
+    assert!(migrate(&directory.path().join("no/such/directory.db"), MIGRATIONS).is_err());
 }

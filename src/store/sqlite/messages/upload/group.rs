@@ -1,6 +1,6 @@
 //! Messages of one mailbox that come together: one transaction, in their order.
 
-use super::{ROW_OCTETS, copies, count, dated};
+use super::{ROW_OCTETS, copies, count, give_date};
 use crate::store::shared::upload_buffer::MessageRow;
 use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::messages::body_ids::reserve;
@@ -15,7 +15,7 @@ const _: () = assert!(LARGEST_TOGETHER <= CHUNK as u64);
 /// Stores them all, up to the first that fails for more than itself.
 pub fn deliver(store: &Sqlite, to: MailboxId, messages: Vec<(Vec<u8>, Envelope)>) -> Result<Vec<Result<Uid>>> {
     let (counts, octets) = (store.counts_deliveries, messages.iter().map(|(it, _)| it.len() + ROW_OCTETS).sum());
-    let rows: Vec<(Vec<u8>, MessageRow)> = messages
+    let mut rows: Vec<(Vec<u8>, MessageRow)> = messages
         .into_iter()
         .map(|(octets, envelope)| {
             let row = MessageRow::of(&octets, envelope, store.stamps.stamp());
@@ -24,14 +24,14 @@ pub fn deliver(store: &Sqlite, to: MailboxId, messages: Vec<(Vec<u8>, Envelope)>
         .collect();
     let work = move |connection: &Connection| {
         let (mut answers, bodies) = (Vec::with_capacity(rows.len()), reserve(connection, rows.len() as i64)?);
-        for ((octets, row), body) in rows.into_iter().zip(bodies) {
-            let row = dated(connection, row)?;
+        for ((octets, row), body) in rows.iter_mut().zip(bodies) {
+            give_date(connection, row)?;
             let answer = match octets.len() as u64 {
-                0..=LARGEST_TOGETHER => copies::of_one_body(connection, body, 0, &octets, &[to], &row)?,
+                0..=LARGEST_TOGETHER => copies::of_one_body(connection, body, 0, octets, &[to], row)?,
                 _ => vec![Err(StoreError::TooBig)],
             };
             if counts {
-                count(connection, &answer, &row);
+                count(connection, &answer, row);
             }
             let goes_on = answer.iter().all(|answer| matches!(answer, Ok(_) | Err(StoreError::Refused(_))));
             answers.extend(answer);
@@ -41,7 +41,5 @@ pub fn deliver(store: &Sqlite, to: MailboxId, messages: Vec<(Vec<u8>, Envelope)>
         }
         Ok(answers)
     };
-    let answers = store.writer.write(Lane::Mail, octets, work)?;
-    store.place.check()?;
-    Ok(answers)
+    store.writer.write(Lane::Mail, octets, work)
 }

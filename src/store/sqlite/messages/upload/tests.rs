@@ -10,13 +10,13 @@ use std::time::Duration;
 const DAY: u64 = 86_400;
 
 fn store() -> (tempfile::TempDir, PathBuf, Sqlite, MailboxId) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("mail.db");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mail.db");
     Sqlite::create_or_migrate(&path).unwrap();
     let store = Sqlite::open(&path, Options::default()).unwrap();
     store.create_user("alice").unwrap();
     let alice = store.recipients(&["alice".into()]).unwrap()[0].id;
-    (folder, path, store, alice)
+    (directory, path, store, alice)
 }
 
 /// A server looks on for so many seconds in all, once a minute or less often.
@@ -35,7 +35,7 @@ fn staged(store: &Sqlite) -> Box<dyn Upload + '_> {
 
 #[test]
 fn an_upload_that_stalls_for_a_day_is_refused_and_stays_refused() {
-    let (_folder, path, store, alice) = store();
+    let (_directory, path, store, alice) = store();
     let mut ending = staged(&store);
     ending.push(b"x").unwrap();
     let (mut going_on, each) = (staged(&store), staged(&store));
@@ -58,7 +58,7 @@ fn an_upload_that_stalls_for_a_day_is_refused_and_stays_refused() {
 
 #[test]
 fn each_chunk_begins_a_new_day() {
-    let (_folder, path, store, alice) = store();
+    let (_directory, path, store, alice) = store();
     let mut upload = staged(&store);
     for _ in 0..5 {
         look_on(&path, &[60, DAY - 60, 59]);
@@ -74,7 +74,7 @@ fn each_chunk_begins_a_new_day() {
 
 #[test]
 fn a_chunk_that_could_not_be_written_is_not_left_out() {
-    let (_folder, path, store, alice) = store();
+    let (_directory, path, store, alice) = store();
     drop(store);
     let store = Sqlite::open(&path, Options { busy_timeout: Duration::ZERO, ..Options::default() }).unwrap();
     let mut upload = staged(&store);

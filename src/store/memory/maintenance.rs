@@ -1,12 +1,12 @@
 //! What the maintenance thread asks for, in memory.
 
-use super::{Mailbox, Memory, Message, State, User};
-use crate::auth::credential::is_hash;
+use super::{Contents, Mailbox, Memory, Message, User};
 use crate::clock::{FAR, latest};
 use crate::secret::Secret;
+use crate::store::password::is_hash;
 use crate::store::{
-    Accounts, CertificateFiles, Config, Envelope, Expire, MailboxId, Maintenance, Overfull, Pending, Replacement,
-    Result, Scheme, StoreError, Usable, WARNING_INTERVAL,
+    Accounts, Advertised, CertificateFiles, Config, Envelope, Expire, MailboxId, Maintenance, Overfull, Pending,
+    Replacement, Result, Scheme, StoreError, Usable, WARNING_INTERVAL,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -31,14 +31,9 @@ impl Config for Memory {
         Ok(self.state().certificates.values().cloned().collect())
     }
 
-    fn shortest_retention(&self) -> Result<Expire> {
+    fn advertised(&self) -> Result<Advertised> {
         let state = self.state();
-        let days: HashSet<u32> = state.mailboxes.keys().filter_map(|id| state.days(*id).ok()).collect();
-        let shortest = days.iter().copied().filter(|days| *days > 0).min();
-        if days.is_empty() {
-            return Ok(Expire::of(shorter(state.site_days("RetainReadDays"), state.site_days("RetainUnreadDays"))));
-        }
-        Ok(Expire::shortest(shortest, days.len() != 1))
+        Ok(Advertised { expire: state.shortest_retention(), usable: state.usable() })
     }
 
     fn retention(&self, mailbox: MailboxId) -> Result<Expire> {
@@ -47,15 +42,6 @@ impl Config for Memory {
 
     fn exact_sizes(&self, mailbox: MailboxId) -> Result<Option<bool>> {
         Ok(self.state().mailbox(mailbox)?.exact)
-    }
-
-    fn usable(&self) -> Result<Usable> {
-        let state = self.state();
-        let mut able = state.users.values().filter(|user| user.pop_enabled);
-        let ntlm = able.clone().any(|user| user.verifiers.contains_key(&Scheme::NtHash));
-        let hashed = |user: &User| user.password.as_ref().is_some_and(|password| is_hash(password.expose()));
-        let scram = able.all(|user| !hashed(user) || user.verifiers.contains_key(&Scheme::ScramSha256));
-        Ok(Usable { ntlm, scram })
     }
 }
 
@@ -176,7 +162,7 @@ impl Maintenance for Memory {
     }
 }
 
-impl State {
+impl Contents {
     /// Notes who has crossed the warning quota, in either direction.
     pub(super) fn note_usage(&mut self) {
         let site = self.setting("IssueWarningQuota", 2_039_480_320);
@@ -194,6 +180,23 @@ impl State {
         let due = mailbox.warning_due.is_some_and(|due| due <= now) && (limit == 0 || 2 * warning >= limit);
         let (name, bytes) = (mailbox.name.clone(), mailbox.bytes());
         due.then_some(Overfull { mailbox: id, name, bytes, warning, limit })
+    }
+
+    /// The shortest of all mailboxes; without any, what a first one would get.
+    fn shortest_retention(&self) -> Expire {
+        let days: HashSet<u32> = self.mailboxes.keys().filter_map(|id| self.days(*id).ok()).collect();
+        if days.is_empty() {
+            return Expire::of(shorter(self.site_days("RetainReadDays"), self.site_days("RetainUnreadDays")));
+        }
+        Expire::shortest(days.iter().copied().filter(|days| *days > 0).min(), days.len() != 1)
+    }
+
+    fn usable(&self) -> Usable {
+        let mut able = self.users.values().filter(|user| user.pop_enabled);
+        let ntlm = able.clone().any(|user| user.verifiers.contains_key(&Scheme::NtHash));
+        let hashed = |user: &User| user.password.as_ref().is_some_and(|password| is_hash(password.expose()));
+        let scram = able.all(|user| !hashed(user) || user.verifiers.contains_key(&Scheme::ScramSha256));
+        Usable { ntlm, scram }
     }
 
     fn site_days(&self, setting: &str) -> u32 {
