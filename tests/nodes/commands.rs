@@ -150,6 +150,16 @@ fn what_is_no_database_is_named() {
 }
 
 #[test]
+fn what_is_no_source_of_mail_is_named() {
+    let site = Site::new();
+    site.succeed(&["passwd", "--create", "alice"], b"se cret\n");
+    for source in ["ftp://old.example/mail", "https://old.example/mbox"] {
+        let error = site.fail(&["import", "-u", "alice", source], b"", 64);
+        assert!(error.contains("pop3://") && error.lines().count() == 1, "{error}");
+    }
+}
+
+#[test]
 fn without_the_library_it_is_said_what_is_missing() {
     // What is found first is no library.
     let folder = tempfile::tempdir().unwrap();
