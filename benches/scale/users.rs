@@ -5,9 +5,7 @@ use crate::fill;
 use crate::meter::Server;
 use crate::polls;
 use rusqlite::Connection;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Messages of each user.
@@ -32,7 +30,8 @@ pub fn compare(binary: &Path, users: usize) {
 fn measure(binary: &Path, users: usize) -> [Line; 6] {
     let database = fill::Database::new();
     database.fill(std::iter::empty());
-    fill_users(Path::new(database.name()), &hash(binary), users);
+    hash_password(binary, &database);
+    fill_users(Path::new(database.name()), users);
     let start = Instant::now();
     let server = Server::start_with(binary, database.name(), &[], &["MaxConnectionFromSingleIP=1000"]);
     let (ready, cpu) = (start.elapsed(), server.spent().server);
@@ -57,28 +56,30 @@ fn measure(binary: &Path, users: usize) -> [Line; 6] {
     ]
 }
 
-/// What the program makes of the password that clients have.
-fn hash(binary: &Path) -> String {
-    let mut child =
-        Command::new(binary).arg("hash").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it runs");
-    child.stdin.take().expect("a pipe").write_all(b"secret\n").expect("it reads");
-    let output = child.wait_with_output().expect("it ends");
-    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+/// A server hashes the one password there is, and makes its verifier; the others get the same.
+fn hash_password(binary: &Path, database: &fill::Database) {
+    let server = Server::start_with(binary, database.name(), &[], &[]);
+    let connection = Connection::open(database.name()).expect("it opens");
+    let made = || connection.query_row("SELECT EXISTS (SELECT 1 FROM verifiers)", [], |row| row.get::<_, bool>(0));
+    while !made().expect("an answer") {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    drop(server);
 }
 
 /// Users with all that they need for any login, and their mail. Small messages: here rows count, not octets.
-fn fill_users(database: &Path, hash: &str, users: usize) {
+fn fill_users(database: &Path, users: usize) {
     let connection = Connection::open(database).expect("it opens");
     let messages = "WITH n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9)";
     let body = "(SELECT next_body_id FROM counters) + m.id * 10 + i";
     let sql = format!(
         "PRAGMA synchronous = OFF;
          BEGIN;
-         UPDATE users SET password = '{hash}';
          INSERT INTO users (name, password)
            WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {users})
-           SELECT 'user' || i || '@example.org', '{hash}' FROM n;
-         INSERT INTO verifiers (user_id, scheme, value) SELECT id, 'SCRAM-SHA-256', zeroblob(120) FROM users;
+           SELECT 'user' || i || '@example.org', (SELECT password FROM users LIMIT 1) FROM n;
+         INSERT OR IGNORE INTO verifiers (user_id, scheme, value)
+           SELECT users.id, scheme, value FROM (SELECT scheme, value FROM verifiers), users;
          {messages} INSERT INTO chunk (id, data)
            SELECT ({body}) * 4096, CAST('Subject: one of many' || char(13, 10, 13, 10) AS BLOB)
              FROM mailboxes m, n WHERE m.name GLOB 'user*' ORDER BY m.id, i;

@@ -28,9 +28,9 @@ pub(super) struct IdentityProviders {
 impl IdentityProviders {
     /// Loads what the settings ask for, unless it is there already.
     pub(super) fn refresh(&mut self, settings: &Settings) {
-        self.kerberos.refresh(kerberos_wanted(settings), "kerberos", |(keytab, realms, exact_case)| {
+        self.kerberos.refresh(kerberos_wanted(settings), "gssapi", |(keytab, realms, exact_case)| {
             let kerberos = gssapi::load(keytab, realms, *exact_case)?;
-            info!("kerberos: {}: users of {} may log in", keytab.display(), kerberos.realms.join(", "));
+            info!("gssapi: {}: users of {} may log in", keytab.display(), kerberos.realms.join(", "));
             Ok(kerberos)
         });
         self.bearer.refresh(bearer_wanted(settings), "oauth", |(file, policy)| {

@@ -195,8 +195,7 @@ fn a_transfer_under_way_is_cut() {
 fn update_is_not_entered() {
     let mut house = house();
     house.server.sql("UPDATE users SET pop_enabled = 0 WHERE name = 'alice'");
-    let ended = "SELECT count(*) FROM sessions WHERE name = 'alice'";
-    eventually("the session is over", || house.server.sql(ended).trim() == "0");
+    looked_twice(&house.server);
     house.alice.try_send(b"QUIT\r\n");
     let line = house.alice.line();
     assert!(line.starts_with("-ERR [SYS/PERM] "), "{line}");

@@ -202,6 +202,11 @@ impl Shared {
     fn give_up(&self) {
         self.stuck.store(true, Ordering::Relaxed);
         log::error!("store: the database has not committed for {} s: is its standby away?", SLOW.as_secs());
+        self.refuse_waiting();
+    }
+
+    /// Whoever waits is told to try again.
+    fn refuse_waiting(&self) {
         let waiting = std::mem::take(&mut self.lock().jobs);
         self.room.notify_all();
         waiting.into_iter().for_each(|(_, mut job)| job.refuse(stuck()));

@@ -3,7 +3,7 @@
 use super::job::{Waiting, Work};
 use super::{FIRST_WAIT, SLOW, Shared, TRIES, Thread, stuck};
 use crate::lock::IgnorePoison;
-use crate::store::postgres::libpq::{CONFLICT, Connection, Failure, statement};
+use crate::store::postgres::libpq::{CONFLICT, Connection, Failure, LOCKED, statement};
 use crate::store::postgres::pool::durable;
 use crate::store::postgres::session;
 use crate::store::shared::oneshot::ended;
@@ -26,10 +26,20 @@ impl Thread {
                 let looked = session::look_at_timeline(&mut connection, Some((SLOW, &mut late)));
                 looked.map(|()| connection)
             };
-            // The server may have gone since that one was made.
-            let connection = match self.fresh.take().map(&mut look) {
-                Some(Ok(connection)) => connection,
-                _ => look(self.shared.connector.connect()?)?,
+            let looked = match self.fresh.take().map(&mut look) {
+                // The server may have gone since that one was made.
+                None | Some(Err(StoreError::Unavailable(_))) => self.shared.connector.connect().and_then(look),
+                Some(looked) => looked,
+            };
+            let connection = match looked {
+                // The other thread's look, or another node's, is not committed yet: it waits for the standby, and so would
+                // each of those who come meanwhile.
+                Err(StoreError::Busy(why)) if why.starts_with(LOCKED) => {
+                    waiting.give_up();
+                    self.shared.refuse_waiting();
+                    return Err(stuck());
+                }
+                looked => looked?,
             };
             if gave_up {
                 self.fresh = Some(connection);
