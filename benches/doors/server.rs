@@ -14,14 +14,14 @@ pub struct Server {
     address: SocketAddr,
     /// Signs tokens.
     pub key: PKey<Private>,
-    _folder: TempDir,
+    _directory: TempDir,
 }
 
 impl Server {
     /// Starts the release binary on a database of its own.
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
         let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
         std::fs::write(path("keys.pem"), key.public_key_to_pem().unwrap()).unwrap();
         run(&path("mail.db"), &["init"], "");
@@ -45,7 +45,7 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let address = lines.next().expect("the server starts").trim_start_matches("pop3 ").parse().unwrap();
         assert_eq!(lines.next().as_deref(), Some("ready"));
-        Self { child, address, key, _folder: folder }
+        Self { child, address, key, _directory: directory }
     }
 
     /// A new connection, greeted.

@@ -13,14 +13,14 @@ use tempfile::TempDir;
 pub struct Server {
     child: Mutex<Child>,
     address: SocketAddrV4,
-    _folder: TempDir,
+    _directory: TempDir,
 }
 
 impl Server {
     /// Starts the release binary on a database with so many users: `user0` and so on.
     pub fn start(users: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("mail.db");
+        let directory = tempfile::tempdir().unwrap();
+        let database = directory.path().join("mail.db");
         let hash = run(&database, &["hash"], "correct horse\n");
         run(&database, &["init"], "");
         run(&database, &["passwd", "--create", "user0"], "correct horse\n");
@@ -49,7 +49,7 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let address = lines.next().expect("the server starts").trim_start_matches("pop3 ").parse().unwrap();
         assert_eq!(lines.next().as_deref(), Some("ready"));
-        Self { child: Mutex::new(child), address, _folder: folder }
+        Self { child: Mutex::new(child), address, _directory: directory }
     }
 
     /// Ends it, whoever still holds it.

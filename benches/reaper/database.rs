@@ -12,7 +12,7 @@ const EACH: usize = 1000;
 /// Messages of a mailbox that is polled.
 const POLLED: usize = 100;
 
-/// In a folder that goes away with this value.
+/// In a directory that goes away with this value.
 pub struct Database {
     _dir: tempfile::TempDir,
     path: PathBuf,
@@ -22,7 +22,7 @@ pub struct Database {
 impl Database {
     /// `messages` of 100 days, and a mailbox for each client.
     pub fn filled(messages: usize, marked: usize) -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("mail.db");
         Sqlite::create_or_migrate(&path).expect("a database");
         let people = (0..8).flat_map(|n| [(format!("poller{n}"), POLLED), (format!("receiver{n}"), 0)]);

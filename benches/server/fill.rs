@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A database of ours: a file in a folder that goes away with this value, or an empty one of PostgreSQL that
+/// A database of ours: a file in a directory that goes away with this value, or an empty one of PostgreSQL that
 /// `PILLARBOX_DB` names.
 pub struct Database {
     dir: tempfile::TempDir,
@@ -26,7 +26,7 @@ pub fn user(messages: usize, octets: usize) -> String {
 
 impl Database {
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = tempfile::tempdir().expect("a directory");
         let name = match std::env::var("PILLARBOX_DB") {
             Ok(text) if text.starts_with("postgresql:") => {
                 Postgres::create_or_migrate(&text).expect("an empty database");

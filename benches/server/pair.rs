@@ -16,10 +16,10 @@ const TURN: Duration = Duration::from_secs(1);
 /// Plays the scenarios on our binary and on `other`; prints the medians and their quotient.
 pub fn compare<'a>(other: &Path, scenarios: impl Iterator<Item = &'a Scenario>) {
     let scenarios: Vec<&Scenario> = scenarios.collect();
-    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    let directories = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
     let binaries = [Path::new(env!("CARGO_BIN_EXE_pillarbox")), other];
     let servers = [0, 1].map(|at| {
-        let database = folders[at].path().join("mail.db");
+        let database = directories[at].path().join("mail.db");
         fill(binaries[at], &database, &scenarios);
         Server::start_binary(binaries[at], database.as_os_str(), &[])
     });

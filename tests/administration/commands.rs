@@ -66,7 +66,7 @@ fn what_is_not_there_cannot_be_opened() {
         assert!(text(&output.stderr).contains(name), "{arguments:?}: {}", text(&output.stderr));
         assert!(!absent.exists(), "{command:?} made it");
     }
-    assert_eq!(pillarbox(&["init", "-d", "/nonexistent/folder/mail.db"]).status.code(), Some(73));
+    assert_eq!(pillarbox(&["init", "-d", "/nonexistent/directory/mail.db"]).status.code(), Some(73));
 }
 
 #[test]

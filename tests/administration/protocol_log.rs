@@ -5,13 +5,13 @@ use crate::support::texts::SIGNING_OFF;
 use crate::support::{Server, Site, eventually};
 use std::path::{Path, PathBuf};
 
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
 
-/// All that is in the folder beside the database.
+/// All that is in the directory beside the database.
 fn text(site: &Site) -> String {
     let files = files(&site.path("pop3-logs"));
     files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
@@ -54,23 +54,23 @@ fn a_new_file_is_begun_before_one_is_too_large() {
 fn a_file_that_was_moved_or_removed_is_begun_anew() {
     let server = mailbox(&[("ProtocolLogEnabled", "1"), ("LogFileRollOverSettings", "Monthly")]);
     session(&server);
-    let folder = server.path("pop3-logs");
-    let file = files(&folder).remove(0);
+    let directory = server.path("pop3-logs");
+    let file = files(&directory).remove(0);
     std::fs::rename(&file, server.path("rotated")).unwrap();
     eventually("a new file", || {
         session(&server);
         file.exists()
     });
-    std::fs::remove_dir_all(&folder).unwrap();
-    eventually("a new folder", || {
+    std::fs::remove_dir_all(&directory).unwrap();
+    eventually("a new directory", || {
         session(&server);
-        folder.exists()
+        directory.exists()
     });
     assert!(text(&server).starts_with("#Software: "));
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_named_and_not_with_each_line() {
+fn a_directory_that_cannot_be_written_is_named_and_not_with_each_line() {
     let server = mailbox(&[("ProtocolLogEnabled", "1"), ("LogFileLocation", "/proc/nowhere")]);
     (0..3).for_each(|_| session(&server));
     let complaints = server.log().lines().filter(|line| line.contains("/proc/nowhere")).count();

@@ -11,10 +11,10 @@ fn path(site: &Site, name: &str) -> String {
     site.path(name).to_str().unwrap().to_owned()
 }
 
-/// Whatever begins with `prefix` in the site's folder.
+/// Whatever begins with `prefix` in the site's directory.
 fn names(site: &Site, prefix: &str) -> Vec<String> {
-    let folder = std::fs::read_dir(site.database().parent().unwrap()).unwrap();
-    let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let directory = std::fs::read_dir(site.database().parent().unwrap()).unwrap();
+    let names = directory.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name.starts_with(prefix)).collect()
 }
 
@@ -76,9 +76,9 @@ fn what_is_no_regular_file_stays() {
 fn links_lead_to_the_copy_and_stay() {
     let site = Site::with_alice(&[MESSAGE]);
     std::fs::create_dir(site.path("real")).unwrap();
-    std::os::unix::fs::symlink("real", site.path("folder")).unwrap();
+    std::os::unix::fs::symlink("real", site.path("directory")).unwrap();
     std::os::unix::fs::symlink("real/copy.db", site.path("link.db")).unwrap();
-    for target in ["folder/copy.db", "link.db"] {
+    for target in ["directory/copy.db", "link.db"] {
         // The link leads nowhere the first time.
         let _ = std::fs::remove_file(site.path("real/copy.db"));
         for _ in 0..2 {

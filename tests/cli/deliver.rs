@@ -216,7 +216,7 @@ fn a_recipient_may_look_like_an_option() {
 #[test]
 fn a_database_of_somebody_else_is_77() {
     let site = two();
-    // The folder may be looked into, the file not.
+    // The directory may be looked into, the file not.
     std::fs::set_permissions(site.path(""), std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::set_permissions(site.database(), std::fs::Permissions::from_mode(0o000)).unwrap();
     let output = Stranger::new().run(&["deliver", "-d", site.database().to_str().unwrap(), "alice"]);

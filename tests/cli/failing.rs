@@ -16,14 +16,14 @@ const MOST: usize = 100;
 
 /// The library that lets one of them fail.
 static LIBRARY: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().unwrap();
-    let library = folder.path().join("failing.so");
+    let directory = tempfile::tempdir().unwrap();
+    let library = directory.path().join("failing.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/failing.c");
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&library).args([source, "-ldl"]);
     let output = compiler.output().expect("cc must be installed");
     assert!(output.status.success(), "{}", text(&output.stderr));
-    (folder, library)
+    (directory, library)
 });
 
 /// Runs a command whose `at`-th step of a kind fails; nothing: it took fewer steps.
@@ -143,9 +143,9 @@ fn export_says_when_it_is_not_whole() {
     });
 }
 
-/// A folder that may be written but not read cannot be synced: nothing is begun there.
+/// A directory that may be written but not read cannot be synced: nothing is begun there.
 #[test]
-fn a_folder_that_cannot_be_read_is_refused_first() {
+fn a_directory_that_cannot_be_read_is_refused_first() {
     let (site, stranger) = (with_newer_mail(), Stranger::new());
     let names = ["mail.db", "backup", "second"].map(|name| site.path(name).to_str().unwrap().to_owned());
     let [database, backup, second] = &names;

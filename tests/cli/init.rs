@@ -15,8 +15,8 @@ fn makes_a_private_database_and_again_changes_nothing() {
 
 #[test]
 fn refuses_a_file_that_is_something_else() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("letter.txt");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("letter.txt");
     std::fs::write(&path, "Dear Alice, this is no database at all.".repeat(200)).unwrap();
     for command in ["init", "check", "serve"] {
         let output = bare(&[command, "-d", path.to_str().unwrap()]);
@@ -29,13 +29,13 @@ fn refuses_a_file_that_is_something_else() {
 
 #[test]
 fn says_where_it_cannot_make_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let there = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let directory = tempfile::tempdir().unwrap();
+    let there = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     for path in [there("no/mail.db"), there("")] {
         let output = bare(&["init", "-d", &path]);
         assert_eq!(output.status.code(), Some(73), "{path}: {}", text(&output.stderr));
     }
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
     let output = Stranger::new().run(&["init", "-d", &there("mail.db")]);
     assert_eq!(output.status.code(), Some(77), "{}", text(&output.stderr));
 }

@@ -31,21 +31,21 @@ fn text(octets: &[u8]) -> String {
 
 /// The binary, ready to run as somebody whom permissions stop: this user, or nobody if that is root.
 struct Stranger {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Stranger {
     fn new() -> Self {
         use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::copy(env!("CARGO_BIN_EXE_pillarbox"), folder.path().join("pillarbox")).unwrap();
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        Self { folder }
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::copy(env!("CARGO_BIN_EXE_pillarbox"), directory.path().join("pillarbox")).unwrap();
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self { directory }
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
         use std::os::unix::process::CommandExt;
-        let mut command = Command::new(self.folder.path().join("pillarbox"));
+        let mut command = Command::new(self.directory.path().join("pillarbox"));
         command.env_remove("PILLARBOX_DB").args(arguments).stdin(Stdio::null());
         if support::privileged::is_root() {
             command.uid(65534).gid(65534);

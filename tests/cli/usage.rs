@@ -98,8 +98,8 @@ fn what_is_typed_wrong_is_64_and_one_line() {
 
 #[test]
 fn a_missing_database_is_66_and_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("none.db");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("none.db");
     let path = path.to_str().unwrap();
     for arguments in [
         &["serve", "-d", path][..],
@@ -118,8 +118,8 @@ fn a_missing_database_is_66_and_named() {
 
 #[test]
 fn the_environment_names_the_database_and_the_option_wins() {
-    let folder = tempfile::tempdir().unwrap();
-    let (one, two) = (folder.path().join("one.db"), folder.path().join("two.db"));
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (directory.path().join("one.db"), directory.path().join("two.db"));
     let run = |arguments: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pillarbox"));
         command.env("PILLARBOX_DB", &one).args(arguments).status().unwrap().code()

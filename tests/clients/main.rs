@@ -118,11 +118,11 @@ fn curl_is_refused() {
     }
 }
 
-/// Fetches everything with mpop into an mbox-less folder, pipelined, and deletes it on the server.
+/// Fetches everything with mpop into an mbox-less directory, pipelined, and deletes it on the server.
 fn mpop(server: &Server, kind: &str, lines: &str) {
-    let folder = server.path(&format!("maildir-{kind}"));
+    let directory = server.path(&format!("maildir-{kind}"));
     for sub in ["cur", "new", "tmp"] {
-        std::fs::create_dir_all(folder.join(sub)).unwrap();
+        std::fs::create_dir_all(directory.join(sub)).unwrap();
     }
     let (uidls, config) = (server.path("uidls"), server.path("mpoprc"));
     let address = server.address(kind);
@@ -132,13 +132,13 @@ fn mpop(server: &Server, kind: &str, lines: &str) {
         address.ip(),
         address.port(),
         uidls.display(),
-        folder.display()
+        directory.display()
     );
     std::fs::write(&config, text).unwrap();
     std::fs::set_permissions(&config, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     run("mpop", &["-C", config.to_str().unwrap()], b"");
     let fetched =
-        std::fs::read_dir(folder.join("new")).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
+        std::fs::read_dir(directory.join("new")).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
     let mut fetched: Vec<Vec<u8>> = fetched.collect();
     let mut expected: Vec<Vec<u8>> = [PLAIN, DOTTED, &eight_bit()].map(unix_lines).to_vec();
     fetched.sort();

@@ -16,8 +16,8 @@ impl FakeClock {
     /// Right until it is set.
     pub fn new(site: &Arc<Site>) -> FakeClock {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/root");
-        let folder = format!("usr/lib/{}-linux-gnu/faketime", std::env::consts::ARCH);
-        let library = root.join(folder).join("libfaketimeMT.so.1");
+        let directory = format!("usr/lib/{}-linux-gnu/faketime", std::env::consts::ARCH);
+        let library = root.join(directory).join("libfaketimeMT.so.1");
         assert!(library.exists(), "scripts/interop.sh has not run");
         let clock = FakeClock { site: Arc::clone(site), library };
         clock.set(0);

@@ -42,10 +42,10 @@ fn rows(table: &str) -> BTreeMap<String, Option<String>> {
     rows
 }
 
-/// Names of the test functions in this folder.
-fn tests(folder: &Path) -> Vec<String> {
+/// Names of the test functions in this directory.
+fn tests(directory: &Path) -> Vec<String> {
     let mut names = Vec::new();
-    for file in std::fs::read_dir(folder).unwrap() {
+    for file in std::fs::read_dir(directory).unwrap() {
         let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
         let after_attribute = source.split("#[test]\nfn ").skip(1);
         names.extend(after_attribute.map(|rest| rest.split('(').next().unwrap().to_owned()));

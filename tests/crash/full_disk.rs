@@ -20,12 +20,12 @@ struct Cramped {
 impl Cramped {
     /// On a disk of that many MiB; for a process that may mount one.
     fn by_disk(mebibytes: u32) -> Cramped {
-        let folder = tempfile::tempdir().unwrap();
-        let disk = folder.path().join("disk");
+        let directory = tempfile::tempdir().unwrap();
+        let disk = directory.path().join("disk");
         std::fs::create_dir(&disk).unwrap();
         mount(&["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs", disk.to_str().unwrap()]);
         let database = disk.join("mail.db");
-        let guard = Cramped { site: Site::at(folder, database), disk: Some(disk) };
+        let guard = Cramped { site: Site::at(directory, database), disk: Some(disk) };
         guard.site.add_user("alice", "se cret");
         guard
     }
@@ -212,10 +212,10 @@ fn backup_and_restore(cramped: &Cramped) {
     cramped.site.assert_sound();
 }
 
-/// Names and contents of what is in the folder of the database.
+/// Names and contents of what is in the directory of the database.
 fn files(cramped: &Cramped) -> Vec<(PathBuf, Vec<u8>)> {
-    let folder = std::fs::read_dir(cramped.site.database().parent().unwrap()).unwrap();
-    let mut paths: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    let directory = std::fs::read_dir(cramped.site.database().parent().unwrap()).unwrap();
+    let mut paths: Vec<_> = directory.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
 }

@@ -44,9 +44,9 @@ impl Block {
 pub fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = vec![PathBuf::from("README.md")];
-    for folder in ["docs", "docs/migration"] {
-        for entry in fs::read_dir(root.join(folder)).unwrap() {
-            let path = Path::new(folder).join(entry.unwrap().file_name());
+    for directory in ["docs", "docs/migration"] {
+        for entry in fs::read_dir(root.join(directory)).unwrap() {
+            let path = Path::new(directory).join(entry.unwrap().file_name());
             pages.extend((path.extension().is_some_and(|it| it == "md")).then_some(path));
         }
     }

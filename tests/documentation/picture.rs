@@ -6,8 +6,8 @@ use std::process::Command;
 #[test]
 fn the_picture_is_of_a_session_as_it_happens() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = tempfile::tempdir().unwrap();
-    let drawn = folder.path().join("session.svg");
+    let directory = tempfile::tempdir().unwrap();
+    let drawn = directory.path().join("session.svg");
     let mut command = Command::new(root.join("scripts/picture.sh"));
     let output = command.arg(&drawn).env("PILLARBOX", env!("CARGO_BIN_EXE_pillarbox")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

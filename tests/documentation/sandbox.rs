@@ -10,18 +10,18 @@ use tempfile::TempDir;
 const SOURCE: &[&str] =
     &["CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE", "Makefile", "README.md", "docs", "packaging", "scripts"];
 
-/// A folder with what the system is to have.
+/// A directory with what the system is to have.
 pub struct Sandbox {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Sandbox {
     /// The source with a program that is built, and no blocks yet.
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let source = folder.path().join("pillarbox");
+        let directory = tempfile::tempdir().unwrap();
+        let source = directory.path().join("pillarbox");
         for name in ["pillarbox/target/release", "blocks", "root"] {
-            fs::create_dir_all(folder.path().join(name)).unwrap();
+            fs::create_dir_all(directory.path().join(name)).unwrap();
         }
         let mut copy = Command::new("cp");
         copy.arg("-r").args(SOURCE).arg(&source).current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -30,13 +30,13 @@ impl Sandbox {
         let program = source.join("target/release/pillarbox");
         run(Command::new("strip").arg("-o").arg(program).arg(env!("CARGO_BIN_EXE_pillarbox")));
         let stubs = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documentation/programs");
-        run(Command::new("cp").arg("-a").arg(stubs).arg(folder.path()));
-        Self { folder }
+        run(Command::new("cp").arg("-a").arg(stubs).arg(directory.path()));
+        Self { directory }
     }
 
     /// Adds a file; `path` is that of the machine.
     pub fn write(&self, path: &str, content: &str) {
-        fs::write(self.folder.path().join(path.trim_start_matches('/')), content).unwrap();
+        fs::write(self.directory.path().join(path.trim_start_matches('/')), content).unwrap();
     }
 
     /// Runs `page.sh` on a machine of this kind; every line of it must succeed.
@@ -44,7 +44,7 @@ impl Sandbox {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documentation/sandbox.sh");
         let mut command = Command::new("unshare");
         command.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--", "setsid", "--wait", "bash"]);
-        command.arg(script).arg(self.folder.path()).arg(machine);
+        command.arg(script).arg(self.directory.path()).arg(machine);
         run(&mut command);
     }
 }

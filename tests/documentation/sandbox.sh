@@ -2,20 +2,20 @@
 # sandbox.sh FOLDER bare|host: runs FOLDER/blocks/page.sh in an overlay of this system. The mounts, the network and the processes
 # are those of the namespaces that this was started in, and go with them.
 set -euo pipefail
-folder=$1
+directory=$1
 machine=$2
-root=$folder/root
+root=$directory/root
 
 mount --make-rprivate /
 mount -t tmpfs -o mode=0755 tmpfs "$root"
 layers=$root/.layers
 options=
-# In a user namespace marks on folders need a file system that has "user." attributes.
-[ "$(stat -c %u /etc)" -eq 0 ] || { layers=$folder/layers; options=,userxattr; }
+# In a user namespace marks on directories need a file system that has "user." attributes.
+[ "$(stat -c %u /etc)" -eq 0 ] || { layers=$directory/layers; options=,userxattr; }
 upper=$layers/upper
 mkdir -p "$layers"/{upper,work}/{etc,usr,var} "$root"/{etc,usr,var,dev,proc,run,tmp,blocks,opt,srv,home/reader}
 cp -a /bin /sbin /lib* "$root/"
-# Root of a user namespace may write only into what is his: folders that he makes, and files that he copies, lie over the system's.
+# Root of a user namespace may write only into what is his: directories that he makes, and files that he copies, lie over the system's.
 if [ -n "$options" ]; then
     (cd / && find etc usr var -xdev -type d -print0 2>/dev/null || true) | (cd "$upper" && xargs -0 mkdir -p)
     for place in etc var/lib/dpkg var/lib/apt var/cache var/log; do
@@ -34,9 +34,9 @@ mkdir "$root/var/cache/apt/archives/partial"
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
 chmod 1777 "$root/tmp"
-cp -r "$folder/pillarbox" "$root/home/reader/"
-cp -r "$folder/blocks/." "$root/blocks"
-cp -r "$folder/programs" "$root/opt/stand-ins"
+cp -r "$directory/pillarbox" "$root/home/reader/"
+cp -r "$directory/blocks/." "$root/blocks"
+cp -r "$directory/programs" "$root/opt/stand-ins"
 
 # All hosts of the pages are this one, and whoever is not root may have the ports of mail.
 ip link set lo up

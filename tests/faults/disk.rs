@@ -19,8 +19,8 @@ const SECTOR: usize = 512;
 pub enum Names {
     /// As on ext4, XFS and Btrfs: a sync of a file takes its name along, and every change of names before it.
     WithFile,
-    /// As POSIX has it: only a sync of the folder makes the names in it durable.
-    WithFolder,
+    /// As POSIX has it: only a sync of the directory makes the names in it durable.
+    WithDirectory,
 }
 
 /// What becomes of what was not synced.
@@ -35,7 +35,7 @@ pub enum Unsynced {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Entry {
     File(usize),
-    Folder,
+    Directory,
 }
 
 #[derive(Default)]
@@ -53,14 +53,14 @@ enum Pending {
 enum Renaming {
     Set(PathBuf, Entry),
     Remove(PathBuf),
-    /// What is moved is known, as the new folder holds it: its sync is enough, whatever the old one has forgotten.
+    /// What is moved is known, as the new directory holds it: its sync is enough, whatever the old one has forgotten.
     Move(PathBuf, PathBuf, Entry),
     Exchange(PathBuf, PathBuf),
 }
 
 impl Renaming {
-    /// The folder whose sync makes it durable.
-    fn folder(&self) -> &Path {
+    /// The directory whose sync makes it durable.
+    fn directory(&self) -> &Path {
         let (Renaming::Set(path, _)
         | Renaming::Remove(path)
         | Renaming::Move(_, path, _)
@@ -97,18 +97,18 @@ pub struct Disk {
     pending: Vec<Renaming>,
 }
 
-/// The files of a folder: inode and content by name.
+/// The files of a directory: inode and content by name.
 pub type Start = BTreeMap<OsString, (u64, Vec<u8>)>;
 
-/// What is in a folder now.
-pub fn start(folder: &Path) -> Start {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+/// What is in a directory now.
+pub fn start(directory: &Path) -> Start {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
     entries
         .map(|entry| (entry.file_name(), (entry.metadata().unwrap().ino(), std::fs::read(entry.path()).unwrap())))
         .collect()
 }
 
-/// Files by their path below the folder; `None`: a folder.
+/// Files by their path below the directory; `None`: a directory.
 pub type Image = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
 impl Disk {
@@ -160,7 +160,7 @@ impl Disk {
                 }
             }
             Change::Unlink(path) => self.name(Renaming::Remove(path.clone())),
-            Change::Folder(path) => self.name(Renaming::Set(path.clone(), Entry::Folder)),
+            Change::Directory(path) => self.name(Renaming::Set(path.clone(), Entry::Directory)),
             Change::Mark => {}
         }
     }
@@ -183,10 +183,10 @@ impl Disk {
             pending.iter().for_each(|change| change.apply(&mut file.durable, &mut |_| true));
         }
         let all = self.mode == Names::WithFile;
-        let folder = if file.is_none() { Some(path) } else { None };
+        let directory = if file.is_none() { Some(path) } else { None };
         let durable = &mut self.durable;
         self.pending.retain(|change| {
-            let done = all || folder == Some(change.folder());
+            let done = all || directory == Some(change.directory());
             if done {
                 change.apply(durable);
             }
@@ -208,7 +208,7 @@ impl Disk {
         for (path, entry) in names {
             let below = path.strip_prefix(root).unwrap().to_owned();
             let octets = match entry {
-                Entry::Folder => None,
+                Entry::Directory => None,
                 // A file of two names has one content.
                 Entry::File(file) => {
                     Some(contents.entry(file).or_insert_with(|| self.files[file].crash(unsynced, random)).clone())
@@ -261,13 +261,13 @@ impl Pending {
     }
 }
 
-/// Lays an image out in a folder.
-pub fn lay_out(image: &Image, folder: &Path) {
+/// Lays an image out in a directory.
+pub fn lay_out(image: &Image, directory: &Path) {
     for (below, octets) in image {
-        let path = folder.join(below);
+        let path = directory.join(below);
         match octets {
             None => std::fs::create_dir_all(&path).unwrap(),
-            // A file may have survived its folder.
+            // A file may have survived its directory.
             Some(octets) => {
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                 // As private as they were: `check` looks at that.

@@ -10,7 +10,7 @@ pub enum Change {
     Create(u64, PathBuf),
     Write(u64, u64, Vec<u8>),
     Truncate(u64, u64),
-    /// A file or a folder was synced.
+    /// A file or a directory was synced.
     Sync(u64, PathBuf),
     /// A sync failed.
     Failed(u64),
@@ -18,7 +18,7 @@ pub enum Change {
     Exchange(PathBuf, PathBuf),
     Link(PathBuf, PathBuf),
     Unlink(PathBuf),
-    Folder(PathBuf),
+    Directory(PathBuf),
     /// An entry of the ledger.
     Mark,
 }
@@ -64,7 +64,7 @@ fn change(what: u8, file: u64, at: u64, first: &[u8], second: &[u8]) -> Change {
         b'X' => Change::Exchange(path(first), path(second)),
         b'L' => Change::Link(path(first), path(second)),
         b'U' => Change::Unlink(path(first)),
-        b'D' => Change::Folder(path(first)),
+        b'D' => Change::Directory(path(first)),
         b'A' => Change::Mark,
         other => panic!("a record of kind {other}"),
     }

@@ -39,8 +39,8 @@ struct Recording {
 
 impl Recording {
     fn new(act: Act, layout: Layout, fault: Option<Fault>) -> Recording {
-        let folder = tempfile::tempdir().unwrap();
-        let [journal, struck] = ["journal", "struck"].map(|name| folder.path().join(name));
+        let directory = tempfile::tempdir().unwrap();
+        let [journal, struck] = ["journal", "struck"].map(|name| directory.path().join(name));
         let preload = Preload { fault: fault.map(|fault| (fault, struck)), journal: Some(journal.clone()) };
         let scene = Scene::new(layout, preload);
         let start = start(&root(&scene));
@@ -74,16 +74,16 @@ impl Recording {
     }
 
     fn judge(&self, moment: usize, image: &Image) {
-        let folder = tempfile::tempdir().unwrap();
-        lay_out(image, folder.path());
-        let site = scene::site(folder);
+        let directory = tempfile::tempdir().unwrap();
+        lay_out(image, directory.path());
+        let site = scene::site(directory);
         let before: Ids = self.scene.before.clone();
         let scene = Scene { site, preload: Preload::default(), before };
         self.act.judge(&scene, self.marks_at(moment));
     }
 }
 
-const MODES: [Names; 2] = [Names::WithFile, Names::WithFolder];
+const MODES: [Names; 2] = [Names::WithFile, Names::WithDirectory];
 
 fn root(scene: &Scene) -> PathBuf {
     scene.site.database().parent().unwrap().to_owned()

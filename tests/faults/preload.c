@@ -1,9 +1,9 @@
 /* What a disk can do to a program, without one: preloaded with LD_PRELOAD, this fails, cuts short or kills at the N-th
  * operation of a kind on files below FAULTS_UNDER, or writes down every change to them.
  *
- * Nothing below that folder is really synced: whoever crashes here leaves the kernel running, and much is tried.
+ * Nothing below that directory is really synced: whoever crashes here leaves the kernel running, and much is tried.
  *
- *   FAULTS_UNDER    the folder that counts
+ *   FAULTS_UNDER    the directory that counts
  *   FAULTS_KIND     open, read, write, sync, truncate, rename, link, unlink, mkdir, map
  *   FAULTS_AT       N; 0: never, but FAULTS_REPORT gets their number at the end
  *   FAULTS_HOW      eio, enospc: that error; short: half is written or read; kill: SIGKILL before it;
@@ -76,16 +76,16 @@ static const char *path_of(int fd, char *into) {
 }
 
 /* A path from the root. */
-static const char *whole(int folder, const char *path, char *into) {
+static const char *whole(int directory, const char *path, char *into) {
     if (path[0] == '/') {
         snprintf(into, PATH_MAX, "%s", path);
         return into;
     }
     char start[PATH_MAX];
-    if (folder == AT_FDCWD) {
+    if (directory == AT_FDCWD) {
         if (!getcwd(start, sizeof start)) start[0] = 0;
     } else {
-        path_of(folder, start);
+        path_of(directory, start);
     }
     if (snprintf(into, PATH_MAX, "%s/%s", start, path) >= PATH_MAX) into[0] = 0;
     return into;
@@ -174,15 +174,15 @@ static uint64_t number_of(int fd) {
 
 /* ---- opening ---- */
 
-static int opened(int folder, const char *path, int flags, mode_t mode, int (*open_it)(int, const char *, int, ...)) {
+static int opened(int directory, const char *path, int flags, mode_t mode, int (*open_it)(int, const char *, int, ...)) {
     char full[PATH_MAX];
-    whole(folder, path, full);
-    if (!ours(full)) return open_it(folder, path, flags, mode);
+    whole(directory, path, full);
+    if (!ours(full)) return open_it(directory, path, flags, mode);
     if (fails("open", full)) return -1;
     int locked = lock();
     struct stat status;
     int was_there = lstat(full, &status) == 0;
-    int fd = open_it(folder, path, flags, mode);
+    int fd = open_it(directory, path, flags, mode);
     if (locked && fd >= 0) {
         if (!was_there && (flags & O_CREAT)) put_paths('C', number_of(fd), full, "");
         else if (flags & O_TRUNC) put('T', number_of(fd), 0, "", 0, "", 0);
@@ -191,18 +191,18 @@ static int opened(int folder, const char *path, int flags, mode_t mode, int (*op
     return fd;
 }
 
-#define OPEN(name, folder, ...)                                                              \
+#define OPEN(name, directory, ...)                                                              \
     int name(__VA_ARGS__, int flags, ...) {                                                  \
         va_list list;                                                                        \
         va_start(list, flags);                                                               \
         mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;              \
         va_end(list);                                                                        \
-        return opened(folder, path, flags, mode, REAL(openat64));                            \
+        return opened(directory, path, flags, mode, REAL(openat64));                            \
     }
 OPEN(open, AT_FDCWD, const char *path)
 OPEN(open64, AT_FDCWD, const char *path)
-OPEN(openat, folder, int folder, const char *path)
-OPEN(openat64, folder, int folder, const char *path)
+OPEN(openat, directory, int directory, const char *path)
+OPEN(openat64, directory, int directory, const char *path)
 
 /* ---- reading and writing ---- */
 
@@ -365,12 +365,12 @@ int linkat(int a, const char *from, int b, const char *to, int flags) {
 }
 int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
 
-int unlinkat(int folder, const char *path, int flags) {
+int unlinkat(int directory, const char *path, int flags) {
     char full[PATH_MAX];
-    whole(folder, path, full);
+    whole(directory, path, full);
     if (ours(full) && fails("unlink", full)) return -1;
     int locked = ours(full) && lock();
-    int outcome = REAL(unlinkat)(folder, path, flags);
+    int outcome = REAL(unlinkat)(directory, path, flags);
     if (locked && outcome == 0) put_paths('U', 0, full, "");
     unlock(locked);
     return outcome;
@@ -378,12 +378,12 @@ int unlinkat(int folder, const char *path, int flags) {
 int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
 int rmdir(const char *path) { return unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }
 
-int mkdirat(int folder, const char *path, mode_t mode) {
+int mkdirat(int directory, const char *path, mode_t mode) {
     char full[PATH_MAX];
-    whole(folder, path, full);
+    whole(directory, path, full);
     if (ours(full) && fails("mkdir", full)) return -1;
     int locked = ours(full) && lock();
-    int outcome = REAL(mkdirat)(folder, path, mode);
+    int outcome = REAL(mkdirat)(directory, path, mode);
     if (locked && outcome == 0) put_paths('D', 0, full, "");
     unlock(locked);
     return outcome;

@@ -15,10 +15,10 @@ fn library() -> &'static Path {
     LIBRARY.get_or_init(|| {
         let mut hasher = DefaultHasher::new();
         SOURCE.hash(&mut hasher);
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let library = folder.join(format!("preload-{:016x}.so", hasher.finish()));
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let library = directory.join(format!("preload-{:016x}.so", hasher.finish()));
         if !library.exists() {
-            let fresh = folder.join(format!("preload-{}.so", std::process::id()));
+            let fresh = directory.join(format!("preload-{}.so", std::process::id()));
             let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/preload.c");
             let mut compiler = Command::new("cc");
             compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&fresh).arg(source);
@@ -30,7 +30,7 @@ fn library() -> &'static Path {
     })
 }
 
-/// An environment in which nothing below this folder is really synced, and nothing else happens.
+/// An environment in which nothing below this directory is really synced, and nothing else happens.
 pub fn unsynced(under: &Path) -> Vec<(&'static str, OsString)> {
     vec![("LD_PRELOAD", library().into()), ("FAULTS_UNDER", under.into())]
 }

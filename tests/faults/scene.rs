@@ -1,4 +1,4 @@
-//! A folder of known contents, made once and copied for each case.
+//! A directory of known contents, made once and copied for each case.
 //!
 //! `mail.db` has alice (messages 0 to 4) and bob (message 5), `backup.db` is a copy of it from before messages 4 and 5,
 //! `mbox` has messages 30 to 34.
@@ -36,7 +36,7 @@ pub fn number_of(octets: &[u8]) -> u32 {
     number
 }
 
-/// What the folder has before anything is done.
+/// What the directory has before anything is done.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Layout {
     /// Nothing.
@@ -50,7 +50,7 @@ pub enum Layout {
 /// Unique-ids by user and number.
 pub type Ids = BTreeMap<(&'static str, u32), u64>;
 
-/// A copy of such a folder, and what happens to the programs that work on it.
+/// A copy of such a directory, and what happens to the programs that work on it.
 pub struct Scene {
     pub site: Arc<Site>,
     pub preload: Preload,
@@ -61,19 +61,19 @@ pub struct Scene {
 impl Scene {
     /// A fresh one.
     pub fn new(layout: Layout, preload: Preload) -> Scene {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut before = Ids::new();
         if let Some(template) = template(layout) {
-            copy_files(template.site.path("").as_path(), folder.path());
+            copy_files(template.site.path("").as_path(), directory.path());
             before.clone_from(&template.ids);
         }
-        Scene { site: site(folder), preload, before }
+        Scene { site: site(directory), preload, before }
     }
 
     /// One of our commands, struck or written down.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.site.command(arguments);
-        self.preload.apply(&mut command, &self.folder());
+        self.preload.apply(&mut command, &self.directory());
         command
     }
 
@@ -86,16 +86,16 @@ impl Scene {
     /// Debian's shell; its changes are written down too, but no fault is its own.
     pub fn shell(&self, sql: &str) -> Output {
         let mut command = self.site.shell(&[sql]);
-        self.unstruck().preload.apply(&mut command, &self.folder());
+        self.unstruck().preload.apply(&mut command, &self.directory());
         crate::support::site::feed(&mut command, b"")
     }
 
-    /// A path of the folder as an argument.
+    /// A path of the directory as an argument.
     pub fn argument(&self, name: &str) -> String {
         self.site.path(name).to_str().unwrap().to_owned()
     }
 
-    fn folder(&self) -> std::path::PathBuf {
+    fn directory(&self) -> std::path::PathBuf {
         self.site.database().parent().unwrap().to_owned()
     }
 }
@@ -143,8 +143,8 @@ fn make(killed: bool) -> Template {
 pub fn ids(site: &Site) -> Ids {
     let mut ids = Ids::new();
     for user in USERS {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().join("out");
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
         site.succeed(&["export", "-u", user, out.to_str().unwrap()], b"");
         for (number, id) in exported(&out) {
             assert_eq!(ids.insert((user, number), id), None, "message {number} is there twice for {user}");
@@ -175,7 +175,7 @@ fn with_crlf(octets: &[u8]) -> Vec<u8> {
     plain.flat_map(|octet| if octet == b'\n' { b"\r\n".to_vec() } else { vec![octet] }).collect()
 }
 
-/// All files of a folder, without its subfolders.
+/// All files of a directory, without its subdirectories.
 pub fn copy_files(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
@@ -185,19 +185,19 @@ pub fn copy_files(from: &Path, to: &Path) {
     }
 }
 
-/// A site in a folder of its own with some files of another one, each under a new name.
+/// A site in a directory of its own with some files of another one, each under a new name.
 pub fn aside(old: &Site, files: &[(&str, &str)]) -> Arc<Site> {
-    let folder: TempDir = tempfile::tempdir().unwrap();
+    let directory: TempDir = tempfile::tempdir().unwrap();
     for (from, to) in files {
         if old.path(from).exists() {
-            std::fs::copy(old.path(from), folder.path().join(to)).unwrap();
+            std::fs::copy(old.path(from), directory.path().join(to)).unwrap();
         }
     }
-    site(folder)
+    site(directory)
 }
 
-/// What is in this folder.
-pub fn site(folder: TempDir) -> Arc<Site> {
-    let environment = unsynced(folder.path());
-    Site::found(folder, environment)
+/// What is in this directory.
+pub fn site(directory: TempDir) -> Arc<Site> {
+    let environment = unsynced(directory.path());
+    Site::found(directory, environment)
 }

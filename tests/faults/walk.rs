@@ -72,8 +72,8 @@ fn draw(what: &str, walks: Vec<Walk>, number: usize) -> Vec<(Walk, u64)> {
 
 /// How many operations of the fault's kind there are when none is struck.
 pub fn operations(act: Act, layout: Layout, fault: Fault) -> u64 {
-    let folder = tempfile::tempdir().unwrap();
-    let report = folder.path().join("report");
+    let directory = tempfile::tempdir().unwrap();
+    let report = directory.path().join("report");
     let preload = Preload { fault: Some((Fault { at: 0, ..fault }, report.clone())), journal: None };
     act.run(&Scene::new(layout, preload), &Ledger::default());
     // A line for each of our programs.
@@ -88,8 +88,8 @@ impl Walk {
 
     /// One step; whether there was anything to strike.
     fn step(&self, at: u64, report: &Report) -> bool {
-        let folder = tempfile::tempdir().unwrap();
-        let struck = folder.path().join("struck");
+        let directory = tempfile::tempdir().unwrap();
+        let struck = directory.path().join("struck");
         let fault = Fault { at, ..self.fault };
         let scene = Scene::new(self.layout, Preload { fault: Some((fault, struck.clone())), journal: None });
         let ledger = Ledger::default();
@@ -152,7 +152,7 @@ fn may_end(act: Act, fault: Fault, code: i32) -> bool {
     code == act.io_code() || (code == 73 && cannot_create) || (code == 65 && verifies)
 }
 
-/// A sync that failed once is a failure: the kernel may say nothing the next time. Only of a folder's sync a second one is
+/// A sync that failed once is a failure: the kernel may say nothing the next time. Only of a directory's sync a second one is
 /// enough, by whoever takes care of the name.
 fn must_fail(fault: Fault, struck: &str) -> bool {
     let of_file = struck.lines().any(|line| !line.ends_with('/'));

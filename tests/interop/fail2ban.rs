@@ -3,7 +3,7 @@
 use crate::support::site::{feed, text};
 use crate::support::texts::{LOGON_FAILURE, OK, PROTOCOL_ERROR};
 use crate::support::{Client, Server, Site, eventually};
-use crate::tools::{folder, program};
+use crate::tools::{directory, program};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 fn found(server: &Server, log: &str) -> Vec<String> {
     let path = server.path("log");
     std::fs::write(&path, log).unwrap();
-    let root = folder().join("root");
+    let root = directory().join("root");
     let mut command = program("/usr/bin/python3");
     command.env("PYTHONPATH", root.join("usr/lib/python3/dist-packages")).env("PYTHONDONTWRITEBYTECODE", "1");
     command.arg(root.join("usr/bin/fail2ban-regex")).arg("-c").arg(root.join("etc/fail2ban"));

@@ -1,7 +1,7 @@
 //! A real MIT KDC on loopback, made for one test, without root and without a service of the system.
 
 use crate::support::site::{feed, text};
-use crate::tools::{folder, program, python};
+use crate::tools::{directory, program, python};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -12,7 +12,7 @@ const REALM: &str = "TEST.LOCAL";
 
 /// A running KDC; it ends with the test.
 pub struct Kdc {
-    folder: TempDir,
+    directory: TempDir,
     child: Option<Child>,
 }
 
@@ -28,7 +28,7 @@ impl Drop for Kdc {
 impl Kdc {
     /// Knows these principals with their passwords, and these services.
     pub fn start(users: &[(&str, &str)], services: &[&str]) -> Kdc {
-        let mut kdc = Kdc { folder: tempfile::tempdir().unwrap(), child: None };
+        let mut kdc = Kdc { directory: tempfile::tempdir().unwrap(), child: None };
         kdc.configure(free_port());
         kdc.run("kdb5_util", &["-r", REALM, "create", "-s", "-P", "master"], "");
         for (user, password) in users {
@@ -48,9 +48,9 @@ impl Kdc {
         panic!("the KDC does not start: {}{}", read("kdc.stderr"), read("kdc.log"));
     }
 
-    /// A path in the KDC's folder.
+    /// A path in the KDC's directory.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     fn text(&self, name: &str) -> String {
@@ -58,20 +58,20 @@ impl Kdc {
     }
 
     fn configure(&self, port: u16) {
-        let folder = self.folder.path().display();
-        let modules = crate::tools::folder();
+        let directory = self.directory.path().display();
+        let modules = crate::tools::directory();
         let plugins = format!("root/usr/lib/{}-linux-gnu/krb5/plugins/kdb", std::env::consts::ARCH);
         let client = format!(
             "[libdefaults]\ndefault_realm = {REALM}\ndns_lookup_kdc = false\ndns_lookup_realm = false\nrdns = false\n\
              dns_canonicalize_hostname = false\nudp_preference_limit = 0\n\
              [realms]\n{REALM} = {{\n kdc = 127.0.0.1:{port}\n}}\n[domain_realm]\nlocalhost = {REALM}\n\
-             [dbmodules]\ndb_module_dir = {}\n[logging]\nkdc = FILE:{folder}/kdc.log\nadmin_server = FILE:{folder}/kadmin.log\n",
+             [dbmodules]\ndb_module_dir = {}\n[logging]\nkdc = FILE:{directory}/kdc.log\nadmin_server = FILE:{directory}/kadmin.log\n",
             modules.join(plugins).display(),
         );
         let server = format!(
             "[kdcdefaults]\nkdc_listen = 127.0.0.1:{port}\nkdc_tcp_listen = 127.0.0.1:{port}\n\
-             [realms]\n{REALM} = {{\n database_name = {folder}/principal\n key_stash_file = {folder}/stash\n\
-             acl_file = {folder}/acl\n supported_enctypes = aes256-cts:normal aes128-cts:normal\n}}\n"
+             [realms]\n{REALM} = {{\n database_name = {directory}/principal\n key_stash_file = {directory}/stash\n\
+             acl_file = {directory}/acl\n supported_enctypes = aes256-cts:normal aes128-cts:normal\n}}\n"
         );
         std::fs::write(self.path("krb5.conf"), client).unwrap();
         std::fs::write(self.path("kdc.conf"), server).unwrap();
@@ -144,6 +144,6 @@ impl Kdc {
 }
 
 fn free_port() -> u16 {
-    assert!(folder().exists());
+    assert!(directory().exists());
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -6,7 +6,7 @@
 #   kdc.sh stop DIR     ends it
 #
 # Needs krb5-kdc, krb5-admin-server and krb5-user of Debian. Files are made in DIR only.
-# KDB_MODULES names the folder of the database module, if it is not the installed one.
+# KDB_MODULES names the directory of the database module, if it is not the installed one.
 set -eu
 
 PATH=$PATH:/usr/sbin:/sbin

@@ -1,4 +1,4 @@
-"""A POP3 connection and its SASL exchanges, for the scripts of this folder."""
+"""A POP3 connection and its SASL exchanges, for the scripts of this directory."""
 
 import base64
 import hashlib

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What `scripts/interop.sh` has unpacked.
-pub fn folder() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop");
-    assert!(folder.join("complete").exists(), "scripts/interop.sh has not run");
-    folder
+pub fn directory() -> PathBuf {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop");
+    assert!(directory.join("complete").exists(), "scripts/interop.sh has not run");
+    directory
 }
 
 /// A program of Debian's that was unpacked, or else an installed one, with its libraries.
 pub fn program(name: &str) -> Command {
-    let root = folder().join("root");
+    let root = directory().join("root");
     let unpacked = ["usr/bin", "usr/sbin"].map(|part| root.join(part).join(name));
     let path = unpacked.iter().find(|path| path.exists()).map_or(PathBuf::from(name), PathBuf::clone);
     let mut command = Command::new(path);
@@ -24,10 +24,10 @@ pub fn program(name: &str) -> Command {
     command
 }
 
-/// Debian's Python with the packages of ours and a script of this folder.
+/// Debian's Python with the packages of ours and a script of this directory.
 pub fn python(script: &str, arguments: &[&str]) -> Command {
     let mut command = program("/usr/bin/python3");
-    let packages = [folder().join("python"), folder().join("root/usr/lib/python3/dist-packages")];
+    let packages = [directory().join("python"), directory().join("root/usr/lib/python3/dist-packages")];
     command.env("PYTHONPATH", std::env::join_paths(packages).unwrap());
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
     command.env("PYTHONDONTWRITEBYTECODE", "1").arg(tests.join(script)).args(arguments);

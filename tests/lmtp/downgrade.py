@@ -100,9 +100,9 @@ def check(sent, got):
         check_part(*pair)
 
 
-def main(folder, count):
+def main(directory, count):
     for number in range(1, int(count) + 1):
-        sent, got = (Path(folder, f"{number}.{kind}").read_bytes() for kind in ("sent", "got"))
+        sent, got = (Path(directory, f"{number}.{kind}").read_bytes() for kind in ("sent", "got"))
         try:
             check(sent, got)
         except Exception:

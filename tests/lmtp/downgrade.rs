@@ -160,8 +160,8 @@ impl Author {
 fn python_reads_every_message() {
     let mut author = Author { random: Random::announced("downgrade"), parts: 0 };
     let server = Site::with_alice(&[]).serve(&[]);
-    let folder = server.path("messages");
-    std::fs::create_dir(&folder).unwrap();
+    let directory = server.path("messages");
+    std::fs::create_dir(&directory).unwrap();
     let mut lmtp = server.lmtp();
     for number in 1..=MESSAGES {
         let message = author.message(3);
@@ -171,7 +171,7 @@ fn python_reads_every_message() {
         lmtp.send(stuffed(message.as_bytes()));
         lmtp.send(".\r\n");
         lmtp.expect("250 ");
-        std::fs::write(folder.join(format!("{number}.sent")), message).unwrap();
+        std::fs::write(directory.join(format!("{number}.sent")), message).unwrap();
     }
     let mut client = server.alice();
     for number in 1..=MESSAGES {
@@ -179,10 +179,13 @@ fn python_reads_every_message() {
         // TOP counts lines of what RETR shows (RFC 6858 section 4).
         let lines = number % 9;
         assert!(client.multi(&format!("TOP {number} {lines}")) == top(&whole, lines), "TOP {number} {lines}");
-        std::fs::write(folder.join(format!("{number}.got")), whole).unwrap();
+        std::fs::write(directory.join(format!("{number}.got")), whole).unwrap();
     }
     let mut python = Command::new("python3");
-    python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lmtp/downgrade.py")).arg(&folder).arg(MESSAGES.to_string());
+    python
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lmtp/downgrade.py"))
+        .arg(&directory)
+        .arg(MESSAGES.to_string());
     python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = feed(&mut python, b"");
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));

@@ -59,9 +59,9 @@ fn internationalized_mail_is_sent_as_it_is_in_utf8_mode_only() {
 fn export_and_import_keep_the_mark() {
     let server = server();
     server.add_user("bob", "se cret");
-    let folder = server.path("export");
-    server.succeed(&["export", "-u", "alice", folder.to_str().unwrap()], b"");
-    server.succeed(&["import", "-u", "bob", folder.to_str().unwrap()], b"");
+    let directory = server.path("export");
+    server.succeed(&["export", "-u", "alice", directory.to_str().unwrap()], b"");
+    server.succeed(&["import", "-u", "bob", directory.to_str().unwrap()], b"");
     let same = |user: &str| server.session(user, "se cret").multi("RETR 1");
     assert_eq!(same("alice"), same("bob"));
 }

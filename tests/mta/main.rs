@@ -26,7 +26,7 @@ fn recipe(heading: &str, file: &str, replace: &[(&str, &str)]) -> String {
 }
 
 /// Runs a test of these packages as root: mail servers change to users of their own. They are unpacked before, so that
-/// the build folder holds nothing of root's. The network is the test's own: mail servers have port 25, as Debian's files say.
+/// the build directory holds nothing of root's. The network is the test's own: mail servers have port 25, as Debian's files say.
 fn with(test: &str, name: &str, packages: &[&str], body: impl FnOnce(&Unpacked)) {
     let unpacked = unpack(name, packages);
     as_root(test, Right::Users, || {
@@ -37,7 +37,7 @@ fn with(test: &str, name: &str, packages: &[&str], body: impl FnOnce(&Unpacked))
     });
 }
 
-/// Everybody may look into this folder.
+/// Everybody may look into this directory.
 fn open(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -18,9 +18,9 @@ fn server(site: &std::sync::Arc<Site>) -> (Server, PathBuf) {
     (Server::start_with(site, &[&listeners[..], &clear].concat()), socket)
 }
 
-/// A folder that stands in for `/etc`: the system's users and groups, and these, which the packages would make.
-fn etc(folder: &Path, names: &[(&str, u32)]) -> PathBuf {
-    let etc = folder.join("etc");
+/// A directory that stands in for `/etc`: the system's users and groups, and these, which the packages would make.
+fn etc(directory: &Path, names: &[(&str, u32)]) -> PathBuf {
+    let etc = directory.join("etc");
     std::fs::create_dir_all(&etc).unwrap();
     let mut passwd = std::fs::read_to_string("/etc/passwd").unwrap();
     let mut group = std::fs::read_to_string("/etc/group").unwrap();
@@ -38,9 +38,9 @@ fn etc(folder: &Path, names: &[(&str, u32)]) -> PathBuf {
     etc
 }
 
-/// The folders that a package's programs know by these paths, each a folder of ours.
-fn places(folder: &Path, paths: &[&'static str]) -> Vec<(PathBuf, &'static str)> {
-    let place = |path: &&'static str| (folder.join(path.trim_start_matches('/')), *path);
+/// The directories that a package's programs know by these paths, each a directory of ours.
+fn places(directory: &Path, paths: &[&'static str]) -> Vec<(PathBuf, &'static str)> {
+    let place = |path: &&'static str| (directory.join(path.trim_start_matches('/')), *path);
     let places: Vec<_> = paths.iter().map(place).collect();
     for (path, _) in &places {
         std::fs::create_dir_all(path).unwrap();
@@ -72,14 +72,14 @@ fn exim_delivers(packages: &Unpacked) {
     let site = Site::with_alice(&[]);
     site.set("Domains", "example.org");
     let (server, socket) = server(&site);
-    let folder = site.path("exim");
+    let directory = site.path("exim");
     let user = 64_990;
-    let mut places = places(&folder, &["/var/lib", "/var/spool", "/var/log"]);
+    let mut places = places(&directory, &["/var/lib", "/var/spool", "/var/log"]);
     for name in ["var/lib/exim4", "var/spool/exim4", "var/log/exim4"] {
-        std::fs::create_dir(folder.join(name)).unwrap();
-        chown(folder.join(name), Some(user), Some(user)).unwrap();
+        std::fs::create_dir(directory.join(name)).unwrap();
+        chown(directory.join(name), Some(user), Some(user)).unwrap();
     }
-    let etc = etc(&folder, &[("Debian-exim", user)]);
+    let etc = etc(&directory, &[("Debian-exim", user)]);
     std::fs::create_dir(etc.join("exim4")).unwrap();
     let parts = packages.root().join("etc/exim4/conf.d");
     let copied = Command::new("cp").arg("-r").arg(parts).arg(etc.join("exim4")).status().unwrap();
@@ -101,12 +101,12 @@ fn exim_delivers(packages: &Unpacked) {
     places.push((etc, "/etc"));
     let start = "update-exim4.conf && exec exim4 -bdf -q30m";
     let mut command = packages.command(&over(&places), &["/bin/sh", "-c", start]);
-    let _daemon = Daemon::start(&mut command, &folder.join("var/log/exim4/mainlog"));
+    let _daemon = Daemon::start(&mut command, &directory.join("var/log/exim4/mainlog"));
     eventually("exim answers", || std::net::TcpStream::connect(("127.0.0.1", 25)).is_ok());
     send("alice+tag@example.org", ".dot\nend");
     assert_delivered(&server, "alice+tag@example.org");
     assert_refused("Unknown user");
-    let log = std::fs::read_to_string(folder.join("var/log/exim4/mainlog")).unwrap();
+    let log = std::fs::read_to_string(directory.join("var/log/exim4/mainlog")).unwrap();
     assert!(!log.contains("** "), "nothing bounces: {log}");
 }
 
@@ -119,21 +119,21 @@ fn opensmtpd_delivers(packages: &Unpacked) {
     let site = Site::with_alice(&[]);
     site.set("Domains", "example.org");
     let (server, socket) = server(&site);
-    let folder = site.path("opensmtpd");
-    let mut places = places(&folder, &["/var/spool", "/var/lib", "/run"]);
+    let directory = site.path("opensmtpd");
+    let mut places = places(&directory, &["/var/spool", "/var/lib", "/run"]);
     for (name, mode) in [("var/spool/smtpd", 0o711), ("var/lib/opensmtpd/empty", 0o755)] {
-        std::fs::create_dir_all(folder.join(name)).unwrap();
-        std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+        std::fs::create_dir_all(directory.join(name)).unwrap();
+        std::fs::set_permissions(directory.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
     }
-    open(&folder);
-    let etc = etc(&folder, &[("opensmtpd", 64_991), ("opensmtpq", 64_992), ("vmail", 64_993)]);
+    open(&directory);
+    let etc = etc(&directory, &[("opensmtpd", 64_991), ("opensmtpq", 64_992), ("vmail", 64_993)]);
     let lines = recipe("OpenSMTPD", "smtpd.conf", &[("/run/pillarbox-lmtp", socket.to_str().unwrap())]);
     std::fs::write(etc.join("smtpd.conf"), format!("listen on 127.0.0.1 port 25\n{lines}")).unwrap();
     let list = || std::fs::write(etc.join("smtpd-recipients"), site.succeed(&["export-recipients"], b"")).unwrap();
     list();
     places.push((etc.clone(), "/etc"));
     let mut command = packages.command(&over(&places), &["/usr/sbin/smtpd", "-d"]);
-    let _daemon = Daemon::start(&mut command, &folder.join("log"));
+    let _daemon = Daemon::start(&mut command, &directory.join("log"));
     eventually("opensmtpd answers", || std::net::TcpStream::connect(("127.0.0.1", 25)).is_ok());
     send("alice+tag@example.org", ".dot\nend");
     assert_delivered(&server, "alice+tag@example.org");

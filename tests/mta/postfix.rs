@@ -16,25 +16,25 @@ const GROUP: &str = "games";
 const DELIVERER: &str = "mail";
 
 /// Postfix with these lines in `main.cf`, and these behind Debian's `master.cf`.
-fn postfix(packages: &Unpacked, folder: &Path, main: &str, master: &str) -> Daemon {
+fn postfix(packages: &Unpacked, directory: &Path, main: &str, master: &str) -> Daemon {
     let owner = User::from_name(OWNER).unwrap().unwrap();
     let group = nix::unistd::Group::from_name(GROUP).unwrap().unwrap().gid;
     for name in ["etc", "data", "spool"] {
-        std::fs::create_dir_all(folder.join(name)).unwrap();
+        std::fs::create_dir_all(directory.join(name)).unwrap();
     }
-    open(folder);
-    chown(folder.join("data"), Some(owner.uid.as_raw()), None).unwrap();
+    open(directory);
+    chown(directory.join("data"), Some(owner.uid.as_raw()), None).unwrap();
     for name in
         "active bounce corrupt defer deferred flush hold incoming private saved trace maildrop public pid".split(' ')
     {
-        let path = folder.join("spool").join(name);
+        let path = directory.join("spool").join(name);
         std::fs::create_dir(&path).unwrap();
         if name != "pid" {
             chown(&path, Some(owner.uid.as_raw()), matches!(name, "maildrop" | "public").then_some(group.as_raw()))
                 .unwrap();
         }
     }
-    let place = folder.display();
+    let place = directory.display();
     let main = format!(
         "compatibility_level = 3.6\nqueue_directory = {place}/spool\ndata_directory = {place}/data\n\
          meta_directory = {place}/etc\nshlib_directory = /usr/lib/postfix\nmail_owner = {OWNER}\nsetgid_group = {GROUP}\n\
@@ -46,17 +46,17 @@ fn postfix(packages: &Unpacked, folder: &Path, main: &str, master: &str) -> Daem
     let untouched = std::fs::read_to_string(packages.root().join("usr/share/postfix/master.cf.dist")).unwrap();
     assert!(untouched.contains("\nlmtp      unix  -       -       y "));
     let master = untouched + master;
-    std::fs::write(folder.join("etc/main.cf"), main).unwrap();
-    std::fs::write(folder.join("etc/master.cf"), master).unwrap();
-    let etc = folder.join("etc");
+    std::fs::write(directory.join("etc/main.cf"), main).unwrap();
+    std::fs::write(directory.join("etc/master.cf"), master).unwrap();
+    let etc = directory.join("etc");
     let program = ["/usr/lib/postfix/sbin/master", "-d", "-c", etc.to_str().unwrap()];
-    let daemon = Daemon::start(&mut packages.command(&[], &program), &folder.join("log"));
+    let daemon = Daemon::start(&mut packages.command(&[], &program), &directory.join("log"));
     eventually("postfix answers", || std::net::TcpStream::connect(("127.0.0.1", 25)).is_ok());
     daemon
 }
 
-fn log(folder: &Path) -> String {
-    text(&std::fs::read(folder.join("log")).unwrap_or_default())
+fn log(directory: &Path) -> String {
+    text(&std::fs::read(directory.join("log")).unwrap_or_default())
 }
 
 #[test]
@@ -92,9 +92,9 @@ fn delivers(packages: &Unpacked, main: &str, listener: &str) {
     open(&site.path(""));
     site.set("Domains", "example.org");
     site.set("LmtpSocketGroup", OWNER);
-    let folder = site.path("postfix");
-    let _postfix = postfix(packages, &folder, main, "");
-    let socket = folder.join("spool").join(listener);
+    let directory = site.path("postfix");
+    let _postfix = postfix(packages, &directory, main, "");
+    let socket = directory.join("spool").join(listener);
     let listener = if listener == SOCKET { socket.to_str().unwrap() } else { listener };
     let server =
         Server::start_with(&site, &["serve", "-l", "127.0.0.1:0", "--set", "LoginType=PlainTextLogin", "-m", listener]);
@@ -104,7 +104,7 @@ fn delivers(packages: &Unpacked, main: &str, listener: &str) {
     assert!(message.starts_with("Return-Path: <bob@b.example>\r\nX-Original-To: alice+tag@example.org\r\nDelivered-To: alice@example.org\r\n"), "{message}");
     assert!(message.contains("\r\n\r\n.dot\r\n..\r\nend\r\n"), "{message}");
     assert_refused("5.1.1 <nobody@example.org>");
-    assert!(!log(&folder).contains("status=bounced"), "{}", log(&folder));
+    assert!(!log(&directory).contains("status=bounced"), "{}", log(&directory));
     server.assert_sound();
 }
 
@@ -131,8 +131,8 @@ fn pipe_delivers(packages: &Unpacked) {
     let site = Site::with_alice(&[]);
     site.set("Domains", "example.org");
     let program = given_away(&site);
-    let folder = site.path("postfix");
-    let list = folder.join("etc/pillarbox-recipients");
+    let directory = site.path("postfix");
+    let list = directory.join("etc/pillarbox-recipients");
     let main = recipe("Postfix, pipe", "main.cf", &[("/etc/postfix/pillarbox-recipients", list.to_str().unwrap())]);
     let master = recipe(
         "Postfix, pipe",
@@ -144,9 +144,9 @@ fn pipe_delivers(packages: &Unpacked) {
         ],
     );
     let addresses = site.succeed(&["export-recipients"], b"");
-    std::fs::create_dir_all(folder.join("etc")).unwrap();
+    std::fs::create_dir_all(directory.join("etc")).unwrap();
     std::fs::write(&list, addresses.lines().map(|line| format!("{line} OK\n")).collect::<String>()).unwrap();
-    let _postfix = postfix(packages, &folder, &main, &master);
+    let _postfix = postfix(packages, &directory, &main, &master);
     send("alice+tag@example.org", ".dot\nend");
     assert_refused("5.1.1 <nobody@example.org>");
     eventually("it is there", || site.sql("SELECT messages FROM mailbox_usage").trim() == "1");
@@ -159,5 +159,5 @@ fn pipe_delivers(packages: &Unpacked) {
     assert_eq!(message.matches("Return-Path:").count(), 1, "{message}");
     assert!(message.contains("\r\n\r\n.dot\r\nend\r\n"), "{message}");
     assert!(message.starts_with("Return-Path: <bob@b.example>\r\n"), "{message}");
-    assert!(!log(&folder).contains("status=bounced"), "{}", log(&folder));
+    assert!(!log(&directory).contains("status=bounced"), "{}", log(&directory));
 }

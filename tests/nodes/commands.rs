@@ -18,12 +18,12 @@ fn mail_is_exported_and_imported_with_its_unique_ids() {
         one.deliver("alice", &message("Hello", body));
     }
     database.sql("DELETE FROM messages WHERE uid = 1");
-    let folder = one.path("export");
-    let folder = folder.to_str().unwrap();
-    assert_eq!(one.succeed(&["export", "-u", "alice", folder], b""), "1 exported\n");
-    one.succeed(&["import", "-u", "bob", folder], b"");
+    let directory = one.path("export");
+    let directory = directory.to_str().unwrap();
+    assert_eq!(one.succeed(&["export", "-u", "alice", directory], b""), "1 exported\n");
+    one.succeed(&["import", "-u", "bob", directory], b"");
     assert_eq!(database.sql("SELECT mailbox, unique_id FROM messages ORDER BY 1").trim(), "alice|\nbob|2");
-    let refused = one.run(&["import", "-u", "alice", folder], b"");
+    let refused = one.run(&["import", "-u", "alice", directory], b"");
     assert!(refused.status.success(), "what is there already is not stored again");
     assert_eq!(database.sql("SELECT count(*) FROM messages").trim(), "2");
     assert_eq!(one.succeed(&["check"], b""), "");
@@ -120,10 +120,10 @@ fn old_server(listener: UnixListener, version: &str) {
 
 #[test]
 fn a_server_that_is_too_old_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap();
     std::thread::spawn(move || old_server(listener, "14.22"));
-    let url = format!("postgresql:///mail?host={}&user=pillarbox", folder.path().display());
+    let url = format!("postgresql:///mail?host={}&user=pillarbox", directory.path().display());
     let site = Site::node(&url);
     let file = Site::new();
     let file = file.database().to_str().unwrap();
@@ -162,12 +162,12 @@ fn what_is_no_source_of_mail_is_named() {
 #[test]
 fn without_the_library_it_is_said_what_is_missing() {
     // What is found first is no library.
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("libpq.so.5"), "").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("libpq.so.5"), "").unwrap();
     let site = Site::node("postgresql:///mail?host=/nowhere");
     for (command, code) in [("check", 69), ("init", 69), ("serve", 69), ("deliver", 75)] {
         let mut command = site.command(&[command, "x"][..if command == "deliver" { 2 } else { 1 }]);
-        let output = command.env("LD_LIBRARY_PATH", folder.path()).output().unwrap();
+        let output = command.env("LD_LIBRARY_PATH", directory.path()).output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{error}");
         assert!(error.contains("libpq5") && error.lines().count() == 1, "{error}");

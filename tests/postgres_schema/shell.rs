@@ -12,7 +12,7 @@ pub const CLERK: &str = "clerk";
 pub struct Bench {
     clerk: RefCell<Psql>,
     owner: RefCell<Psql>,
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     _database: Database,
 }
 
@@ -31,12 +31,12 @@ impl Bench {
         let database = database();
         let open = |role| RefCell::new(Psql::open(&database.url_of(role)));
         let (clerk, owner) = (open(CLERK), open(OWNER));
-        Bench { clerk, owner, folder: tempfile::tempdir().unwrap(), _database: database }
+        Bench { clerk, owner, directory: tempfile::tempdir().unwrap(), _database: database }
     }
 
     /// Where a file database would be.
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("mail.db")
+        self.directory.path().join("mail.db")
     }
 
     /// A line as an administrator types it.

@@ -66,8 +66,8 @@ impl Records {
 /// A server with messages of these sizes, and the messages.
 fn server(sizes: impl Iterator<Item = usize>, dotted: bool) -> (Server, Vec<Vec<u8>>) {
     let site = Site::with_alice(&[]);
-    let folder = site.path("messages");
-    std::fs::create_dir(&folder).unwrap();
+    let directory = site.path("messages");
+    std::fs::create_dir(&directory).unwrap();
     let messages: Vec<Vec<u8>> = sizes
         .map(|size| {
             let mut message = of_size(size);
@@ -80,9 +80,9 @@ fn server(sizes: impl Iterator<Item = usize>, dotted: bool) -> (Server, Vec<Vec<
         })
         .collect();
     for (at, message) in messages.iter().enumerate() {
-        std::fs::write(folder.join(format!("{at:04}.eml")), message).unwrap();
+        std::fs::write(directory.join(format!("{at:04}.eml")), message).unwrap();
     }
-    site.succeed(&["import", "-u", "alice", folder.to_str().unwrap()], b"");
+    site.succeed(&["import", "-u", "alice", directory.to_str().unwrap()], b"");
     (site.serve(&[("EnableExactRFC822Size", "1")]), messages)
 }
 

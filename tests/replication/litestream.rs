@@ -1,4 +1,4 @@
-//! A Litestream that replicates a site's database into a folder beside it, as docs/backup.md shows.
+//! A Litestream that replicates a site's database into a directory beside it, as docs/backup.md shows.
 
 use crate::support::Site;
 use nix::sys::signal::{Signal, kill};
@@ -16,9 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program that `scripts/interop.sh` has fetched.
 fn program(command: &str, site: &Site) -> Command {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop");
-    assert!(folder.join("complete").exists(), "scripts/interop.sh has not run");
-    let mut program = Command::new(folder.join("python/bin/litestream"));
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop");
+    assert!(directory.join("complete").exists(), "scripts/interop.sh has not run");
+    let mut program = Command::new(directory.join("python/bin/litestream"));
     program.arg(command).arg("-config").arg(config(site)).stdin(Stdio::null());
     program
 }
@@ -56,9 +56,9 @@ impl Litestream {
     /// Not with `litestream sync`: as the first command after a start that costs 0.5.17 its lock on the log.
     pub fn catch_up(&self) {
         let start = Instant::now();
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for attempt in 0.. {
-            let copy = folder.path().join(format!("{attempt}.db"));
+            let copy = directory.path().join(format!("{attempt}.db"));
             if self.try_restore(&copy).is_ok() && newest(&copy) == newest(self.site.database()) {
                 return;
             }

@@ -73,12 +73,12 @@ fn delete_some(server: &Server, password: &str) -> Vec<usize> {
 
 /// What is restored from a replica, as a site of its own.
 fn restored(litestream: &Litestream) -> Arc<Site> {
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("restored.db");
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("restored.db");
     litestream.restore(&database);
     // As with the `umask 077` of the documentation.
     std::fs::set_permissions(&database, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    let site = Site::at(folder, database);
+    let site = Site::at(directory, database);
     site.assert_sound();
     site
 }

@@ -8,28 +8,28 @@ use std::process::{Command, Output};
 
 pub struct Bench {
     pub store: Sqlite,
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Bench {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mail.db");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mail.db");
         Sqlite::create_or_migrate(&path).unwrap();
-        Self { store: open(&path), folder }
+        Self { store: open(&path), directory }
     }
 
     /// Runs a line while nobody has the database open.
     pub fn alone(self, sql: &str) -> Self {
-        let Self { store, folder } = self;
+        let Self { store, directory } = self;
         drop(store);
-        let path = folder.path().join("mail.db");
+        let path = directory.path().join("mail.db");
         assert!(Command::new("sqlite3").arg("-batch").arg(&path).arg(sql).status().unwrap().success());
-        Self { store: open(&path), folder }
+        Self { store: open(&path), directory }
     }
 
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("mail.db")
+        self.directory.path().join("mail.db")
     }
 
     /// Runs one line as an administrator types it; Debian's shell must be there.
@@ -44,7 +44,7 @@ impl Bench {
 
     /// What many statements print, some of which may be refused; nothing of it stays.
     fn script(&self, script: &str) -> String {
-        let file = self.folder.path().join("script.sql");
+        let file = self.directory.path().join("script.sql");
         std::fs::write(&file, format!("BEGIN;\n{script}ROLLBACK;\n")).unwrap();
         let output = Command::new("sqlite3")
             .arg("-batch")

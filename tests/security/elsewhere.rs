@@ -1,4 +1,4 @@
-//! What is in a mailbox is written into the database's own folder and nowhere else: not into the system's temporary files.
+//! What is in a mailbox is written into the database's own directory and nowhere else: not into the system's temporary files.
 
 use crate::support::texts::OK;
 use crate::support::{Server, Site, eventually};
@@ -13,10 +13,10 @@ const MESSAGES: usize = 4000;
 /// Messages of bob, which go by age, a few at a time.
 const OLD: usize = 500;
 
-/// A site whose programs have this folder for temporary files; whoever makes a file there changes the folder's time.
-fn site(folder: &Path) -> Arc<Site> {
-    let folder = folder.as_os_str().to_owned();
-    let environment = ["SQLITE_TMPDIR", "TMPDIR"].map(|name| (name, folder.clone()));
+/// A site whose programs have this directory for temporary files; whoever makes a file there changes the directory's time.
+fn site(directory: &Path) -> Arc<Site> {
+    let directory = directory.as_os_str().to_owned();
+    let environment = ["SQLITE_TMPDIR", "TMPDIR"].map(|name| (name, directory.clone()));
     let site = Site::found(tempfile::tempdir().unwrap(), environment.to_vec());
     site.succeed(&["init"], b"");
     ["alice", "bob"].iter().for_each(|user| site.add_user(user, "se cret"));
@@ -43,10 +43,10 @@ fn count(server: &Server, table: &str) -> usize {
 
 #[test]
 fn nothing_of_a_mailbox_is_written_elsewhere() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    fs::File::open(folder.path()).unwrap().set_modified(long_ago).unwrap();
-    let site = site(folder.path());
+    fs::File::open(directory.path()).unwrap().set_modified(long_ago).unwrap();
+    let site = site(directory.path());
     fill(&site, "alice", MESSAGES, 0);
     fill(&site, "bob", OLD, 8_640_000);
     let server = site.serve(&[("ReaperInterval", "1")]);
@@ -63,6 +63,6 @@ fn nothing_of_a_mailbox_is_written_elsewhere() {
     eventually("purged", || count(&server, "deleted") == 0);
     site.succeed(&["check"], b"");
     site.succeed(&["backup", site.path("copy.db").to_str().unwrap()], b"");
-    assert_eq!(fs::metadata(folder.path()).unwrap().modified().unwrap(), long_ago, "a file was made elsewhere");
+    assert_eq!(fs::metadata(directory.path()).unwrap().modified().unwrap(), long_ago, "a file was made elsewhere");
     site.assert_sound();
 }

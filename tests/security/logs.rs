@@ -5,17 +5,17 @@ use crate::support::privileged::{Right, as_root};
 use crate::support::{Server, Site, eventually};
 use std::path::{Path, PathBuf};
 
-fn logs(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).map(|entries| entries.map(|entry| entry.unwrap().path()).collect());
+fn logs(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).map(|entries| entries.map(|entry| entry.unwrap().path()).collect());
     entries.unwrap_or_default()
 }
 
-fn text(folder: &Path) -> String {
-    logs(folder).iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
+fn text(directory: &Path) -> String {
+    logs(directory).iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
 }
 
-fn octets(folder: &Path) -> u64 {
-    logs(folder).iter().map(|file| std::fs::metadata(file).unwrap().len()).sum()
+fn octets(directory: &Path) -> u64 {
+    logs(directory).iter().map(|file| std::fs::metadata(file).unwrap().len()).sum()
 }
 
 #[test]
@@ -36,12 +36,12 @@ fn repeated_nonsense_is_one_line_with_a_count() {
 }
 
 #[test]
-fn the_folder_has_a_quota_and_the_oldest_go() {
+fn the_directory_has_a_quota_and_the_oldest_go() {
     let site = Site::with_alice(&[]);
-    let folder = site.path("pop3-logs");
-    std::fs::create_dir(&folder).unwrap();
+    let directory = site.path("pop3-logs");
+    std::fs::create_dir(&directory).unwrap();
     for year in 2000..2010 {
-        std::fs::write(folder.join(format!("pop3-{year}010100.log")), vec![b'x'; 20_000]).unwrap();
+        std::fs::write(directory.join(format!("pop3-{year}010100.log")), vec![b'x'; 20_000]).unwrap();
     }
     let server = site.serve(&[("ProtocolLogEnabled", "1"), ("LogFolderSizeQuota", "100000")]);
     for _ in 0..100 {
@@ -50,29 +50,29 @@ fn the_folder_has_a_quota_and_the_oldest_go() {
             client.say(&format!("USER {index}"));
         }
         client.hang_up();
-        assert!(octets(&folder) <= 100_000, "{}", octets(&folder));
+        assert!(octets(&directory) <= 100_000, "{}", octets(&directory));
     }
-    assert!(octets(&folder) > 50_000, "{}", octets(&folder));
-    assert!(!folder.join("pop3-2000010100.log").exists());
+    assert!(octets(&directory) > 50_000, "{}", octets(&directory));
+    assert!(!directory.join("pop3-2000010100.log").exists());
 }
 
 /// The name can be foretold: whoever may write there could make us append to any file of ours.
 #[test]
 fn a_link_is_not_followed() {
     let site = Site::with_alice(&[]);
-    let folder = site.path("pop3-logs");
-    std::fs::create_dir(&folder).unwrap();
+    let directory = site.path("pop3-logs");
+    std::fs::create_dir(&directory).unwrap();
     let victim = site.path("victim");
     std::fs::write(&victim, "").unwrap();
     for hours in 0..2 {
         let at = std::time::SystemTime::now() + std::time::Duration::from_secs(3600 * hours);
         let digits: String = humantime::format_rfc3339(at).to_string().chars().filter(char::is_ascii_digit).collect();
-        std::os::unix::fs::symlink(&victim, folder.join(format!("pop3-{}.log", &digits[..10]))).unwrap();
+        std::os::unix::fs::symlink(&victim, directory.join(format!("pop3-{}.log", &digits[..10]))).unwrap();
     }
     let server = site.serve(&[("ProtocolLogEnabled", "1")]);
     server.connect().quit();
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "");
-    eventually("a log beside it", || text(&folder).contains(",<,QUIT,"));
+    eventually("a log beside it", || text(&directory).contains(",<,QUIT,"));
 }
 
 #[test]
@@ -89,14 +89,14 @@ fn what_deceives_is_escaped() {
 #[test]
 fn nothing_is_logged_on_a_disk_that_is_nearly_full() {
     as_root("logs::nothing_is_logged_on_a_disk_that_is_nearly_full", Right::Mounts, || {
-        let folder = tempfile::tempdir().unwrap();
-        let disk = folder.path().join("disk");
+        let directory = tempfile::tempdir().unwrap();
+        let disk = directory.path().join("disk");
         std::fs::create_dir(&disk).unwrap();
         let mount = |arguments: &[&str]| {
             assert!(std::process::Command::new("mount").args(arguments).status().unwrap().success());
         };
         mount(&["-t", "tmpfs", "-o", "size=20m", "tmpfs", disk.to_str().unwrap()]);
-        let site = Site::at(folder, disk.join("mail.db"));
+        let site = Site::at(directory, disk.join("mail.db"));
         site.add_user("alice", "se cret");
         let server: Server = site.serve(&[("ProtocolLogEnabled", "1")]);
         server.connect().quit();

@@ -58,9 +58,9 @@ pub trait Fixture {
 }
 
 pub fn on_sqlite(promise: fn(&mut dyn Fixture)) {
-    let folder = tempfile::tempdir().unwrap();
-    Sqlite::create_or_migrate(&folder.path().join("mail.db")).unwrap();
-    let mut fixture = OnSqlite { store: None, folder, clock: Arc::default() };
+    let directory = tempfile::tempdir().unwrap();
+    Sqlite::create_or_migrate(&directory.path().join("mail.db")).unwrap();
+    let mut fixture = OnSqlite { store: None, directory, clock: Arc::default() };
     fixture.reopen();
     promise(&mut fixture);
     fixture.finish();
@@ -105,13 +105,13 @@ impl Clock for SetClock {
 
 struct OnSqlite {
     store: Option<Sqlite>,
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     clock: Arc<SetClock>,
 }
 
 impl OnSqlite {
     fn shell(&self) -> Connection {
-        Connection::open(self.folder.path().join("mail.db")).unwrap()
+        Connection::open(self.directory.path().join("mail.db")).unwrap()
     }
 }
 
@@ -215,7 +215,7 @@ impl Fixture for OnSqlite {
         self.store = None;
         self.shell().execute_batch("VACUUM").unwrap();
         let options = Options { readers: 3, clock: self.clock.clone(), ..Options::default() };
-        self.store = Some(Sqlite::open(&self.folder.path().join("mail.db"), options).unwrap());
+        self.store = Some(Sqlite::open(&self.directory.path().join("mail.db"), options).unwrap());
     }
 
     fn finish(&self) {

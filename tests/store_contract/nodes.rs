@@ -231,8 +231,8 @@ fn what_must_happen_once_is_done_by_one_node() {
 
 /// Between a node and its server: takes one connection at a time, and does to the first COMMIT what it was told.
 fn cutting(real: &std::path::Path, forwards: bool) -> tempfile::TempDir {
-    let folder = tempfile::Builder::new().prefix("cut").tempdir().unwrap();
-    let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
+    let directory = tempfile::Builder::new().prefix("cut").tempdir().unwrap();
+    let listener = UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap();
     let real = real.join(".s.PGSQL.5432");
     let cuts = std::sync::Arc::new(AtomicUsize::new(0));
     std::thread::spawn(move || {
@@ -242,7 +242,7 @@ fn cutting(real: &std::path::Path, forwards: bool) -> tempfile::TempDir {
             std::thread::spawn(move || between(client, server, forwards, &cuts));
         }
     });
-    folder
+    directory
 }
 
 fn between(mut client: UnixStream, mut server: UnixStream, forwards: bool, cuts: &AtomicUsize) {

@@ -1,4 +1,4 @@
-//! Debian's own servers, unpacked into a folder of ours: nothing is installed, no system service runs.
+//! Debian's own servers, unpacked into a directory of ours: nothing is installed, no system service runs.
 //!
 //! The programs have their paths built in, so each runs in a mount namespace of its own in which the
 //! unpacked files lie over the system's.
@@ -13,19 +13,19 @@ pub struct Unpacked {
     root: PathBuf,
 }
 
-/// Fetches and unpacks these packages and what they depend on; kept in the build folder for the next time.
+/// Fetches and unpacks these packages and what they depend on; kept in the build directory for the next time.
 pub fn unpack(name: &str, packages: &[&str]) -> Unpacked {
     // Tests of one binary come at the same time.
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian");
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian");
     // Others may want other packages of the same program.
     let mut which = DefaultHasher::new();
     packages.hash(&mut which);
     let name = &format!("{name}-{:x}", which.finish());
-    let root = folder.join(name);
+    let root = directory.join(name);
     if !root.join("complete").exists() {
-        let fresh = folder.join(format!("{name}.{}", std::process::id()));
+        let fresh = directory.join(format!("{name}.{}", std::process::id()));
         std::fs::create_dir_all(&fresh).unwrap();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/unpack.sh");
         run(Command::new(script).arg(&fresh).args(packages));
@@ -45,11 +45,11 @@ fn run(command: &mut Command) {
 
 impl Unpacked {
     /// A command in a namespace where the packages' `/usr` lies over the system's. What stands in
-    /// `over` (pairs of a folder of ours and a system folder) hides the system's own.
+    /// `over` (pairs of a directory of ours and a system directory) hides the system's own.
     pub fn command(&self, over: &[(&Path, &str)], program: &[&str]) -> Command {
         let mut script = format!("mount -t overlay overlay -o lowerdir={}/usr:/usr /usr", self.root.display());
-        for (folder, system) in over {
-            script += &format!(" && mount --bind {} {system}", folder.display());
+        for (directory, system) in over {
+            script += &format!(" && mount --bind {} {system}", directory.display());
         }
         script += " && exec \"$@\"";
         let mut command = Command::new("unshare");

@@ -1,7 +1,7 @@
-//! Private clusters of Debian's PostgreSQL, each on a Unix socket in a temporary folder.
+//! Private clusters of Debian's PostgreSQL, each on a Unix socket in a temporary directory.
 //!
 //! A cluster ends with its test process, however that ends: the shell that supervises it waits for the end of its
-//! stdin, stops the server and removes the folder. PostgreSQL refuses to be root, so for root it is nobody.
+//! stdin, stops the server and removes the directory. PostgreSQL refuses to be root, so for root it is nobody.
 
 use super::site::{feed, text};
 use super::waiting::eventually;
@@ -22,7 +22,7 @@ pub const OWNER: &str = "pillarbox";
 
 /// A server with its data; both are gone when this is dropped, or when the test process ends.
 pub struct Cluster {
-    folder: PathBuf,
+    directory: PathBuf,
     supervisor: Mutex<Child>,
 }
 
@@ -34,12 +34,12 @@ impl Cluster {
 
     /// A fresh cluster with these lines of `postgresql.conf`.
     pub fn start_with(settings: &[&str]) -> Cluster {
-        let folder = fresh_folder();
-        let data = folder.join("data");
+        let directory = fresh_directory();
+        let data = directory.join("data");
         let initdb = ["--username", SUPERUSER, "--locale=C", "--encoding=UTF8", "--no-sync", "--no-instructions"];
         let access = ["--auth-local=trust", "--auth-host=scram-sha-256"];
         run(program("initdb").args(initdb).args(access).arg("--pgdata").arg(&data));
-        let cluster = Cluster::launch(folder, settings);
+        let cluster = Cluster::launch(directory, settings);
         cluster.sql("postgres", &format!("CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD 'owner'"));
         cluster
     }
@@ -52,16 +52,16 @@ impl Cluster {
 
     /// A standby of this one, called `name` in its `synchronous_standby_names`, with these lines of `postgresql.conf`.
     pub fn standby(&self, name: &str, settings: &[&str]) -> Cluster {
-        let folder = fresh_folder();
-        let primary = format!("host={} user={SUPERUSER} application_name={name}", self.folder.display());
+        let directory = fresh_directory();
+        let primary = format!("host={} user={SUPERUSER} application_name={name}", self.directory.display());
         let options = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--create-slot", "--slot", name];
         run(program("pg_basebackup")
             .args(options)
             .arg("--dbname")
             .arg(primary)
             .arg("--pgdata")
-            .arg(folder.join("data")));
-        Cluster::launch(folder, &[&["wal_retrieve_retry_interval=100ms"], settings].concat())
+            .arg(directory.join("data")));
+        Cluster::launch(directory, &[&["wal_retrieve_retry_interval=100ms"], settings].concat())
     }
 
     /// From now on no commit is acknowledged that this standby has not on disk.
@@ -73,12 +73,13 @@ impl Cluster {
         });
     }
 
-    /// Starts the server on the data in this folder, and waits until it answers.
-    fn launch(folder: PathBuf, settings: &[&str]) -> Cluster {
+    /// Starts the server on the data in this directory, and waits until it answers.
+    fn launch(directory: PathBuf, settings: &[&str]) -> Cluster {
         let lines: String = settings.iter().map(|line| format!("{line}\n")).collect();
-        let own = format!("unix_socket_directories='{}'\nlisten_addresses=''\nmax_connections=200\n", folder.display());
-        append(&folder.join("data/postgresql.conf"), &(own + &lines));
-        let cluster = Cluster { supervisor: Mutex::new(supervise(&folder)), folder };
+        let own =
+            format!("unix_socket_directories='{}'\nlisten_addresses=''\nmax_connections=200\n", directory.display());
+        append(&directory.join("data/postgresql.conf"), &(own + &lines));
+        let cluster = Cluster { supervisor: Mutex::new(supervise(&directory)), directory };
         eventually("a PostgreSQL server answers", || {
             let ended = cluster.supervisor.lock().unwrap().try_wait().unwrap();
             assert!(ended.is_none(), "the server has ended: {}", cluster.log());
@@ -91,20 +92,20 @@ impl Cluster {
     pub fn start_again(&self) {
         let mut supervisor = self.supervisor.lock().unwrap();
         supervisor.wait().unwrap();
-        let _ = std::fs::remove_file(self.folder.join("data/postmaster.pid"));
-        *supervisor = supervise(&self.folder);
+        let _ = std::fs::remove_file(self.directory.join("data/postmaster.pid"));
+        *supervisor = supervise(&self.directory);
         drop(supervisor);
         eventually("a PostgreSQL server answers again", || self.try_sql(SUPERUSER, "postgres", "SELECT 1").is_ok());
     }
 
-    /// The folder with the server's socket: what `host` is in a connection string.
+    /// The directory with the server's socket: what `host` is in a connection string.
     pub fn socket(&self) -> &Path {
-        &self.folder
+        &self.directory
     }
 
     /// What `-d` takes to get to a database as this role.
     pub fn url(&self, role: &str, database: &str) -> String {
-        format!("postgresql:///{database}?host={}&user={role}", self.folder.display())
+        format!("postgresql:///{database}?host={}&user={role}", self.directory.display())
     }
 
     /// An empty database of its own, which [`OWNER`] owns.
@@ -153,7 +154,7 @@ impl Cluster {
 
     /// The server's first process.
     pub fn pid(&self) -> u32 {
-        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        let file = std::fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap();
         file.lines().next().unwrap().parse().unwrap()
     }
 
@@ -171,12 +172,12 @@ impl Cluster {
 
     /// Stops the server as `pg_ctl stop -m MODE` does.
     pub fn stop(&self, mode: &str) {
-        run(program("pg_ctl").args(["stop", "--wait", "--mode", mode, "--pgdata"]).arg(self.folder.join("data")));
+        run(program("pg_ctl").args(["stop", "--wait", "--mode", mode, "--pgdata"]).arg(self.directory.join("data")));
     }
 
     /// What the server has said.
     pub fn log(&self) -> String {
-        text(&std::fs::read(self.folder.join("log")).unwrap_or_default())
+        text(&std::fs::read(self.directory.join("log")).unwrap_or_default())
     }
 }
 
@@ -188,7 +189,7 @@ impl Drop for Cluster {
         let supervisor = self.supervisor.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
         drop(supervisor.stdin.take());
         let _ = supervisor.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -268,7 +269,7 @@ impl Drop for Database {
 /// A program of the server, which Debian keeps out of the PATH, as a user that is not root.
 fn program(name: &str) -> Command {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
+    let directory = FOLDER.get_or_init(|| {
         let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
         let newest =
@@ -277,38 +278,38 @@ fn program(name: &str) -> Command {
     });
     let mut command = if nix::unistd::geteuid().is_root() {
         let mut command = Command::new("setpriv");
-        command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--"]).arg(folder.join(name));
+        command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--"]).arg(directory.join(name));
         command
     } else {
-        Command::new(folder.join(name))
+        Command::new(directory.join(name))
     };
     command.current_dir("/").stdin(Stdio::null());
     command
 }
 
-/// Runs the server on the data in this folder until stdin ends, then removes the folder.
-fn supervise(folder: &Path) -> Child {
+/// Runs the server on the data in this directory until stdin ends, then removes the directory.
+fn supervise(directory: &Path) -> Child {
     let postgres = program("postgres");
     let mut shell = Command::new("sh");
     // A server that ends by itself ends the wait too.
-    let script = "folder=$1; shift; exec 3<&0; \"$@\" -D \"$folder/data\" </dev/null >>\"$folder/log\" 2>&1 & server=$!; \
-                  (read -r _ <&3; : >\"$folder/over\"; kill -INT $server 2>/dev/null) & waiter=$!; exec 3<&-; \
+    let script = "directory=$1; shift; exec 3<&0; \"$@\" -D \"$directory/data\" </dev/null >>\"$directory/log\" 2>&1 & server=$!; \
+                  (read -r _ <&3; : >\"$directory/over\"; kill -INT $server 2>/dev/null) & waiter=$!; exec 3<&-; \
                   wait $server; kill $waiter 2>/dev/null; \
-                  [ ! -e \"$folder/over\" ] || rm -rf \"$folder\"";
-    shell.args(["-c", script, "sh"]).arg(folder).arg(postgres.get_program()).args(postgres.get_args());
+                  [ ! -e \"$directory/over\" ] || rm -rf \"$directory\"";
+    shell.args(["-c", script, "sh"]).arg(directory).arg(postgres.get_program()).args(postgres.get_args());
     // Ctrl-C on a terminal is for the test, which then ends this.
     std::os::unix::process::CommandExt::process_group(&mut shell, 0);
     shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// A folder that the server's user may write and everybody enter. Paths of sockets are short: not in the build folder.
-fn fresh_folder() -> PathBuf {
-    let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap().keep();
-    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+/// A directory that the server's user may write and everybody enter. Paths of sockets are short: not in the build directory.
+fn fresh_directory() -> PathBuf {
+    let directory = tempfile::Builder::new().prefix("pg").tempdir().unwrap().keep();
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o755)).unwrap();
     if nix::unistd::geteuid().is_root() {
-        chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
+        chown(&directory, Some(NOBODY), Some(NOBODY)).unwrap();
     }
-    folder
+    directory
 }
 
 /// Waits until nobody is connected to a database: it cannot be copied before.

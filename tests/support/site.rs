@@ -1,4 +1,4 @@
-//! A database of its own in a temporary folder, and the commands people run on it.
+//! A database of its own in a temporary directory, and the commands people run on it.
 
 use super::Server;
 use std::ffi::OsString;
@@ -8,13 +8,13 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// The folder of one test; it goes when the last user of it goes.
+/// The directory of one test; it goes when the last user of it goes.
 pub struct Site {
     dir: TempDir,
     database: PathBuf,
     /// What every program on it has in its environment.
     environment: Vec<(&'static str, OsString)>,
-    /// The files beside the database are in the folder.
+    /// The files beside the database are in the directory.
     has_state: bool,
 }
 
@@ -26,14 +26,14 @@ impl Site {
         Self::at(dir, database)
     }
 
-    /// A fresh database at `database`, which may be on another disk than the folder.
+    /// A fresh database at `database`, which may be on another disk than the directory.
     pub fn at(dir: TempDir, database: PathBuf) -> Arc<Site> {
         let site = Arc::new(Site { dir, database, environment: Vec::new(), has_state: false });
         site.succeed(&["init"], b"");
         site
     }
 
-    /// Whatever is in this folder, for programs with this environment; the database is `mail.db`, if there is one.
+    /// Whatever is in this directory, for programs with this environment; the database is `mail.db`, if there is one.
     pub fn found(dir: TempDir, environment: Vec<(&'static str, OsString)>) -> Arc<Site> {
         let database = dir.path().join("mail.db");
         Arc::new(Site { dir, database, environment, has_state: false })
@@ -60,7 +60,7 @@ impl Site {
         &self.database
     }
 
-    /// A path in the test's folder.
+    /// A path in the test's directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

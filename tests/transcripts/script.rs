@@ -22,10 +22,10 @@ pub struct Script {
     pub lines: Vec<(usize, Line)>,
 }
 
-/// All transcripts of a folder beside this file, by name.
-pub fn all(folder: &str) -> Vec<Script> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(folder);
-    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+/// All transcripts of a directory beside this file, by name.
+pub fn all(directory: &str) -> Vec<Script> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(directory);
+    let mut paths: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(paths.len() > 20, "the transcripts are not where they were");
     paths.iter().map(|path| read(path)).collect()

@@ -1,6 +1,6 @@
 //! The examples of docs/testing-clients.md in languages that are here run as they stand.
 
-use super::folder;
+use super::directory;
 use crate::support::site::{feed, text};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ const PAGE: &str = include_str!("../../docs/testing-clients.md");
 
 /// Runs the page's examples in one language with `pillarbox` in the PATH.
 fn run(language: &str, program: &str) {
-    let site = folder();
+    let site = directory();
     let ours = Path::new(env!("CARGO_BIN_EXE_pillarbox")).parent().unwrap().to_owned();
     let paths = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect::<Vec<_>>();
     let path = std::env::join_paths(std::iter::once(ours).chain(paths)).unwrap();

@@ -3,7 +3,7 @@
 use super::support::messages::{DOTTED, PLAIN};
 use super::support::site::{feed, text};
 use super::support::{Client, Server};
-use super::{command, demo, folder, leftovers, start};
+use super::{command, demo, directory, leftovers, start};
 use nix::sys::signal::Signal;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -25,7 +25,7 @@ fn it_prints_what_serve_prints_and_lets_demo_in() {
 
 #[test]
 fn poplib_finds_the_mail_that_was_given() {
-    let site = folder();
+    let site = directory();
     let (one, two) = (site.path("one.eml"), site.path("two=2.eml"));
     std::fs::write(&one, PLAIN).unwrap();
     std::fs::write(&two, DOTTED).unwrap();
@@ -66,8 +66,8 @@ fn mail_comes_in_by_lmtp_under_unique_ids_from_1() {
 fn nothing_is_left_after_a_signal() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let mut server = start(&[]);
-        let [folder] = <[String; 1]>::try_from(leftovers(&server.path(""))).unwrap();
-        let mode = std::fs::metadata(server.path(&folder)).unwrap().permissions().mode();
+        let [directory] = <[String; 1]>::try_from(leftovers(&server.path(""))).unwrap();
+        let mode = std::fs::metadata(server.path(&directory)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         let _session = demo(&server);
         server.signal(signal);
@@ -78,11 +78,11 @@ fn nothing_is_left_after_a_signal() {
 
 #[test]
 fn a_signal_before_it_is_ready_leaves_nothing_either() {
-    let site = folder();
+    let site = directory();
     let mut child = command(&site, &["--user", "a:a", "--user", "b:b", "--user", "c:c"]).spawn().unwrap();
     let start = Instant::now();
     while leftovers(&site.path("")).is_empty() {
-        assert!(start.elapsed() < Duration::from_secs(60), "it makes no folder");
+        assert!(start.elapsed() < Duration::from_secs(60), "it makes no directory");
         std::thread::sleep(Duration::from_millis(1));
     }
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
@@ -92,7 +92,7 @@ fn a_signal_before_it_is_ready_leaves_nothing_either() {
 
 #[test]
 fn what_cannot_be_used_is_one_line_and_leaves_nothing() {
-    let site = folder();
+    let site = directory();
     let broken = site.path("picture.png");
     std::fs::write(&broken, b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").unwrap();
     for (arguments, code) in [
@@ -116,7 +116,7 @@ fn what_cannot_be_used_is_one_line_and_leaves_nothing() {
 
 #[test]
 fn json_is_one_line_with_addresses_and_certificate() {
-    let site = folder();
+    let site = directory();
     let mut child = command(&site, &["--json"]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let answer: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();

@@ -79,7 +79,7 @@ fn paeth(left: u8, above: u8, corner: u8) -> u8 {
 
 /// What the browser draws of `/` in a window of this size.
 fn drawn(server: &Server, size: (u32, u32), dark: bool) -> Picture {
-    let (folder, shot) = (server.path("browser"), server.path("shot.png"));
+    let (directory, shot) = (server.path("browser"), server.path("shot.png"));
     let mut command = Command::new("timeout");
     command.args([
         "-k",
@@ -94,7 +94,7 @@ fn drawn(server: &Server, size: (u32, u32), dark: bool) -> Picture {
     command.args(["--disable-dev-shm-usage", "--no-first-run", "--force-color-profile=srgb"]);
     // 0 is dark, 1 is light.
     command.arg(format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)));
-    command.arg(format!("--user-data-dir={}", folder.display())).arg(format!("--screenshot={}", shot.display()));
+    command.arg(format!("--user-data-dir={}", directory.display())).arg(format!("--screenshot={}", shot.display()));
     command.arg(format!("--window-size={},{}", size.0, size.1)).arg(format!("http://{}/", server.address("http")));
     let output = command.stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

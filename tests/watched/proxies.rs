@@ -92,16 +92,16 @@ fn nginx() {
     let site = Site::with_alice(&[PLAIN]);
     let server = server(&site);
     let port = free_port();
-    let (config, folder) = (site.path("nginx.conf"), site.path("nginx"));
-    std::fs::create_dir(&folder).unwrap();
+    let (config, directory) = (site.path("nginx.conf"), site.path("nginx"));
+    std::fs::create_dir(&directory).unwrap();
     let module = Path::new("/usr/lib/nginx/modules/ngx_stream_module.so");
     let text = format!(
-        "load_module {};\ndaemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log stderr info;\nevents {{ }}\n\
+        "load_module {};\ndaemon off;\nmaster_process off;\npid {directory}/pid;\nerror_log stderr info;\nevents {{ }}\n\
          stream {{\n server {{\n listen 127.0.0.1:{port};\n proxy_pass 127.0.0.1:{};\n proxy_bind 127.0.0.2;\n \
          proxy_protocol on;\n }}\n}}\n",
         module.display(),
         server.address("pop3").port(),
-        folder = folder.display(),
+        directory = directory.display(),
     );
     std::fs::write(&config, text).unwrap();
     let packages = ["nginx", "nginx-common", "libnginx-mod-stream"];

@@ -31,8 +31,8 @@ SQL
     mkdir -p /home/alice/Maildir/{cur,new,tmp} /var/mail
     printf 'Subject: old\n\nx\n' | tee /home/alice/Maildir/cur/1.M1P1.old:2,S >message.eml
     printf 'From eve@example.org Mon Nov 23 10:00:00 2026\nSubject: mbox\n\nx\n' >/var/mail/alice
-    mkdir folder-of-eml-files
-    printf 'Subject: folder\n\nx\n' >folder-of-eml-files/1.eml
+    mkdir directory-of-eml-files
+    printf 'Subject: directory\n\nx\n' >directory-of-eml-files/1.eml
     echo 'alice,/var/mail/alice' >mailboxes.csv
     echo 'correct horse' >passwords
     echo 'old-1' >alice.uidl

@@ -30,7 +30,7 @@ impl Shared {
             }
         }
         if after.is_none() {
-            // One a batch, so that upkeep goes on however busy the mail is.
+            // One a batch, so that maintenance goes on however busy the mail is.
             match self.queue.try_next(Lane::Maintenance) {
                 Some(Request::Job { job, .. }) => jobs.push(job),
                 Some(Request::Alone(work)) => after = Some(work),

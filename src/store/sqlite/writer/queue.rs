@@ -25,7 +25,7 @@ pub struct Queue {
 #[derive(Default)]
 struct QueueState {
     mail: VecDeque<Request>,
-    upkeep: VecDeque<Request>,
+    maintenance: VecDeque<Request>,
     /// Nobody will come any more.
     closed: bool,
     /// The thread sleeps. (Waking costs a system call, whether somebody sleeps or not.)
@@ -38,7 +38,7 @@ impl QueueState {
     fn lane(&mut self, lane: Lane) -> &mut VecDeque<Request> {
         match lane {
             Lane::Mail => &mut self.mail,
-            Lane::Maintenance => &mut self.upkeep,
+            Lane::Maintenance => &mut self.maintenance,
         }
     }
 }
@@ -86,7 +86,7 @@ impl Queue {
     pub fn abandon(&self) {
         self.close();
         let mut state = self.lock();
-        let dropped = (std::mem::take(&mut state.mail), std::mem::take(&mut state.upkeep));
+        let dropped = (std::mem::take(&mut state.mail), std::mem::take(&mut state.maintenance));
         drop(state);
         drop(dropped);
     }
@@ -94,7 +94,7 @@ impl Queue {
     /// Somebody waits, or nobody may.
     pub fn is_taken(&self) -> bool {
         let state = self.lock();
-        state.closed || !(state.mail.is_empty() && state.upkeep.is_empty())
+        state.closed || !(state.mail.is_empty() && state.maintenance.is_empty())
     }
 
     /// Waits until something waits here, for `timeout` at most.
@@ -102,7 +102,7 @@ impl Queue {
         let until = timeout.map(|timeout| Instant::now() + timeout);
         let mut state = self.lock();
         loop {
-            if !(state.mail.is_empty() && state.upkeep.is_empty()) {
+            if !(state.mail.is_empty() && state.maintenance.is_empty()) {
                 return Next::Orders;
             }
             if state.closed {

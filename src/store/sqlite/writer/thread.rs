@@ -46,7 +46,7 @@ impl Shared {
         self.connection.lock().ignore_poison()
     }
 
-    /// What is first, mail before upkeep, and what else waits.
+    /// What is first, mail before maintenance, and what else waits.
     fn execute(&self, connection: &Connection) {
         match self.queue.try_next(Lane::Mail).or_else(|| self.queue.try_next(Lane::Maintenance)) {
             Some(Request::Alone(work)) => {
