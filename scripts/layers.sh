@@ -63,7 +63,7 @@ done
 
 effects='std::net|std::thread|std::fs|std::process|SystemTime|Instant::now'
 crates='\b(rusqlite|openssl|native_tls|log|nix|crossbeam_channel)::|\brusqlite\b'
-rooms='crate::(auth|cli|clock|files|http|import|net|reaper|server|shared|store::sqlite|store::memory|(pop3|lmtp)::conn)\b'
+rooms='crate::(auth|cli|clock|files|http|import|net|reaper|protocol_log|server|shared|store::sqlite|store::postgres|store::memory|(pop3|lmtp)::conn)\b'
 forbid 'the core knows an effect' "$effects" "${core[@]}"
 forbid 'the core knows a library of an effect' "$crates" "${core[@]}"
 forbid 'the core knows a room' "$rooms" "${core[@]}"

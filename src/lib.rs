@@ -1,5 +1,5 @@
 //! Pillarbox, a POP3 server that behaves, statement by statement, as Microsoft documents Exchange's
-//! POP3 service ([MS-STANXPOP3]), in one binary with one SQLite file.
+//! POP3 service ([MS-STANXPOP3]), in one binary with one SQLite file, or on a PostgreSQL database.
 //!
 //! # Rooms
 //! Three rings; imports point inward only (`make layers` checks it).
@@ -16,8 +16,8 @@
 //! log for the write of a line.
 //!
 //! # Durability
-//! `+OK` to QUIT, 250 of LMTP and exit 0 of `deliver` follow the commit (`synchronous=FULL`). All writes go
-//! through one thread, which shares a commit among those who wait. `kill -9` is a correct shutdown.
+//! `+OK` to QUIT, 250 of LMTP and exit 0 of `deliver` follow the commit (`synchronous=FULL`). Mail is
+//! written by one thread, which shares a commit among those who wait. `kill -9` is a correct shutdown.
 //!
 //! # Threads
 //! One accept loop a listener, a bounded pool of workers with small stacks (one per connection),

@@ -47,7 +47,7 @@ pub trait Host: Send + Sync {
     /// Called with what holds at the first look, and whenever something of it has changed.
     fn changed(&self, snapshot: &Snapshot);
 
-    /// Called every few seconds: drops what need not stay in memory, tries again what was missing.
+    /// Called twice a second: drops what need not stay in memory, tries again what was missing.
     fn tidy(&self);
 
     /// Called once with what [`crate::store::Maintenance::lost`] says: nothing can be promised any more.

@@ -85,7 +85,7 @@ pub const COUNT: usize = COMMANDS.len();
 
 /// Which command the line has as its first word, from 0 on; [`COUNT`] for none that we know.
 pub fn place(line: &[u8]) -> usize {
-    let end = line.iter().position(|octet| *octet == b' ').unwrap_or(line.len());
+    let end = line.iter().position(separates).unwrap_or(line.len());
     let keyword = &line[..end];
     COMMANDS.iter().position(|row| row.keyword.as_bytes().eq_ignore_ascii_case(keyword)).unwrap_or(COUNT)
 }
@@ -285,6 +285,7 @@ mod tests {
     fn separators_are_runs_of_spaces_or_tabs() {
         for line in ["LIST 1", "list \t  1", "LIST\t\t1", "LIST 1 "] {
             assert_eq!(after(line), Ok(TransactionCommand::List(Some(MessageNumber(1)))), "{line:?}");
+            assert_eq!(name(place(line.as_bytes())), "LIST", "{line:?}");
         }
         assert_eq!(after(" LIST"), Err(Refusal::Unknown(b"")));
     }

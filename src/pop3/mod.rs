@@ -37,7 +37,7 @@ pub enum Step {
     /// Send the reply, then what the transfer names; or, if its first chunk cannot be had, what
     /// [`Reply::unreadable`] says.
     Send(Reply, Transfer),
-    /// Delete these messages for good and call [`session::Session::committed`].
+    /// Delete these messages (UPDATE state, RFC 1939 section 6) and call [`session::Session::committed`].
     Commit(Vec<Uid>),
     /// Send this, forget what was read in clear, shake hands, call [`session::Session::secured`].
     StartTls(Reply),

@@ -1,4 +1,4 @@
-//! The SQLite engine: all SQL of the program lives in this directory, in `schema.sql` and in `migrations/sqlite`.
+//! The SQLite engine: all of its SQL lives in this directory, in `schema.sql` and in `migrations/sqlite`.
 //!
 //! What must not be known here: sockets, replies, how a password is hashed.
 //!

@@ -159,7 +159,6 @@ pub fn uid_list(uids: impl Iterator<Item = u64>) -> String {
     list
 }
 
-/// What the trigger `message_check` leaves; NULL without a quota.
 /// Raises the next uid, and notes what is passed over in `unshown`, as the trigger `message_imported` does.
 fn skip_to(connection: &Connection, mailbox: MailboxId, next: i64) -> Result<()> {
     let (MaildropState { next_uid: from, .. }, ..) = standing(connection, mailbox)?;
@@ -194,7 +193,7 @@ fn snapshot(
             return Ok((now, Maildrop { listing: listing.clone(), exact_sizes, expire }));
         }
     }
-    // State and listing must be of one moment: the only read transaction of the program.
+    // State and listing must be of one moment: a read transaction.
     let transaction = connection.unchecked_transaction()?;
     let (now, exact_sizes, expire) = standing(&transaction, mailbox)?;
     let (mut listing, from) = match kept {
