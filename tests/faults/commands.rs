@@ -94,13 +94,13 @@ impl Act {
             Act::Init => init(scene, done),
             Act::Restore => restore(scene, done),
             _ => {
-                judge::mail(scene, marks);
+                let messages = judge::mail(scene, marks);
                 match self {
                     Act::Passwd => password(scene, done),
                     Act::Import => import_again(scene),
                     Act::Export => export(scene, done),
                     Act::Backup => backup(scene, done),
-                    Act::Serve => session::judge(scene, marks),
+                    Act::Serve => session::judge(scene, marks, messages),
                     _ => {}
                 }
             }

@@ -4,9 +4,12 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, Once};
+use std::time::{Duration, Instant};
 
 /// How many failures are shown.
 const SHOWN: usize = 60;
+/// How often it is said how far all has come.
+const SAID: Duration = Duration::from_secs(60);
 
 thread_local! {
     /// A panic of this thread is a case's failure, which is shown at the end.
@@ -14,13 +17,48 @@ thread_local! {
 }
 
 /// What came of all cases.
-#[derive(Default)]
 pub struct Report {
+    what: &'static str,
     counts: Mutex<BTreeMap<String, usize>>,
     failures: Mutex<Vec<String>>,
+    said: Mutex<Instant>,
 }
 
 impl Report {
+    pub fn on(what: &'static str) -> Report {
+        let (counts, failures) = (Mutex::default(), Mutex::default());
+        Report { what, counts, failures, said: Mutex::new(Instant::now()) }
+    }
+
+    /// Does each task, some at a time, and says now and then how many are left.
+    pub fn run<T: Send>(&self, tasks: Vec<T>, work: impl Fn(T) + Sync) {
+        let queue = Mutex::new(VecDeque::from(tasks));
+        let threads = std::thread::available_parallelism().map_or(2, |number| number.get());
+        let next = || {
+            let mut queue = queue.lock().unwrap();
+            self.progress(queue.len());
+            queue.pop_front()
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let Some(task) = next() {
+                        work(task);
+                    }
+                });
+            }
+        });
+    }
+
+    fn progress(&self, left: usize) {
+        let mut said = self.said.lock().unwrap();
+        if said.elapsed() >= SAID {
+            let cases: usize = self.counts.lock().unwrap().values().sum();
+            eprintln!("{}: {cases} cases, {left} left of what makes them", self.what);
+            *said = Instant::now();
+        }
+    }
+
     /// One case of a group; a panic is its failure.
     pub fn case(&self, group: &str, name: impl FnOnce() -> String, body: impl FnOnce()) {
         static HOOK: Once = Once::new();
@@ -43,8 +81,9 @@ impl Report {
     }
 
     /// Says how many cases there were; panics if there were none, or if one failed.
-    pub fn finish(self, what: &str) {
+    pub fn finish(self) {
         let (counts, mut failures) = (self.counts.into_inner().unwrap(), self.failures.into_inner().unwrap());
+        let what = self.what;
         let total: usize = counts.values().sum();
         let list: Vec<String> = counts.iter().map(|(group, count)| format!("{group} {count}")).collect();
         eprintln!("{what}: {total} cases, {} failed: {}", failures.len(), list.join(", "));
@@ -58,21 +97,4 @@ impl Report {
         failures.truncate(SHOWN);
         assert!(failures.is_empty(), "{number} of {total} failed:\n{}", failures.join("\n"));
     }
-}
-
-/// Does each task, some at a time.
-pub fn run<T: Send>(tasks: Vec<T>, work: impl Fn(T) + Sync) {
-    let queue = Mutex::new(VecDeque::from(tasks));
-    let threads = std::thread::available_parallelism().map_or(2, |number| number.get());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let next = queue.lock().unwrap().pop_front();
-                    let Some(task) = next else { break };
-                    work(task);
-                }
-            });
-        }
-    });
 }

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 /// A message that comes last.
 const PROBE: u32 = 901;
 
-/// The mail of a scene after these entries of its ledger.
-pub fn mail(scene: &Scene, marks: &[Mark]) {
+/// The mail of a scene after these entries of its ledger; answers how many messages alice has in the end.
+pub fn mail(scene: &Scene, marks: &[Mark]) -> u64 {
     let site = &scene.site;
     sound(site);
     let found = ids(site);
@@ -21,7 +21,7 @@ pub fn mail(scene: &Scene, marks: &[Mark]) {
     for (message, id) in &scene.before {
         assert!(found.get(message).is_none_or(|now| now == id), "{message:?} has another unique-id");
     }
-    next_ids(site, &scene.before, &found);
+    next_ids(site, &scene.before, &found)
 }
 
 /// `check` is clean.
@@ -29,17 +29,30 @@ pub fn sound(site: &Site) {
     site.succeed(&["check"], b"");
 }
 
-/// The next message of each user gets an id that nothing has or has had.
-pub fn next_ids(site: &Site, before: &Ids, found: &Ids) {
+/// The next message of each user gets an id that nothing has or has had; answers how many messages alice has then.
+pub fn next_ids(site: &Site, before: &Ids, found: &Ids) -> u64 {
     site.succeed(&["deliver", "alice", "bob"], &numbered(PROBE));
-    let now = ids(site);
-    for user in USERS {
-        let probe = *now.get(&(user, PROBE)).unwrap_or_else(|| panic!("{user} has not got the last message"));
-        let earlier = before.iter().chain(found).filter(|((whose, _), _)| *whose == user).map(|(_, id)| *id).max();
+    let now = USERS.map(|user| {
+        let mine =
+            |ids: &Ids| ids.iter().filter(|((whose, _), _)| *whose == user).map(|(_, id)| *id).collect::<Vec<_>>();
+        let (count, probe) = last(site, user);
+        let earlier = [mine(before), mine(found)].concat().into_iter().max();
         assert!(earlier.is_none_or(|earlier| probe > earlier), "{user}: {probe} is given after {earlier:?}");
-    }
-    assert_eq!(now.len(), found.len() + 2, "more than the last message came");
+        assert_eq!(count, mine(found).len() as u64 + 1, "{user}: more than the last message came, or less");
+        count
+    });
     sound(site);
+    now[0]
+}
+
+/// How many messages a user has, and the unique-id of the last one, which is no imported one.
+fn last(site: &Site, user: &str) -> (u64, u64) {
+    let mailbox = format!("(SELECT id FROM mailboxes WHERE name = '{user}')");
+    let line = site.sql(&format!(
+        "SELECT count(*), max(uid) FILTER (WHERE unique_id IS NULL) FROM message WHERE mailbox_id = {mailbox}"
+    ));
+    let numbers = line.trim().split_once('|').and_then(|(count, id)| Some((count.parse().ok()?, id.parse().ok()?)));
+    numbers.unwrap_or_else(|| panic!("{user} has not got the last message: {line:?}"))
 }
 
 /// What must, may and must not be there.

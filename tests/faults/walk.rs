@@ -1,7 +1,7 @@
 //! Every command, and a server's life, with its N-th operation of a kind struck: N from 1 until there is none.
 
 use crate::commands::Act;
-use crate::crew::{self, Report};
+use crate::crew::Report;
 use crate::fault::{self, Fault};
 use crate::ledger::{Ledger, Mark};
 use crate::preload::Preload;
@@ -39,18 +39,18 @@ fn a_server() {
     try_all("a server", walks(|act| act == Act::Serve), SAMPLE[1]);
 }
 
-fn try_all(what: &str, walks: Vec<Walk>, sample: usize) {
-    let report = Report::default();
+fn try_all(what: &'static str, walks: Vec<Walk>, sample: usize) {
+    let report = Report::on(what);
     match Extent::wanted().of(sample) {
         // The first N that strikes nothing is the last one.
-        None => crew::run(walks, |walk| {
+        None => report.run(walks, |walk| {
             let _ = (1..).find(|at| !walk.step(*at, &report));
         }),
-        Some(number) => crew::run(draw(what, walks, number), |(walk, at)| {
+        Some(number) => report.run(draw(what, walks, number), |(walk, at)| {
             walk.step(at, &report);
         }),
     }
-    report.finish(what);
+    report.finish();
 }
 
 /// Some walks, and a step of each. Every kind of fault that has a step has the same chance, however many it has.
