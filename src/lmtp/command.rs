@@ -237,7 +237,9 @@ mod tests {
     fn chunks_have_a_size() {
         assert_eq!(parse(b"BDAT 0 LAST"), Ok(Command::Bdat(0, true)));
         assert_eq!(parse(b"bdat 77"), Ok(Command::Bdat(77, false)));
-        for wrong in ["BDAT", "BDAT x", "BDAT 1 FIRST", "BDAT 1 LAST x", "BDAT -1", "BDAT 99999999999999999999"] {
+        for wrong in
+            ["BDAT", "BDAT x", "BDAT 1 FIRST", "BDAT 1 LAST x", "BDAT -1", "BDAT +1", "BDAT 99999999999999999999"]
+        {
             assert_eq!(parse(wrong.as_bytes()), Err(Refusal::ChunkSize), "{wrong}");
         }
     }

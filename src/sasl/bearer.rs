@@ -280,6 +280,12 @@ mod tests {
     }
 
     #[test]
+    fn a_token_may_have_as_many_octets_as_are_offered() {
+        let longest = "a".repeat(LONGEST_TOKEN);
+        assert_eq!(token(&[("auth", &format!("Bearer {longest}"))]), Ok(&*longest));
+    }
+
+    #[test]
     fn without_a_checker_nothing_is_offered_or_accepted() {
         assert!(!offered(&Context::default()));
         let mut bearer = start_xoauth2(&Context::default());

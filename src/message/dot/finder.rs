@@ -24,3 +24,29 @@ impl DotFinder {
         self.at_line_start = *last == b'\n';
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_dot_at_the_start_of_a_line_is_found() {
+        for (message, found) in [
+            ("", false),
+            (".", true),
+            ("a.\r\n", false),
+            ("a\r\n.", true),
+            ("a\r\nb.\r\n", false),
+            (".\r\na", true),
+            ("a\r\n", false),
+        ] {
+            for cut in 0..=message.len() {
+                let mut finder = DotFinder::default();
+                let (start, end) = message.as_bytes().split_at(cut);
+                finder.look(start);
+                finder.look(end);
+                assert_eq!(finder.found, found, "{message:?} cut at {cut}");
+            }
+        }
+    }
+}
