@@ -16,14 +16,17 @@ use std::path::Path;
 /// database.
 ///
 /// # Errors
-/// 78 for files that cannot be used, 73 where the pair cannot be made, 74 where that is because of the disk.
+/// 78 for files that cannot be used, 73 where the pair cannot be made, 74 where either is because of the disk.
 pub fn acceptor(settings: &Settings, db: &Path) -> Result<Acceptor, Error> {
     let tls::Files { certificate, key } = pair(settings, db)?;
     if settings.certificate_file.is_none() && !certificate.exists() {
         tls::self_signed(&certificate, &key).map_err(|error| unmade(&error))?;
         info!("tls: created a self-signed certificate: {}", certificate.display());
     }
-    Acceptor::load(&certificate, &key).map_err(|error| Error::new(Code::Config, error.to_string()))
+    Acceptor::load(&certificate, &key).map_err(|error| {
+        let of_disk = error.of_system().is_some_and(|system| is_of_disk(&system));
+        Error::new(if of_disk { Code::Io } else { Code::Config }, error.to_string())
+    })
 }
 
 fn unmade(error: &io::Error) -> Error {

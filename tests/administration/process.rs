@@ -254,6 +254,20 @@ fn a_key_of_another_certificate_is_refused() {
     assert!(text(&output.stderr).contains("tls.key") || text(&output.stderr).contains("one.crt"), "{output:?}");
 }
 
+/// A disk that fails is no wrong setting. (To read the first page of a process's memory is EIO.)
+#[test]
+fn a_certificate_that_the_disk_does_not_give_is_74() {
+    let site = Site::with_alice(&[]);
+    make_pair(&site, "one");
+    let pair = ["tls.crt", "tls.key"].map(|name| site.path(name).display().to_string());
+    for (certificate, key) in [("/proc/self/mem", &*pair[1]), (&*pair[0], "/proc/self/mem")] {
+        let settings = [format!("CertificateFile={certificate}"), format!("PrivateKeyFile={key}")];
+        let error = site.run(&["serve", "-l", "127.0.0.1:0", "--set", &settings[0], "--set", &settings[1]], b"");
+        assert_eq!(error.status.code(), Some(74), "{error:?}");
+        assert!(text(&error.stderr).contains("/proc/self/mem cannot be read"), "{error:?}");
+    }
+}
+
 /// Nothing of a session's secrets is in the log, not even at its most talkative.
 #[test]
 fn the_log_holds_no_passwords() {

@@ -118,9 +118,7 @@ pub(super) fn read_key(file: &Path) -> Result<PKey<Private>, TlsError> {
 }
 
 fn chain(file: &Path, content: &io::Result<Zeroizing<Vec<u8>>>) -> Result<Vec<X509>, TlsError> {
-    let pem = content
-        .as_ref()
-        .map_err(|error| TlsError::new(format!("certificate file {} cannot be read: {error}", file.display())))?;
+    let pem = content.as_ref().map_err(|error| TlsError::unread("certificate", file, error))?;
     let chain = X509::stack_from_pem(pem)
         .map_err(|error| TlsError::new(format!("certificate file {} is not PEM: {}", file.display(), brief(&error))))?;
     if chain.is_empty() { Err(no_certificate(file)) } else { Ok(chain) }
@@ -132,9 +130,7 @@ fn no_certificate(file: &Path) -> TlsError {
 
 /// Any PEM form of key will do, but none that wants a passphrase: nobody is there to give it.
 fn private_key(file: &Path, content: &io::Result<Zeroizing<Vec<u8>>>) -> Result<PKey<Private>, TlsError> {
-    let pem = content
-        .as_ref()
-        .map_err(|error| TlsError::new(format!("private key file {} cannot be read: {error}", file.display())))?;
+    let pem = content.as_ref().map_err(|error| TlsError::unread("private key", file, error))?;
     let mut asked = false;
     PKey::private_key_from_pem_callback(pem, |_| {
         asked = true;
