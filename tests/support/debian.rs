@@ -5,6 +5,7 @@
 
 use super::privileged::{STAY, is_root, require_mounts};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -25,6 +26,12 @@ pub fn unpack(name: &str, packages: &[&str]) -> Unpacked {
     let name = &format!("{name}-{:x}", which.finish());
     let root = directory.join(name);
     if !root.join("complete").exists() {
+        std::fs::create_dir_all(&directory).unwrap();
+        // A test that needs root may come first (`sudo`): the directory is for those that do not, too.
+        if is_root() {
+            let owner = std::fs::metadata(env!("CARGO_TARGET_TMPDIR")).unwrap();
+            chown(&directory, Some(owner.uid()), Some(owner.gid())).unwrap();
+        }
         let fresh = directory.join(format!("{name}.{}", std::process::id()));
         std::fs::create_dir_all(&fresh).unwrap();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/unpack.sh");
