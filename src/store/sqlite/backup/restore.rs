@@ -1,8 +1,8 @@
 //! A backup becomes a database again.
 
 use crate::store::sqlite::Sqlite;
-use crate::store::sqlite::database::connection;
 use crate::store::sqlite::database::migrate;
+use crate::store::sqlite::database::{closing, connection};
 use crate::store::{Result, StoreError, Uid};
 use rusqlite::{Connection, params};
 use std::path::Path;
@@ -29,14 +29,17 @@ impl Sqlite {
         leap(&opened).map_err(|error| connection::named(copy, error))
     }
 
-    /// Whether another process has the database open. What is in its log comes into the file if not.
+    /// Whether another process has the database open. What is in its log comes into the file if not, or is kept where
+    /// there is no room for it.
     ///
     /// # Errors
-    /// It cannot be opened. A file that is no database, or damaged, is in nobody's use.
+    /// It cannot be opened, or a sync failed. A file that is no database, or damaged, is in nobody's use.
     pub fn is_in_use(path: &Path) -> Result<bool> {
-        match connection::alone(path) {
+        let settle = |connection| closing::settle_alone(&connection).map_err(|error| connection::named(path, error));
+        match connection::alone(path).map(settle) {
             Err(StoreError::Busy(_)) => Ok(true),
             Err(StoreError::Io(text)) => Err(StoreError::Io(text)),
+            Ok(Err(StoreError::Sync(text))) => Err(StoreError::Sync(text)),
             _ => Ok(false),
         }
     }

@@ -15,7 +15,18 @@ use std::path::Path;
 /// What kept it from being moved.
 pub fn settle(connection: &Connection) -> rusqlite::Result<()> {
     let is_shared = connection.path().is_some_and(|path| recovery::is_open_elsewhere(Path::new(path)));
-    let moved = if is_shared { Ok(false) } else { move_log(connection) };
+    keep_unless(connection, if is_shared { Ok(false) } else { move_log(connection) })
+}
+
+/// The same where nobody else can have it open ([`connection::alone`](super::connection::alone)).
+///
+/// # Errors
+/// As [`settle`].
+pub fn settle_alone(connection: &Connection) -> rusqlite::Result<()> {
+    keep_unless(connection, move_log(connection))
+}
+
+fn keep_unless(connection: &Connection, moved: rusqlite::Result<bool>) -> rusqlite::Result<()> {
     if !matches!(moved, Ok(true)) {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     }
