@@ -2,7 +2,7 @@
 
 use crate::commands::Act;
 use crate::crew::Report;
-use crate::fault::{self, Fault};
+use crate::fault::{self, Fault, How};
 use crate::ledger::{Ledger, Mark};
 use crate::preload::Preload;
 use crate::scene::{Layout, Scene};
@@ -39,13 +39,19 @@ fn a_server() {
     try_all("a server", walks(|act| act == Act::Serve), SAMPLE[1]);
 }
 
+/// The database that is replaced has a log, which is settled first: whatever SQLite does by itself must be seen, too.
+#[test]
+fn restore_sees_every_failed_sync() {
+    let fault = Fault { kind: "sync", how: How::Eio, on: false, at: 0 };
+    let report = Report::on("restore");
+    report.run(vec![Walk { act: Act::Restore, layout: Layout::Logged, fault }], |walk| walk.all(&report));
+    report.finish();
+}
+
 fn try_all(what: &'static str, walks: Vec<Walk>, sample: usize) {
     let report = Report::on(what);
     match Extent::wanted().of(sample) {
-        // The first N that strikes nothing is the last one.
-        None => report.run(walks, |walk| {
-            let _ = (1..).find(|at| !walk.step(*at, &report));
-        }),
+        None => report.run(walks, |walk| walk.all(&report)),
         Some(number) => report.run(draw(what, walks, number), |(walk, at)| {
             walk.step(at, &report);
         }),
@@ -84,6 +90,11 @@ pub fn operations(act: Act, layout: Layout, fault: Fault) -> u64 {
 impl Walk {
     fn name(&self, fault: Fault) -> String {
         format!("{:?} {:?}, {fault}", self.act, self.layout)
+    }
+
+    /// Every step: the first N that strikes nothing is the last one.
+    fn all(&self, report: &Report) {
+        let _ = (1..).find(|at| !self.step(*at, report));
     }
 
     /// One step; whether there was anything to strike.
