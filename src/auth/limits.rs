@@ -211,6 +211,17 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_is_known_later_counts_with_the_others() {
+        let limits = Limits::new();
+        let unknown = limits.connection(None, 9, 1).ok().unwrap();
+        let known = limits.address("192.0.2.1".parse().unwrap(), 1).unwrap();
+        assert!(limits.address("::ffff:192.0.2.1".parse().unwrap(), 1).is_none());
+        assert_eq!(entries(&limits), (1, 1, 0));
+        drop((unknown, known));
+        assert_eq!(entries(&limits), (0, 0, 0));
+    }
+
+    #[test]
     fn a_user_has_a_limit() {
         let limits = Limits::new();
         let first = limits.user(UserId(1), 1).unwrap();

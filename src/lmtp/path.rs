@@ -109,6 +109,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_backslash_means_something_in_quotes_only() {
+        assert_eq!(split(b"<a\\> SIZE=1"), Ok((&b"a\\"[..], &b" SIZE=1"[..])));
+        assert_eq!(split(b"<\"a\\\"> b\"@c> x"), Ok((&b"\"a\\\"> b\"@c"[..], &b" x"[..])));
+    }
+
+    #[test]
     fn paths_become_addresses() {
         // (what the client sent, the address that is meant)
         let table: &[(&str, Result<&str, BadPath>)] = &[

@@ -185,6 +185,13 @@ mod tests {
     }
 
     #[test]
+    fn a_strangers_name_ends_no_field_of_the_log() {
+        assert_eq!(printable("DOMAIN\\a.b@c=!"), "DOMAIN\\a.b@c=!");
+        assert_eq!(printable("a <b>,c\r\n\u{e4}"), "a??b??c???");
+        assert_eq!(printable(&"a".repeat(300)), "a".repeat(255));
+    }
+
+    #[test]
     fn logins_try_the_whole_address_first() {
         // (what the client sent, Domains, names)
         let table: &[(&str, &str, &[&str])] = &[

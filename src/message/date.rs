@@ -160,14 +160,32 @@ mod tests {
             let moment = parse_rfc5322(&format!("1 Jan {text} 00:00")).unwrap_or_else(|| panic!("{text}"));
             assert_eq!(civil(moment.div_euclid(86_400)), (year, 1, 1), "{text}");
         }
-        for (text, minutes) in [("+0130", 90), ("-0530", -330), ("PST", -480), ("MDT", -360), ("Z", 0), ("+0000", 0)] {
+        for (text, minutes) in [
+            ("+0130", 90),
+            ("-0530", -330),
+            ("+1234", 754),
+            ("EDT", -240),
+            ("EST", -300),
+            ("cdt", -300),
+            ("CST", -360),
+            ("MDT", -360),
+            ("MST", -420),
+            ("PDT", -420),
+            ("PST", -480),
+            ("Z", 0),
+            ("+0000", 0),
+        ] {
             assert_eq!(zone(text), Some(minutes * 60), "{text}");
         }
         for text in ["+01", "+010", "+0a00", "-01000", "+", "-:000"] {
             assert_eq!(zone(text), None, "{text}");
         }
-        for text in ["", "yesterday", "Mon, 32 Nov 2026 12:00:00 +0000", "Mon, 23 Nov 2026 25:00 +0000", "1 Jan 2026"] {
+        for text in ["", "yesterday", "Mon, 32 Nov 2026 12:00:00 +0000", "1 Jan 2026", "0 Jan 2026 00:00"] {
             assert_eq!(parse_rfc5322(text), None, "{text}");
+        }
+        assert_eq!(parse_rfc5322("23 Nov 2026 11:59:60"), noon.map(|noon| noon - 1), "a leap second");
+        for clock in ["24:00", "00:60", "00:00:61", "00:00:00:00", "001:00", "+1:00", "00"] {
+            assert_eq!(parse_rfc5322(&format!("1 Jan 2026 {clock}")), None, "{clock}");
         }
     }
 }

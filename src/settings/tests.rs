@@ -126,4 +126,8 @@ fn warns_of_what_is_hardly_meant() {
         assert_eq!(warnings.len(), 1, "{name}");
         assert!(warnings[0].contains(word), "{warnings:?}");
     }
+    let quotas = |warning| rows(&[("ProhibitSendReceiveQuota", "1000"), ("IssueWarningQuota", warning)]);
+    for (rows, number) in [(rows(&[("MaxCommandSize", "255")]), 0), (quotas("999"), 0), (quotas("1000"), 1)] {
+        assert_eq!(Settings::from_rows(&rows, &[]).unwrap().warnings().len(), number);
+    }
 }
