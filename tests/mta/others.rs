@@ -5,7 +5,7 @@ use crate::support::debian::{Daemon, Unpacked};
 use crate::support::site::text;
 use crate::support::{Server, Site, eventually};
 use crate::{open, recipe, with};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -99,6 +99,7 @@ fn exim_delivers(packages: &Unpacked) {
         .map(|line| format!("{}\n", line.replacen('@', if line.starts_with('@') { "*@" } else { "@" }, 1)));
     std::fs::write(etc.join("exim4/pillarbox-recipients"), list.collect::<String>()).unwrap();
     places.push((etc, "/etc"));
+    setuid_root(&packages.root().join("usr/sbin/exim4"));
     let start = "update-exim4.conf && exec exim4 -bdf -q30m";
     let mut command = packages.command(&over(&places), &["/bin/sh", "-c", start]);
     let _daemon = Daemon::start(&mut command, &directory.join("var/log/exim4/mainlog"));
@@ -108,6 +109,14 @@ fn exim_delivers(packages: &Unpacked) {
     assert_refused("Unknown user");
     let log = std::fs::read_to_string(directory.join("var/log/exim4/mainlog")).unwrap();
     assert!(!log.contains("** "), "nothing bounces: {log}");
+}
+
+/// As the package installs it. Whoever unpacked it owns it: where that is not root, `sudo` made us root, and not a namespace.
+fn setuid_root(program: &Path) {
+    if std::fs::metadata(program).unwrap().uid() != 0 {
+        chown(program, Some(0), Some(0)).unwrap();
+        std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o4755)).unwrap();
+    }
 }
 
 #[test]
