@@ -48,7 +48,7 @@ check: layers
 mutants: setup
 	@scripts/mutants.sh $(MUTANTS)
 
-# Every fault of a disk that tests/faults knows: more than an hour on two cores. `make test` tries a sample.
+# Every fault of a disk that tests/faults knows: an hour and a half on two cores. `make test` tries a sample.
 faults: setup
 	PILLARBOX_FAULTS=all $(CARGO) test --release --locked --test faults -- --nocapture --test-threads 1
 
