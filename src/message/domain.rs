@@ -68,6 +68,9 @@ mod tests {
             ("xn--\u{fc}.example", "xn--\u{fc}.example", true),
             ("xn--a-.example", "XN--A-.example", true),
             (".", ".", true),
+            // Wide letters are a way to write ASCII ones.
+            ("\u{ff41}.example", "a.example", true),
+            ("a.example", "\u{ff41}.example", true),
         ] {
             assert_eq!(is_same(one, other), same, "{one} {other}");
         }

@@ -285,6 +285,7 @@ mod tests {
         assert_eq!(written(&reply), "-ERR Protocol error. There is no command aHVudGVyMg==.\r\n");
         assert_eq!(reply.loggable(), "-ERR Protocol error. There is no command *****.");
         assert_eq!(Reply::OK.loggable(), "+OK");
+        assert_eq!(Reply::Ok("2 300".into()).loggable(), "+OK 2 300");
     }
 
     #[test]

@@ -86,6 +86,13 @@ mod tests {
     }
 
     #[test]
+    fn there_is_nothing_odd_to_tell() {
+        let mut plain = Plain::Message;
+        assert!(matches!(plain.step(b"alice"), Outcome::Failed(Failure::Malformed(_))));
+        assert_eq!(plain.diagnosis(), None);
+    }
+
+    #[test]
     fn refuses_what_is_not_plain() {
         let long = [b"\0".as_slice(), &[b'a'; 256], b"\0x"].concat();
         for bad in

@@ -127,7 +127,10 @@ fn warns_of_what_is_hardly_meant() {
         assert!(warnings[0].contains(word), "{warnings:?}");
     }
     let quotas = |warning| rows(&[("ProhibitSendReceiveQuota", "1000"), ("IssueWarningQuota", warning)]);
-    for (rows, number) in [(rows(&[("MaxCommandSize", "255")]), 0), (quotas("999"), 0), (quotas("1000"), 1)] {
+    // No quota is none to be warned of.
+    let none = rows(&[("ProhibitSendReceiveQuota", "0")]);
+    let size = rows(&[("MaxCommandSize", "255")]);
+    for (rows, number) in [(size, 0), (none, 0), (quotas("999"), 0), (quotas("1000"), 1)] {
         assert_eq!(Settings::from_rows(&rows, &[]).unwrap().warnings().len(), number);
     }
 }

@@ -137,6 +137,67 @@ fn user_is_forgotten_by_stls() {
     bench.log_in();
 }
 
+/// Settings act on sessions that are there.
+#[test]
+fn user_does_not_let_a_password_through_that_may_not_be_sent_any_more() {
+    let mut bench = Bench::new();
+    bench.expect("USER alice", &Reply::OK);
+    bench.settings.set("LoginType", "SecureLogin").unwrap();
+    bench.expect("PASS x", &Reply::WANTS_TLS);
+}
+
+/// What each `LoginType` lets cross a connection in clear.
+#[test]
+fn a_login_type_allows_passwords_proofs_or_nothing() {
+    for (login_type, user, plain, proof) in [
+        ("PlainTextLogin", true, true, true),
+        ("PlainTextAuthentication", false, false, true),
+        ("SecureLogin", false, false, false),
+    ] {
+        let mut bench = Bench::new();
+        bench.settings.set("LoginType", login_type).unwrap();
+        for (line, allowed) in [("AUTH PLAIN", plain), ("AUTH NTLM", proof), ("USER alice", user)] {
+            match bench.say(line) {
+                Step::Reply(reply) => {
+                    assert_eq!(said(&reply) != said(&Reply::WANTS_TLS), allowed, "{login_type} {line}")
+                }
+                _ => panic!("{line}: not a reply"),
+            }
+            bench.say("*");
+        }
+    }
+}
+
+/// [MS-STANXPOP3] V0011: a password that may begin with separators is tried without and with them.
+#[test]
+fn what_is_tried_as_password() {
+    for (line, expected) in [("PASS x", &["x"][..]), ("PASS  x", &["x", " x"]), ("PASS  ", &[" "])] {
+        let mut bench = Bench::new();
+        bench.expect("USER alice", &Reply::OK);
+        let Step::Ask(Query::Password { candidates, .. }) = bench.say(line) else { panic!("{line}: nothing is asked") };
+        let candidates: Vec<&[u8]> = candidates.iter().map(|candidate| candidate.expose()).collect();
+        assert_eq!(candidates, expected.iter().map(|candidate| candidate.as_bytes()).collect::<Vec<_>>(), "{line}");
+    }
+}
+
+/// RFC 2595 section 4: STLS comes once, and before login.
+#[test]
+fn stls_is_offered_until_it_is_used() {
+    let offers = |bench: &mut Bench| match bench.say("CAPA") {
+        Step::Reply(reply) => String::from_utf8(said(&reply)).unwrap().contains("\r\nSTLS\r\n"),
+        _ => panic!("CAPA is answered"),
+    };
+    let mut bench = Bench::new();
+    assert!(offers(&mut bench));
+    bench.start_tls();
+    assert!(!offers(&mut bench));
+    bench.expect("STLS", &Reply::WRONG_STATE);
+    let mut bench = Bench::new();
+    bench.log_in();
+    assert!(!offers(&mut bench));
+    bench.expect("STLS", &Reply::WRONG_STATE);
+}
+
 /// STLS is no way around the bounds.
 #[test]
 fn failures_survive_stls() {

@@ -181,6 +181,32 @@ fn what_is_too_long_loses_its_rest() {
     assert_eq!(text, format!("X: y\r\n{}A: b\r\n\r\n", " ascii\r\n".repeat(10_000)));
 }
 
+/// The longest field that is rewritten as a whole, and lines whose product would be too long.
+#[test]
+fn a_folded_field_may_be_as_long_as_one_line() {
+    let folded = |first: usize, last: usize| {
+        let lines =
+            [format!("Subject: {}\r\n", "x".repeat(first - 11)), format!(" \u{fc}{}\r\n", "y".repeat(last - 5))];
+        assert_eq!(lines[0].len() + lines[1].len(), first + last);
+        downgraded(&format!("{}A: b\r\n\r\nx\r\n", lines.concat()))
+    };
+    let is_whole = |text: String| text.contains("=?UTF-8?");
+    assert!(is_whole(folded(300, 300)));
+    assert!(is_whole(folded(LONGEST_FIELD - 300, 300)));
+    assert!(!is_whole(folded(LONGEST_FIELD - 300, 301)));
+}
+
+#[test]
+fn a_hundred_multiparts_are_looked_into() {
+    let nested = |depth: usize| {
+        let multipart = |at: usize| format!("Content-Type: multipart/mixed; boundary=b{at}\r\n\r\n--b{at}\r\n");
+        let heads: String = (0..depth).map(multipart).collect();
+        downgraded(&format!("{heads}Subject: \u{fc}\r\n\r\nx\r\n"))
+    };
+    assert!(nested(MOST_MULTIPARTS).is_ascii());
+    assert!(!nested(MOST_MULTIPARTS + 1).is_ascii());
+}
+
 /// Pieces of fields in any order, and what must hold of every header.
 #[test]
 fn whatever_comes_the_header_is_ascii_and_its_lines_have_a_length() {
