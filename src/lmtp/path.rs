@@ -149,6 +149,7 @@ mod tests {
 
     #[test]
     fn paths_have_a_length() {
+        assert_eq!(LONGEST_SENDER, 983);
         for longest in [LONGEST_SENDER, LONGEST_RECIPIENT] {
             assert!(address(&vec![b'a'; longest], false, longest).is_ok());
             assert_eq!(address(&vec![b'a'; longest + 1], false, longest), Err(BadPath::TooLong));

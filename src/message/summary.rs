@@ -82,7 +82,9 @@ mod tests {
     fn bounded() {
         let long = format!("Subject: {}\r\n\r\n", "\u{fc}".repeat(20_000));
         assert_eq!(of(long.as_bytes())[0].chars().count(), LONGEST_VALUE);
-        let late = format!("X: {}\r\nSubject: late\r\n\r\n", "x".repeat(HEADER));
+        let last = format!("X: {}\r\nSubject: a\r\n\r\n", "x".repeat(65_536 - "X: \r\nSubject: a\r\n".len()));
+        assert_eq!(of(last.as_bytes())[0], "a");
+        let late = format!("X: {}\r\nSubject: late\r\n\r\n", "x".repeat(65_536));
         assert_eq!(of(late.as_bytes())[0], "");
     }
 

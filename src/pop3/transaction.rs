@@ -296,6 +296,27 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    /// What the driver may gather.
+    #[test]
+    fn a_message_is_small_up_to_32_kib_and_as_it_is() {
+        let message = Message {
+            id: MessageId { mailbox: MailboxId(1), uid: Uid(1), body: 1 },
+            octets: 32_768,
+            dotted: false,
+            top: None,
+            unread: true,
+            downgraded: false,
+        };
+        assert!(message.is_small());
+        for other in [
+            Message { octets: 32_769, ..message },
+            Message { top: Some(1), ..message },
+            Message { downgraded: true, ..message },
+        ] {
+            assert!(!other.is_small(), "{other:?}");
+        }
+    }
+
     #[test]
     fn a_text_is_what_is_listed_piece_by_piece() {
         for (descending, exact) in [(false, false), (false, true), (true, false), (true, true)] {

@@ -124,7 +124,9 @@ fn utf8_mode_lasts_otherwise() {
         assert!(!bench.is_downgraded());
     }
     let mut bench = Bench::new();
+    assert!(!bench.session.is_transaction());
     bench.log_in();
+    assert!(bench.session.is_transaction());
     assert!(bench.is_downgraded(), "nobody has said UTF8");
 }
 

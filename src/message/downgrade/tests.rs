@@ -53,7 +53,7 @@ fn only_an_empty_line_ends_a_header() {
 /// Nothing of a text is left out, and the header before it stays ASCII.
 #[test]
 fn a_missing_empty_line_is_put_in() {
-    let long = format!("\u{fc}{}", "x".repeat(2 * LONGEST_FIELD));
+    let long = format!("\u{fc}{}", "x".repeat(2 * 65_536));
     for line in ["H\u{e4}llo", "no field \u{fc}", "Gr\u{fc}\u{df}e: x", "a b: \u{fc}", ": \u{fc}", &long] {
         let text = downgraded(&format!("Subject: \u{fc}\r\n{line}\r\nSubject: \u{fc}\r\n \u{fc}\r\n\r\nrest\r\n"));
         let rest = "Subject: \u{fc}\r\n \u{fc}\r\n\r\nrest\r\n";
@@ -168,8 +168,8 @@ fn a_long_list_in_ascii_stays_whole() {
 /// Whatever is cut, the field after it is still one.
 #[test]
 fn what_is_too_long_loses_its_rest() {
-    let longest = LONGEST_FIELD - "X: ".len();
-    let text = downgraded(&format!("X: {}\r\nA: b\r\n\r\nx\r\n", "x".repeat(2 * LONGEST_FIELD)));
+    let longest = 65_536 - "X: ".len();
+    let text = downgraded(&format!("X: {}\r\nA: b\r\n\r\nx\r\n", "x".repeat(2 * 65_536)));
     assert_eq!(text, format!("X: {}\r\nA: b\r\n\r\nx\r\n", "x".repeat(longest)));
     let fits = format!("X: {}\r\nA: b\r\n\r\nx\r\n", "x".repeat(longest));
     assert_eq!(downgraded(&fits), fits);
@@ -192,8 +192,8 @@ fn a_folded_field_may_be_as_long_as_one_line() {
     };
     let is_whole = |text: String| text.contains("=?UTF-8?");
     assert!(is_whole(folded(300, 300)));
-    assert!(is_whole(folded(LONGEST_FIELD - 300, 300)));
-    assert!(!is_whole(folded(LONGEST_FIELD - 300, 301)));
+    assert!(is_whole(folded(65_536 - 300, 300)));
+    assert!(!is_whole(folded(65_536 - 300, 301)));
 }
 
 #[test]
@@ -203,8 +203,8 @@ fn a_hundred_multiparts_are_looked_into() {
         let heads: String = (0..depth).map(multipart).collect();
         downgraded(&format!("{heads}Subject: \u{fc}\r\n\r\nx\r\n"))
     };
-    assert!(nested(MOST_MULTIPARTS).is_ascii());
-    assert!(!nested(MOST_MULTIPARTS + 1).is_ascii());
+    assert!(nested(100).is_ascii());
+    assert!(!nested(101).is_ascii());
 }
 
 /// Pieces of fields in any order, and what must hold of every header.
