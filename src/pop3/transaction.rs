@@ -317,6 +317,17 @@ mod tests {
         }
     }
 
+    /// RETR reads, TOP does not.
+    #[test]
+    fn what_is_read_once() {
+        let message = |unread, top| {
+            let id = MessageId { mailbox: MailboxId(1), uid: Uid(1), body: 1 };
+            Message { id, octets: 1, dotted: false, top, unread, downgraded: false }
+        };
+        let counts = |unread, top| message(unread, top).counts_as_read();
+        assert_eq!([counts(true, None), counts(true, Some(0)), counts(false, None)], [true, false, false]);
+    }
+
     #[test]
     fn a_text_is_what_is_listed_piece_by_piece() {
         for (descending, exact) in [(false, false), (false, true), (true, false), (true, true)] {
