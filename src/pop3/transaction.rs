@@ -278,7 +278,7 @@ mod tests {
     use super::*;
     use crate::store::Memory;
 
-    fn transaction(descending: bool, exact: bool, memory: usize) -> Transaction {
+    fn listing(memory: usize) -> Arc<ScanListing> {
         let mut listing = ScanListing::default();
         for (uid, octets, id) in [(7, 1, None), (98, 5000, Some("an-imported-id")), (123_456_789_012, 99_999, None)] {
             let (body, dotted, read) = (0, false, false);
@@ -286,14 +286,37 @@ mod tests {
             listing.push(Entry { uid: Uid(uid), body, octets, dotted, read, imported, internationalized: false }, id);
         }
         listing.keep_texts(Memory::new(memory));
-        let (mailbox, listing) = (MailboxId(1), Arc::new(listing));
-        Transaction::new(Opened { mailbox, listing, descending, exact, expire: Expire::Never }, false)
+        Arc::new(listing)
+    }
+
+    fn of(listing: Arc<ScanListing>, descending: bool, exact: bool) -> Transaction {
+        let opened = Opened { mailbox: MailboxId(1), listing, descending, exact, expire: Expire::Never };
+        Transaction::new(opened, false)
+    }
+
+    fn transaction(descending: bool, exact: bool, memory: usize) -> Transaction {
+        of(listing(memory), descending, exact)
     }
 
     fn listed(transaction: &Transaction, what: Transfer) -> String {
         let mut out = Vec::new();
         assert_eq!(transaction.listing(what, 0, usize::MAX, &mut out), None);
         String::from_utf8(out).unwrap()
+    }
+
+    /// Sessions of one maildrop share its texts, whatever their settings were when they began.
+    #[test]
+    fn each_form_has_a_text_of_its_own() {
+        let shared = listing(10_000);
+        for _ in 0..2 {
+            for (descending, exact) in [(false, false), (false, true), (true, false), (true, true)] {
+                let transaction = of(Arc::clone(&shared), descending, exact);
+                for what in [Transfer::Sizes, Transfer::UniqueIds] {
+                    let text = String::from_utf8(transaction.text(what).unwrap().to_vec()).unwrap();
+                    assert_eq!(text + ".\r\n", listed(&transaction, what), "{descending} {exact}");
+                }
+            }
+        }
     }
 
     /// What the driver may gather.

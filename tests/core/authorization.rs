@@ -314,6 +314,28 @@ fn the_clock_of_mechanisms_is_the_systems() {
     assert!(((Context::default().clock)() - now).abs() < 3600);
 }
 
+#[test]
+fn quit_commits_only_what_is_marked() {
+    let mut bench = Bench::new();
+    bench.log_in();
+    assert!(matches!(bench.say("QUIT"), Step::Close(_)));
+    let mut bench = Bench::new();
+    bench.log_in();
+    bench.expect("DELE 1", &Reply::OK);
+    bench.expect("RSET", &Reply::OK);
+    assert!(matches!(bench.say("QUIT"), Step::Close(_)));
+}
+
+#[test]
+fn what_is_sent_is_unread_until_it_was_read() {
+    let mut bench = Bench::new();
+    bench.log_in();
+    match bench.say("RETR 1") {
+        Step::Send(_, Transfer::Message(message) | Transfer::SmallMessage(message)) => assert!(message.unread),
+        _ => panic!("nothing is sent"),
+    }
+}
+
 /// The marks of more messages than a machine word has bits.
 #[test]
 fn what_was_named_is_deleted() {

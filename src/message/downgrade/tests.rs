@@ -173,6 +173,8 @@ fn what_is_too_long_loses_its_rest() {
     assert_eq!(text, format!("X: {}\r\nA: b\r\n\r\nx\r\n", "x".repeat(longest)));
     let fits = format!("X: {}\r\nA: b\r\n\r\nx\r\n", "x".repeat(longest));
     assert_eq!(downgraded(&fits), fits);
+    let with_its_end = format!("X: {}\r\nA: b\r\n\r\nx\r\n", "x".repeat(longest - 2));
+    assert_eq!(downgraded(&with_its_end), with_its_end);
     // Behind what was rewritten, or left out, the rest makes no sense.
     let many = " \u{fc}@b.example,\r\n".repeat(6000);
     let text = downgraded(&format!("To:\r\n{many} a@b\r\nReceived: \u{fc}\r\n{many} a@b\r\nA: b\r\n\r\nx\r\n"));
