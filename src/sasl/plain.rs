@@ -94,6 +94,8 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_plain() {
+        let part = ["x"; 255].concat();
+        assert!(parse(format!("{part}\0{part}\0{part}").as_bytes()).is_ok());
         let long = [b"\0".as_slice(), &[b'a'; 256], b"\0x"].concat();
         for bad in
             [b"".as_slice(), b"alice", b"\0alice", b"\0\0secret", b"\0alice\0", b"\0a\0b\0c", b"\0\xff\0x", &long]

@@ -26,6 +26,7 @@ fn every_default_is_in_its_range_and_reaches_its_field() {
     assert_eq!(settings.banner, "The Pillarbox POP3 service is ready.");
     assert_eq!(settings.recipient_delimiter, "+");
     assert_eq!(settings.certificate_file, None);
+    assert_eq!((settings.lmtp_socket_mode, settings.retain_deleted_items_days), (0o660, 14));
     assert_eq!(settings.max_receive_size, 104_857_600);
     assert!(settings.warnings().is_empty());
 }
@@ -98,7 +99,7 @@ fn texts_keep_to_their_rules() {
             &["110", ",", "/run/x", "a:1"],
         ),
         ("LmtpBindings", &["", "/run/lmtp,127.0.0.1:24"], &["run/lmtp", "/", "/a\nb"]),
-        ("Domains", &["", "example.org, b.example"], &["a@b", "a b", "a,,b"]),
+        ("Domains", &["", "example.org, b.example"], &["a@b", "a b", "a,,b", "a\u{7f}b", "a\u{a0}b"]),
         ("TrustedNetworks", &["", "127.0.0.0/8,::1/128"], &["127.0.0.0/33", "lan"]),
         ("RecipientDelimiter", &["", "+-"], &["@", "a", " ", "/"]),
         ("Site", &["", "Default-First-Site"], &["a\nb"]),
@@ -110,6 +111,16 @@ fn texts_keep_to_their_rules() {
         for bad in bad {
             assert!(Settings::default().set(name, bad).is_err(), "{name} {bad}");
         }
+    }
+}
+
+#[test]
+fn a_value_has_4096_characters_at_most() {
+    for (characters, fits) in [(4096, true), (4097, false), (5000, false)] {
+        // Names of two characters, two octets each, and what stands between them.
+        let value = "\u{e9}\u{e9},".chars().cycle().take(characters - 1).chain(['x']).collect::<String>();
+        assert_eq!(value.chars().count(), characters);
+        assert_eq!(Settings::default().set("Domains", &value).is_ok(), fits, "{characters}");
     }
 }
 
@@ -130,7 +141,8 @@ fn warns_of_what_is_hardly_meant() {
     // No quota is none to be warned of.
     let none = rows(&[("ProhibitSendReceiveQuota", "0")]);
     let size = rows(&[("MaxCommandSize", "255")]);
-    for (rows, number) in [(size, 0), (none, 0), (quotas("999"), 0), (quotas("1000"), 1)] {
+    let network = rows(&[("TrustedNetworks", "10.0.0.0/8")]);
+    for (rows, number) in [(network, 0), (size, 0), (none, 0), (quotas("999"), 0), (quotas("1000"), 1)] {
         assert_eq!(Settings::from_rows(&rows, &[]).unwrap().warnings().len(), number);
     }
 }

@@ -319,6 +319,21 @@ mod tests {
     }
 
     #[test]
+    fn a_kept_place_is_free_from_its_end_on() {
+        let (places, now, second) = (places(0, 0), Instant::now(), Duration::from_secs(1));
+        let owner = Owner::Address(peer(1));
+        places.lock().row(owner).held.extend([now + 2 * second, now + second]);
+        assert_eq!(places.lock().row(owner).next_end(), Some(now + second));
+        for (after, left) in [(0, 2), (1, 1), (2, 0)] {
+            let at = now + after * second;
+            let mut row = PlaceRow { held: places.lock().row(owner).held.clone(), ..PlaceRow::default() };
+            assert!(row.is_free(left + 1, at) && !row.is_free(left, at), "after {after} s");
+            places.tidy(at);
+            assert_eq!(places.lock().owners.get(&owner).map_or(0, |row| row.held.len()), left, "after {after} s");
+        }
+    }
+
+    #[test]
     fn who_waits_is_served_in_order_and_may_give_up() {
         let places = places(60_000, 0);
         let held: Vec<_> = (0..OF_ADDRESS).map(|_| enter(&places, 1, "").unwrap()).collect();

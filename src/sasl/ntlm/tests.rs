@@ -336,6 +336,12 @@ fn a_foreign_target_name_is_noted() {
     assert_eq!(ntlm.diagnosis(), Some("NTLM proof is wrong"), "the name is part of what is proved");
     let parsed = Authenticate::parse(&foreign, u32::MAX).unwrap();
     assert_eq!(parsed.target, "www/mail01.contoso.test");
+    let mut ntlm = vector_b(&at_b());
+    assert_eq!(outcome(&mut ntlm, &octets, "S3cret! pass"), authorize("CONTOSO\\alice"));
+    assert_eq!(ntlm.diagnosis(), None);
+    let mut ntlm = vector_b(&at_b());
+    assert!(matches!(ntlm.step(&octets), Outcome::Ask(Query::Verifier { .. })));
+    assert_eq!(ntlm.answer(Answer::Refused), REFUSED, "there is no such user");
     assert!(is_ours("pop/mail01.contoso.test") && !is_ours(&parsed.target));
 }
 

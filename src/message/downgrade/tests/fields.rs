@@ -120,6 +120,22 @@ fn groups_stay_groups() {
     }
 }
 
+/// A name is what a group begins with (RFC 5322 section 3.4), and an address is none.
+#[test]
+fn other_colons_and_semicolons_make_no_group() {
+    for (value, expected) in [
+        ("Two Words: \u{fc}@b;", "Two Words: {\u{fc}@b} ~;"),
+        (": \u{fc}@b", "{:\u{fc}@b} ~"),
+        ("<a@b>: \u{fc}@c, d@e;", "{: \u{fc}@c} <a@b>, d@e"),
+        ("a@b c@d: \u{fc}@e;", "{a@bc@d:\u{fc}@e} ~"),
+        ("J <x: y@z>, \u{fc}@c", "J <x: y@z>, {\u{fc}@c} ~"),
+        ("A: <b;c@d>, \u{fc}@e;", "A: <b;c@d>, {\u{fc}@e} ~;"),
+        ("A: B: \u{fc}@c, d@e;", "A: {B:\u{fc}@c} ~, d@e;"),
+    ] {
+        assert_eq!(shown(&format!("Cc: {value}")), expected.replace('~', INVALID), "{value}");
+    }
+}
+
 #[test]
 fn the_return_path_has_no_display_name() {
     for (value, expected) in
@@ -134,6 +150,7 @@ fn nobody_is_asked_to_write_to_an_address_that_was_replaced() {
     let ask = |value: &str| field(&format!("Disposition-Notification-To: {value}"));
     assert_eq!(ask("J\u{f6}rg <j@b>"), "Disposition-Notification-To: =?UTF-8?B?SsO2cmc=?= <j@b>\r\n");
     assert_eq!(ask("J\u{f6}rg <j\u{f6}@b>"), "");
+    assert_eq!(ask("\u{f6}@b, \u{fc}@b"), "");
 }
 
 #[test]
