@@ -19,7 +19,7 @@ pub fn response_key(nt_hash: &[u8], user: &str, domain: &str) -> Key {
 fn upper(letter: char) -> char {
     let mut mapped = letter.to_uppercase();
     match (mapped.next(), mapped.next()) {
-        (Some(one), None) if letter.len_utf16() == 1 && one.len_utf16() == 1 => one,
+        (Some(one), None) if letter.len_utf16() == 1 => one,
         _ => letter,
     }
 }

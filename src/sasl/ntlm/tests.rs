@@ -207,6 +207,33 @@ fn refuses_older_responses_and_nobody() {
     assert_eq!(vector_b(&at_b()).step(&lm_only), REFUSED);
 }
 
+/// Text is in UTF-16 if both sides have said so; a name and the flag of anonymous users exclude each other.
+#[test]
+fn flags_decide_how_names_and_keys_are_read() {
+    let good = un64(b::AUTHENTICATE);
+    let flags = u32::from_le_bytes(good[60..64].try_into().unwrap());
+    let parsed = |sent: u32, offered: u32| {
+        let mut octets = good.clone();
+        octets[60..64].copy_from_slice(&sent.to_le_bytes());
+        Authenticate::parse(&octets, offered)
+    };
+    let user = |sent, offered| parsed(sent, offered).map(|parsed| parsed.user);
+    let has_key = |sent, offered| parsed(sent, offered).unwrap().session_key.is_some();
+    let (unicode, no_exchange) = (message::flag::UNICODE, flags & !message::flag::KEY_EXCH);
+    let no_seal = flags & !(message::flag::SIGN | message::flag::SEAL);
+    assert!(has_key(flags, flags) && !has_key(flags, no_exchange) && !has_key(no_exchange, flags));
+    assert!(!has_key(flags, no_seal) && !has_key(no_seal, flags));
+    assert_eq!(user(flags, flags).as_deref().ok(), Some("alice"));
+    for (sent, offered) in [(flags & !unicode, flags), (flags, flags & !unicode), (flags & !unicode, flags & !unicode)]
+    {
+        assert!(matches!(user(sent, offered), Err(Rejected::Malformed(_))), "{sent:x} {offered:x}");
+    }
+    assert!(matches!(user(flags | message::flag::ANONYMOUS, flags), Err(Rejected::Forbidden(_))));
+    let mut nobody = good.clone();
+    nobody[36..38].fill(0);
+    assert!(matches!(Authenticate::parse(&nobody, flags), Err(Rejected::Forbidden(_))));
+}
+
 #[test]
 fn refuses_what_is_no_ntlm_message() {
     let good = un64(b::AUTHENTICATE);

@@ -92,6 +92,7 @@ fn addresses_that_can_be_shown_stay() {
         ("a@b (J\u{f6}rg \\) (x, y))", "{J\u{f6}rg ) (x, y)} <a@b>"),
         ("Jane (B\u{fc}ro) <a@b> (\u{fc})", "{Jane (B\u{fc}ro)  (\u{fc})} <a@b>"),
         ("<a(\u{fc})@b>", "{(\u{fc})} <a@b>"),
+        ("J (a\\)b\u{fc}) <d@c>", "{J (a)b\u{fc})} <d@c>"),
         // What was encoded already stays so, and the blank beside it is not lost.
         ("=?UTF-8?Q?J=C3=B6rg?= M\u{fc} <a@b>", "=?UTF-8?Q?J=C3=B6rg?= { M\u{fc}} <a@b>"),
         // ASCII beside it is not touched.
@@ -212,14 +213,45 @@ fn parameters_are_encoded() {
         // The encoded form is there already, or could be.
         ("a; filename=\u{fc}; filename*=UTF-8''%C3%BC", "a; filename*=UTF-8''%C3%BC"),
         ("a; filename*=utf-8'de'\u{fc}%20x", "a; filename*=UTF-8''%C3%BC%20x"),
+        ("a; filename*=utf-8''\u{fc}abcd%+1%4", "a; filename*=UTF-8''%C3%BCabcd%25%2B1%254"),
         ("a; filename*=latin1''\u{fc}; b=c", "a; b=c"),
         ("a; filename*0=\u{fc}; filename*1=b; c=d", "a; c=d"),
+        ("a; filename*0=\u{fc}; filename*1=\u{fc}; filename*2=b; c=d", "a; c=d"),
+        ("a; filename=\u{fc}; filename*0*=UTF-8''%C3; filename*1*=%BC", "a; filename*0*=UTF-8''%C3; filename*1*=%BC"),
         // No parameters.
         ("a; \u{fc}=b; b\u{fc}; c; =\u{fc}; a b=\u{fc}; ; d=e", "a; d=e"),
     ] {
         let lines = field(&format!("Content-Disposition: {value}"));
         let joined = lines.strip_prefix("Content-Disposition: ").unwrap().trim_end().replace("\r\n", "");
         assert_eq!(joined, expected, "{value}");
+    }
+}
+
+/// A name of half a line, and 900 octets before the parameters.
+#[test]
+fn what_is_too_long_for_a_parameter_is_left_out() {
+    for (octets, stays) in [(38, true), (39, false), (60, false)] {
+        let name = "n".repeat(octets);
+        let lines = field(&format!("Content-Disposition: a; {name}=b; c=\u{fc}"));
+        assert_eq!(lines.contains(&name), stays, "{octets}");
+    }
+    for (octets, stays) in [(900, true), (901, false), (2000, false)] {
+        let lines = field(&format!("Content-Disposition: {}; c=\u{fc}", "x".repeat(octets)));
+        assert_eq!(lines.contains("c*="), stays, "{octets}");
+    }
+}
+
+/// RFC 2046 section 5.1.1.
+#[test]
+fn the_first_boundary_of_a_multipart_counts() {
+    for (kind, part) in [
+        ("multipart/mixed; boundary=b", true),
+        ("multipart/mixed; boundary=b; boundary=c", true),
+        ("multipart/mixed; boundary*1=\"\"; boundary*0=b", true),
+        ("text/plain; boundary=b", false),
+    ] {
+        let text = downgraded(&format!("Content-Type: {kind}\r\n\r\n--b\r\nSubject: \u{fc}\r\n\r\n"));
+        assert_eq!(text.is_ascii(), part, "{kind}");
     }
 }
 
@@ -235,6 +267,16 @@ fn long_parameters_come_in_pieces() {
         joined += chunk.trim_end().strip_prefix(&format!("filename*{at}*=")).unwrap();
     }
     assert_eq!(joined, format!("UTF-8''{}.txt", "%D1%8F".repeat(200)));
+}
+
+/// RFC 2047 section 2: 76 characters.
+#[test]
+fn a_line_is_filled() {
+    let longest = |pad: usize| {
+        let lines = field(&format!("Cc: {}@b, \u{fc} <d@e>, d@e, d@e, d@e, d@e, d@e, d@e", "x".repeat(pad)));
+        lines.split("\r\n").map(str::len).max()
+    };
+    assert_eq!((1..60).map(longest).max(), Some(Some(76)));
 }
 
 #[test]
@@ -258,6 +300,19 @@ fn no_line_is_too_long() {
 }
 
 /// Some readers show the blank between two encoded words, so that it stands where there was one.
+/// What fits into the first line, and 45 octets later on.
+#[test]
+fn an_encoded_word_has_room_for_so_many_octets() {
+    use super::super::words::first_word;
+    assert_eq!([first_word("From"), first_word("Subject"), first_word(&"x".repeat(70))], [42, 39, 6]);
+    for (blank, first) in [(21, 45), (22, 45), (23, 24), (44, 45)] {
+        let text = format!("{} {}", "x".repeat(blank), "y".repeat(60));
+        let encoded = encode(&text, Place::Text, 45);
+        let word = encoded.split(' ').next().and_then(|word| word.strip_prefix("=?UTF-8?B?")?.strip_suffix("?="));
+        assert_eq!(word.map(|word| STANDARD.decode(word).unwrap().len()), Some(first), "blank at {blank}");
+    }
+}
+
 #[test]
 fn encoded_words_break_behind_a_blank() {
     let text = "gr\u{fc}n ".repeat(30);
