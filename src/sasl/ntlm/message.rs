@@ -331,3 +331,29 @@ fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
 fn u64_at(octets: &[u8], at: usize) -> Option<u64> {
     octets.get(at..)?.first_chunk().map(|chunk| u64::from_le_bytes(*chunk))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_16384_octets_at_most() {
+        let mut message = b"NTLMSSP\0\x01\0\0\0\x01\0\0\0".to_vec();
+        message.resize(16_384, 0);
+        assert!(parse_negotiate(&message).is_ok());
+        message.push(0);
+        assert!(parse_negotiate(&message).is_err());
+    }
+
+    /// Only the second bit of the flags announces a MIC, in whichever attribute.
+    #[test]
+    fn a_mic_is_announced_by_a_bit() {
+        let flags = |flags: u32| [[6, 0, 4, 0], flags.to_le_bytes()].concat();
+        let is_announced = |attributes: &[Vec<u8>]| {
+            let pairs = Pairs::parse(&[attributes.concat(), vec![0; 4]].concat());
+            pairs.is_ok_and(|pairs| pairs.mic)
+        };
+        assert!(is_announced(&[flags(2)]) && is_announced(&[flags(7)]) && is_announced(&[flags(2), flags(2)]));
+        assert!(!is_announced(&[]) && !is_announced(&[flags(5)]));
+    }
+}

@@ -97,3 +97,14 @@ fn nonce(attribute: Option<&str>) -> Result<&str, &'static str> {
     }
     Ok(nonce)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_4096_octets_at_most() {
+        assert!(text(&[b'x'; 4096]).is_ok());
+        assert!(text(&[b'x'; 4097]).is_err());
+    }
+}
