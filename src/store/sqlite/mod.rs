@@ -11,7 +11,7 @@
 //! # Durability
 //!
 //! WAL with `synchronous=FULL`: a call that changes mail returns after the commit's fsync. Jobs
-//! that wait together share a commit; each has a savepoint of its own. Then it is looked whether the file
+//! that wait together share a commit; where one fails, each is done again with a savepoint of its own. Then it is looked whether the file
 //! that was written still has its name ([`database::identity`]).
 //!
 //! # Dates

@@ -124,8 +124,9 @@ pub fn defend(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map(drop)
 }
 
-/// What every connection wants. `temp_store`: journals of statements hold mail, which is written nowhere but into the
-/// database's own directory. SQLite's own checkpoints keep their errors to themselves; the writer makes them. Foreign keys are off, as in the shell: the triggers hold the rules.
+/// What every connection wants. `temp_store`: journals of savepoints hold mail, which is written nowhere but into the database's own
+/// directory. SQLite's own checkpoints keep their errors to themselves; the writer makes them. Foreign keys are off, as in the
+/// shell: the triggers hold the rules.
 pub fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
     defend(connection)?;
     connection.busy_timeout(options.busy_timeout)?;
@@ -193,5 +194,24 @@ mod tests {
         Connection::open(&other).unwrap().execute_batch("CREATE TABLE t(x)").unwrap();
         assert!(Sqlite::open(&other, Options::default()).is_err());
         assert_eq!(mode(&other), "delete");
+    }
+
+    /// Of a mailbox's pages: the file would have no name, but be on some disk.
+    #[test]
+    fn a_savepoint_keeps_its_journal_in_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mail.db");
+        Sqlite::create_or_migrate(&path).unwrap();
+        let connection = writer(&path, &Options::default()).unwrap();
+        let numbers = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)";
+        let fill = format!("{numbers} INSERT INTO chunk (id, data) SELECT i * 4096, zeroblob(4000) FROM n");
+        connection.execute_batch(&fill).unwrap();
+        connection.execute_batch("BEGIN; SAVEPOINT job; DELETE FROM chunk").unwrap();
+        let is_of_sqlite = |file: &str| file.contains("/#") || file.contains("/etilqs_");
+        let open = std::fs::read_dir("/proc/self/fd").unwrap();
+        let temporary = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        let temporary: Vec<_> = temporary.filter(|file| is_of_sqlite(&file.to_string_lossy())).collect();
+        assert!(temporary.is_empty(), "{temporary:?}");
+        connection.execute_batch("ROLLBACK").unwrap();
     }
 }
