@@ -1197,6 +1197,42 @@ CREATE FUNCTION is_memorable(unique_id text) RETURNS boolean LANGUAGE sql IMMUTA
   SELECT unique_id IS NOT NULL AND unique_id !~ '^[1-9][0-9]{0,14}$'
 $$;
 
+-- What an administrator's statement changes in the counters of a mailbox is kept here and written once, when the statement comes to
+-- another mailbox or to its end. Each write leaves an old row behind, and whoever writes again walks past all of them. It is
+-- {mailbox, messages, bytes}, or NULL.
+CREATE FUNCTION uncounted() RETURNS bigint[] LANGUAGE sql AS $$
+  SELECT nullif(current_setting('pillarbox.uncounted', true), '')::bigint[]
+$$;
+
+CREATE FUNCTION count_now() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  waiting CONSTANT bigint[] := uncounted();
+BEGIN
+  IF waiting IS NOT NULL THEN
+    PERFORM set_config('pillarbox.uncounted', '', true);
+    UPDATE usage SET messages = messages + waiting[2], bytes = bytes + waiting[3], version = version + 1 WHERE mailbox_id = waiting[1];
+    PERFORM reconsider_overfull(waiting[1]);
+  END IF;
+END $$;
+
+CREATE FUNCTION count_later(in_mailbox bigint, more_messages bigint, more_bytes bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  waiting bigint[] := uncounted();
+BEGIN
+  IF waiting[1] IS DISTINCT FROM in_mailbox THEN
+    PERFORM count_now();
+    waiting := ARRAY[in_mailbox, 0, 0];
+  END IF;
+  PERFORM set_config('pillarbox.uncounted', ARRAY[in_mailbox, waiting[2] + more_messages, waiting[3] + more_bytes]::text, true);
+END $$;
+
+-- At the end of a statement.
+CREATE FUNCTION count_statement() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  PERFORM count_now();
+  RETURN NULL;
+END $$;
+
 -- Locks the counters of two mailboxes in their order, and brings them into the present epoch.
 CREATE FUNCTION lock_mailboxes(one bigint, other bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -1211,7 +1247,13 @@ DECLARE
   counters usage;
   quota    bigint;
 BEGIN
+  IF NOT is_back THEN
+    PERFORM count_now();
+  END IF;
   SELECT * INTO counters FROM usage WHERE mailbox_id = arriving.mailbox_id FOR NO KEY UPDATE;
+  IF (uncounted())[1] = arriving.mailbox_id THEN
+    counters.bytes := counters.bytes + (uncounted())[3];
+  END IF;
   SELECT coalesce(prohibit_send_receive_quota, setting_number('ProhibitSendReceiveQuota')) INTO quota
     FROM mailboxes WHERE id = arriving.mailbox_id;
   IF counters.mailbox_id IS NULL OR quota IS NULL THEN
@@ -1235,6 +1277,10 @@ BEGIN
     RAISE check_violation USING MESSAGE = 'unique-id taken: it was given to another message of the mailbox';
   END IF;
   INSERT INTO message SELECT arriving.*;
+  IF is_back AND arriving.uid < counters.next_uid THEN
+    PERFORM count_later(arriving.mailbox_id, 1, storage_size(arriving.size));
+    RETURN;
+  END IF;
   UPDATE usage
      SET messages = messages + 1, bytes = bytes + storage_size(arriving.size), next_uid = greatest(next_uid, arriving.uid + 1),
          version = version + (arriving.uid < next_uid)::int
@@ -1250,8 +1296,7 @@ BEGIN
   PERFORM lock_mailboxes(in_mailbox, in_mailbox);
   DELETE FROM message WHERE mailbox_id = in_mailbox AND uid = in_uid RETURNING * INTO taken;
   IF FOUND THEN
-    UPDATE usage SET messages = messages - 1, bytes = bytes - storage_size(taken.size), version = version + 1 WHERE mailbox_id = in_mailbox;
-    PERFORM reconsider_overfull(in_mailbox);
+    PERFORM count_later(in_mailbox, -1, -storage_size(taken.size));
   END IF;
   RETURN taken;
 END $$;
@@ -1329,6 +1374,7 @@ BEGIN
 END $$;
 
 CREATE TRIGGER messages_delete INSTEAD OF DELETE ON messages FOR EACH ROW EXECUTE FUNCTION messages_delete();
+CREATE TRIGGER messages_delete_counted AFTER DELETE ON messages FOR EACH STATEMENT EXECUTE FUNCTION count_statement();
 
 -- Marks a message as read or not. That may bring its end forward, behind the back of a reaper that is looking.
 CREATE FUNCTION mark_message(in_mailbox bigint, in_uid bigint, is_read int) RETURNS void LANGUAGE plpgsql AS $$
@@ -1342,7 +1388,7 @@ BEGIN
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  UPDATE usage SET version = version + 1 WHERE mailbox_id = in_mailbox;
+  PERFORM count_later(in_mailbox, 0, 0);
   SELECT CASE is_read WHEN 1 THEN read_days ELSE unread_days END INTO days FROM mailbox_retention WHERE mailbox_id = in_mailbox;
   UPDATE reaping SET due_at = marked.stored_at + 86400 * days
    WHERE mailbox_id = in_mailbox AND days > 0 AND due_at NOT IN (0, 9007199254740991)
@@ -1393,6 +1439,7 @@ BEGIN
 END $$;
 
 CREATE TRIGGER messages_update INSTEAD OF UPDATE ON messages FOR EACH ROW EXECUTE FUNCTION messages_update();
+CREATE TRIGGER messages_update_counted AFTER UPDATE ON messages FOR EACH STATEMENT EXECUTE FUNCTION count_statement();
 
 -- Deleted messages, as long as RetainDeletedItemsDays lets them be brought back: SET deleted_at = NULL does that. DELETE
 -- purges.
@@ -1436,6 +1483,7 @@ BEGIN
 END $$;
 
 CREATE TRIGGER recoverable_update INSTEAD OF UPDATE ON recoverable FOR EACH ROW EXECUTE FUNCTION recoverable_update();
+CREATE TRIGGER recoverable_update_counted AFTER UPDATE ON recoverable FOR EACH STATEMENT EXECUTE FUNCTION count_statement();
 
 -- An hour, because a RETR that has begun reads on, piece by piece.
 CREATE FUNCTION recoverable_delete() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$

@@ -223,7 +223,9 @@ fn messages() {
         Works("UPDATE mailboxes SET issue_warning_quota = 8192"),
         Works("UPDATE mailboxes SET issue_warning_quota = NULL"),
         Works("UPDATE settings SET value = 4096 WHERE name = 'IssueWarningQuota'"),
-        Works("DELETE FROM messages WHERE mailbox = 'bob'"),
+        Works("UPDATE recoverable SET deleted_at = NULL WHERE mailbox = 'bob'"),
+        Works("UPDATE messages SET read = 1 - read"),
+        Works("DELETE FROM messages"),
         Works("UPDATE settings SET value = '0' WHERE name = 'RetainDeletedItemsDays'"),
         Works("UPDATE recoverable SET deleted_at = NULL"),
     ]);
