@@ -9,7 +9,7 @@ use crate::support::{Site, eventually};
 use nix::sys::signal::Signal;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ pub struct Members {
     /// Dropped before the members' directories go.
     running: [Mutex<Option<Contained>>; 3],
     etcd: Option<Contained>,
+    /// Removes the directory when its stdin ends, so when the test is killed, too.
+    sweeper: Child,
     /// Of PostgreSQL and of the REST API.
     ports: [(u16, u16); 3],
 }
@@ -33,7 +35,8 @@ impl Members {
         let directory = fresh_directory();
         let ports = [(); 3].map(|()| (free_port(), free_port()));
         let unpacked = unpack("patroni", &["patroni", "etcd-server", "python3-etcd"]);
-        let mut members = Members { directory, unpacked, running: Default::default(), etcd: None, ports };
+        let sweeper = sweep(&directory);
+        let mut members = Members { directory, unpacked, running: Default::default(), etcd: None, sweeper, ports };
         members.make_certificate();
         let clients = members.start_etcd();
         (0..3).for_each(|number| members.configure(number, &clients));
@@ -201,8 +204,17 @@ impl Drop for Members {
             .iter_mut()
             .for_each(|one| drop(one.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).take()));
         drop(self.etcd.take());
-        let _ = std::fs::remove_dir_all(&self.directory);
+        drop(self.sweeper.stdin.take());
+        let _ = self.sweeper.wait();
     }
+}
+
+/// The processes that write there end at the same moment.
+fn sweep(directory: &Path) -> Child {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "read -r _; sleep 1; rm -rf \"$1\"", "sh"]).arg(directory);
+    std::os::unix::process::CommandExt::process_group(&mut shell, 0);
+    shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// The block of this language on the page that has these words.
