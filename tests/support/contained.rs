@@ -19,7 +19,8 @@ impl Contained {
     /// Starts it; `log` gets what it says, after what is there.
     pub fn start(unpacked: &Unpacked, program: &[&str], log: &Path) -> Contained {
         // The shell reaps whatever loses its parent: who waits for the end of such a process would wait for ever.
-        let script = "exec 3<&0; \"$@\" </dev/null 3<&- & (read -r _ <&3; kill -KILL -1) & exec 3<&-; wait";
+        // It kills all that there is, so it looks first whether it is in a namespace of its own.
+        let script = "[ $$ = 1 ] || exit 1; exec 3<&0; \"$@\" </dev/null 3<&- & (read -r _ <&3; kill -KILL -1) & exec 3<&-; wait";
         let namespace = ["unshare", "--pid", "--fork", "--mount-proc", "--", "sh", "-c", script, "sh"];
         let mut command = unpacked.command(&[], &[&namespace, program].concat());
         let said = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
@@ -42,14 +43,17 @@ impl Contained {
         let first = self.first.id().to_string();
         let shell = text(&read(&first, &format!("task/{first}/children")));
         let ours = space(shell.trim()).expect("it runs");
+        let mut signalled = 0;
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let Ok(pid) = entry.file_name().into_string() else { continue };
             // The shell has the program's command line in its own.
             let is_ours = pid != shell.trim() && space(&pid).as_ref() == Some(&ours);
             if is_ours && text(&read(&pid, "cmdline")).contains(words) && !text(&read(&pid, "comm")).starts_with("sh") {
-                kill(Pid::from_raw(pid.parse().unwrap()), signal).unwrap();
+                // It may have ended just now.
+                signalled += usize::from(kill(Pid::from_raw(pid.parse().unwrap()), signal).is_ok());
             }
         }
+        assert!(signalled > 0, "nothing has {words} in its command line");
     }
 
     fn end(&mut self) {
