@@ -52,10 +52,12 @@ mutants: setup
 faults: setup
 	PILLARBOX_FAULTS=all $(CARGO) test --release --locked --test faults -- --nocapture --test-threads 1
 
-# Ten promotions of a standby under load, and more of what nodes do at once: `make test` does one.
+# Ten promotions of a standby under load, and more of what nodes do at once: `make test` does one. And Debian's Patroni with etcd, which
+# `make test` does not try: PILLARBOX_NODES_PATRONI=5 does five rounds of it.
 test-nodes:
 	@scripts/setup.sh test
-	PILLARBOX_NODES_ROUNDS=10 PILLARBOX_NODES_MESSAGES=20000 $(CARGO) test --release --locked --test nodes -- --nocapture --test-threads 1
+	PILLARBOX_NODES_ROUNDS=10 PILLARBOX_NODES_MESSAGES=20000 PILLARBOX_NODES_PATRONI=$${PILLARBOX_NODES_PATRONI:-1} \
+		$(CARGO) test --release --locked --test nodes -- --nocapture --test-threads 1
 
 # An hour of mixed load, or as many seconds as PILLARBOX_SOAK_SECONDS says.
 soak: setup

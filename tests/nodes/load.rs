@@ -2,7 +2,7 @@
 
 use crate::support::Lmtp;
 use crate::support::messages::stuffed;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -95,4 +95,42 @@ impl Load<'_> {
         lmtp.try_reply().filter(|reply| reply.starts_with("250 "))?;
         Some(lmtp)
     }
+}
+
+/// What clients may have been shown: mailbox, uid and token of each message.
+pub type Shown = BTreeMap<(String, u64), String>;
+
+/// Asks the database for it.
+pub const SHOWN: &str = "SELECT mailbox, uid, subject FROM messages";
+
+/// What [`SHOWN`] has found.
+pub fn shown(rows: &str) -> Shown {
+    let parts = |line: &str| line.split('|').map(str::to_owned).collect::<Vec<_>>();
+    let rows = rows.lines().map(parts);
+    rows.map(|row| ((row[0].clone(), row[1].parse().unwrap()), row[2].clone())).collect()
+}
+
+/// All that was acknowledged is there once, nothing is there twice, and what was seen before is what it was.
+pub fn judge(before: &Shown, after: &Shown, outcomes: &[Outcome]) {
+    let mut copies = BTreeMap::new();
+    for ((mailbox, _), token) in after {
+        *copies.entry((mailbox.clone(), token.clone())).or_insert(0) += 1;
+    }
+    let (mut acknowledged, mut unanswered) = (0, 0);
+    for outcome in outcomes {
+        for one in &outcome.acknowledged {
+            assert_eq!(copies.get(one), Some(&1), "acknowledged: {one:?}");
+        }
+        for one in &outcome.others {
+            let stored = copies.get(one).copied().unwrap_or(0);
+            assert!(stored <= 1, "doubled: {one:?}");
+            unanswered += stored;
+        }
+        acknowledged += outcome.acknowledged.len();
+    }
+    for (one, token) in before {
+        assert_eq!(after.get(one), Some(token), "{one:?} was {token} before");
+    }
+    assert_eq!(copies.len(), acknowledged + unanswered, "nothing else is there");
+    eprintln!("{acknowledged} acknowledged, {unanswered} stored without an answer, {} shown before", before.len());
 }

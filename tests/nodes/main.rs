@@ -13,7 +13,9 @@ mod copying;
 mod failover;
 mod load;
 mod locks;
+mod members;
 mod pair;
+mod patroni;
 mod shared;
 mod standby;
 

@@ -7,6 +7,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part of this")]
 
 pub mod client;
+pub mod contained;
 pub mod debian;
 pub mod dovecot;
 pub mod lmtp;

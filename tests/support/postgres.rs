@@ -5,6 +5,7 @@
 
 use super::site::{feed, text};
 use super::waiting::eventually;
+use std::ffi::OsStr;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -268,22 +269,32 @@ impl Drop for Database {
 
 /// A program of the server, which Debian keeps out of the PATH, as a user that is not root.
 fn program(name: &str) -> Command {
+    unprivileged(programs().join(name))
+}
+
+/// The directory of the newest PostgreSQL's programs.
+pub fn programs() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let directory = FOLDER.get_or_init(|| {
+    FOLDER.get_or_init(|| {
         let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
         let newest =
             versions.map(|entry| entry.path()).filter(|path| path.join("bin/initdb").exists()).max_by_key(number);
         newest.expect("PostgreSQL must be installed (scripts/setup.sh test)").join("bin")
-    });
-    let mut command = if nix::unistd::geteuid().is_root() {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--"]).arg(directory.join(name));
-        command
-    } else {
-        Command::new(directory.join(name))
-    };
-    command.current_dir("/").stdin(Stdio::null());
+    })
+}
+
+/// What goes before a program that refuses to be root.
+pub fn lowered() -> &'static [&'static str] {
+    let lower = &["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--"];
+    if nix::unistd::geteuid().is_root() { lower } else { &[] }
+}
+
+/// A program that is not root.
+pub fn unprivileged(program: impl AsRef<OsStr>) -> Command {
+    let mut words = lowered().iter().map(OsStr::new).chain([program.as_ref()]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).current_dir("/").stdin(Stdio::null());
     command
 }
 
@@ -303,7 +314,7 @@ fn supervise(directory: &Path) -> Child {
 }
 
 /// A directory that the server's user may write and everybody enter. Paths of sockets are short: not in the build directory.
-fn fresh_directory() -> PathBuf {
+pub fn fresh_directory() -> PathBuf {
     let directory = tempfile::Builder::new().prefix("pg").tempdir().unwrap().keep();
     std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o755)).unwrap();
     if nix::unistd::geteuid().is_root() {

@@ -41,8 +41,13 @@ impl Site {
 
     /// A node on the PostgreSQL database that this connection string leads to.
     pub fn node(url: &str) -> Arc<Site> {
+        Site::node_with(url, Vec::new())
+    }
+
+    /// The same, for programs with this environment.
+    pub fn node_with(url: &str, environment: Vec<(&'static str, OsString)>) -> Arc<Site> {
         let dir = tempfile::tempdir().unwrap();
-        Arc::new(Site { dir, database: url.into(), environment: Vec::new(), has_state: true })
+        Arc::new(Site { dir, database: url.into(), environment, has_state: true })
     }
 
     /// A database with alice, whose password is `se cret`, and these messages in her mailbox.
