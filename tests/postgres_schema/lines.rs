@@ -223,9 +223,11 @@ fn messages() {
         Works("UPDATE mailboxes SET issue_warning_quota = 8192"),
         Works("UPDATE mailboxes SET issue_warning_quota = NULL"),
         Works("UPDATE settings SET value = 4096 WHERE name = 'IssueWarningQuota'"),
-        Works("UPDATE recoverable SET deleted_at = NULL WHERE mailbox = 'bob'"),
         Works("UPDATE messages SET read = 1 - read"),
         Works("DELETE FROM messages"),
+        Works("UPDATE mailboxes SET prohibit_send_receive_quota = 0 WHERE name = 'bob'"),
+        Works("UPDATE recoverable SET deleted_at = NULL"),
+        Works("DELETE FROM messages WHERE uid % 2 = 0"),
         Works("UPDATE settings SET value = '0' WHERE name = 'RetainDeletedItemsDays'"),
         Works("UPDATE recoverable SET deleted_at = NULL"),
     ]);
