@@ -148,6 +148,10 @@ const DISABLED: &str = limited!(
 pub fn faults(connection: &mut Connection) -> Result<Vec<String>> {
     connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", [])?;
     connection.query("SET LOCAL statement_timeout = 0", [])?;
+    // Whole tables are read.
+    for way in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"] {
+        connection.query(format!("SET LOCAL {way} = on"), [])?;
+    }
     let mut faults = Vec::new();
     for query in QUERIES.iter().chain([&SHORT]) {
         faults.extend(lines(connection, query)?);

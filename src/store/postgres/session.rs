@@ -13,10 +13,12 @@ pub const SCHEMA: i64 = 100;
 /// `site.schema` of a database that is being filled by `pillarbox copy`.
 pub const UNFINISHED: i64 = 0;
 
-/// What `init` sets for the role, for a role that another one has made. (Not `synchronous_commit`: it is looked at.)
+/// What `init` sets for the role, for a role that another one has made. (Not `synchronous_commit`: it is looked at.) Plans are made
+/// once, maybe when tables are nearly empty, and stay: they go by indexes from row to row, which is right when tables are large.
 const SETTINGS: &str = "SET lock_timeout = '5s'; SET statement_timeout = '60s';
   SET idle_in_transaction_session_timeout = '10s'; SET default_transaction_isolation = 'read committed';
-  SET client_min_messages = 'warning'; SET plan_cache_mode = 'force_generic_plan'";
+  SET client_min_messages = 'warning'; SET plan_cache_mode = 'force_generic_plan';
+  SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
 
 /// Where the server stands in the history of its data: a promoted standby begins a new timeline. A restored dump may be on
 /// another machine with the same number, so the machine's own goes with it.
