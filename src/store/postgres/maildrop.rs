@@ -8,7 +8,7 @@ use crate::lock::lock;
 use crate::store::shared::listing_cache::MaildropState;
 use crate::store::shared::upload_buffer::{DOTTED, IMPORTED, INTERNATIONALIZED};
 use crate::store::{
-    Entry, Envelope, Mail, MailboxId, Maildrop, MessageId, Result, ScanListing, StoreError, Uid, Upload,
+    Entry, Envelope, Mail, MailboxId, Maildrop, Memory, MessageId, Result, ScanListing, StoreError, Uid, Upload,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,8 +21,12 @@ const PIECES: usize = 16;
 
 impl Mail for Postgres {
     fn open(&self, mailbox: MailboxId) -> Result<Arc<ScanListing>> {
-        let kept = lock(&self.snapshots).get(mailbox);
-        let (state, listing) = self.pool.with(|connection| snapshot(connection, mailbox, kept.as_ref()))?;
+        let (kept, memory) = {
+            let mut snapshots = lock(&self.snapshots);
+            (snapshots.get(mailbox), snapshots.memory())
+        };
+        let read = |connection: &mut _| snapshot(connection, mailbox, kept.as_ref(), memory.clone());
+        let (state, listing) = self.pool.with(read)?;
         if kept.is_none_or(|(old, _)| old != state) {
             lock(&self.snapshots).put(mailbox, state, listing.clone());
         }
@@ -174,15 +178,18 @@ fn skip_to(connection: &mut Connection, mailbox: MailboxId, next: i64) -> Result
 }
 
 const STATE: &str = "SELECT version, next_uid, messages FROM usage WHERE mailbox_id = $1";
+/// A page of a listing in one row, whose columns are arrays: a row for each message takes the library more time than the server.
 const LIST: &str = "
-  SELECT uid, body_id, size, flags, read_at IS NOT NULL, unique_id FROM message
-   WHERE mailbox_id = $1 AND uid >= $2 ORDER BY uid LIMIT $3";
+  SELECT array_agg(uid), array_agg(body_id), array_agg(size), array_agg(flags), array_agg(read_at IS NOT NULL), array_agg(unique_id)
+    FROM (SELECT uid, body_id, size, flags, read_at, unique_id FROM message
+           WHERE mailbox_id = $1 AND uid >= $2 ORDER BY uid LIMIT $3) AS page HAVING count(*) > 0";
 
 /// The newest snapshot: the old one if nothing happened, the old one and what arrived if only that happened.
 fn snapshot(
     connection: &mut Connection,
     mailbox: MailboxId,
     kept: Option<&(MaildropState, Arc<ScanListing>)>,
+    memory: Arc<Memory>,
 ) -> Result<(MaildropState, Arc<ScanListing>)> {
     if let Some((old, listing)) = kept
         && state(&connection.query(STATE, [mailbox.0.into()])?)? == *old
@@ -194,7 +201,9 @@ fn snapshot(
     let rows = connection.run(&[read, statement(STATE, [mailbox.0.into()])])?;
     let listed = state(&rows[1]).and_then(|now| list(connection, mailbox, now, kept));
     connection.query("COMMIT", [])?;
-    listed
+    let (now, mut listing) = listed?;
+    listing.keep_texts(memory);
+    Ok((now, Arc::new(listing)))
 }
 
 fn state(rows: &Rows) -> Result<MaildropState> {
@@ -207,7 +216,7 @@ fn list(
     mailbox: MailboxId,
     now: MaildropState,
     kept: Option<&(MaildropState, Arc<ScanListing>)>,
-) -> Result<(MaildropState, Arc<ScanListing>)> {
+) -> Result<(MaildropState, ScanListing)> {
     let (mut listing, mut from) = match kept {
         Some((old, listing)) if old.version == now.version => ((**listing).clone(), old.next_uid),
         _ => (ScanListing::default(), 0),
@@ -215,29 +224,37 @@ fn list(
     listing.reserve(now.messages.saturating_sub(listing.entries().len()));
     loop {
         let rows = connection.query(LIST, [mailbox.0.into(), from.into(), (ROWS as i64).into()])?;
-        for row in rows.iter() {
-            let unique_id = row.bytes_or_null(5).map(|id| std::str::from_utf8(id).unwrap_or_default());
-            let entry = entry(&row)?;
-            from = entry.uid.0 as i64 + 1;
-            listing.push(entry, unique_id);
+        let taken = rows.first().map_or(Ok(0), |page| take_page(&page, &mut listing))?;
+        if taken < ROWS {
+            return Ok((now, listing));
         }
-        if rows.len() < ROWS {
-            return Ok((now, Arc::new(listing)));
-        }
+        from = listing.entries().last().map_or(from, |last| last.uid.0 as i64 + 1);
     }
 }
 
-fn entry(row: &Row<'_>) -> Result<Entry> {
-    let flags = row.int(3)?;
-    Ok(Entry {
-        uid: Uid(row.size(0)?),
-        body: row.int(1)?,
-        octets: row.size(2)? as u32,
-        dotted: flags & DOTTED != 0,
-        imported: flags & IMPORTED != 0 || row.bytes_or_null(5).is_some(),
-        internationalized: flags & INTERNATIONALIZED != 0,
-        read: row.is(4)?,
-    })
+/// Appends a page; says how many messages it has.
+fn take_page(page: &Row<'_>, listing: &mut ScanListing) -> Result<usize> {
+    let [uids, bodies, sizes] = [page.ints(0)?, page.ints(1)?, page.ints(2)?];
+    let [flags, read] = [page.ints(3)?, page.ints(4)?];
+    for (at, id) in page.array(5)?.enumerate() {
+        let number = |column: &[i64]| column.get(at).copied().ok_or_else(uneven);
+        let (flags, unique_id) = (number(&flags)?, id.map(|id| std::str::from_utf8(id).unwrap_or_default()));
+        let entry = Entry {
+            uid: Uid(number(&uids)? as u64),
+            body: number(&bodies)?,
+            octets: number(&sizes)? as u32,
+            dotted: flags & DOTTED != 0,
+            imported: flags & IMPORTED != 0 || unique_id.is_some(),
+            internationalized: flags & INTERNATIONALIZED != 0,
+            read: number(&read)? != 0,
+        };
+        listing.push(entry, unique_id);
+    }
+    Ok(uids.len())
+}
+
+fn uneven() -> StoreError {
+    StoreError::Internal("the columns of a listing are not of one length".into())
 }
 
 const FIRST_PIECES: &str = "

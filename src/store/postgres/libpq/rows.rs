@@ -4,6 +4,7 @@
 
 use super::abi::{Api, Handle};
 use super::failure::Failure;
+use super::value::{elements, number};
 use crate::store::{Result, StoreError};
 use std::ffi::{CStr, c_int};
 
@@ -117,15 +118,7 @@ impl<'a> Row<'a> {
     /// # Errors
     /// It is something else.
     pub fn int_or_null(&self, column: usize) -> Result<Option<i64>> {
-        self.bytes_or_null(column)
-            .map(|octets| match *octets {
-                [one] => Ok(one.into()),
-                [a, b] => Ok(i16::from_be_bytes([a, b]).into()),
-                [a, b, c, d] => Ok(i32::from_be_bytes([a, b, c, d]).into()),
-                [a, b, c, d, e, f, g, h] => Ok(i64::from_be_bytes([a, b, c, d, e, f, g, h])),
-                _ => Err(unexpected(column)),
-            })
-            .transpose()
+        self.bytes_or_null(column).map(|octets| number(octets).ok_or_else(|| unexpected(column))).transpose()
     }
 
     /// A number that is not NULL.
@@ -167,6 +160,22 @@ impl<'a> Row<'a> {
     /// It is, or something else.
     pub fn text(&self, column: usize) -> Result<String> {
         self.text_or_null(column)?.ok_or_else(|| unexpected(column))
+    }
+
+    /// The elements of an array, `None` for NULL.
+    ///
+    /// # Errors
+    /// It is none of one dimension.
+    pub fn array(&self, column: usize) -> Result<impl Iterator<Item = Option<&'a [u8]>>> {
+        elements(self.bytes(column)?).ok_or_else(|| unexpected(column))
+    }
+
+    /// The elements of an array of numbers or truth values, none of them NULL.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn ints(&self, column: usize) -> Result<Vec<i64>> {
+        self.array(column)?.map(|one| one.and_then(number).ok_or_else(|| unexpected(column))).collect()
     }
 
     /// Octets that are not NULL.

@@ -94,9 +94,51 @@ fn array<T: AsRef<[u8]>>(oid: u32, element: u32, all: impl Iterator<Item = Optio
     Value { oid, octets: Some(octets.into()) }
 }
 
+/// The elements of an array of one dimension, `None` for NULL; nothing if it is none.
+pub fn elements(octets: &[u8]) -> Option<impl Iterator<Item = Option<&[u8]>>> {
+    let (head, mut rest) = octets.split_first_chunk::<20>()?;
+    if head[..4] != 1i32.to_be_bytes() {
+        return None;
+    }
+    Some(std::iter::from_fn(move || {
+        let (length, behind) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(i32::from_be_bytes(*length));
+        let (element, behind) = behind.split_at_checked(length.unwrap_or(0))?;
+        rest = behind;
+        Some(length.is_ok().then_some(element))
+    }))
+}
+
+/// A number of any width, or a truth value as 0 or 1.
+pub fn number(octets: &[u8]) -> Option<i64> {
+    Some(match *octets {
+        [one] => one.into(),
+        [a, b] => i16::from_be_bytes([a, b]).into(),
+        [a, b, c, d] => i32::from_be_bytes([a, b, c, d]).into(),
+        [a, b, c, d, e, f, g, h] => i64::from_be_bytes([a, b, c, d, e, f, g, h]),
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let read = |value: Value<'_>| -> Option<Vec<Option<Vec<u8>>>> {
+            let octets = value.octets?;
+            Some(elements(&octets)?.map(|one| one.map(<[u8]>::to_vec)).collect())
+        };
+        assert_eq!(read(texts([Some("a"), None, Some("")])), Some(vec![Some(b"a".to_vec()), None, Some(Vec::new())]));
+        let numbers = read(ints([Some(-7), Some(i64::MAX)])).unwrap();
+        assert_eq!(
+            numbers.iter().map(|one| number(one.as_deref().unwrap())).collect::<Vec<_>>(),
+            [Some(-7), Some(i64::MAX)]
+        );
+        assert!(elements(&[0; 19]).is_none() && elements(&[0; 20]).is_none(), "no dimension");
+        assert_eq!((number(&[1]), number(&[255, 255]), number(&[0; 3])), (Some(1), Some(-1), None));
+    }
 
     #[test]
     fn arrays_say_how_many_and_whether_any_is_null() {
