@@ -20,7 +20,7 @@ mod meter;
 mod pair;
 
 use client::Client;
-use meter::Server;
+use meter::{Server, Spent};
 use std::time::{Duration, Instant};
 
 /// How long a scenario is played.
@@ -42,8 +42,8 @@ struct Run<'a> {
     tls: bool,
     operations: u64,
     until: Instant,
-    /// What the server spent on what is not measured.
-    aside: Duration,
+    /// What was spent on what is not measured.
+    aside: Spent,
     /// How long each delivery took.
     taken: Vec<Duration>,
 }
@@ -120,16 +120,15 @@ fn play(server: &Server, scenario: &Scenario, time: Duration) -> Figures {
         tls: false,
         operations: 0,
         until: Instant::now(),
-        aside: Duration::ZERO,
+        aside: Spent::default(),
         taken: Vec::new(),
     };
     (scenario.play)(&mut run); // once, so that caches are as warm as they will be
     let (before, start) = (server.spent(), Instant::now());
-    (run.operations, run.aside, run.taken) = (0, Duration::ZERO, Vec::new());
+    (run.operations, run.aside, run.taken) = (0, Spent::default(), Vec::new());
     run.until = start + time;
     (scenario.play)(&mut run);
-    let (mut spent, wall) = (server.spent() - before, start.elapsed());
-    spent.server -= run.aside;
+    let (spent, wall) = (server.spent() - before - run.aside, start.elapsed());
     let operations = run.operations as f64;
     let each = |time: Duration| time.as_secs_f64() * 1e6 / operations;
     run.taken.sort();
@@ -194,9 +193,9 @@ fn drain(run: &mut Run<'_>) {
         }
         client.quit();
         run.operations += run.messages as u64;
-        let cpu = run.server.spent().server;
+        let before = run.server.spent();
         deliver::fill(run.server, run.user, run.messages);
-        run.aside += run.server.spent().server - cpu;
+        run.aside += run.server.spent() - before;
         if Instant::now() >= run.until {
             return;
         }

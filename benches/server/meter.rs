@@ -21,12 +21,19 @@ pub struct Server {
 }
 
 /// CPU time of a scenario.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Spent {
     /// Of our server.
     pub server: Duration,
     /// Of all processes of the PostgreSQL that it uses, on this machine.
     pub database: Duration,
+}
+
+impl std::ops::AddAssign for Spent {
+    fn add_assign(&mut self, more: Spent) {
+        self.server += more.server;
+        self.database += more.database;
+    }
 }
 
 impl std::ops::Sub for Spent {
