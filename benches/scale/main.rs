@@ -51,9 +51,11 @@ fn main() {
 fn measure_sessions(binary: &Path, wanted: usize) {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("limits");
     let files = wanted as u64 + 2000;
+    let mut possible = wanted;
     // Root may have more than it was given. The server inherits it.
     if setrlimit(Resource::RLIMIT_NOFILE, files, files.max(hard)).is_err() {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("what is allowed");
+        possible = wanted.min(hard.saturating_sub(2000) as usize);
     }
     let database = fill::Database::new();
     database.fill(std::iter::empty());
@@ -64,7 +66,7 @@ fn measure_sessions(binary: &Path, wanted: usize) {
     let quiet = polls(address);
     let (memory, kernel) = (server.memory(), kernel_memory());
     let start = Instant::now();
-    let sessions = open_all(address, wanted);
+    let sessions = open_all(address, possible);
     let opened = start.elapsed();
     let number = sessions.len();
     std::thread::sleep(Duration::from_secs(2));

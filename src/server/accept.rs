@@ -95,7 +95,9 @@ fn transient(error: &io::Error) -> bool {
 fn hand_over(service: Service, visitor: Visitor, peer: SocketAddr, server: &Arc<ServerState>, workers: &Workers) {
     let configuration = server.configuration();
     let settings = &configuration.settings;
-    let limits = (settings.max_connections, settings.max_connection_from_single_ip);
+    // With the last file descriptor the database could not be opened any more, and who comes would wait unheard.
+    let most = settings.max_connections.min(server.room.load(Ordering::Relaxed));
+    let limits = (most, settings.max_connection_from_single_ip);
     let counter = if service == Service::Pop3 { &server.metrics.pop3 } else { &server.metrics.pop3s };
     counter.add(1);
     // A proxy is nobody's address: its client is counted once it is known.

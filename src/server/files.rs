@@ -45,15 +45,22 @@ pub fn pair(settings: &Settings, db: &Path) -> Result<tls::Files, Error> {
     }
 }
 
-/// Takes as many file descriptors as the system lets us have. (Somebody is told if these are too few: `crate::watch`.)
-pub fn raise_limit(connections: usize) {
-    let wanted = (connections as u64).saturating_add(OTHERS);
+/// Takes as many file descriptors as these settings want and the system lets us have, and says for how many POP3 connections
+/// they are enough. (Somebody is told if these are too few: `crate::watch`.)
+pub fn room(settings: &Settings) -> usize {
+    let others = (settings.lmtp_max_connections as u64).saturating_add(OTHERS);
+    let wanted = (settings.max_connections as u64).saturating_add(others);
     let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
         let limit = wanted.clamp(soft, hard.max(soft));
-        setrlimit(Resource::RLIMIT_NOFILE, limit, hard)
+        setrlimit(Resource::RLIMIT_NOFILE, limit, hard).map(|()| limit)
     });
-    if let Err(error) = raised {
-        warn!("server: cannot raise the limit of open files: {error}");
+    match raised {
+        // The others are seldom all there: where there are few, half is for them.
+        Ok(limit) => usize::try_from(limit.saturating_sub(others).max(limit / 2)).unwrap_or(usize::MAX),
+        Err(error) => {
+            warn!("server: cannot raise the limit of open files: {error}");
+            usize::MAX
+        }
     }
 }
 

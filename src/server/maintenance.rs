@@ -2,6 +2,7 @@
 
 use super::ServeOptions;
 use super::certificates::Certificates;
+use super::files;
 use super::identity_providers::IdentityProviders;
 use super::shutdown::ShutdownRequest;
 use crate::auth::credential::Credentials;
@@ -17,6 +18,7 @@ use crate::shared::state::{Configuration, ServerState};
 use crate::store::{Advertised, Pending};
 use crossbeam_channel::Sender;
 use log::{error, warn};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -141,6 +143,7 @@ impl ServerHost {
     fn publish(&self, published: &mut Published) {
         let Published { snapshot, providers, .. } = published;
         self.credentials.set_scram_iterations(snapshot.settings.scram_iterations);
+        self.server.room.store(files::room(&snapshot.settings), Ordering::Relaxed);
         self.server.configure(configuration(snapshot, providers));
     }
 

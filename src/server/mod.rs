@@ -118,7 +118,7 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     renew_seal(&*store, &credentials)?;
     let snapshot = first_snapshot(&*store, &options)?;
     let settings = &snapshot.settings;
-    files::raise_limit(settings.max_connections.saturating_add(settings.lmtp_max_connections));
+    let room = files::room(settings);
     let tls = files::acceptor(settings, beside)?;
     let authenticator = Authenticator::new(store.clone(), credentials.clone());
     let mut providers = IdentityProviders::default();
@@ -129,6 +129,7 @@ fn serve(mut signals: Signals, trial: Trial) -> Result<(), Error> {
     let log = ProtocolLog::beside(beside);
     let mut state = ServerState::new(store.clone(), authenticator, tls, log, store_metrics, configuration);
     state.fault = fault;
+    state.room = room.into();
     let server = Arc::new(state);
     for (name, address) in server.store.known_addresses().map_err(opening(&options))? {
         server.places.remember(address, &common_name(&name, &settings.domains));

@@ -15,7 +15,7 @@ use crate::shared::fault::Fault;
 use crate::shared::health::Health;
 use crate::shared::metrics::Metrics;
 use crate::store::{Expire, Store};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, RwLock};
 
 /// What an administrator can change while we run. Replaced as a whole.
@@ -60,6 +60,8 @@ pub struct ServerState {
     pub metrics: Metrics,
     /// For chunks of messages.
     pub buffers: Buffers,
+    /// For how many POP3 connections file descriptors are enough.
+    pub room: AtomicUsize,
     configuration: RwLock<Arc<Configuration>>,
 }
 
@@ -88,6 +90,7 @@ impl ServerState {
             health: Health::default(),
             metrics: Metrics::new(store_metrics),
             buffers: Buffers::default(),
+            room: AtomicUsize::new(usize::MAX),
             configuration: RwLock::new(Arc::new(configuration)),
         }
     }

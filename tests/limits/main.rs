@@ -7,6 +7,7 @@ mod support;
 
 mod connections;
 mod crowds;
+mod descriptors;
 mod slow;
 mod threads;
 
