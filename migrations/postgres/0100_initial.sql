@@ -1077,6 +1077,8 @@ DECLARE
   counters usage;
   gone_at  bigint;
 BEGIN
+  -- The same statement may have changed its messages.
+  PERFORM count_now();
   SELECT * INTO counters FROM usage WHERE mailbox_id = gone.id FOR UPDATE;
   gone_at := date_given();
   PERFORM retire_name(gone.name, gone.id);

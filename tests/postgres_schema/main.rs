@@ -10,6 +10,7 @@ mod support;
 #[path = "../schema_shell/agreement.rs"]
 mod agreement;
 mod clusters;
+mod counters;
 mod epochs;
 #[path = "../schema_shell/hashes.rs"]
 mod hashes;

@@ -10,14 +10,15 @@ macro_rules! limited {
     };
 }
 
-/// What must be true of the rows: each gives a line for each fault. `store/sqlite/backup/check.rs` has the same.
+/// What must be true of the rows: each gives a line for each fault. `store/sqlite/backup/check.rs` has the same. (NOT EXISTS, because
+/// NOT IN compares each with each where the list is too long for memory.)
 const QUERIES: &[&str] = &[
     limited!(
         "SELECT 'mailbox ' || m.name || ': has no row in usage' FROM mailboxes m LEFT JOIN usage u ON u.mailbox_id = m.id
       WHERE u.mailbox_id IS NULL"
     ),
     limited!(
-        "SELECT 'mailbox ' || name || ': has no row in reaping' FROM mailboxes WHERE id NOT IN (SELECT mailbox_id FROM reaping)"
+        "SELECT 'mailbox ' || name || ': has no row in reaping' FROM mailboxes WHERE NOT EXISTS (SELECT 1 FROM (SELECT mailbox_id FROM reaping) AS known (it) WHERE known.it = id)"
     ),
     limited!(
         "SELECT 'mailbox ' || m.name || ': row in overfull, but usage is ' || u.bytes FROM overfull o
@@ -43,11 +44,11 @@ const QUERIES: &[&str] = &[
     ),
     limited!(
         "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM message
-      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes)"
+      WHERE NOT EXISTS (SELECT 1 FROM (SELECT id FROM mailboxes) AS known (it) WHERE known.it = mailbox_id)"
     ),
     limited!(
         "SELECT 'deleted message ' || uid || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM deleted
-      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes UNION ALL SELECT id FROM deleted_mailbox)"
+      WHERE NOT EXISTS (SELECT 1 FROM (SELECT id FROM mailboxes UNION ALL SELECT id FROM deleted_mailbox) AS known (it) WHERE known.it = mailbox_id)"
     ),
     limited!(
         "SELECT 'deleted message ' || uid || ' of mailbox id ' || mailbox_id || ': went with the mailbox, which is there' FROM deleted
@@ -58,11 +59,11 @@ const QUERIES: &[&str] = &[
     ),
     limited!(
         "SELECT 'alias ' || address || ' of deleted mailbox id ' || mailbox_id || ': no such deleted mailbox' FROM deleted_alias
-      WHERE mailbox_id NOT IN (SELECT id FROM deleted_mailbox)"
+      WHERE NOT EXISTS (SELECT 1 FROM (SELECT id FROM deleted_mailbox) AS known (it) WHERE known.it = mailbox_id)"
     ),
     limited!(
         "SELECT 'purged unique-id ' || unique_id || ' of mailbox id ' || mailbox_id || ': no such mailbox' FROM purged_id
-      WHERE mailbox_id NOT IN (SELECT id FROM mailboxes UNION ALL SELECT id FROM deleted_mailbox)"
+      WHERE NOT EXISTS (SELECT 1 FROM (SELECT id FROM mailboxes UNION ALL SELECT id FROM deleted_mailbox) AS known (it) WHERE known.it = mailbox_id)"
     ),
     limited!(
         "SELECT 'message ' || uid || ' of mailbox id ' || mailbox_id || ': has the unique-id of one that was purged' FROM message
@@ -82,8 +83,8 @@ const QUERIES: &[&str] = &[
     ),
     limited!(
         "SELECT 'body ' || body_id || ': stored, but no message has it' FROM (SELECT DISTINCT body_id FROM chunk) AS stored
-      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge
-             UNION ALL SELECT tail_id FROM continuation UNION ALL SELECT body_id FROM staging)"
+      WHERE NOT EXISTS (SELECT 1 FROM (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge
+             UNION ALL SELECT tail_id FROM continuation UNION ALL SELECT body_id FROM staging) AS known (it) WHERE known.it = body_id)"
     ),
     limited!(
         "SELECT 'body ' || body_id || ': ' || count(*) || ' messages have it, ' || coalesce((SELECT copies FROM shared s WHERE s.body_id = b.body_id), 1)
@@ -94,16 +95,16 @@ const QUERIES: &[&str] = &[
     ),
     limited!(
         "SELECT 'body ' || body_id || ': counted as shared, but no message has it' FROM shared
-      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge
-             UNION ALL SELECT tail_id FROM continuation)"
+      WHERE NOT EXISTS (SELECT 1 FROM (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge
+             UNION ALL SELECT tail_id FROM continuation) AS known (it) WHERE known.it = body_id)"
     ),
     limited!(
         "SELECT 'body ' || body_id || ': goes on in body ' || tail_id || ', but no message has it' FROM continuation
-      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)"
+      WHERE NOT EXISTS (SELECT 1 FROM (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge) AS known (it) WHERE known.it = body_id)"
     ),
     limited!(
         "SELECT 'body ' || body_id || ': has a summary, but no message has it' FROM summary
-      WHERE body_id NOT IN (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge)"
+      WHERE NOT EXISTS (SELECT 1 FROM (SELECT body_id FROM message UNION ALL SELECT body_id FROM deleted UNION ALL SELECT body_id FROM purge) AS known (it) WHERE known.it = body_id)"
     ),
     limited!(
         "SELECT 'body ' || body_id || ': on its way in, and a message has it' FROM staging
@@ -111,19 +112,19 @@ const QUERIES: &[&str] = &[
              UNION ALL SELECT tail_id FROM continuation)"
     ),
     limited!(
-        "SELECT 'user ' || name || ': has no mailbox' FROM users WHERE name NOT IN (SELECT name FROM mailboxes)"
+        "SELECT 'user ' || name || ': has no mailbox' FROM users WHERE NOT EXISTS (SELECT 1 FROM (SELECT name FROM mailboxes) AS known (it) WHERE known.it = name)"
     ),
     limited!(
-        "SELECT 'verifier of user id ' || user_id || ': no such user' FROM verifiers WHERE user_id NOT IN (SELECT id FROM users)"
+        "SELECT 'verifier of user id ' || user_id || ': no such user' FROM verifiers WHERE NOT EXISTS (SELECT 1 FROM (SELECT id FROM users) AS known (it) WHERE known.it = user_id)"
     ),
     limited!(
-        "SELECT 'alias ' || address || ': no mailbox ' || mailbox FROM aliases WHERE mailbox NOT IN (SELECT name FROM mailboxes)"
+        "SELECT 'alias ' || address || ': no mailbox ' || mailbox FROM aliases WHERE NOT EXISTS (SELECT 1 FROM (SELECT name FROM mailboxes) AS known (it) WHERE known.it = mailbox)"
     ),
     limited!(
-        "SELECT 'delegate ' || delegate || ': no such user' FROM delegates WHERE delegate NOT IN (SELECT name FROM users)"
+        "SELECT 'delegate ' || delegate || ': no such user' FROM delegates WHERE NOT EXISTS (SELECT 1 FROM (SELECT name FROM users) AS known (it) WHERE known.it = delegate)"
     ),
     limited!(
-        "SELECT 'delegate ' || delegate || ': no mailbox ' || principal FROM delegates WHERE principal NOT IN (SELECT name FROM mailboxes)"
+        "SELECT 'delegate ' || delegate || ': no mailbox ' || principal FROM delegates WHERE NOT EXISTS (SELECT 1 FROM (SELECT name FROM mailboxes) AS known (it) WHERE known.it = principal)"
     ),
 ];
 
