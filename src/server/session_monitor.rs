@@ -79,10 +79,6 @@ impl Monitor {
     /// Ends the sessions of those who could not log in any more, if anything has happened that may be a reason.
     fn shut_out(&mut self, configuration: &Arc<Configuration>) -> crate::store::Result<()> {
         let server = &self.server;
-        // Who comes in later is compared with all that has changed since the last comparison.
-        if !server.connections.is_anybody_in() {
-            return Ok(());
-        }
         let mark = server.store.revocations()?;
         let seen = |(before, of): &(i64, Arc<Configuration>)| *before == mark && Arc::ptr_eq(of, configuration);
         if self.seen.as_ref().is_some_and(seen) {

@@ -152,11 +152,6 @@ impl Connections {
         logins.filter_map(|(id, connection)| Some((*id, connection.login.as_ref()?.0.clone()))).collect()
     }
 
-    /// Somebody has logged in, and may be ending.
-    pub fn is_anybody_in(&self) -> bool {
-        self.live().connections.values().any(|connection| connection.login.is_some())
-    }
-
     /// Ends what has had its time before login or in a session (none: no bound), and cuts what should have ended by now.
     pub fn enforce(&self, now: Instant, before_login: Duration, session: Option<Duration>) {
         let mut live = self.live();
